@@ -1,0 +1,64 @@
+//! Every bound in one place, each with its reason (I7).
+
+/// Country, dot, designator. A DNS label has 63 bytes; the name stands in certificates and logs.
+pub const AUTHORITY_ID_MAX_BYTES: usize = 48;
+
+/// One audit entry. Far above what any event needs, and one disk page.
+pub const ENTRY_MAX_BYTES: usize = 4096;
+
+/// One body before sealing: the text of a request with long annexes. Files travel as evidence.
+pub const BODY_MAX_BYTES: usize = 512 << 10;
+
+/// One sealed and signed message: a body, its wrapped keys and signatures. Below the 1 MiB that
+/// the control services decode, so that a frame always fits.
+pub const ENVELOPE_MAX_BYTES: usize = 640 << 10;
+
+/// Recipient keys in one envelope: the recipient's current and next, and our archive key.
+pub const WRAPPED_KEYS_MAX: usize = 8;
+
+/// Evidence packages that one message may carry.
+pub const PACKAGES_PER_MESSAGE_MAX: usize = 16;
+
+/// Plaintext in one chunk: large enough that per-chunk costs vanish, small enough that a control
+/// call on the same connection waits no more than a frame, and one gRPC message.
+pub const CHUNK_BYTES: usize = 256 << 10;
+
+/// What AES-256-GCM adds to a chunk.
+pub const CHUNK_TAG_BYTES: usize = 16;
+
+/// Chunks in one exhibit: the counter in the nonce has 32 bits (1 PiB at 256 KiB).
+pub const CHUNKS_PER_EXHIBIT_MAX: u64 = u32::MAX as u64;
+
+/// Exhibits in one package; the manifest is one more.
+pub const EXHIBITS_PER_PACKAGE_MAX: usize = 100_000;
+
+/// Bytes of one exhibit's original name, and of its media type.
+pub const EXHIBIT_NAME_MAX_BYTES: usize = 1024;
+
+/// A peer's checkpoint or receipt text: 64 hashes of base64, a few signatures, an entry.
+pub const PROOF_TEXT_MAX_BYTES: usize = 32 << 10;
+
+/// Entries in one group commit: more gains nothing measurable and lengthens the wait of the first.
+pub const GROUP_COMMIT_MAX: usize = 256;
+
+/// Commits that may wait for the writer; the next one is told to come back later.
+pub const COMMIT_QUEUE_MAX: usize = 4096;
+
+/// How far a peer's clock may be ahead of ours before its messages are refused, in milliseconds.
+pub const CLOCK_AHEAD_MAX_MS: i64 = 5 * 60 * 1000;
+
+/// Default delivery window: after it the outcome is unknown, never "rejected". 30 days.
+pub const DELIVERY_WINDOW_DEFAULT_MS: i64 = 30 * 24 * 3600 * 1000;
+
+/// The longest delivery window that a sender may set, and so the longest that replays can be
+/// fresh. 400 days.
+pub const DELIVERY_WINDOW_MAX_MS: i64 = 400 * 24 * 3600 * 1000;
+
+/// One card, signed, as text.
+pub const CARD_MAX_BYTES: usize = 64 << 10;
+
+/// Rows in one page of a list (AIP-158).
+pub const PAGE_SIZE_MAX: usize = 1000;
+
+/// Rows in one page where the client does not say.
+pub const PAGE_SIZE_DEFAULT: usize = 50;

@@ -1,0 +1,17 @@
+//! The domain: what an authority, a message and a request *are*. Pure: no I/O, no clock, no keys.
+//!
+//! Values are parsed at the door and valid by existing; the constructors hold the rules and
+//! [`limits`] holds every bound.
+
+pub mod authority;
+pub mod delivery;
+pub mod ids;
+pub mod kind;
+pub mod limits;
+pub mod request;
+pub mod time;
+
+pub use authority::AuthorityId;
+pub use ids::{CaseId, MessageId, PackageId, RequestId};
+pub use kind::{MessageKind, UnknownKind};
+pub use time::Timestamp;

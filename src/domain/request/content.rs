@@ -1,0 +1,168 @@
+//! What one message says: its kind and the body that fits it.
+
+use serde::{Deserialize, Serialize};
+
+use super::check::related_case;
+use super::finding::{FORM, Finding, Findings};
+use super::opaque_debug;
+use super::rules::{DEFAULT_RULES, Rule};
+use super::words::UrgencyLevel;
+use super::{MlaRequest, Note, RelatedCase};
+use crate::domain::MessageKind;
+
+/// What a message says. A file has it as `kind`, `request` or `note`, and `related_cases`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "ContentFile", into = "ContentFile")]
+pub struct Content {
+    /// The kind of the message.
+    pub kind: MessageKind,
+    /// What fits that kind.
+    pub body: Body,
+    /// Cases of the same incident, where the body is a note; a request names them itself.
+    pub related_cases: Vec<RelatedCase>,
+}
+
+/// The body of a message.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Body {
+    /// Of the kinds for which [`MessageKind::is_request`] holds.
+    Request(Box<MlaRequest>),
+    /// Of all others.
+    Note(Note),
+}
+
+opaque_debug!(Content, Body);
+
+/// A content in a file, and what a reader takes before it knows that there is one body.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ContentFile {
+    kind: MessageKind,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    request: Option<Box<MlaRequest>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    note: Option<Note>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    related_cases: Vec<RelatedCase>,
+}
+
+/// Why a file has no content: it has no body, or two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a content has one body: either `request` or `note`")]
+struct NotOneBody;
+
+impl TryFrom<ContentFile> for Content {
+    type Error = NotOneBody;
+    fn try_from(file: ContentFile) -> Result<Self, NotOneBody> {
+        let body = match (file.request, file.note) {
+            (Some(request), None) => Body::Request(request),
+            (None, Some(note)) => Body::Note(note),
+            _ => return Err(NotOneBody),
+        };
+        Ok(Self { kind: file.kind, body, related_cases: file.related_cases })
+    }
+}
+
+impl From<Content> for ContentFile {
+    fn from(content: Content) -> Self {
+        let (request, note) = match content.body {
+            Body::Request(request) => (Some(request), None),
+            Body::Note(note) => (None, Some(note)),
+        };
+        Self { kind: content.kind, request, note, related_cases: content.related_cases }
+    }
+}
+
+impl Content {
+    /// A content of `kind` whose body is a request.
+    pub fn request(kind: MessageKind, request: MlaRequest) -> Self {
+        Self { kind, body: Body::Request(Box::new(request)), related_cases: Vec::new() }
+    }
+
+    /// A content of `kind` whose body is a note.
+    pub fn note(kind: MessageKind, note: Note) -> Self {
+        Self { kind, body: Body::Note(note), related_cases: Vec::new() }
+    }
+
+    /// Everything that is wrong with it. Fields of a body are called `request.…` or `note.…`.
+    pub fn check(&self) -> Vec<Finding> {
+        self.check_with(DEFAULT_RULES)
+    }
+
+    /// The same, with the table that the requested State's profile brings instead of
+    /// [`DEFAULT_RULES`].
+    pub fn check_with(&self, rules: &[Rule]) -> Vec<Finding> {
+        let mut found = Findings::default();
+        let (part, of_body) = match &self.body {
+            Body::Request(request) => ("request", request.check_with(rules)),
+            Body::Note(note) => ("note", note.check()),
+        };
+        found.within(part, |found| {
+            for one in of_body {
+                found.add(&one.field, one.paragraph, one.severity, &one.message);
+            }
+        });
+        match &self.body {
+            Body::Request(request) => self.fits_request(request, &mut found),
+            Body::Note(note) => self.fits_note(note, &mut found),
+        }
+        found.into_list()
+    }
+
+    fn fits_request(&self, request: &MlaRequest, found: &mut Findings) {
+        if !self.kind.is_request() {
+            found.error("request", FORM, "is not the body of this kind of message: give a note");
+        }
+        let emergency = request.urgency.level == UrgencyLevel::Emergency;
+        if self.kind == MessageKind::EmergencyRequest && !emergency {
+            let message = "is not emergency, as an emergency request's is";
+            found.error("request.urgency.level", "CETS 224 10", message);
+        }
+        if !self.related_cases.is_empty() {
+            let message = "belong into the request, which has a field for them";
+            found.error("related_cases", FORM, message);
+        }
+    }
+
+    fn fits_note(&self, note: &Note, found: &mut Findings) {
+        if self.kind.is_request() {
+            found.error("note", FORM, "is not the body of this kind of message: give a request");
+        }
+        // A refusal without a text was found by the note's own check, with its paragraph.
+        let found_before = note.decision.is_some_and(|decision| decision.needs_reasons());
+        if !self.may_be_silent() && !found_before {
+            found.required("note.text", FORM, &note.text);
+        }
+        match (self.kind == MessageKind::Decision, note.decision) {
+            (true, None) => found.error("note.decision", "UNTOC 18(17)", "is missing"),
+            (false, Some(_)) => {
+                found.error("note.decision", FORM, "stands in a message that is no decision");
+            }
+            _ => {}
+        }
+        if note.more_to_follow && self.kind != MessageKind::EvidencePackage {
+            let message = "is said only of an evidence package";
+            found.error("note.more_to_follow", FORM, message);
+        }
+        found.each("related_cases", &self.related_cases, related_case);
+    }
+
+    /// Kinds that say enough by being sent: what they mean stands in the kind, in the decision,
+    /// in the message answered or in the packages carried.
+    fn may_be_silent(&self) -> bool {
+        matches!(
+            self.kind,
+            MessageKind::CaseAcknowledgement
+                | MessageKind::ConditionsAccepted
+                | MessageKind::Decision
+                | MessageKind::StatusQuery
+                | MessageKind::EvidencePackage
+                | MessageKind::EvidenceReceipt
+                | MessageKind::ReturnOfEvidence
+                | MessageKind::Withdrawal
+                | MessageKind::DeliveryEvidence
+                | MessageKind::LogHeadExchange
+                | MessageKind::Test
+        )
+    }
+}

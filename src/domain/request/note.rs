@@ -1,0 +1,139 @@
+//! What every message says that is not a request.
+
+use serde::{Deserialize, Serialize};
+
+use super::finding::{FORM, Finding, Findings};
+use super::opaque_debug;
+use super::words::Decision;
+
+/// The body of every kind of message that is not a request.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "snake_case")]
+pub struct Note {
+    /// What is said.
+    pub text: String,
+    /// Its language, BCP 47; needed where there is text: UNTOC 18(14).
+    pub language: String,
+    /// Codes of the grounds, as in `ESSENTIAL_INTERESTS`: UNTOC 18(21)-(23).
+    pub grounds: Vec<String>,
+    /// In a decision: which: UNTOC 18(17), (21), (25).
+    pub decision: Option<Decision>,
+    /// In an evidence package: it is partial, more will come: UNTOC 18(17).
+    pub more_to_follow: bool,
+}
+
+opaque_debug!(Note);
+
+/// A ground for refusing or postponing assistance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ground {
+    /// Its code.
+    pub code: &'static str,
+    /// Where it stands.
+    pub paragraph: &'static str,
+    /// Whether a refusal may rest on it alone.
+    pub suffices: bool,
+}
+
+const fn ground(code: &'static str, paragraph: &'static str) -> Ground {
+    Ground { code, paragraph, suffices: true }
+}
+
+/// The grounds that have a code here. Treaties between two States may have others, so an unknown
+/// code is a warning; what no State may refuse on alone is an error.
+pub const GROUNDS: &[Ground] = &[
+    ground("NON_CONFORMITY", "UNTOC 18(21)(a)"),
+    ground("ESSENTIAL_INTERESTS", "UNTOC 18(21)(b)"),
+    ground("PROHIBITED_DOMESTICALLY", "UNTOC 18(21)(c)"),
+    ground("CONTRARY_TO_LEGAL_SYSTEM", "UNTOC 18(21)(d)"),
+    ground("NO_DUAL_CRIMINALITY", "UNTOC 18(9)"),
+    ground("NE_BIS_IN_IDEM", "ASEAN MLAT 3(1)"),
+    ground("POLITICAL", "ASEAN MLAT 3(1)"),
+    ground("MILITARY", "ASEAN MLAT 3(1)"),
+    ground("DISCRIMINATION", "ASEAN MLAT 3(1)"),
+    ground("NO_RECIPROCITY_UNDERTAKING", "ASEAN MLAT 3(1)(g)"),
+    ground("NO_SPECIALTY_UNDERTAKING", "ASEAN MLAT 3(1)(h)"),
+    ground("NO_RETURN_UNDERTAKING", "ASEAN MLAT 3(1)(i)"),
+    ground("PREJUDICE_TO_SAFETY", "ASEAN MLAT 3(2)"),
+    ground("EXCESSIVE_BURDEN", "ASEAN MLAT 3(2)"),
+    ground("DE_MINIMIS", "UNCAC 46(9)(b)"),
+    ground("AVAILABLE_OTHERWISE", "UNCAC 46(9)(b)"),
+    ground("DEATH_PENALTY", "domestic law"),
+    ground("TORTURE", "domestic law"),
+    ground("POSTPONE_ONGOING_PROCEEDING", "UNTOC 18(25)"),
+    Ground { code: "BANK_SECRECY", paragraph: "UNTOC 18(8)", suffices: false },
+    Ground { code: "FISCAL", paragraph: "UNTOC 18(22)", suffices: false },
+];
+
+impl Note {
+    /// Everything that is wrong with it, whatever its kind of message.
+    /// [`Content::check`](super::Content::check) adds what the kind asks for.
+    pub fn check(&self) -> Vec<Finding> {
+        let mut found = Findings::default();
+        found.text("text", &self.text);
+        if !self.text.trim().is_empty() {
+            found.required("language", "UNTOC 18(14)", &self.language);
+        }
+        found.language("language", &self.language);
+        self.known_grounds(&mut found);
+        self.reasons(&mut found);
+        found.into_list()
+    }
+
+    fn known_grounds(&self, found: &mut Findings) {
+        found.count("grounds", self.grounds.len());
+        for (number, code) in self.grounds.iter().enumerate() {
+            let field = format!("grounds[{number}]");
+            if !is_ground_code(code) {
+                found.error(
+                    &field,
+                    FORM,
+                    &format!(
+                        "is not a code: capitals, digits and underscores, {GROUND_MAX_BYTES} at \
+                         most, as in ESSENTIAL_INTERESTS"
+                    ),
+                );
+            } else if find(code).is_none() {
+                found.warning(&field, "UNTOC 18(21)", "is a ground without a known code");
+            }
+            if self.grounds[..number].contains(code) {
+                found.error(&field, FORM, "stands there twice");
+            }
+        }
+    }
+
+    fn reasons(&self, found: &mut Findings) {
+        let Some(decision) = self.decision.filter(|decision| decision.needs_reasons()) else {
+            return;
+        };
+        found.required("text", "UNTOC 18(23)", &self.text);
+        if self.grounds.is_empty() {
+            found.error("grounds", "UNTOC 18(23)", "are missing: name one at least");
+        } else if decision == Decision::Refuse {
+            self.sufficient_grounds(found);
+        }
+    }
+
+    /// Bank secrecy and fiscal matters are no grounds to refuse on, alone or together.
+    fn sufficient_grounds(&self, found: &mut Findings) {
+        let forbidden = |code: &String| find(code).filter(|ground| !ground.suffices);
+        let all: Option<Vec<&Ground>> = self.grounds.iter().map(forbidden).collect();
+        if let Some(first) = all.as_deref().and_then(|all| all.first()) {
+            found.error("grounds", first.paragraph, "are none that a refusal may rest on");
+        }
+    }
+}
+
+fn find(code: &str) -> Option<&'static Ground> {
+    GROUNDS.iter().find(|ground| ground.code == code)
+}
+
+fn is_ground_code(code: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
+    code.len() <= GROUND_MAX_BYTES
+        && code.as_bytes().first().is_some_and(u8::is_ascii_uppercase)
+        && code.bytes().all(allowed)
+}
+
+/// Bytes of the code of a ground: as long as a refusal code in the audit log may be.
+const GROUND_MAX_BYTES: usize = 64;

@@ -1,0 +1,92 @@
+//! Notes, spoilt in one place each.
+
+use super::*;
+use Severity::{Error, Warning};
+
+macro_rules! rows {
+    ($(
+        $defect:literal: |$n:ident| $spoil:expr =>
+        $severity:ident, $field:expr, $paragraph:expr;
+    )+) => {
+        &[$(($defect, |$n| $spoil, $field, $paragraph, $severity)),+]
+    };
+}
+
+fn refusal(grounds: &[&str]) -> Note {
+    Note {
+        text: "The search would disclose a protected source.".to_owned(),
+        language: "en".to_owned(),
+        grounds: grounds.iter().map(|&code| code.to_owned()).collect(),
+        decision: Some(Decision::Refuse),
+        more_to_follow: false,
+    }
+}
+
+#[test]
+fn a_reasoned_refusal_has_no_findings() {
+    assert_eq!(refusal(&["ESSENTIAL_INTERESTS"]).check(), []);
+    for ground in GROUNDS.iter().filter(|ground| ground.suffices) {
+        assert_eq!(refusal(&[ground.code]).check(), [], "{}", ground.code);
+    }
+}
+
+#[test]
+fn one_bad_value_is_found() {
+    type Row = (&'static str, fn(&mut Note), &'static str, &'static str, Severity);
+    let rows: &[Row] = rows! {
+        "no reasons": |n| n.text.clear() =>
+            Error, "text", "UNTOC 18(23)";
+        "no grounds": |n| n.grounds.clear() =>
+            Error, "grounds", "UNTOC 18(23)";
+        "postponed without grounds": |n| {
+            n.decision = Some(Decision::Postpone);
+            n.grounds.clear();
+        } =>
+            Error, "grounds", "UNTOC 18(23)";
+        "bank secrecy": |n| n.grounds = vec!["BANK_SECRECY".into()] =>
+            Error, "grounds", "UNTOC 18(8)";
+        "fiscal": |n| n.grounds = vec!["FISCAL".into()] =>
+            Error, "grounds", "UNTOC 18(22)";
+        "both together": |n| n.grounds = vec!["FISCAL".into(), "BANK_SECRECY".into()] =>
+            Error, "grounds", "UNTOC 18(22)";
+        "unknown ground": |n| n.grounds = vec!["ROYAL_PREROGATIVE".into()] =>
+            Warning, "grounds[0]", "UNTOC 18(21)";
+        "ground in prose": |n| n.grounds.push("essential interests".into()) =>
+            Error, "grounds[1]", "form";
+        "empty ground": |n| n.grounds.push(String::new()) =>
+            Error, "grounds[1]", "form";
+        "ground that begins with a digit": |n| n.grounds.push("1ST".into()) =>
+            Error, "grounds[1]", "form";
+        "long ground": |n| n.grounds.push("X".repeat(65)) =>
+            Error, "grounds[1]", "form";
+        "ground twice": |n| n.grounds.push("ESSENTIAL_INTERESTS".into()) =>
+            Error, "grounds[1]", "form";
+        "text without language": |n| n.language.clear() =>
+            Error, "language", "UNTOC 18(14)";
+        "language by its name": |n| n.language = "English".into() =>
+            Error, "language", "form";
+        "long text": |n| n.text = "x".repeat(TEXT_MAX_CHARS + 1) =>
+            Error, "text", "form";
+        "control character": |n| n.text.push('\u{8}') =>
+            Error, "text", "form";
+    };
+    for (defect, spoil, field, paragraph, severity) in rows {
+        let mut note = refusal(&["ESSENTIAL_INTERESTS"]);
+        spoil(&mut note);
+        assert_eq!(short(&note.check()), [(*field, *paragraph, *severity)], "{defect}");
+    }
+}
+
+#[test]
+fn a_forbidden_ground_may_stand_beside_another() {
+    assert_eq!(refusal(&["BANK_SECRECY", "ESSENTIAL_INTERESTS"]).check(), []);
+}
+
+#[test]
+fn a_forbidden_ground_forbids_no_postponement_and_no_talk() {
+    let mut note = refusal(&["BANK_SECRECY"]);
+    note.decision = Some(Decision::Postpone);
+    assert_eq!(note.check(), []);
+    note.decision = None;
+    assert_eq!(note.check(), []);
+}

@@ -1,0 +1,187 @@
+//! The closed vocabularies of a request, in the words of its files.
+
+use serde::{Deserialize, Serialize};
+
+/// Declares a vocabulary: each variant with its word in JSON and TOML.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$about:meta])* $variant:ident = $word:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+        )]
+        pub enum $name {
+            $($(#[$about])* #[serde(rename = $word)] $variant,)+
+        }
+
+        impl $name {
+            /// Every word of the vocabulary, in the order of the paragraphs.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The word for it, in lower case as files have it.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)+
+                }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+words! {
+    /// A type of assistance, by the letters of UNTOC 18(3) and of UNCAC 46(3), which are the same
+    /// up to (i). Other instruments count theirs under these, so that statistics add up.
+    AssistanceType {
+        /// (a) Evidence or statements from persons.
+        Statement = "statement",
+        /// (b) Service of judicial documents.
+        ServiceOfDocuments = "service_of_documents",
+        /// (c) Searches, seizures and freezing.
+        SearchSeizureFreezing = "search_seizure_freezing",
+        /// (d) Examination of objects and sites.
+        Examination = "examination",
+        /// (e) Information, evidentiary items and expert evaluations.
+        Information = "information",
+        /// (f) Originals or certified copies of records.
+        Records = "records",
+        /// (g) Identifying or tracing proceeds, property and instrumentalities, for evidence.
+        Tracing = "tracing",
+        /// (h) Voluntary appearance of persons in the requesting State.
+        Appearance = "appearance",
+        /// (i) Any other that the requested State's law does not forbid.
+        Other = "other",
+        /// UNCAC (j): identifying, freezing and tracing proceeds of crime.
+        AssetFreezing = "asset_freezing",
+        /// UNCAC (k): recovery of assets.
+        AssetRecovery = "asset_recovery",
+    }
+}
+
+words! {
+    /// What a request relates to: UNTOC 18(15)(b).
+    ProceedingNature {
+        /// An investigation.
+        Investigation = "investigation",
+        /// A prosecution.
+        Prosecution = "prosecution",
+        /// A judicial proceeding.
+        JudicialProceeding = "judicial_proceeding",
+    }
+}
+
+words! {
+    /// What an offence is counted as.
+    OffenceFamily {
+        /// Trafficking in persons: Trafficking Protocol 5.
+        TraffickingInPersons = "trafficking_in_persons",
+        /// Smuggling of migrants: Smuggling Protocol 6.
+        SmugglingOfMigrants = "smuggling_of_migrants",
+        /// Laundering of proceeds: UNTOC 6.
+        MoneyLaundering = "money_laundering",
+        /// Participation in an organized criminal group: UNTOC 5.
+        OrganizedCriminalGroup = "organized_criminal_group",
+        /// Corruption: UNTOC 8, UNCAC.
+        Corruption = "corruption",
+        /// Obstruction of justice: UNTOC 23.
+        ObstructionOfJustice = "obstruction_of_justice",
+        /// Another serious crime, a predicate offence among them: UNTOC 2(b), 2(h).
+        Predicate = "predicate",
+    }
+}
+
+words! {
+    /// What a person is in the case: UNTOC 18(15)(e).
+    PersonRole {
+        /// Under investigation.
+        Suspect = "suspect",
+        /// Charged.
+        Accused = "accused",
+        /// Saw or knows something; protected, by alias only: UNTOC 24.
+        Witness = "witness",
+        /// Was exploited or harmed; protected, by alias only: Trafficking Protocol 6(1).
+        Victim = "victim",
+        /// An expert.
+        Expert = "expert",
+        /// Holds records or property.
+        Holder = "holder",
+    }
+}
+
+words! {
+    /// How urgent a request is: UNTOC 18(13)-(14).
+    UrgencyLevel {
+        /// In its turn.
+        Routine = "routine",
+        /// Before others.
+        Urgent = "urgent",
+        /// Life or safety is at imminent risk: CETS 224 Article 10.
+        Emergency = "emergency",
+    }
+}
+
+words! {
+    /// What a requesting authority may undertake.
+    UndertakingKind {
+        /// To assist likewise: UNTOC 18(1).
+        Reciprocity = "reciprocity",
+        /// To use what is obtained only for the purpose stated: UNTOC 18(19).
+        Specialty = "specialty",
+        /// To return items: ASEAN MLAT 19.
+        ReturnOfItems = "return_of_items",
+        /// To bear costs: UNTOC 18(28).
+        Costs = "costs",
+        /// Not to impose, or not to carry out, the death penalty.
+        NoDeathPenalty = "no_death_penalty",
+        /// Not to prosecute who comes to testify for earlier acts: UNTOC 18(27).
+        SafeConduct = "safe_conduct",
+    }
+}
+
+words! {
+    /// How another case is related to this one.
+    CaseRelation {
+        /// It is in the State where persons were recruited.
+        Origin = "origin",
+        /// It is in a State that they passed through.
+        Transit = "transit",
+        /// It is in the State where they were exploited.
+        Destination = "destination",
+        /// It concerns the same incident or group elsewhere.
+        Parallel = "parallel",
+        /// This one supplements it.
+        Supplement = "supplement",
+    }
+}
+
+words! {
+    /// What was decided on a request.
+    Decision {
+        /// It will be executed: UNTOC 18(17).
+        Accept = "accept",
+        /// It will be executed in part: UNTOC 18(17).
+        AcceptPartially = "accept_partially",
+        /// It is refused, with reasons: UNTOC 18(21), (23).
+        Refuse = "refuse",
+        /// It is postponed, with reasons: UNTOC 18(23), (25).
+        Postpone = "postpone",
+    }
+}
+
+impl PersonRole {
+    /// Whether a body must say no more of such a person than an alias.
+    pub fn is_protected(self) -> bool {
+        matches!(self, Self::Victim | Self::Witness)
+    }
+}
+
+impl Decision {
+    /// Whether reasons are due with it: UNTOC 18(23).
+    pub fn needs_reasons(self) -> bool {
+        matches!(self, Self::Refuse | Self::Postpone)
+    }
+}
