@@ -1,0 +1,13 @@
+//! Cryptography: keys with one duty each, and the few primitives that everything stands on.
+//!
+//! Promises: secrets are zeroized, have no `Debug` and no `Serialize`; every signature and
+//! derivation has a domain string of its own; [`primitives`] is the only file of the project that
+//! names a cryptographic library. Knows nothing of messages or logs.
+
+pub mod keys;
+pub mod primitives;
+pub mod home_key;
+
+pub use keys::{HomeKey, KeyId, PublicKey, Role, SealingSecret, SigningSecret};
+pub use primitives::{Digest, Opaque, Sha256, random, sha256};
+pub use home_key::HomeKeyFile;
