@@ -1,0 +1,120 @@
+//! Contents on the wire: from the domain's types to the generated ones and back.
+//!
+//! The way out cannot fail. The way in is strict: an enum number that is not known, or not said
+//! where it must be, and an id or a code that does not parse, are refused with the path of the
+//! field. What a content lacks is not judged here; `Content::check` does that.
+
+mod parts;
+mod request;
+mod words;
+
+use crate::domain::MessageKind;
+use crate::domain::request::{Body, Content, Note};
+use crate::pb::v1 as pb;
+
+use request::{related_case_from_pb, related_case_to_pb, request_from_pb, request_to_pb};
+use words::{Word as _, optional_word, optional_word_to_pb, word};
+
+/// Why bytes that decode are not a content: the field at `path` breaks `rule`.
+///
+/// It never repeats what stands in the field (I6).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{path}: {rule}")]
+pub struct WireError {
+    /// Path of the field in a `MessageContent`, as in `request.persons[2].role`.
+    pub path: String,
+    /// What it breaks.
+    pub rule: &'static str,
+}
+
+impl WireError {
+    fn new(field: &str, rule: &'static str) -> Self {
+        Self { path: field.to_owned(), rule }
+    }
+
+    /// The same error, seen from outside the part that it is in.
+    fn under(self, part: &str) -> Self {
+        Self { path: format!("{part}.{}", self.path), rule: self.rule }
+    }
+}
+
+/// A kind for the wire.
+pub fn kind_to_pb(kind: MessageKind) -> pb::MessageKind {
+    kind.word()
+}
+
+/// A kind from its number on the wire.
+///
+/// # Errors
+/// [`WireError`] at `kind` when the number is not that of a kind.
+pub fn kind_from_pb(number: i32) -> Result<MessageKind, WireError> {
+    word(number, "kind")
+}
+
+/// A content for the wire.
+pub fn content_to_pb(content: &Content) -> pb::MessageContent {
+    let body = match &content.body {
+        Body::Request(request) => pb::message_content::Body::Request(request_to_pb(request)),
+        Body::Note(note) => pb::message_content::Body::Note(note_to_pb(note)),
+    };
+    pb::MessageContent {
+        kind: content.kind.number(),
+        body: Some(body),
+        related_cases: content.related_cases.iter().map(related_case_to_pb).collect(),
+    }
+}
+
+/// A content from the wire.
+///
+/// # Errors
+/// [`WireError`] names the first field that cannot be read.
+pub fn content_from_pb(content: pb::MessageContent) -> Result<Content, WireError> {
+    let kind = kind_from_pb(content.kind)?;
+    let body = match content.body {
+        Some(pb::message_content::Body::Request(request)) => {
+            let request = request_from_pb(request).map_err(|error| error.under("request"))?;
+            Body::Request(Box::new(request))
+        }
+        Some(pb::message_content::Body::Note(note)) => {
+            Body::Note(note_from_pb(note).map_err(|error| error.under("note"))?)
+        }
+        None => return Err(WireError::new("body", "is missing: either request or note")),
+    };
+    let related_cases = list("related_cases", content.related_cases, related_case_from_pb)?;
+    Ok(Content { kind, body, related_cases })
+}
+
+fn note_to_pb(note: &Note) -> pb::Note {
+    pb::Note {
+        text: note.text.clone(),
+        language: note.language.clone(),
+        grounds: note.grounds.clone(),
+        decision: optional_word_to_pb(note.decision),
+        more_to_follow: note.more_to_follow,
+    }
+}
+
+fn note_from_pb(note: pb::Note) -> Result<Note, WireError> {
+    Ok(Note {
+        text: note.text,
+        language: note.language,
+        grounds: note.grounds,
+        decision: optional_word(note.decision, "decision")?,
+        more_to_follow: note.more_to_follow,
+    })
+}
+
+/// Reads each entry of a list; an error in the third of `persons` is under `persons[2]`.
+fn list<P, D>(
+    field: &str,
+    entries: Vec<P>,
+    read: impl Fn(P) -> Result<D, WireError>,
+) -> Result<Vec<D>, WireError> {
+    let numbered = entries.into_iter().enumerate();
+    numbered
+        .map(|(n, entry)| read(entry).map_err(|error| error.under(&format!("{field}[{n}]"))))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

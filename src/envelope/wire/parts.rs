@@ -1,0 +1,118 @@
+//! The parts of a request on the wire.
+
+use super::WireError;
+use super::request::{authority, instrument};
+use super::words::{Word as _, word};
+use crate::domain::request as domain;
+use crate::pb::v1 as pb;
+
+/// Parts that have the same fields on both sides, all texts, lists of texts and flags: they are
+/// moved, and nothing can be wrong with them.
+macro_rules! same {
+    ($($part:ident { $($field:ident),+ } $to_pb:ident $from_pb:ident;)+) => {$(
+        pub(super) fn $to_pb(part: domain::$part) -> pb::$part {
+            let domain::$part { $($field),+ } = part;
+            pb::$part { $($field),+ }
+        }
+
+        pub(super) fn $from_pb(part: pb::$part) -> domain::$part {
+            let pb::$part { $($field),+ } = part;
+            domain::$part { $($field),+ }
+        }
+    )+};
+}
+
+same! {
+    CompetentAuthority { name, functions } competent_authority_to_pb competent_authority_from_pb;
+    DualCriminality { asserted, note } dual_criminality_to_pb dual_criminality_from_pb;
+    Transnationality { organized_group, link } transnationality_to_pb transnationality_from_pb;
+    Deadline { date, reason } deadline_to_pb deadline_from_pb;
+    Confidentiality { fact_secret, substance_secret, until, reason }
+        confidentiality_to_pb confidentiality_from_pb;
+    Translation { language, certified } translation_to_pb translation_from_pb;
+    Authenticity { signature, certifications } authenticity_to_pb authenticity_from_pb;
+    PriorContact { date, channel, summary } prior_contact_to_pb prior_contact_from_pb;
+    Costs { ordinary, extraordinary_expected } costs_to_pb costs_from_pb;
+}
+
+pub(super) fn requesting_authority_to_pb(
+    part: domain::RequestingAuthority,
+) -> pb::RequestingAuthority {
+    let domain::RequestingAuthority { id, name, country, contact, signer } = part;
+    let id = id.map_or_else(String::new, String::from);
+    pb::RequestingAuthority { id, name, country, contact, signer }
+}
+
+pub(super) fn requesting_authority_from_pb(
+    part: pb::RequestingAuthority,
+) -> Result<domain::RequestingAuthority, WireError> {
+    let pb::RequestingAuthority { id, name, country, contact, signer } = part;
+    let id = if id.is_empty() { None } else { Some(authority(&id, "id")?) };
+    Ok(domain::RequestingAuthority { id, name, country, contact, signer })
+}
+
+pub(super) fn offence_to_pb(part: domain::Offence) -> pb::Offence {
+    pb::Offence {
+        family: part.family.number(),
+        instrument: part.instrument.map_or_else(String::new, String::from),
+        title: part.title,
+        provision: part.provision,
+        max_penalty: part.max_penalty,
+        statute_text: part.statute_text,
+    }
+}
+
+pub(super) fn offence_from_pb(part: pb::Offence) -> Result<domain::Offence, WireError> {
+    let code = part.instrument.as_str();
+    Ok(domain::Offence {
+        family: word(part.family, "family")?,
+        instrument: if code.is_empty() { None } else { Some(instrument(code, "instrument")?) },
+        title: part.title,
+        provision: part.provision,
+        max_penalty: part.max_penalty,
+        statute_text: part.statute_text,
+    })
+}
+
+pub(super) fn assistance_to_pb(part: domain::Assistance) -> pb::Assistance {
+    pb::Assistance {
+        r#type: part.assistance_type.number(),
+        description: part.description,
+        particular_procedure: part.particular_procedure,
+        questions: part.questions,
+        items: part.items,
+        places: part.places,
+        court_order: part.court_order,
+    }
+}
+
+pub(super) fn assistance_from_pb(part: pb::Assistance) -> Result<domain::Assistance, WireError> {
+    Ok(domain::Assistance {
+        assistance_type: word(part.r#type, "type")?,
+        description: part.description,
+        particular_procedure: part.particular_procedure,
+        questions: part.questions,
+        items: part.items,
+        places: part.places,
+        court_order: part.court_order,
+    })
+}
+
+pub(super) fn person_to_pb(part: domain::Person) -> pb::Person {
+    let domain::Person { reference, role, alias, nationality, location, child } = part;
+    pb::Person { r#ref: reference, role: role.number(), alias, nationality, location, child }
+}
+
+pub(super) fn person_from_pb(part: pb::Person) -> Result<domain::Person, WireError> {
+    let pb::Person { r#ref: reference, role, alias, nationality, location, child } = part;
+    let role = word(role, "role")?;
+    Ok(domain::Person { reference, role, alias, nationality, location, child })
+}
+
+pub(super) fn undertaking_to_pb(part: domain::Undertaking) -> pb::Undertaking {
+    pb::Undertaking { kind: part.kind.number(), text: part.text }
+}
+
+pub(super) fn undertaking_from_pb(part: pb::Undertaking) -> Result<domain::Undertaking, WireError> {
+    Ok(domain::Undertaking { kind: word(part.kind, "kind")?, text: part.text })
+}

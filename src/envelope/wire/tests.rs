@@ -1,0 +1,152 @@
+//! Contents there and back, and what is refused on the way in.
+
+mod arbitrary;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use prost::Message as _;
+
+use super::*;
+use crate::domain::request::MlaRequest;
+use arbitrary::content;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    /// Domain, generated type, bytes, and back: nothing is lost and nothing is made up, be the
+    /// content complete or not.
+    #[test]
+    fn contents_come_back(content in content()) {
+        let bytes = content_to_pb(&content).encode_to_vec();
+        let again = content_from_pb(pb::MessageContent::decode(bytes.as_slice())?);
+        prop_assert!(again.as_ref() == Ok(&content));
+    }
+
+    /// Whatever decodes is read or refused, and a check of it comes to an end.
+    #[test]
+    fn no_bytes_make_it_panic(bytes in vec(any::<u8>(), 0..200)) {
+        if let Ok(decoded) = pb::MessageContent::decode(bytes.as_slice())
+            && let Ok(content) = content_from_pb(decoded)
+        {
+            content.check();
+        }
+    }
+}
+
+#[test]
+fn kinds_have_the_numbers_and_words_of_the_wire() {
+    for kind in MessageKind::ALL.iter().copied() {
+        let on_wire = kind_to_pb(kind);
+        assert_eq!(i32::from(on_wire), kind as i32, "{kind}");
+        assert_eq!(on_wire.as_str_name(), format!("MESSAGE_KIND_{kind}"));
+        assert_eq!(kind_from_pb(kind as i32), Ok(kind));
+    }
+}
+
+fn full() -> pb::MessageContent {
+    let request = pb::MlaRequest {
+        requesting_authority: Some(pb::RequestingAuthority::default()),
+        urgency: Some(pb::Urgency { level: 1, ..Default::default() }),
+        offences: vec![pb::Offence { family: 1, ..Default::default() }],
+        assistance: vec![pb::Assistance { r#type: 1, ..Default::default() }],
+        persons: vec![pb::Person { role: 1, ..Default::default() }; 3],
+        undertakings: vec![pb::Undertaking { kind: 1, ..Default::default() }],
+        related_cases: vec![related()],
+        legal_basis: vec!["UNTOC".to_owned(), "UNCAC".to_owned()],
+        ..Default::default()
+    };
+    pb::MessageContent {
+        kind: 3,
+        body: Some(pb::message_content::Body::Request(request)),
+        related_cases: vec![related()],
+    }
+}
+
+fn related() -> pb::RelatedCase {
+    pb::RelatedCase { relation: 1, authority: "xa.oag".to_owned(), ..Default::default() }
+}
+
+fn of_request(content: &mut pb::MessageContent) -> &mut pb::MlaRequest {
+    match &mut content.body {
+        Some(pb::message_content::Body::Request(request)) => request,
+        _ => panic!("the full content has a request"),
+    }
+}
+
+/// Two lines a row: what is done to the content; the path of the refusal.
+macro_rules! rows {
+    ($($defect:literal: |$c:ident| $spoil:expr => $path:literal;)+) => {
+        &[$(($defect, |$c| $spoil, $path)),+]
+    };
+}
+
+#[test]
+fn what_cannot_be_read_is_refused_with_its_path() {
+    type Row = (&'static str, fn(&mut pb::MessageContent), &'static str);
+    let rows: &[Row] = rows! {
+        "no kind": |c| c.kind = 0 =>
+            "kind";
+        "unknown kind": |c| c.kind = 44 =>
+            "kind";
+        "negative kind": |c| c.kind = -1 =>
+            "kind";
+        "no body": |c| c.body = None =>
+            "body";
+        "unknown nature": |c| of_request(c).nature = 9 =>
+            "request.nature";
+        "unknown family": |c| of_request(c).offences[0].family = 99 =>
+            "request.offences[0].family";
+        "no family": |c| of_request(c).offences[0].family = 0 =>
+            "request.offences[0].family";
+        "unknown instrument": |c| of_request(c).offences[0].instrument = "UN".into() =>
+            "request.offences[0].instrument";
+        "no type": |c| of_request(c).assistance[0].r#type = 0 =>
+            "request.assistance[0].type";
+        "unknown type": |c| of_request(c).assistance[0].r#type = 12 =>
+            "request.assistance[0].type";
+        "unknown role": |c| of_request(c).persons[2].role = 7 =>
+            "request.persons[2].role";
+        "no level": |c| of_request(c).urgency = Some(pb::Urgency::default()) =>
+            "request.urgency.level";
+        "unknown undertaking": |c| of_request(c).undertakings[0].kind = 7 =>
+            "request.undertakings[0].kind";
+        "unknown basis": |c| of_request(c).legal_basis[1] = "uncac".into() =>
+            "request.legal_basis[1]";
+        "authority id in capitals": |c| {
+            let id = "XC".to_owned();
+            let authority = pb::RequestingAuthority { id, ..Default::default() };
+            of_request(c).requesting_authority = Some(authority);
+        } =>
+            "request.requesting_authority.id";
+        "unknown relation in a request": |c| of_request(c).related_cases[0].relation = 6 =>
+            "request.related_cases[0].relation";
+        "unknown relation": |c| c.related_cases[0].relation = 6 =>
+            "related_cases[0].relation";
+        "related case of nobody": |c| c.related_cases[0].authority.clear() =>
+            "related_cases[0].authority";
+        "case id of another form": |c| c.related_cases[0].case_id = "ROG-1".into() =>
+            "related_cases[0].case_id";
+        "unknown decision": |c| {
+            let note = pb::Note { decision: 5, ..Default::default() };
+            c.body = Some(pb::message_content::Body::Note(note));
+        } =>
+            "note.decision";
+    };
+    assert!(content_from_pb(full()).is_ok());
+    for (defect, spoil, path) in rows {
+        let mut content = full();
+        spoil(&mut content);
+        let error = content_from_pb(content).expect_err(defect);
+        assert_eq!(error.path, *path, "{defect}");
+        assert!(error.to_string().starts_with(&format!("{path}: is ")), "{defect}: {error}");
+    }
+}
+
+#[test]
+fn what_is_not_said_is_read_as_such() {
+    let empty = pb::MlaRequest::default();
+    let body = Some(pb::message_content::Body::Request(empty));
+    let content = pb::MessageContent { kind: 3, body, related_cases: Vec::new() };
+    let read = content_from_pb(content).expect("an empty request");
+    assert!(read == Content::request(MessageKind::Request, MlaRequest::default()));
+}
