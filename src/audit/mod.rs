@@ -1,0 +1,35 @@
+//! The audit log: what it is made of, how it is exported, and how it is verified.
+//!
+//! Promises:
+//!
+//! - One entry has one spelling, and what is hashed is what is stored: [`entry`].
+//! - The log only grows, and anyone can check that it did (I3): [`merkle`] has the tree of RFC 6962
+//!   and its proofs, [`checkpoint`] the statement that a log signs over its whole state, [`proof`]
+//!   an entry's place in it as a text that stands on its own feet.
+//! - What is exported can be read by any client of C2SP tlog-tiles ([`tiles`], [`bundle`],
+//!   [`export`]), and a changed, missing or added file is found even where those formats would
+//!   ignore it ([`manifest`]).
+//! - [`verify`] believes nothing but the keys that it is given, and names the first fault.
+//!
+//! It is pure: files, clock and storage are closures and parameters. It won't keep a log (that is
+//! the store's work), decide what is logged, or judge whose key is whose: keys come from cards, and
+//! an auditor compares their fingerprints elsewhere. An entry proves that the log's owner stated
+//! something; that a message has its author is proven by the message's own signature.
+//!
+//! `docs/audit-log.md` describes the formats for auditors.
+
+pub mod bundle;
+pub mod checkpoint;
+pub mod entry;
+pub mod export;
+pub mod manifest;
+pub mod merkle;
+pub mod note;
+pub mod proof;
+#[cfg(test)]
+pub(crate) mod testing;
+pub mod tiles;
+pub mod verify;
+
+pub use checkpoint::Checkpoint;
+pub use entry::{Entry, EntryDraft, Event};

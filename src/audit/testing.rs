@@ -1,0 +1,115 @@
+//! A log in memory, for tests.
+
+use std::collections::BTreeMap;
+
+use super::checkpoint::{Checkpoint, origin};
+use super::entry::{Coordinates, Entry, EntryDraft, Event};
+use super::merkle::{NodeId, complete_root, inclusion_proof, infallible, leaf_hash, root_of};
+use super::note::VerifierKey;
+use crate::crypto::keys::{Algorithm, Seed};
+use crate::crypto::{Digest, SigningSecret, sha256};
+use crate::domain::{AuthorityId, MessageId, Timestamp};
+
+pub(crate) fn authority(name: &str) -> AuthorityId {
+    AuthorityId::parse(name).expect("a valid name")
+}
+
+pub(crate) fn secret(seed: u8) -> SigningSecret {
+    let seed = Seed::from_slice(&[seed; 32]).expect("32 bytes");
+    SigningSecret::new(&seed, Algorithm::Ed25519).expect("Ed25519 signs")
+}
+
+pub(crate) fn verifier(name: &str, key: &SigningSecret) -> VerifierKey {
+    let public = key.public().bytes().try_into().expect("32 bytes");
+    VerifierKey::ed25519(name, public).expect("a valid name")
+}
+
+pub(crate) fn message(number: u64) -> MessageId {
+    let mut random = [0; 10];
+    random[2..].copy_from_slice(&number.to_be_bytes());
+    MessageId::new(Timestamp::from_unix_ms(1_795_000_000_000), random)
+}
+
+pub(crate) fn envelope(number: u64) -> Digest {
+    sha256(&number.to_be_bytes())
+}
+
+/// Reads nodes of a tree over these leaf hashes.
+pub(crate) fn node_of(leaves: &[Digest], node: NodeId) -> Digest {
+    let first = (node.index << node.level) as usize;
+    complete_root(&leaves[first..first + (1 << node.level)]).expect("a power of two")
+}
+
+pub(crate) struct TestLog {
+    pub(crate) authority: AuthorityId,
+    pub(crate) origin: String,
+    pub(crate) key: SigningSecret,
+    pub(crate) entries: Vec<Vec<u8>>,
+    pub(crate) seqs: BTreeMap<AuthorityId, u64>,
+}
+
+impl TestLog {
+    pub(crate) fn new(name: &str, seed: u8) -> Self {
+        let authority = authority(name);
+        let origin = origin(&authority, 2026);
+        let key = secret(seed);
+        let seqs = Default::default();
+        let mut log = Self { authority, origin, key, entries: Vec::new(), seqs };
+        log.push(EntryDraft::new(Event::LogOpened).key(&log.verifier().to_string()));
+        log
+    }
+
+    pub(crate) fn verifier(&self) -> VerifierKey {
+        verifier(&self.origin, &self.key)
+    }
+
+    pub(crate) fn push(&mut self, draft: EntryDraft) -> u64 {
+        let seq = draft.counterpart().cloned().map(|peer| {
+            let seq = self.seqs.entry(peer).or_default();
+            *seq += 1;
+            *seq
+        });
+        let index = self.entries.len() as u64;
+        let at = Timestamp::from_unix_ms(1_795_000_000_000 + 10 * index as i64);
+        let nonce = sha256(&index.to_be_bytes())[..16].try_into().expect("16 bytes");
+        self.push_entry(&draft.into_entry(at, nonce, seq))
+    }
+
+    pub(crate) fn push_entry(&mut self, entry: &Entry) -> u64 {
+        entry.check().expect("a sound entry");
+        self.entries.push(entry.encode());
+        self.entries.len() as u64 - 1
+    }
+
+    pub(crate) fn leaves(&self) -> Vec<Digest> {
+        self.entries.iter().map(|entry| leaf_hash(entry)).collect()
+    }
+
+    pub(crate) fn checkpoint(&self, size: u64) -> Checkpoint {
+        let root = root_of(self.entries[..size as usize].iter().map(Vec::as_slice));
+        Checkpoint { origin: self.origin.clone(), size, root }
+    }
+
+    pub(crate) fn head(&self) -> Checkpoint {
+        self.checkpoint(self.entries.len() as u64)
+    }
+
+    pub(crate) fn proof(&self, index: u64, size: u64) -> Vec<Digest> {
+        let leaves = self.leaves();
+        infallible(inclusion_proof(index, size, |node| Ok(node_of(&leaves, node))))
+    }
+
+    pub(crate) fn coordinates(&self, index: u64, size: u64) -> Coordinates {
+        let Checkpoint { origin, size, root } = self.checkpoint(size);
+        Coordinates { origin, index, size, root }
+    }
+}
+
+/// A draft of a delivery event that `by` issues about message `number`, exchanged with `peer`.
+pub(crate) fn delivery(event: Event, by: &str, peer: &str, number: u64) -> EntryDraft {
+    EntryDraft::new(event)
+        .by(authority(by))
+        .peer(authority(peer))
+        .message(message(number))
+        .envelope(envelope(number))
+}

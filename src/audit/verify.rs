@@ -1,0 +1,126 @@
+//! Verifies an export without trusting the node that wrote it: only the keys given by the auditor.
+//!
+//! In this order, and the first fault ends it: the manifest's signature; which files there are; the
+//! checkpoint; every entry, in its order, with the tiles that come of it; the root; the receipts.
+//! Each file is read once, bundle by bundle; what is kept is the list of files, a counter a peer
+//! and 80 bytes a recorded receipt, so that logs of millions of entries pass.
+
+mod failure;
+mod files;
+mod receipts;
+mod walk;
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+
+use super::checkpoint::{Checkpoint, CheckpointError};
+use super::entry::{Entry, Event};
+use super::export::CHECKPOINT_PATH;
+use super::manifest::{MANIFEST_PATH, Manifest};
+use super::note::VerifierKey;
+use crate::domain::{AuthorityId, Timestamp};
+use files::Files;
+use walk::Walk;
+
+pub use failure::VerifyFailure;
+pub use receipts::ReceiptFault;
+
+/// What the auditor believes beforehand, from elsewhere than the export.
+#[derive(Clone, Debug)]
+pub struct Trust {
+    /// The log that the export must be of.
+    pub origin: String,
+    /// The log's keys; those of other names are ignored.
+    pub keys: Vec<VerifierKey>,
+    /// Whose log it is.
+    pub authority: AuthorityId,
+}
+
+/// What a sound export holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The state of the log that the export shows.
+    pub checkpoint: Checkpoint,
+    /// Entries, all verified.
+    pub entries: u64,
+    /// When the first entry was taken.
+    pub first_at: Timestamp,
+    /// When the last one was.
+    pub last_at: Timestamp,
+    /// Entries by event.
+    pub events: BTreeMap<Event, u64>,
+    /// Entries by peer, which is also the last sequence number of each.
+    pub peers: BTreeMap<AuthorityId, u64>,
+    /// Receipts that this log's owner issued and the export has; all stand in the log.
+    pub receipts_issued: u64,
+    /// Receipts of others that the export has; the log has their digests. Their own signatures
+    /// are checked with the keys of their issuers, not here.
+    pub receipts_received: u64,
+    /// Receipts of others whose digests the log has, whether or not the export has their text.
+    pub receipts_recorded: u64,
+}
+
+/// Gives the bytes of a file of an export by its relative path; `None` if it is not there.
+pub type ReadFile<'a, E> = dyn FnMut(&str) -> Result<Option<Vec<u8>>, E> + 'a;
+
+/// Verifies an export. `read` is the one that bounds what it reads: no file is larger than
+/// [`super::manifest::MANIFEST_MAX_BYTES`]. `list` has the
+/// relative paths of all files that are present. `progress` is told how many entries are done, of
+/// how many.
+///
+/// # Errors
+/// [`VerifyFailure`], the first fault.
+pub fn verify_export<E: Display>(
+    read: &mut ReadFile<'_, E>,
+    list: &[String],
+    trust: &Trust,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Report, VerifyFailure> {
+    let mut read = |path: &str| match read(path) {
+        Ok(Some(bytes)) => Ok(bytes),
+        Ok(None) => Err(VerifyFailure::Missing { path: path.to_owned() }),
+        Err(why) => Err(VerifyFailure::Unreadable { path: path.to_owned(), why: why.to_string() }),
+    };
+    let manifest = Manifest::verify(&read(MANIFEST_PATH)?, &trust.origin, &trust.keys)
+        .map_err(VerifyFailure::Manifest)?;
+    let size = manifest.size;
+    let mut files = Files::new(&mut read, manifest.files, list)?;
+    let checkpoint = verify_checkpoint(&mut files, size, trust)?;
+    let mut walk = Walk::new(trust, size);
+    let root = walk.log(&mut files, progress)?;
+    if root != checkpoint.root {
+        return Err(VerifyFailure::Root);
+    }
+    let extras = files.extras()?;
+    let (issued, received) = receipts::verify(&mut files, &extras, &walk, trust, &checkpoint)?;
+    Ok(walk.report(checkpoint, issued, received))
+}
+
+fn verify_checkpoint(
+    files: &mut Files<'_>,
+    size: u64,
+    trust: &Trust,
+) -> Result<Checkpoint, VerifyFailure> {
+    let path = CHECKPOINT_PATH;
+    let note = String::from_utf8(files.sound(path)?);
+    let note =
+        note.map_err(|_| VerifyFailure::Unreadable { path: path.into(), why: "not UTF-8".into() })?;
+    let checkpoint = Checkpoint::verify(&note, &trust.keys).map_err(VerifyFailure::Checkpoint)?;
+    if checkpoint.origin != trust.origin {
+        let origin = checkpoint.origin;
+        return Err(VerifyFailure::Checkpoint(CheckpointError::OtherOrigin { origin }));
+    }
+    match checkpoint.size {
+        0 => Err(VerifyFailure::Empty),
+        n if n != size => Err(VerifyFailure::Size { manifest: size, checkpoint: n }),
+        _ => Ok(checkpoint),
+    }
+}
+
+/// Parses an entry and says which one if it is none.
+fn parse_entry(index: u64, bytes: &[u8]) -> Result<Entry, VerifyFailure> {
+    Entry::parse(bytes).map_err(|source| VerifyFailure::Entry { index, source })
+}
+
+#[cfg(test)]
+mod tests;
