@@ -1,0 +1,180 @@
+//! The text of a card and its rules.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::{Deserialize, Serialize};
+
+use super::{CardError, field};
+use crate::audit::note::VerifierKey;
+use crate::crypto::keys::Algorithm;
+use crate::crypto::{Digest, PublicKey};
+use crate::domain::{AuthorityId, Timestamp};
+
+/// What a card says. The order of fields is the order in which people read them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CardBody {
+    /// The version of the form; 1.
+    pub v: u32,
+    /// Whose card.
+    pub authority: AuthorityId,
+    /// Its name for people, 1 to 200 characters.
+    pub name: String,
+    /// ISO 3166-1 alpha-2, upper case; the authority id begins with it.
+    pub country: String,
+    /// Rises with every new card, from 1.
+    pub version: u64,
+    /// When it was signed.
+    pub issued: Timestamp,
+    /// When it ends.
+    pub expires: Timestamp,
+    /// Where its node answers, host:port.
+    pub endpoint: String,
+    /// What it is competent for, as in "mla" (UNTOC Article 18(13)).
+    pub functions: Vec<String>,
+    /// Languages in which it accepts requests, BCP 47 (UNTOC Article 18(14)).
+    pub languages: Vec<String>,
+    /// The lowest signature suite that it accepts.
+    pub min_suite: u32,
+    /// Its root key, Ed25519, base64.
+    pub root: String,
+    /// Who may answer at the endpoint.
+    pub tls: TlsTrust,
+    /// Keys that sign its messages.
+    pub signing: Vec<CardKey>,
+    /// Keys that messages for it are sealed to.
+    pub sealing: Vec<CardKey>,
+    /// Its audit log.
+    pub log: LogKeys,
+    /// The key with which it cosigns the checkpoints of others (C2SP vkey).
+    pub witness: String,
+}
+
+/// What authenticates a node in TLS.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsTrust {
+    /// The certificate of the root key, DER in base64.
+    pub ca: String,
+    /// SHA-256 of the allowed public keys (SPKI), lower-case hex.
+    pub pins: Vec<String>,
+}
+
+/// A key with its validity.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CardKey {
+    /// Its algorithm.
+    pub algorithm: Algorithm,
+    /// Valid from.
+    pub from: Timestamp,
+    /// Valid until.
+    pub until: Timestamp,
+    /// The public key, base64.
+    pub key: String,
+}
+
+/// An audit log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogKeys {
+    /// Its origin (C2SP tlog-checkpoint).
+    pub origin: String,
+    /// The keys that sign its checkpoints (C2SP vkey).
+    pub keys: Vec<String>,
+}
+
+const NAME_MAX_CHARS: usize = 200;
+const LIST_MAX: usize = 64;
+
+impl CardBody {
+    pub(super) fn check(&self) -> Result<(), CardError> {
+        let text_ok = |text: &str, max: usize| {
+            (1..=max).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+        };
+        let lists_ok = [self.functions.len(), self.languages.len(), self.tls.pins.len()]
+            .into_iter()
+            .chain([self.signing.len(), self.sealing.len(), self.log.keys.len()])
+            .all(|len| (1..=LIST_MAX).contains(&len));
+        let words = self.functions.iter().chain(&self.languages);
+        if self.v != 1 {
+            return Err(field("v", "is not 1: a newer version of this program is needed"));
+        }
+        if !text_ok(&self.name, NAME_MAX_CHARS) {
+            return Err(field("name", "must have 1 to 200 characters and no control characters"));
+        }
+        if self.country.to_ascii_lowercase() != self.authority.country()
+            || self.country != self.country.to_ascii_uppercase()
+        {
+            return Err(field("country", "is not the country of its authority id, in upper case"));
+        }
+        if self.version == 0 {
+            return Err(field("version", "must be 1 or more"));
+        }
+        if self.expires <= self.issued {
+            return Err(field("expires", "is not after issued"));
+        }
+        if !lists_ok {
+            return Err(field("lists", "must each have 1 to 64 items"));
+        }
+        if !words.clone().all(|word| text_ok(word, 35)) {
+            return Err(field("functions and languages", "must be short words"));
+        }
+        check_endpoint(&self.endpoint)?;
+        self.check_log()
+    }
+
+    fn check_log(&self) -> Result<(), CardError> {
+        let prefix = format!("{}/log/", self.authority);
+        if !self.log.origin.starts_with(&prefix) {
+            return Err(field("log.origin", "does not begin with its authority id and /log/"));
+        }
+        if self.signing.iter().any(|key| key.algorithm == Algorithm::XWing)
+            || self.sealing.iter().any(|key| key.algorithm != Algorithm::XWing)
+        {
+            return Err(field("signing and sealing keys", "have algorithms of another use"));
+        }
+        Ok(())
+    }
+
+    pub(super) fn log_keys(&self) -> Result<Vec<VerifierKey>, CardError> {
+        let parse = |text: &String| {
+            let key = VerifierKey::parse(text).map_err(|_| field("log.keys", "holds no vkey"))?;
+            match key.name() == self.log.origin {
+                true => Ok(key),
+                false => Err(field("log.keys", "holds a key of another log")),
+            }
+        };
+        self.log.keys.iter().map(parse).collect()
+    }
+
+    pub(super) fn tls_pins(&self) -> Result<Vec<Digest>, CardError> {
+        let parse = |text: &String| {
+            let mut pin = [0; 32];
+            hex::decode_to_slice(text, &mut pin)
+                .map(|()| pin)
+                .map_err(|_| field("tls.pins", "holds something that is no SHA-256 in hex"))
+        };
+        self.tls.pins.iter().map(parse).collect()
+    }
+}
+
+fn check_endpoint(endpoint: &str) -> Result<(), CardError> {
+    let ok = endpoint.rsplit_once(':').is_some_and(|(host, port)| {
+        let host_ok = !host.is_empty()
+            && host.len() <= 253
+            && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._[]:".contains(&b));
+        host_ok && port.parse::<u16>().is_ok_and(|port| port != 0)
+    });
+    if ok { Ok(()) } else { Err(field("endpoint", "is not host:port")) }
+}
+
+pub(super) fn key(
+    algorithm: Algorithm,
+    base64: &str,
+    name: &'static str,
+) -> Result<PublicKey, CardError> {
+    let bytes = BASE64.decode(base64).map_err(|_| field(name, "key is not base64"))?;
+    PublicKey::new(algorithm, bytes)
+        .map_err(|_| field(name, "key has not the length of its algorithm"))
+}
