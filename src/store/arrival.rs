@@ -1,0 +1,281 @@
+//! The arrival of a peer's package: every chunk is verified before it is stored, the whole is on
+//! disk before anyone says so (I1, I2, I4), and a transfer that broke goes on where it broke.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::os::unix::fs::FileExt as _;
+use std::path::PathBuf;
+
+use super::vault::{
+    PackageShape, Vault, VaultError, create, layout_digest, read_sizes, sync_dir, write_sizes,
+};
+use crate::audit::merkle::{Frontier, leaf_hash};
+use crate::crypto::primitives::blake3;
+use crate::domain::limits::{CHUNK_BYTES, CHUNK_TAG_BYTES};
+
+const SEALED_CHUNK_BYTES: u64 = (CHUNK_BYTES + CHUNK_TAG_BYTES) as u64;
+
+/// How much of a package is here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// The sizes and the hashes of all chunks are here and fit the signed digests.
+    pub listed: bool,
+    /// Chunks stored and verified, from the first on.
+    pub chunks: u64,
+    /// All of it is on disk.
+    pub complete: bool,
+}
+
+/// A package that is on its way in.
+pub struct Arrival {
+    vault: Vault,
+    shape: PackageShape,
+    dir: PathBuf,
+    sizes: Vec<u64>,
+    list: Option<List>,
+    leaves: Option<File>,
+    /// The next chunk: its number in the package, its exhibit and its number there.
+    next: Cursor,
+    file: Option<File>,
+}
+
+struct List {
+    leaves: io::BufWriter<File>,
+    frontier: Frontier,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Cursor {
+    number: u64,
+    exhibit: usize,
+    index: u64,
+}
+
+impl Arrival {
+    /// Begins a package, or goes on with one: what an earlier try stored is verified again from
+    /// disk, since a power cut may have taken part of it, and cut off at the first difference.
+    ///
+    /// # Errors
+    /// [`VaultError::Io`].
+    pub fn open(vault: &Vault, shape: &PackageShape) -> Result<Self, VaultError> {
+        let dir = vault.incoming(shape);
+        fs::create_dir_all(&dir)?;
+        let mut arrival = Self {
+            vault: vault.clone(),
+            shape: shape.clone(),
+            dir,
+            sizes: Vec::new(),
+            list: None,
+            leaves: None,
+            next: Cursor::default(),
+            file: None,
+        };
+        if !vault.contains(shape) && arrival.dir.join("sizes").exists() {
+            arrival.resume()?;
+        }
+        Ok(arrival)
+    }
+
+    /// What is here.
+    pub fn progress(&self) -> Progress {
+        let complete = self.vault.contains(&self.shape);
+        let chunks = if complete { self.shape.chunks } else { self.next.number };
+        Progress { listed: complete || self.leaves.is_some(), chunks, complete }
+    }
+
+    /// Every chunk is here, so [`Arrival::finish`] can be.
+    pub fn is_whole(&self) -> bool {
+        self.progress().complete || self.next.number == self.shape.chunks
+    }
+
+    /// Takes the next piece of the lists: sealed sizes first, then hashes of chunks.
+    ///
+    /// # Errors
+    /// [`VaultError::Refused`] when the whole list is not the one that was signed;
+    /// [`VaultError::Io`].
+    pub fn list(&mut self, sizes: &[u64], hashes: &[u8]) -> Result<(), VaultError> {
+        if self.leaves.is_some() {
+            return Err(VaultError::Refused("the list of the package is complete already"));
+        }
+        self.sizes.extend_from_slice(sizes);
+        if self.sizes.len() > self.shape.exhibits as usize {
+            return Err(VaultError::Refused("the list has more exhibits than the signed header"));
+        }
+        self.list_hashes(hashes)?;
+        let listed = self.list.as_ref().map_or(0, |list| list.frontier.size());
+        if listed == self.shape.chunks && self.sizes.len() == self.shape.exhibits as usize {
+            self.seal_list()?;
+        }
+        Ok(())
+    }
+
+    fn list_hashes(&mut self, hashes: &[u8]) -> Result<(), VaultError> {
+        let (hashes, rest) = hashes.as_chunks::<32>();
+        if !rest.is_empty() {
+            return Err(VaultError::Refused("a chunk hash has not 32 bytes"));
+        }
+        if self.list.is_none() {
+            let path = self.dir.join("leaves");
+            remove_if_there(&path)?;
+            let leaves = io::BufWriter::new(create(&path)?);
+            self.list = Some(List { leaves, frontier: Frontier::new() });
+        }
+        let list = self.list.as_mut().ok_or(VaultError::Missing)?;
+        for hash in hashes {
+            if list.frontier.size() == self.shape.chunks {
+                return Err(VaultError::Refused("the list has more chunks than the signed header"));
+            }
+            list.leaves.write_all(hash)?;
+            list.frontier.push(leaf_hash(hash));
+        }
+        Ok(())
+    }
+
+    /// The list is whole: it is the signed one, or all of it goes.
+    fn seal_list(&mut self) -> Result<(), VaultError> {
+        let mut list = self.list.take().ok_or(VaultError::Missing)?;
+        let fits = list.frontier.root() == self.shape.root
+            && layout_digest(&self.sizes) == self.shape.layout_digest
+            && self.sizes.iter().sum::<u64>() == self.shape.sealed_bytes
+            && self.sizes.iter().map(|size| chunks_of(*size)).sum::<u64>() == self.shape.chunks
+            && self.sizes.iter().all(|size| *size >= CHUNK_TAG_BYTES as u64);
+        if !fits {
+            self.sizes.clear();
+            return Err(VaultError::Refused(
+                "the list of the package is not the one that its message was signed over",
+            ));
+        }
+        list.leaves.flush()?;
+        list.leaves.get_ref().sync_all()?;
+        remove_if_there(&self.dir.join("sizes"))?;
+        write_sizes(&self.dir, &self.sizes)?;
+        sync_dir(&self.dir)?;
+        self.leaves = Some(File::open(self.dir.join("leaves"))?);
+        Ok(())
+    }
+
+    /// Takes the next chunk; it is verified before it is stored.
+    ///
+    /// # Errors
+    /// [`VaultError::Refused`] for a chunk that is not the next one or not the signed one;
+    /// [`VaultError::Io`].
+    pub fn chunk(&mut self, number: u64, sealed: &[u8]) -> Result<(), VaultError> {
+        if number != self.next.number || number >= self.shape.chunks {
+            return Err(VaultError::Refused("a chunk is out of its order"));
+        }
+        if sealed.len() as u64 != self.length_of(self.next)? {
+            return Err(VaultError::Refused("a chunk has not the length that its place has"));
+        }
+        if self.leaf(number)? != blake3(sealed) {
+            return Err(VaultError::Refused("a chunk is not the one that was signed"));
+        }
+        if self.file.is_none() {
+            let path = self.dir.join(self.next.exhibit.to_string());
+            remove_if_there(&path)?;
+            self.file = Some(create(&path)?);
+        }
+        let file = self.file.as_mut().ok_or(VaultError::Missing)?;
+        file.write_all(sealed)?;
+        self.advance()
+    }
+
+    /// Moves to the next chunk; an exhibit that is whole is synced and closed.
+    fn advance(&mut self) -> Result<(), VaultError> {
+        self.next.number += 1;
+        self.next.index += 1;
+        let size = *self.sizes.get(self.next.exhibit).ok_or(VaultError::Missing)?;
+        if self.next.index == chunks_of(size) {
+            self.next.exhibit += 1;
+            self.next.index = 0;
+            if let Some(file) = self.file.take() {
+                file.sync_all()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// All chunks are here: gives the package its final name, durably.
+    ///
+    /// # Errors
+    /// [`VaultError::Missing`] when chunks are missing; [`VaultError::Io`].
+    pub fn finish(&mut self) -> Result<(), VaultError> {
+        if self.vault.contains(&self.shape) {
+            return Ok(());
+        }
+        if self.leaves.is_none() || self.next.number != self.shape.chunks {
+            return Err(VaultError::Missing);
+        }
+        self.vault.promote(&self.dir, &self.shape)
+    }
+
+    fn length_of(&self, at: Cursor) -> Result<u64, VaultError> {
+        let size = *self.sizes.get(at.exhibit).ok_or(VaultError::Missing)?;
+        Ok((size - at.index * SEALED_CHUNK_BYTES).min(SEALED_CHUNK_BYTES))
+    }
+
+    fn leaf(&self, number: u64) -> Result<[u8; 32], VaultError> {
+        let leaves =
+            self.leaves.as_ref().ok_or(VaultError::Refused("chunks come after their list"))?;
+        let mut hash = [0; 32];
+        leaves.read_exact_at(&mut hash, number * 32)?;
+        Ok(hash)
+    }
+
+    fn resume(&mut self) -> Result<(), VaultError> {
+        let sizes = read_sizes(&self.dir)?;
+        let mut hashes = File::open(self.dir.join("leaves"))?;
+        let mut frontier = Frontier::new();
+        let mut hash = [0; 32];
+        while frontier.size() < self.shape.chunks && hashes.read_exact(&mut hash).is_ok() {
+            frontier.push(leaf_hash(&hash));
+        }
+        let whole = frontier.root() == self.shape.root
+            && layout_digest(&sizes) == self.shape.layout_digest;
+        if !whole {
+            // A power cut took part of the list: begin anew.
+            fs::remove_file(self.dir.join("sizes"))?;
+            return Ok(());
+        }
+        self.sizes = sizes;
+        self.leaves = Some(hashes);
+        self.resume_chunks()
+    }
+
+    fn resume_chunks(&mut self) -> Result<(), VaultError> {
+        let mut buffer = Vec::new();
+        while self.next.number < self.shape.chunks {
+            let path = self.dir.join(self.next.exhibit.to_string());
+            if self.file.is_none() {
+                let opened = OpenOptions::new().read(true).write(true).open(&path);
+                match opened {
+                    Ok(file) => self.file = Some(file),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            let len = usize::try_from(self.length_of(self.next)?).unwrap_or(0);
+            let expected = self.leaf(self.next.number)?;
+            let at = self.next.index * SEALED_CHUNK_BYTES;
+            let Some(file) = self.file.as_mut() else { return Ok(()) };
+            buffer.resize(len, 0);
+            if file.read_exact_at(&mut buffer, at).is_err() || blake3(&buffer) != expected {
+                file.set_len(at)?;
+                file.seek(io::SeekFrom::Start(at))?;
+                return Ok(());
+            }
+            self.advance()?;
+        }
+        Ok(())
+    }
+}
+
+fn chunks_of(sealed_size: u64) -> u64 {
+    sealed_size.div_ceil(SEALED_CHUNK_BYTES)
+}
+
+fn remove_if_there(path: &std::path::Path) -> Result<(), VaultError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,224 @@
+//! The writer: the one thread that makes commits durable.
+//!
+//! It takes what is queued, at once when idle and never by a timer, and makes one frame of it. The
+//! steps of [`Writer::make_durable`] are in the only order in which a crash between any two of them
+//! leaves nothing half-done; `store`'s own documentation says what each crash means.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, TryRecvError};
+
+use super::apply::{Durable, apply};
+use super::files::StateFile;
+use super::index::Batch;
+use super::job::{Job, StopState, text};
+use super::journal::{Journal, Written};
+use super::limits::SLOTS_LOW;
+use super::mark::{HighWater, Mark};
+use super::query::{Head, View};
+use super::slots::{BodySlot, Slot, seal_body};
+use super::tree::{Growth, Tree};
+use super::tx::{Base, Staged, Tx};
+use super::{Clock, Sign, Stopped, StoreFault};
+use crate::audit::checkpoint::Checkpoint;
+use crate::domain::Timestamp;
+use crate::domain::limits::GROUP_COMMIT_MAX;
+use crate::pb::store::v1::{Commit, RowChange};
+
+/// What stands in the queue.
+pub(super) enum Message {
+    /// To be committed.
+    Job(Box<dyn Job>),
+    /// To be obeyed after everything before it.
+    Stop,
+}
+
+/// All that the writer owns.
+pub(super) struct Writer {
+    pub(super) view: Arc<View>,
+    pub(super) journal: Journal,
+    pub(super) tree: Tree,
+    pub(super) mark: Mark,
+    pub(super) sign: Sign,
+    pub(super) clock: Clock,
+    pub(super) origin: String,
+    /// The latest time given out.
+    pub(super) at: Timestamp,
+    pub(super) next_slot: u64,
+    pub(super) stop: Arc<StopState>,
+    pub(super) state: StateFile,
+}
+
+/// What goes into one frame.
+struct Group {
+    staged: Staged,
+    jobs: Vec<Box<dyn Job>>,
+    last: bool,
+}
+
+impl Writer {
+    /// The thread's life: until it is told to stop, nobody is left to tell it, or something fails.
+    pub(super) fn run(mut self, queue: Receiver<Message>) {
+        let served = catch_unwind(AssertUnwindSafe(|| self.serve(&queue)));
+        let stopped = match served {
+            Ok(Ok(())) => match self.wind_up() {
+                Ok(()) => self.stop.stop(true, "it was asked to"),
+                Err(fault) => self.stop.stop(false, &fault.to_string()),
+            },
+            Ok(Err(stopped)) => stopped,
+            Err(panic) => self.stop.stop(false, &format!("the writer panicked: {}", text(panic))),
+        };
+        while let Ok(message) = queue.try_recv() {
+            if let Message::Job(job) = message {
+                job.settle(Err(&stopped));
+            }
+        }
+    }
+
+    fn serve(&mut self, queue: &Receiver<Message>) -> Result<(), Stopped> {
+        while let Ok(Message::Job(job)) = queue.recv() {
+            let group = self.gather(job, queue);
+            match self.make_durable(&group.staged) {
+                Ok(head) => group.jobs.into_iter().for_each(|job| job.settle(Ok(&head))),
+                Err(fault) => {
+                    // Never tried again: after a failed fsync the kernel may have dropped the
+                    // pages, and a second one succeeds without having written them.
+                    let stopped = self.stop.stop(false, &fault.to_string());
+                    tracing::error!(%fault, "the store stops");
+                    group.jobs.into_iter().for_each(|job| job.settle(Err(&stopped)));
+                    return Err(stopped);
+                }
+            }
+            if group.last {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs what is queued, until the group has enough or nothing more is there.
+    fn gather(&mut self, first: Box<dyn Job>, queue: &Receiver<Message>) -> Group {
+        let mut group = Group { staged: Staged::default(), jobs: Vec::new(), last: false };
+        let mut next = Some(first);
+        while let Some(mut job) = next.take() {
+            // A clock that is set back does not turn the log's time back.
+            self.at = self.at.max((self.clock)());
+            let base = Base { size: self.tree.size(), next_slot: self.next_slot };
+            let staged = job.run(Tx::new(&self.view, &group.staged, base, self.at));
+            group.staged.absorb(staged.unwrap_or_default());
+            group.jobs.push(job);
+            if group.jobs.len() == GROUP_COMMIT_MAX || group.staged.is_full() {
+                break;
+            }
+            match queue.try_recv() {
+                Ok(Message::Job(job)) => next = Some(job),
+                Ok(Message::Stop) | Err(TryRecvError::Disconnected) => group.last = true,
+                Err(TryRecvError::Empty) => {}
+            }
+        }
+        group
+    }
+
+    /// Makes what is staged durable and gives the head that covers it.
+    fn make_durable(&mut self, staged: &Staged) -> Result<Arc<Head>, StoreFault> {
+        if staged.is_empty() {
+            return Ok(self.view.head());
+        }
+        let bodies = self.seal_bodies(&staged.bodies)?;
+        let growth = self.tree.grow(&staged.entries);
+        let commit = self.record(staged, &bodies, &growth);
+        // The barrier (I1). A crash before it is as if nobody had asked; a crash behind it is as
+        // if all below had been done: recovery does it.
+        let written = self.journal.append(&commit, &bodies)?;
+        self.next_slot = commit.next_slot;
+        // Before the index can say that this frame is applied: a crash here erases again.
+        self.view.slots.erase(&staged.erased)?;
+        let high = HighWater { sequence: written.sequence, size: growth.size, root: growth.root };
+        self.mark.raise(high)?;
+        let head = self.head(&growth);
+        self.publish(&commit, &growth, &written, &head)?;
+        if written.rolled {
+            // Bounds what has to be replayed, and how far back the mark can fall.
+            self.view.index.sync()?;
+            self.mark.sync()?;
+        }
+        if self.view.slots.made() - self.next_slot < SLOTS_LOW {
+            self.journal.ahead().ask_slots();
+        }
+        Ok(head)
+    }
+
+    /// Seals each body under the key of its slot. Keys are on disk before they are used (I4).
+    fn seal_bodies(&self, bodies: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, StoreFault> {
+        let slots = &self.view.slots;
+        while slots.made() < self.next_slot + bodies.len() as u64 {
+            slots.grow()?;
+        }
+        let seal = |(number, body): (u64, &Vec<u8>)| {
+            let slot = BodySlot(number);
+            match slots.read(slot)? {
+                Slot::Key(key) => Ok(seal_body(&key, slot, body)),
+                Slot::Erased | Slot::Damaged => Err(StoreFault::SlotDamaged(number)),
+            }
+        };
+        (self.next_slot..).zip(bodies).map(seal).collect()
+    }
+
+    fn record(&self, staged: &Staged, bodies: &[Vec<u8>], growth: &Growth) -> Commit {
+        let row = |((table, key), value): (&(super::Table, Vec<u8>), &Option<Vec<u8>>)| {
+            let seal = |value: &Vec<u8>| self.view.codec.seal(*table, key, value);
+            RowChange {
+                table: u32::from(table.number()),
+                key: key.clone(),
+                sealed_value: value.as_ref().map(seal),
+            }
+        };
+        Commit {
+            tree_size: growth.size,
+            tree_root: growth.root.to_vec(),
+            at_ms: self.at.unix_ms(),
+            entries: staged.entries.clone(),
+            // STORED_BODY_MAX_BYTES is far below 4 GiB.
+            body_bytes: bodies.iter().map(|body| body.len() as u32).collect(),
+            next_slot: self.next_slot + bodies.len() as u64,
+            rows: staged.rows.iter().map(row).collect(),
+            erased_slots: staged.erased.iter().map(|slot| slot.0).collect(),
+        }
+    }
+
+    /// The head behind a commit: the same one, where the log has not grown. Signing the same state
+    /// again gives the same signature, so a crash here forks nothing (I3).
+    fn head(&self, growth: &Growth) -> Arc<Head> {
+        let head = self.view.head();
+        if head.checkpoint.size == growth.size {
+            return head;
+        }
+        let checkpoint =
+            Checkpoint { origin: self.origin.clone(), size: growth.size, root: growth.root };
+        let note = (self.sign)(&checkpoint);
+        Arc::new(Head { checkpoint, note })
+    }
+
+    /// Lets readers see the commit: rows and tiles first, then the head that they belong to.
+    fn publish(
+        &self,
+        commit: &Commit,
+        growth: &Growth,
+        written: &Written,
+        head: &Arc<Head>,
+    ) -> Result<(), StoreFault> {
+        let Written { sequence, place, end, .. } = *written;
+        let mut batch = Batch::default();
+        apply(&Durable { sequence, place, end, commit, growth }, &mut batch)?;
+        self.view.index.apply(batch)?;
+        self.view.set_head(head.clone());
+        Ok(())
+    }
+
+    /// After the last commit: the index is brought to the disk, and only then called clean.
+    fn wind_up(&mut self) -> Result<(), StoreFault> {
+        self.view.index.sync()?;
+        self.mark.sync()?;
+        self.state.stopped()
+    }
+}

@@ -1,0 +1,338 @@
+//! Opening: what is believed after a stop, what is rebuilt, and when a node must not start.
+//!
+//! Nothing is cut, overwritten or appended before every guard has agreed.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::commit::Writer;
+use super::files::{LastStop, Lock, StateFile, create_dir, untried_file_system};
+use super::index::{Index, Unopened, is_doubted, set_aside};
+use super::job::StopState;
+use super::journal::ahead::Ahead;
+use super::journal::disk::Wrap;
+use super::journal::recover::{Cursor, Recovery};
+use super::journal::segment::Owner;
+use super::journal::{self, Journal, Reader, RecordKey};
+use super::limits::{ASIDE_MAX, RESERVE_BYTES, SEGMENT_MAX_BYTES, SEGMENT_MIN_BYTES};
+use super::mark::{HighWater, Mark};
+use super::query::{Head, View, cached};
+use super::replay::{Position, Replay};
+use super::slots::Slots;
+use super::tree::{Tree, read_node};
+use super::{OpenError, Opened, Progress, Settings, Store, StoreFault, apply};
+use crate::audit::checkpoint::Checkpoint;
+use crate::audit::merkle::root_at;
+use crate::domain::Timestamp;
+use crate::pb::store::v1::Applied;
+
+/// What lies where.
+struct Paths {
+    data: PathBuf,
+    journal: PathBuf,
+    index: PathBuf,
+    slots: PathBuf,
+    reserve: PathBuf,
+}
+
+impl Paths {
+    fn new(settings: &Settings) -> Self {
+        let data = settings.data.clone();
+        let at = |name: &str| data.join(name);
+        let (journal, index) = (at("journal"), at("index"));
+        let (slots, reserve) = (at("slots"), at("reserve"));
+        Self { data, journal, index, slots, reserve }
+    }
+}
+
+/// Makes the store of a new home and opens it.
+pub(super) fn create(settings: Settings, wrap: Wrap) -> Result<(Store, Opened), OpenError> {
+    check(&settings)?;
+    let paths = Paths::new(&settings);
+    create_dir(&paths.data)?;
+    let lock = Lock::take(&paths.data.join("lock"))?;
+    let owner = Owner::new(&settings.home, &settings.origin);
+    let recovery = recovery(&settings, &paths, &owner)?;
+    if !recovery.is_unused()? {
+        return Err(OpenError::Exists { data: paths.data });
+    }
+    // A directory that was emptied must not begin the same log again.
+    let mark = Mark::open(&settings.mark, owner.origin)?;
+    let position = Position::start();
+    not_behind(&mark, &settings, &position)?;
+    Slots::create(&paths.slots, &settings.home, owner.origin)?;
+    // Last, because from here on this is a store.
+    journal::create(&paths.journal, &owner, settings.segment_bytes)?;
+    open_locked(settings, wrap, lock)
+}
+
+/// Opens the store of a home.
+pub(super) fn open(settings: Settings, wrap: Wrap) -> Result<(Store, Opened), OpenError> {
+    check(&settings)?;
+    if !settings.data.is_dir() {
+        return Err(OpenError::Missing { data: settings.data });
+    }
+    let lock = Lock::take(&settings.data.join("lock"))?;
+    open_locked(settings, wrap, lock)
+}
+
+fn check(settings: &Settings) -> Result<(), OpenError> {
+    let refuse = |what| Err(OpenError::Settings(what));
+    if settings.mark.starts_with(&settings.data) {
+        return refuse(
+            "the high-water mark lies inside the data directory, and would go back with it",
+        );
+    }
+    if !(SEGMENT_MIN_BYTES..=SEGMENT_MAX_BYTES).contains(&settings.segment_bytes) {
+        return refuse("a journal segment has 16 KiB to 1 GiB");
+    }
+    Ok(())
+}
+
+fn recovery(settings: &Settings, paths: &Paths, owner: &Owner) -> Result<Recovery, OpenError> {
+    let key = RecordKey::new(&settings.home, owner);
+    Recovery::new(&paths.journal, &settings.origin, owner.clone(), key)
+}
+
+fn open_locked(settings: Settings, wrap: Wrap, lock: Lock) -> Result<(Store, Opened), OpenError> {
+    let paths = Paths::new(&settings);
+    let owner = Owner::new(&settings.home, &settings.origin);
+    let recovery = recovery(&settings, &paths, &owner)?;
+    if recovery.segments().is_empty() {
+        let mark = Mark::open(&settings.mark, owner.origin)?;
+        not_behind(&mark, &settings, &Position::start())?;
+        return Err(OpenError::Missing { data: paths.data });
+    }
+    // A wrong key or log is found here, before anything is called damaged or set aside for it.
+    recovery.identify()?;
+    let mut mark = Mark::open(&settings.mark, owner.origin)?;
+    // The index cannot open on a full disk: this is for it.
+    super::files::remove_if_there(&paths.reserve)?;
+    let state = StateFile::new(&paths.data);
+    let last = state.read();
+    let caught = catch_up(&settings, &paths, &recovery, &state, last)?;
+    guard(&mark, &settings, &caught)?;
+    // Every guard has agreed: now the disk may change.
+    recovery.cut(&caught.position.end)?;
+    let Caught { index, tree, position, rebuilt } = caught;
+    let slots = Slots::open(&paths.slots, &settings.home, owner.origin, position.next_slot)?;
+    slots.erase(&position.erased)?;
+    if rebuilt.is_some() {
+        index.sync()?;
+    }
+    let high = HighWater { sequence: position.sequence, size: tree.size(), root: tree.root() };
+    let mark_missing = mark.last().is_none() && position.sequence > 0;
+    if mark.last() != Some(high) {
+        mark.raise(high)?;
+    }
+    let opened = Opened {
+        recovered: last != LastStop::Clean && position.sequence > 0,
+        rebuilt: rebuilt.filter(|_| position.replayed > 0),
+        torn_bytes: position.end.torn,
+        replayed: position.replayed,
+        entries: tree.size(),
+        mark_missing,
+        file_system: untried_file_system(&paths.data),
+    };
+    opened.trace();
+    let parts = Parts { paths, owner, mark, index, slots: Arc::new(slots), tree, position, state };
+    Ok((start(settings, wrap, lock, parts)?, opened))
+}
+
+/// The index, brought to the journal's end.
+struct Caught {
+    index: Index,
+    tree: Tree,
+    position: Position,
+    /// Why it was rebuilt.
+    rebuilt: Option<String>,
+}
+
+fn catch_up(
+    settings: &Settings,
+    paths: &Paths,
+    recovery: &Recovery,
+    state: &StateFile,
+    last: LastStop,
+) -> Result<Caught, OpenError> {
+    let why = match reason_not_to_trust(paths, last) {
+        Some(why) => why,
+        None => match try_index(settings, paths, recovery, state)? {
+            Tried::Caught(caught) => return Ok(*caught),
+            Tried::Rebuild(why) => why,
+        },
+    };
+    if let Some(aside) = set_aside(&paths.index, ASIDE_MAX)? {
+        tracing::warn!(why, aside = %aside.display(), "the index is rebuilt from the journal");
+    }
+    let index = match Index::open(&paths.index) {
+        Ok(index) => index,
+        Err(Unopened::Failed(what)) => return Err(StoreFault::Index(what).into()),
+        Err(Unopened::Hangs) => return Err(hangs(paths)?),
+    };
+    // From here on the index changes: until a clean stop it is only good for this boot.
+    state.running()?;
+    let mut replay = Replay::new(&index, Tree::new(), None, &*settings.progress, recovery);
+    replay.run(Cursor::START)?;
+    let (tree, position) = replay.finish()?;
+    Ok(Caught { index, tree, position, rebuilt: Some(why) })
+}
+
+fn reason_not_to_trust(paths: &Paths, last: LastStop) -> Option<String> {
+    let why = if !paths.index.exists() {
+        "there was none"
+    } else if is_doubted(&paths.index) {
+        "a fault was met in it"
+    } else if last == LastStop::OtherBoot {
+        "the machine may have gone down while it was open"
+    } else {
+        return None;
+    };
+    Some(why.to_owned())
+}
+
+enum Tried {
+    Caught(Box<Caught>),
+    Rebuild(String),
+}
+
+/// Opens the index that is there and applies what it lacks, unless it is not to be believed.
+fn try_index(
+    settings: &Settings,
+    paths: &Paths,
+    recovery: &Recovery,
+    state: &StateFile,
+) -> Result<Tried, OpenError> {
+    (settings.progress)(Progress::OpeningIndex);
+    let index = match Index::open(&paths.index) {
+        Ok(index) => index,
+        Err(Unopened::Failed(what)) => return Ok(Tried::Rebuild(format!("did not open: {what}"))),
+        Err(Unopened::Hangs) => return Err(hangs(paths)?),
+    };
+    let (applied, tree) = match restore(&index) {
+        Ok(Some(restored)) => restored,
+        Ok(None) => return Ok(rebuild(index, "its head or its tree is damaged")),
+        Err(fault) => return Ok(rebuild(index, &fault.to_string())),
+    };
+    state.running()?;
+    // From the last applied frame on: that one is compared, the others are applied.
+    let (segment, offset, sequence) = (applied.segment, applied.offset, applied.sequence);
+    let mut replay = Replay::new(&index, tree, Some(applied), &*settings.progress, recovery);
+    replay.run(Cursor { segment, offset, sequence })?;
+    if let Some(ahead) = replay.not_found() {
+        return Err(index_ahead(&ahead, recovery)?);
+    }
+    if replay.differs() {
+        drop(replay);
+        return Ok(rebuild(index, "it is of another history than the journal"));
+    }
+    let (tree, position) = replay.finish()?;
+    Ok(Tried::Caught(Box::new(Caught { index, tree, position, rebuilt: None })))
+}
+
+fn rebuild(index: Index, why: &str) -> Tried {
+    index.close();
+    Tried::Rebuild(why.to_owned())
+}
+
+/// What the index says of itself, if that is whole. An index without a head is none: sled may have
+/// come back empty.
+fn restore(index: &Index) -> Result<Option<(Applied, Tree)>, StoreFault> {
+    let Some(applied) = apply::read_applied(index)? else { return Ok(None) };
+    let Ok(root) = applied.tree_root.as_slice().try_into() else { return Ok(None) };
+    let tree = Tree::restore(applied.tree_size, root, &applied.frontier, cached(index))?;
+    Ok(tree.map(|tree| (applied, tree)))
+}
+
+fn hangs(paths: &Paths) -> Result<OpenError, OpenError> {
+    // Its thread may still write there: only the end of this process ends it.
+    let aside = set_aside(&paths.index, ASIDE_MAX)?;
+    Ok(OpenError::IndexHangs { aside: aside.unwrap_or_else(|| paths.index.clone()) })
+}
+
+/// The index has applied a frame that the journal does not hold. Frames are applied only when they
+/// are durable, so the journal has lost its end or is an old copy (I3).
+fn index_ahead(applied: &Applied, recovery: &Recovery) -> Result<OpenError, OpenError> {
+    let (mut found_sequence, mut found_size) = (0, 0);
+    recovery.walk(Cursor::START, |frame| {
+        (found_sequence, found_size) = (frame.sequence, frame.commit.tree_size);
+        Ok(())
+    })?;
+    Ok(OpenError::RolledBack {
+        held_by: "the index".to_owned(),
+        held_size: applied.tree_size,
+        held_sequence: applied.sequence,
+        found_size,
+        found_sequence,
+    })
+}
+
+/// Compares what was found with the mark (I3).
+fn guard(mark: &Mark, settings: &Settings, caught: &Caught) -> Result<(), OpenError> {
+    not_behind(mark, settings, &caught.position)?;
+    let Some(high) = mark.last() else { return Ok(()) };
+    let mut tiles = cached(&caught.index);
+    let root = root_at(high.size, |node| read_node(node, &mut tiles))?;
+    if root == high.root {
+        Ok(())
+    } else {
+        Err(OpenError::OtherHistory { mark: settings.mark.clone(), size: high.size })
+    }
+}
+
+fn not_behind(mark: &Mark, settings: &Settings, found: &Position) -> Result<(), OpenError> {
+    match mark.last() {
+        Some(high) if high.sequence > found.sequence || high.size > found.size => {
+            Err(OpenError::RolledBack {
+                held_by: format!("the high-water mark {}", settings.mark.display()),
+                held_size: high.size,
+                held_sequence: high.sequence,
+                found_size: found.size,
+                found_sequence: found.sequence,
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
+struct Parts {
+    paths: Paths,
+    owner: Owner,
+    mark: Mark,
+    index: Index,
+    slots: Arc<Slots>,
+    tree: Tree,
+    position: Position,
+    state: StateFile,
+}
+
+/// Starts the threads.
+fn start(settings: Settings, wrap: Wrap, lock: Lock, parts: Parts) -> Result<Store, OpenError> {
+    let Parts { paths, owner, mark, index, slots, tree, position, state } = parts;
+    let Settings { home, origin, sign, clock, segment_bytes, .. } = settings;
+    let checkpoint = Checkpoint { origin: origin.clone(), size: tree.size(), root: tree.root() };
+    let head = Head { note: sign(&checkpoint), checkpoint };
+    let key = RecordKey::new(&home, &owner);
+    let reader = Reader::new(&paths.journal, key.clone());
+    let view = Arc::new(View::new(index, slots.clone(), reader, home, head));
+    let mut ahead = Ahead::start(paths.journal.clone(), slots)?;
+    ahead.ask_reserve(paths.reserve, RESERVE_BYTES.min(segment_bytes));
+    let dir = &paths.journal;
+    let cursor = position.end.cursor;
+    let journal = Journal::resume(dir, owner, key, ahead, segment_bytes, cursor, wrap)?;
+    let stop = Arc::new(StopState::default());
+    let writer = Writer {
+        view: view.clone(),
+        journal,
+        tree,
+        mark,
+        sign,
+        clock,
+        origin,
+        at: Timestamp::from_unix_ms(position.at_ms),
+        next_slot: position.next_slot,
+        stop: stop.clone(),
+        state,
+    };
+    Ok(Store::start(view, stop, writer, lock)?)
+}

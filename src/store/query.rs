@@ -1,0 +1,214 @@
+//! The reading side. Any number of threads, none of which ever waits for the writer's disk.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::StoreFault;
+use super::index::{Direction, Index, Row, scan_limit};
+use super::journal::Reader;
+use super::limits::ENTRIES_MAX;
+use super::slots::{BodySlot, Slot, Slots, open_body};
+use super::tables::{Bodies, Place, RowCodec, Table, meta, numbered, tile_key};
+use super::tree::read_node;
+use crate::audit::checkpoint::Checkpoint;
+use crate::audit::merkle::{consistency_proof, inclusion_proof, root_at};
+use crate::audit::tiles::{TileId, parse_tile};
+use crate::crypto::{Digest, HomeKey};
+
+/// The state of the log that is durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Size and root.
+    pub checkpoint: Checkpoint,
+    /// The checkpoint as a note signed by the log's key.
+    pub note: String,
+}
+
+/// Everything that can be read of an open store.
+pub(super) struct View {
+    pub(super) index: Index,
+    pub(super) slots: Arc<Slots>,
+    pub(super) codec: RowCodec,
+    reader: Reader,
+    home: HomeKey,
+    head: RwLock<Arc<Head>>,
+}
+
+impl View {
+    pub(super) fn new(
+        index: Index,
+        slots: Arc<Slots>,
+        reader: Reader,
+        home: HomeKey,
+        head: Head,
+    ) -> Self {
+        let codec = RowCodec::new(&home);
+        Self { index, slots, codec, reader, home, head: RwLock::new(Arc::new(head)) }
+    }
+
+    pub(super) fn head(&self) -> Arc<Head> {
+        self.head.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_head(&self, head: Arc<Head>) {
+        *self.head.write().unwrap_or_else(PoisonError::into_inner) = head;
+    }
+
+    /// Names of counters may be those of peers: they do not stand in a key (I6).
+    pub(super) fn counter_key(&self, name: &str) -> [u8; 16] {
+        self.home.blind("store/counter", name.as_bytes())
+    }
+
+    pub(super) fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreFault> {
+        let sealed = self.index.get(&table.key(key))?;
+        sealed.map(|sealed| self.open_row(table, key, &sealed)).transpose()
+    }
+
+    /// Without the limit of a scan.
+    pub(super) fn rows(
+        &self,
+        table: Table,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<Row>, StoreFault> {
+        let after = after.map(|after| table.key(after));
+        let rows = self.index.scan(&table.key(prefix), after.as_deref(), direction, limit)?;
+        let open = |(key, sealed): Row| {
+            let value = self.open_row(table, &key[1..], &sealed)?;
+            Ok((key[1..].to_vec(), value))
+        };
+        rows.into_iter().map(open).collect()
+    }
+
+    pub(super) fn scan(
+        &self,
+        table: Table,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<Row>, StoreFault> {
+        self.rows(table, prefix, after, direction, scan_limit(limit))
+    }
+
+    fn open_row(&self, table: Table, key: &[u8], sealed: &[u8]) -> Result<Vec<u8>, StoreFault> {
+        self.codec.open(table, key, sealed).inspect_err(|fault| {
+            self.index.doubted(fault.to_string());
+        })
+    }
+
+    pub(super) fn entry(&self, index: u64) -> Result<Option<Vec<u8>>, StoreFault> {
+        if index >= self.head().checkpoint.size {
+            return Ok(None);
+        }
+        let (first, entries) = self.frame_of(index)?;
+        Ok(entries.into_iter().nth((index - first) as usize))
+    }
+
+    pub(super) fn entries(&self, from: u64, limit: usize) -> Result<Vec<Vec<u8>>, StoreFault> {
+        let size = self.head().checkpoint.size;
+        let end = from.saturating_add(limit.min(ENTRIES_MAX) as u64).min(size);
+        let mut out = Vec::new();
+        let mut next = from;
+        while next < end {
+            let (first, entries) = self.frame_of(next)?;
+            let wanted = entries.into_iter().skip((next - first) as usize);
+            out.extend(wanted.take((end - next) as usize));
+            next = from + out.len() as u64;
+        }
+        Ok(out)
+    }
+
+    /// The entries of the frame that holds `index`, and the index of the first.
+    fn frame_of(&self, index: u64) -> Result<(u64, Vec<Vec<u8>>), StoreFault> {
+        let row = self.index.at_or_below(&numbered(meta::FRAMES, index))?;
+        let found = row.as_ref().and_then(|(key, place)| {
+            let first = key.strip_prefix(&[meta::FRAMES])?.try_into().ok()?;
+            Some((u64::from_be_bytes(first), Place::decode(place)?))
+        });
+        let lost = || self.index.doubted(format!("no place for entry {index}"));
+        let (first, place) = found.ok_or_else(lost)?;
+        let entries = self.reader.record(place)?.entries;
+        if (index - first) < entries.len() as u64 { Ok((first, entries)) } else { Err(lost()) }
+    }
+
+    pub(super) fn body(&self, slot: BodySlot) -> Result<Option<Vec<u8>>, StoreFault> {
+        if self.index.get(&numbered(meta::ERASED, slot.0))?.is_some() {
+            return Ok(None);
+        }
+        let row = self.index.at_or_below(&numbered(meta::BODIES, slot.0))?;
+        let place = row.as_ref().and_then(|(key, bodies)| {
+            let first = key.strip_prefix(&[meta::BODIES])?.try_into().ok()?;
+            Bodies::place(bodies, slot.0 - u64::from_be_bytes(first))
+        });
+        let place = place.ok_or(StoreFault::NoSuchSlot(slot.0))?;
+        let key = match self.slots.read(slot)? {
+            Slot::Key(key) => key,
+            // Erased this moment: the frame that says so is durable, and not yet applied.
+            Slot::Erased => return Ok(None),
+            Slot::Damaged => return Err(StoreFault::SlotDamaged(slot.0)),
+        };
+        let opened = open_body(&key, slot, &self.reader.body(place)?);
+        let Place { segment, offset, .. } = place;
+        let what = || format!("the body of slot {} does not open under its key", slot.0);
+        opened.map(Some).ok_or_else(|| StoreFault::Journal { segment, offset, what: what() })
+    }
+
+    pub(super) fn tile(&self, tile: TileId) -> Result<Vec<Digest>, StoreFault> {
+        read_tile(&self.index, tile)
+    }
+
+    pub(super) fn inclusion(&self, index: u64, size: u64) -> Result<Vec<Digest>, StoreFault> {
+        self.within(size)?;
+        if index >= size {
+            return Err(StoreFault::OutOfRange { asked: index, size });
+        }
+        let mut tiles = cached(&self.index);
+        inclusion_proof(index, size, |node| read_node(node, &mut tiles))
+    }
+
+    pub(super) fn consistency(&self, old: u64, size: u64) -> Result<Vec<Digest>, StoreFault> {
+        self.within(size)?;
+        if old > size {
+            return Err(StoreFault::OutOfRange { asked: old, size });
+        }
+        let mut tiles = cached(&self.index);
+        consistency_proof(old, size, |node| read_node(node, &mut tiles))
+    }
+
+    pub(super) fn root_at(&self, size: u64) -> Result<Digest, StoreFault> {
+        self.within(size)?;
+        let mut tiles = cached(&self.index);
+        root_at(size, |node| read_node(node, &mut tiles))
+    }
+
+    fn within(&self, asked: u64) -> Result<(), StoreFault> {
+        let size = self.head().checkpoint.size;
+        if asked <= size { Ok(()) } else { Err(StoreFault::OutOfRange { asked, size }) }
+    }
+}
+
+/// The hashes of a tile; none where it does not exist.
+pub(super) fn read_tile(index: &Index, tile: TileId) -> Result<Vec<Digest>, StoreFault> {
+    match index.get(&tile_key(tile))? {
+        None => Ok(Vec::new()),
+        Some(bytes) => parse_tile(&bytes).ok_or_else(|| {
+            index.doubted(format!("tile {} of level {} is damaged", tile.index, tile.level))
+        }),
+    }
+}
+
+/// Reads each tile once: a proof asks for several nodes of each.
+pub(super) fn cached(index: &Index) -> impl FnMut(TileId) -> Result<Vec<Digest>, StoreFault> {
+    let mut read: BTreeMap<TileId, Vec<Digest>> = BTreeMap::new();
+    move |tile| {
+        if let Some(hashes) = read.get(&tile) {
+            return Ok(hashes.clone());
+        }
+        let hashes = read_tile(index, tile)?;
+        read.insert(tile, hashes.clone());
+        Ok(hashes)
+    }
+}
