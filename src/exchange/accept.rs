@@ -1,0 +1,318 @@
+//! Accepting what a peer delivers: verify, commit, acknowledge. In that order (I1, I2).
+
+use prost::Message as _;
+
+use super::heads::{Held, digests, put_head};
+use super::issue::{Issued, issue, issue_plain};
+use super::rows::{
+    self, MessageRow, RECEIVED, RefusalRow, facts_of, load_in, message_in, peer_key, put_message,
+    shape_of_ref,
+};
+use super::{ActionError, Exchange, Peer};
+use crate::audit::checkpoint::Checkpoint;
+use crate::audit::entry::{Coordinates, Entry, EntryDraft, Event};
+use crate::audit::merkle::{leaf_hash, verify_inclusion};
+use crate::crypto::primitives::pae;
+use crate::crypto::{Digest, sha256};
+use crate::domain::delivery::DeliveryState;
+use crate::domain::limits::{ENTRY_MAX_BYTES, ENVELOPE_MAX_BYTES};
+use crate::domain::{AuthorityId, MessageId};
+use crate::envelope::{
+    AuthenticMessage, AuthenticateError, Header, Incoming, SenderTrust, authenticate,
+};
+use crate::pb::v1 as pb;
+use crate::store::{Table, Tx};
+
+/// What becomes of a delivered message.
+#[derive(Debug)]
+pub enum Accepted {
+    /// A receipt of ours says so: an acceptance or a refusal, logged and durable.
+    Issued(Issued),
+    /// Not judged; the sender is to do what the code says and come again.
+    Retry {
+        /// UPPER_SNAKE.
+        code: &'static str,
+        /// For people.
+        message: String,
+    },
+}
+
+/// Why a message is refused, before it is logged.
+struct Refused {
+    code: &'static str,
+    message: Option<MessageId>,
+}
+
+impl Exchange {
+    /// Accepts a message, refuses it with a signed receipt, or says what is missing.
+    ///
+    /// `proven` is the checkpoint of the peer that was verified on this stream.
+    ///
+    /// # Errors
+    /// [`ActionError`]: ours or the weather's; the peer is told to come again.
+    pub(crate) async fn accept(
+        &self,
+        peer: &Peer,
+        proven: &Held,
+        deliver: pb::Deliver,
+    ) -> Result<Accepted, ActionError> {
+        self.check_writable()?;
+        let digest = sha256(&deliver.envelope);
+        if let Some(again) = self.repeat(peer.authority(), &deliver, &digest)? {
+            return Ok(Accepted::Issued(again));
+        }
+        let entry = match check_log_proof(peer, &self.me, &proven.checkpoint, &deliver, &digest) {
+            Ok(entry) => entry,
+            Err(LogProof::TooNew) => return Ok(retry("CHECKPOINT_TOO_OLD")),
+            Err(LogProof::Bad) => {
+                let refused = Refused { code: "BAD_LOG_PROOF", message: None };
+                return self.refuse(peer, refused, digest).await;
+            }
+        };
+        let message = match self.authenticate(peer, deliver.envelope.clone()) {
+            Ok(message) => message,
+            Err(error) => {
+                tracing::warn!(peer = %peer.authority(), code = error.code(), "message refused");
+                let refused = Refused { code: error.code(), message: entry.message };
+                return self.refuse(peer, refused, digest).await;
+            }
+        };
+        if entry.message != Some(message.header().message)
+            || entry.payload != Some(message.header().plaintext_commitment)
+        {
+            let refused = Refused { code: "BAD_LOG_PROOF", message: entry.message };
+            return self.refuse(peer, refused, digest).await;
+        }
+        if !message.header().packages.iter().all(|p| self.vault.contains(&shape_of_ref(p))) {
+            return Ok(retry("PACKAGES_MISSING"));
+        }
+        let remote = Coordinates {
+            origin: proven.checkpoint.origin.clone(),
+            index: deliver.index,
+            size: proven.checkpoint.size,
+            root: proven.checkpoint.root,
+        };
+        self.commit_message(peer, proven, message, remote).await
+    }
+
+    /// Signature, addresses and freshness, without a decryption key.
+    pub(crate) fn authenticate(
+        &self,
+        peer: &Peer,
+        envelope: bytes::Bytes,
+    ) -> Result<AuthenticMessage, AuthenticateError> {
+        let keys = |at| peer.card.signing_keys(at);
+        let trust = SenderTrust {
+            peer: peer.authority(),
+            keys: &keys,
+            min_suite: self.card.min_suite(),
+        };
+        authenticate(Incoming(envelope), &self.me, &trust, self.now())
+    }
+
+    /// What was accepted once is answered with the same receipt, without judging it again: its
+    /// window may have ended since, or its key been retired (I5).
+    fn repeat(
+        &self,
+        peer: &AuthorityId,
+        deliver: &pb::Deliver,
+        digest: &Digest,
+    ) -> Result<Option<Issued>, ActionError> {
+        if deliver.entry.len() > ENTRY_MAX_BYTES || deliver.envelope.len() > ENVELOPE_MAX_BYTES {
+            return Ok(None);
+        }
+        let Ok(Entry { message: Some(id), .. }) = Entry::parse(&deliver.entry) else {
+            return Ok(None);
+        };
+        let row = rows::message(&self.store, id)?;
+        Ok(row.filter(|row| is_same(row, peer, digest)).map(|row| Issued::again(&row)))
+    }
+
+    async fn commit_message(
+        &self,
+        peer: &Peer,
+        proven: &Held,
+        message: AuthenticMessage,
+        remote: Coordinates,
+    ) -> Result<Accepted, ActionError> {
+        let header = message.header();
+        let row = received_row(header, message.digest());
+        let draft = EntryDraft::new(Event::RelayAcceptance)
+            .by(self.me.clone())
+            .peer(peer.authority().clone())
+            .message(header.message)
+            .envelope(message.digest())
+            .payload(header.plaintext_commitment)
+            .remote(remote);
+        let incoming = Arrived {
+            me: self.me.clone(),
+            peer: peer.authority().clone(),
+            peer_key: peer_key(&self.home, peer.authority()),
+            refusal_key: self.refusal_key(peer.authority(), &message.digest()),
+            head: proven.clone(),
+            id: header.message,
+            bytes: message.bytes().clone(),
+            row,
+            draft,
+        };
+        let committed = self.store.commit(move |tx| incoming.apply(tx)).await?;
+        self.raise_head(peer.authority(), proven);
+        self.opener.notify_one();
+        match committed.value {
+            // Committed in this very transaction.
+            None => issue(&message, &committed)
+                .map(Accepted::Issued)
+                .ok_or_else(|| ActionError::Fault("a commit bore no entry".into())),
+            // Somebody delivered the same while we verified, or it is a logged conflict.
+            Some(index) => Ok(Accepted::Issued(Issued::at(index))),
+        }
+    }
+
+    /// Refuses a message with a receipt. The same bad bytes again get the same refusal: a flood
+    /// costs one entry.
+    async fn refuse(
+        &self,
+        peer: &Peer,
+        refused: Refused,
+        digest: Digest,
+    ) -> Result<Accepted, ActionError> {
+        let key = self.refusal_key(peer.authority(), &digest);
+        let mut draft = EntryDraft::new(Event::RelayRejection)
+            .by(self.me.clone())
+            .peer(peer.authority().clone())
+            .envelope(digest)
+            .code(refused.code);
+        if let Some(message) = refused.message {
+            draft = draft.message(message);
+        }
+        let committed = self.store.commit(move |tx| refuse_in(tx, &key, draft)).await?;
+        let issued = match committed.value {
+            Some(index) => Some(Issued::at(index)),
+            None => issue_plain(&committed),
+        };
+        issued
+            .map(Accepted::Issued)
+            .ok_or_else(|| ActionError::Fault("a commit bore no entry".into()))
+    }
+
+    fn refusal_key(&self, peer: &AuthorityId, digest: &Digest) -> [u8; 16] {
+        let name = pae("refusal", &[peer.as_str().as_bytes(), digest]);
+        self.home.blind("refusal", &name)
+    }
+}
+
+/// Whether a row is the message that came before from this peer as these very bytes.
+fn is_same(row: &MessageRow, peer: &AuthorityId, digest: &Digest) -> bool {
+    row.direction == RECEIVED && row.peer == peer.as_str() && row.envelope_digest == digest
+}
+
+fn retry(code: &'static str) -> Accepted {
+    let message = match code {
+        "PACKAGES_MISSING" => "push the packages of this message first",
+        _ => "send a newer checkpoint first",
+    };
+    Accepted::Retry { code, message: message.into() }
+}
+
+enum LogProof {
+    TooNew,
+    Bad,
+}
+
+/// The sender logged exactly this envelope, for us, before it sent it (I2).
+fn check_log_proof(
+    peer: &Peer,
+    me: &AuthorityId,
+    proven: &Checkpoint,
+    deliver: &pb::Deliver,
+    digest: &Digest,
+) -> Result<Entry, LogProof> {
+    if deliver.index >= proven.size {
+        return Err(LogProof::TooNew);
+    }
+    let hashes = digests(&deliver.inclusion).ok_or(LogProof::Bad)?;
+    let leaf = leaf_hash(&deliver.entry);
+    verify_inclusion(&leaf, deliver.index, proven.size, &hashes, &proven.root)
+        .map_err(|_| LogProof::Bad)?;
+    let entry = Entry::parse(&deliver.entry).map_err(|_| LogProof::Bad)?;
+    let fits = entry.event == Event::SubmissionAcceptance
+        && entry.by.as_ref() == Some(peer.authority())
+        && entry.peer.as_ref() == Some(me)
+        && entry.envelope.as_ref() == Some(digest);
+    if fits { Ok(entry) } else { Err(LogProof::Bad) }
+}
+
+fn received_row(header: &Header, digest: Digest) -> MessageRow {
+    MessageRow {
+        direction: RECEIVED,
+        peer: header.sender.to_string(),
+        in_reply_to: header.in_reply_to.map_or_else(Vec::new, |id| id.as_bytes().to_vec()),
+        state: DeliveryState::Relayed as i32,
+        created_ms: header.created.unix_ms(),
+        expires_ms: header.expires.unix_ms(),
+        envelope_digest: digest.to_vec(),
+        payload_commitment: header.plaintext_commitment.to_vec(),
+        packages: header.packages.iter().map(|p| facts_of(&shape_of_ref(p))).collect(),
+        ..MessageRow::default()
+    }
+}
+
+/// A verified message on its way into the journal.
+struct Arrived {
+    me: AuthorityId,
+    peer: AuthorityId,
+    peer_key: [u8; 16],
+    refusal_key: [u8; 16],
+    head: Held,
+    id: MessageId,
+    bytes: bytes::Bytes,
+    row: MessageRow,
+    draft: EntryDraft,
+}
+
+impl Arrived {
+    /// On the writer's thread, where nothing happens beside it: exactly once (I5). Gives the index
+    /// of an earlier entry where there is one.
+    fn apply(self, tx: &mut Tx<'_>) -> Result<Option<u64>, ActionError> {
+        put_head(tx, &self.peer_key, &self.head)?;
+        if let Some(known) = message_in(tx, self.id)? {
+            let digest: Digest = self.row.digest();
+            if is_same(&known, &self.peer, &digest) {
+                return Ok(Some(known.entry_index));
+            }
+            // The same id with other content, or somebody else's: a signed conflict.
+            let draft = EntryDraft::new(Event::RelayRejection)
+                .by(self.me)
+                .peer(self.peer)
+                .message(self.id)
+                .envelope(digest)
+                .code("MESSAGE_ID_CONFLICT");
+            let earlier = refuse_in(tx, &self.refusal_key, draft)?;
+            return match earlier {
+                Some(index) => Ok(Some(index)),
+                None => Ok(load_in::<RefusalRow>(tx, Table::Refusals, &self.refusal_key)?
+                    .map(|row| row.entry_index)),
+            };
+        }
+        let mut row = self.row;
+        row.entry_index = tx.append(self.draft);
+        row.body_slot = tx.body(self.bytes.to_vec()).0;
+        put_message(tx, self.id, &row);
+        tx.put(Table::Unopened, self.id.as_bytes(), Vec::new());
+        Ok(None)
+    }
+}
+
+/// Logs a refusal unless it is logged already; then gives the earlier entry.
+fn refuse_in(
+    tx: &mut Tx<'_>,
+    key: &[u8; 16],
+    draft: EntryDraft,
+) -> Result<Option<u64>, ActionError> {
+    if let Some(row) = load_in::<RefusalRow>(tx, Table::Refusals, key)? {
+        return Ok(Some(row.entry_index));
+    }
+    let entry_index = tx.append(draft);
+    tx.put(Table::Refusals, key, RefusalRow { entry_index }.encode_to_vec());
+    Ok(None)
+}

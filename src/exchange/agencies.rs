@@ -1,0 +1,208 @@
+//! The agencies of this authority: who may call, and what each may do.
+
+use std::fmt;
+
+use prost::Message as _;
+
+use super::rows::{self, AgencyRow, load_in};
+use super::{ActionError, Exchange};
+use crate::audit::entry::{EntryDraft, Event};
+use crate::crypto::Digest;
+use crate::domain::Timestamp;
+use crate::store::Table;
+
+/// What an agency may do. A method demands one of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Submit messages and upload evidence.
+    Submit,
+    /// Read messages, fetch evidence, confirm hand-overs.
+    Read,
+    /// Read and export the audit log.
+    Audit,
+    /// Run the node: peers, agencies, queue.
+    Operate,
+}
+
+impl Role {
+    /// All of them.
+    pub const ALL: [Role; 4] = [Role::Submit, Role::Read, Role::Audit, Role::Operate];
+
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::Submit => "submit",
+            Role::Read => "read",
+            Role::Audit => "audit",
+            Role::Operate => "operate",
+        }
+    }
+
+    /// From its word.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.as_str() == text)
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Who calls, as its certificate or the home's socket says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The agency's name; `operator` on the home's socket.
+    pub name: String,
+    /// What it may do.
+    pub roles: Vec<Role>,
+    /// Whether it sees all cases.
+    pub all_cases: bool,
+}
+
+impl Caller {
+    /// Whoever can open the home's socket runs the node: it operates and audits, and sees no
+    /// content, for which it has no role.
+    pub fn local_operator() -> Self {
+        let roles = vec![Role::Operate, Role::Audit];
+        Self { name: "operator".into(), roles, all_cases: false }
+    }
+}
+
+/// An agency as it is registered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Agency {
+    /// Its name.
+    pub name: String,
+    /// What it may do.
+    pub roles: Vec<Role>,
+    /// Whether it sees all cases.
+    pub all_cases: bool,
+    /// SHA-256 of the public key (SPKI) of its certificate in force.
+    pub key_digest: Digest,
+    /// When that certificate ends.
+    pub expires: Timestamp,
+    /// Whether its access has ended.
+    pub revoked: bool,
+}
+
+/// The longest name of an agency, in bytes.
+const NAME_MAX_BYTES: usize = 48;
+
+impl Agency {
+    fn from_row(row: AgencyRow) -> Result<Self, ActionError> {
+        let key_digest = row.key_digest.as_slice().try_into().map_err(ActionError::fault)?;
+        Ok(Self {
+            name: row.name,
+            roles: row.roles.iter().filter_map(|role| Role::parse(role)).collect(),
+            all_cases: row.all_cases,
+            key_digest,
+            expires: Timestamp::from_unix_ms(row.expires_ms),
+            revoked: row.revoked,
+        })
+    }
+
+    fn to_row(&self) -> AgencyRow {
+        AgencyRow {
+            name: self.name.clone(),
+            roles: self.roles.iter().map(Role::to_string).collect(),
+            all_cases: self.all_cases,
+            key_digest: self.key_digest.to_vec(),
+            expires_ms: self.expires.unix_ms(),
+            revoked: self.revoked,
+        }
+    }
+}
+
+/// Checks the name of an agency.
+///
+/// # Errors
+/// [`ActionError::Invalid`], which quotes the rule.
+pub fn check_name(name: &str) -> Result<(), ActionError> {
+    let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    let ok = (1..=NAME_MAX_BYTES).contains(&name.len())
+        && name.bytes().all(allowed)
+        && !name.starts_with('-')
+        && !name.ends_with('-')
+        && name != "operator";
+    let rule = "must be 1 to 48 lower-case letters, digits and inner hyphens, and not \"operator\"";
+    if ok { Ok(()) } else { Err(ActionError::invalid("agency", rule)) }
+}
+
+impl Exchange {
+    fn agency_key(&self, name: &str) -> [u8; 16] {
+        self.home.blind("agency", name.as_bytes())
+    }
+
+    /// An agency.
+    ///
+    /// # Errors
+    /// [`ActionError::Fault`] when the row cannot be read.
+    pub fn agency(&self, name: &str) -> Result<Option<Agency>, ActionError> {
+        let row = rows::load(&self.store, Table::Agencies, &self.agency_key(name))?;
+        row.map(Agency::from_row).transpose()
+    }
+
+    /// All agencies, by name.
+    ///
+    /// # Errors
+    /// [`ActionError::Fault`] when a row cannot be read.
+    pub fn agencies(&self) -> Result<Vec<Agency>, ActionError> {
+        let rows = rows::all::<AgencyRow>(&self.store, Table::Agencies)?;
+        let mut agencies: Vec<_> =
+            rows.into_iter().map(Agency::from_row).collect::<Result<_, _>>()?;
+        agencies.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(agencies)
+    }
+
+    /// The caller whose certificate has this name and key, if it may call now.
+    ///
+    /// # Errors
+    /// [`ActionError::Forbidden`] says why it may not.
+    pub fn caller(&self, name: &str, key_digest: &Digest) -> Result<Caller, ActionError> {
+        let forbidden = |why: &str| ActionError::Forbidden(format!("agency {name:?} {why}"));
+        let agency = self.agency(name)?.ok_or_else(|| forbidden("is not registered"))?;
+        if agency.revoked {
+            return Err(forbidden("has no access any more"));
+        }
+        if agency.key_digest != *key_digest {
+            return Err(forbidden("has been given a newer certificate: use that one"));
+        }
+        if agency.expires < self.now() {
+            return Err(forbidden("has a certificate that has ended: renew it"));
+        }
+        Ok(Caller { name: agency.name, roles: agency.roles, all_cases: agency.all_cases })
+    }
+
+    /// Ends an agency's access.
+    ///
+    /// # Errors
+    /// As [`Exchange::put_agency`].
+    pub async fn revoke_agency(&self, agency: Agency) -> Result<(), ActionError> {
+        self.put_agency(Agency { revoked: true, ..agency }, Event::AgencyRevoked).await
+    }
+
+    /// Registers an agency, or changes one, with its new certificate's key.
+    ///
+    /// # Errors
+    /// [`ActionError::Conflict`] when `event` is [`Event::AgencyAdded`] and the name is taken.
+    pub async fn put_agency(&self, agency: Agency, event: Event) -> Result<(), ActionError> {
+        self.check_writable()?;
+        let key = self.agency_key(&agency.name);
+        let draft = EntryDraft::new(event).who(&self.handle(&agency.name));
+        self.store
+            .commit(move |tx| {
+                let known = load_in::<AgencyRow>(tx, Table::Agencies, &key)?;
+                if event == Event::AgencyAdded && known.is_some() {
+                    let message = format!("there is an agency {:?} already", agency.name);
+                    return Err(ActionError::conflict("AGENCY_EXISTS", message));
+                }
+                tx.put(Table::Agencies, &key, agency.to_row().encode_to_vec());
+                tx.append(draft);
+                Ok(())
+            })
+            .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,304 @@
+//! Consigning: opening what was accepted and putting it into the agencies' inbox, and handing it
+//! over when an agency confirms that it has it. Both are receipts that travel back.
+
+use std::sync::Arc;
+
+use prost::Message as _;
+use tokio_util::sync::CancellationToken;
+
+use super::agencies::Caller;
+use super::issue::{issue_consignment, issue_plain};
+use super::query::visible;
+use super::rows::{
+    self, MessageRow, OutboxRow, RECEIVED, ReceiptRow, message_in, put_message,
+};
+use super::{ActionError, Exchange};
+use crate::audit::entry::{EntryDraft, Event};
+use crate::crypto::Digest;
+use crate::domain::delivery::DeliveryState;
+use crate::domain::kind::MessageKind;
+use crate::domain::{AuthorityId, CaseId, MessageId};
+use crate::envelope::wire::content_from_pb;
+use crate::envelope::{AuthenticMessage, OpenedMessage, open};
+use crate::store::{BodySlot, Direction, Table, Tx};
+
+/// Messages that are opened at once: opening costs CPU, so no more than cores help.
+const AT_ONCE: usize = 16;
+
+/// Opens what was accepted, until `stop`.
+pub async fn run(exchange: Arc<Exchange>, stop: CancellationToken) {
+    loop {
+        // Registered before looking, so that what comes while we look wakes us again.
+        let woken = exchange.opener.notified();
+        let found = exchange.consign_some().await.unwrap_or_else(|error| {
+            tracing::error!(%error, "accepted messages cannot be consigned");
+            0
+        });
+        if found == AT_ONCE && !stop.is_cancelled() {
+            continue;
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = woken => {}
+        }
+    }
+}
+
+/// What the content of a message says that its row keeps.
+struct Consigned {
+    kind: MessageKind,
+    case_id: String,
+    reference: String,
+}
+
+impl Exchange {
+    /// Consigns up to [`AT_ONCE`] messages, each on a task; gives how many there were.
+    async fn consign_some(self: &Arc<Self>) -> Result<usize, ActionError> {
+        let rows = self.store.scan(Table::Unopened, b"", None, Direction::Forward, AT_ONCE)?;
+        let mut tasks = tokio::task::JoinSet::new();
+        let found = rows.len();
+        for (key, _) in rows {
+            let (exchange, id) = (self.clone(), MessageId::from_slice(&key));
+            tasks.spawn(async move {
+                exchange.consign(id.map_err(ActionError::fault)?).await
+            });
+        }
+        while let Some(done) = tasks.join_next().await {
+            done.map_err(ActionError::fault)??;
+        }
+        Ok(found)
+    }
+
+    async fn consign(&self, id: MessageId) -> Result<(), ActionError> {
+        let missing = || ActionError::Fault(format!("message {id} was accepted and is missing"));
+        let row = rows::message(&self.store, id)?.ok_or_else(missing)?;
+        let stored = self.store.body(BodySlot(row.body_slot))?;
+        let authentic = AuthenticMessage::from_store(stored.ok_or_else(missing)?)
+            .map_err(ActionError::fault)?;
+        match open(authentic, &[&self.keys.sealing]) {
+            Ok(opened) => match check(&opened) {
+                Ok(consigned) => self.commit_consigned(id, &opened, consigned).await,
+                Err(code) => self.commit_failed(id, code).await,
+            },
+            Err((_, error)) => self.commit_failed(id, error.code()).await,
+        }
+    }
+
+    async fn commit_consigned(
+        &self,
+        id: MessageId,
+        opened: &OpenedMessage,
+        consigned: Consigned,
+    ) -> Result<(), ActionError> {
+        let me = self.me.clone();
+        let committed = self
+            .store
+            .commit(move |tx| {
+                let Some(mut row) = unopened(tx, id)? else { return Ok(None) };
+                row.kind = crate::envelope::wire::kind_to_pb(consigned.kind) as i32;
+                row.case_id = consigned.case_id;
+                row.reference = consigned.reference;
+                row.agency = answered_agency(tx, &row)?;
+                row.learn(DeliveryState::Consigned);
+                if consigned.kind != MessageKind::Test {
+                    row.inbox_position = tx.counter("inbox");
+                    tx.put(Table::Inbox, &row.inbox_position.to_be_bytes(), id.as_bytes().to_vec());
+                }
+                let outbox = own_receipt(tx, &me, id, &mut row, Event::ContentConsignment, None)?;
+                put_message(tx, id, &row);
+                Ok::<_, ActionError>(Some((outbox, row.inbox_position)))
+            })
+            .await?;
+        if let Some((outbox, position)) = &committed.value {
+            if issue_consignment(opened, &committed).is_some() {
+                self.outbox.insert(outbox.clone());
+            }
+            self.inbox_has(*position);
+        }
+        Ok(())
+    }
+
+    async fn commit_failed(&self, id: MessageId, code: &'static str) -> Result<(), ActionError> {
+        tracing::warn!(message = %id, code, "an accepted message cannot be consigned");
+        let me = self.me.clone();
+        let committed = self
+            .store
+            .commit(move |tx| {
+                let Some(mut row) = unopened(tx, id)? else { return Ok(None) };
+                row.learn(DeliveryState::NotConsigned);
+                row.refusal_code = code.to_owned();
+                let event = Event::ContentConsignmentFailure;
+                let outbox = own_receipt(tx, &me, id, &mut row, event, Some(code))?;
+                put_message(tx, id, &row);
+                Ok::<_, ActionError>(Some(outbox))
+            })
+            .await?;
+        self.send_receipt(&committed);
+        Ok(())
+    }
+
+    /// An agency has what the message carries. A second confirmation changes nothing.
+    ///
+    /// # Errors
+    /// [`ActionError::Conflict`] when what was fetched is not what is there, or the message is not
+    /// one that was received and consigned.
+    pub async fn confirm(
+        &self,
+        caller: &Caller,
+        id: MessageId,
+        digest: Digest,
+    ) -> Result<MessageRow, ActionError> {
+        self.check_writable()?;
+        let (me, caller_name, caller) = (self.me.clone(), self.handle(&caller.name), caller.clone());
+        let committed = self
+            .store
+            .commit(move |tx| {
+                let row = message_in(tx, id)?.filter(|row| visible(&caller, row));
+                let mut row = row
+                    .ok_or_else(|| ActionError::NotFound(format!("there is no message {id}")))?;
+                check_confirmable(&row, &digest)?;
+                if row.has_receipt(Event::ContentHandover.as_str(), &me) {
+                    return Ok((row, None));
+                }
+                row.learn(DeliveryState::HandedOver);
+                let outbox = own_receipt_by(
+                    tx, &me, id, &mut row, Event::ContentHandover, None, Some(&caller_name),
+                )?;
+                put_message(tx, id, &row);
+                Ok::<_, ActionError>((row, Some(outbox)))
+            })
+            .await?;
+        if let (_, Some(outbox)) = &committed.value
+            && issue_plain(&committed).is_some()
+        {
+            self.outbox.insert(outbox.clone());
+        }
+        Ok(committed.value.0)
+    }
+
+    fn send_receipt(&self, committed: &crate::store::Committed<Option<OutboxRow>>) {
+        if let (Some(outbox), Some(_)) = (&committed.value, issue_plain(committed)) {
+            self.outbox.insert(outbox.clone());
+        }
+    }
+}
+
+fn check_confirmable(row: &MessageRow, digest: &Digest) -> Result<(), ActionError> {
+    if row.direction != RECEIVED {
+        return Err(ActionError::conflict("NOT_RECEIVED", "only what was received is handed over"));
+    }
+    if !matches!(row.delivery(), DeliveryState::Consigned | DeliveryState::HandedOver) {
+        return Err(ActionError::conflict("NOT_CONSIGNED", "the message is not in the inbox"));
+    }
+    if row.digest() != *digest {
+        return Err(ActionError::conflict(
+            "DIGEST_MISMATCH",
+            "what was fetched is not this message: fetch it again and compare",
+        ));
+    }
+    Ok(())
+}
+
+/// What of the content must hold before it is anybody's: structure, not law. Gives a closed code.
+fn check(opened: &OpenedMessage) -> Result<Consigned, &'static str> {
+    let (header, body) = (opened.authentic().header(), opened.body());
+    let content = body.content.clone().ok_or("MALFORMED_BODY")?;
+    let content = content_from_pb(content).map_err(|_| "MALFORMED_CONTENT")?;
+    if content.kind.purpose() != header.purpose {
+        return Err("PURPOSE_MISMATCH");
+    }
+    let case_ok = match content.kind {
+        MessageKind::Test => body.case_id.is_empty(),
+        _ => CaseId::parse(&body.case_id).is_ok(),
+    };
+    if !case_ok {
+        return Err("BAD_CASE_ID");
+    }
+    let keys_fit = header.packages.len() == body.packages.len()
+        && header.packages.iter().zip(&body.packages).all(|(package, key)| {
+            key.package_id == package.id.as_bytes()[..] && key.key.len() == 32
+        });
+    if !keys_fit {
+        return Err("PACKAGE_KEYS_MISSING");
+    }
+    if body.sender_reference.chars().count() > super::submit::REFERENCE_MAX_CHARS {
+        return Err("MALFORMED_BODY");
+    }
+    Ok(Consigned {
+        kind: content.kind,
+        case_id: body.case_id.clone(),
+        reference: body.sender_reference.clone(),
+    })
+}
+
+/// The row of a message that is still to be opened; `None` if it was meanwhile.
+fn unopened(tx: &mut Tx<'_>, id: MessageId) -> Result<Option<MessageRow>, ActionError> {
+    if tx.get(Table::Unopened, id.as_bytes()).is_none() {
+        return Ok(None);
+    }
+    tx.delete(Table::Unopened, id.as_bytes());
+    message_in(tx, id)
+}
+
+/// The agency whose message this one answers: the answer is its to see.
+fn answered_agency(tx: &mut Tx<'_>, row: &MessageRow) -> Result<String, ActionError> {
+    let Ok(id) = MessageId::from_slice(&row.in_reply_to) else { return Ok(String::new()) };
+    let answered = message_in(tx, id)?.filter(|answered| answered.peer == row.peer);
+    Ok(answered.map(|answered| answered.agency).unwrap_or_default())
+}
+
+fn own_receipt(
+    tx: &mut Tx<'_>,
+    me: &AuthorityId,
+    id: MessageId,
+    row: &mut MessageRow,
+    event: Event,
+    code: Option<&str>,
+) -> Result<OutboxRow, ActionError> {
+    own_receipt_by(tx, me, id, row, event, code, None)
+}
+
+/// Logs a receipt of ours about a received message, notes it in the row and queues it.
+fn own_receipt_by(
+    tx: &mut Tx<'_>,
+    me: &AuthorityId,
+    id: MessageId,
+    row: &mut MessageRow,
+    event: Event,
+    code: Option<&str>,
+    who: Option<&str>,
+) -> Result<OutboxRow, ActionError> {
+    let mut draft = EntryDraft::new(event)
+        .by(me.clone())
+        .peer(row.peer_id()?)
+        .message(id)
+        .envelope(row.digest())
+        .payload(row.payload());
+    if let Some(code) = code {
+        draft = draft.code(code);
+    }
+    if let Some(who) = who {
+        draft = draft.who(who);
+    }
+    let at = tx.at();
+    let entry_index = tx.append(draft);
+    row.receipts.push(ReceiptRow {
+        event: event.as_str().to_owned(),
+        issuer: me.to_string(),
+        at_ms: at.unix_ms(),
+        index: entry_index,
+        text: String::new(),
+        code: code.unwrap_or_default().to_owned(),
+    });
+    let outbox = OutboxRow {
+        peer: row.peer.clone(),
+        message_id: id.as_bytes().to_vec(),
+        event: event.as_str().to_owned(),
+        entry_index,
+        held: false,
+        expires_ms: 0,
+        created_ms: at.unix_ms(),
+    };
+    tx.put(Table::Outbox, &outbox.key(), outbox.encode_to_vec());
+    Ok(outbox)
+}

@@ -1,0 +1,46 @@
+//! The one seam: what carries frames to a peer. tonic in production, memory in tests.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::Peer;
+use crate::pb::v1 as pb;
+
+/// Why a peer cannot be reached or does not answer: the weather. Text for operators.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Trouble(pub String);
+
+/// What a courier gives back, later.
+pub type Carried<T> = Pin<Box<dyn Future<Output = Result<T, Trouble>> + Send>>;
+
+/// An open relay stream. Dropping it ends the stream.
+pub struct Link {
+    /// Frames to the peer.
+    pub ask: mpsc::Sender<pb::RelayRequest>,
+    /// Its answers; the stream is over at the first trouble or at the end of the channel.
+    pub answers: mpsc::Receiver<Result<pb::RelayResponse, Trouble>>,
+}
+
+/// Carries frames to peers. Implementations make sure that whoever answers is the peer.
+pub trait Courier: Send + Sync + 'static {
+    /// Opens a relay stream.
+    fn relay(&self, peer: Arc<Peer>) -> Carried<Link>;
+
+    /// Announces packages, on the connection for bulk.
+    fn offer(
+        &self,
+        peer: Arc<Peer>,
+        offer: pb::OfferPackagesRequest,
+    ) -> Carried<pb::OfferPackagesResponse>;
+
+    /// Pushes a package, on the connection for bulk; ends when `parts` does.
+    fn push(
+        &self,
+        peer: Arc<Peer>,
+        parts: mpsc::Receiver<pb::PushPackageRequest>,
+    ) -> Carried<pb::PushPackageResponse>;
+}

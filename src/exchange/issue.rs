@@ -1,0 +1,94 @@
+//! Issuing receipts. What is not durable, or was not verified, cannot be given one: the types say
+//! so (I1, I2).
+
+use super::ActionError;
+use super::heads::hashes;
+use super::rows::MessageRow;
+use crate::audit::entry::Entry;
+use crate::envelope::{AuthenticMessage, OpenedMessage};
+use crate::pb::v1 as pb;
+use crate::receipt::Receipt;
+use crate::store::{Committed, Head, Store};
+
+/// An entry of ours that is a receipt, and durable. Its proof is made when it is sent, under the
+/// newest checkpoint; the entry never changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issued {
+    index: u64,
+}
+
+/// A RelayAcceptance: these bytes, authentic, are durable here.
+pub fn issue<T>(_message: &AuthenticMessage, at: &Committed<T>) -> Option<Issued> {
+    newest(at)
+}
+
+/// A ContentConsignment: opened, lawful in form, in an agency's inbox.
+pub fn issue_consignment<T>(_message: &OpenedMessage, at: &Committed<T>) -> Option<Issued> {
+    newest(at)
+}
+
+/// A refusal or a hand-over: needs no verified message, but durability like everything.
+pub fn issue_plain<T>(at: &Committed<T>) -> Option<Issued> {
+    newest(at)
+}
+
+fn newest<T>(at: &Committed<T>) -> Option<Issued> {
+    at.entries().last().map(|(index, _)| Issued { index: *index })
+}
+
+impl Issued {
+    /// The receipt that was issued for this row when it was accepted: a repeat gets the same (I5).
+    pub(crate) fn again(row: &MessageRow) -> Self {
+        Self { index: row.entry_index }
+    }
+
+    /// The receipt of an entry that stands in our log.
+    pub(crate) fn at(index: u64) -> Self {
+        Self { index }
+    }
+
+    /// Where it stands in our log.
+    pub fn index(&self) -> u64 {
+        self.index
+    }
+
+    /// The receipt, proved under our newest checkpoint.
+    ///
+    /// # Errors
+    /// [`ActionError::Fault`] when the log cannot be read.
+    pub fn receipt(&self, store: &Store) -> Result<(Receipt, u64), ActionError> {
+        self.receipt_under(store, &store.head())
+    }
+
+    /// The same under an earlier checkpoint that covers the entry.
+    pub(crate) fn receipt_under(
+        &self,
+        store: &Store,
+        head: &Head,
+    ) -> Result<(Receipt, u64), ActionError> {
+        let missing = || ActionError::Fault(format!("entry {} is not in the log", self.index));
+        let entry = store.entry(self.index)?.ok_or_else(missing)?;
+        let proof = store.inclusion(self.index, head.checkpoint.size)?;
+        let receipt = Receipt::new(&entry, self.index, proof, head.note.clone())
+            .map_err(ActionError::fault)?;
+        Ok((receipt, head.checkpoint.size))
+    }
+
+    /// The same for the wire, with the proof that its checkpoint extends the one of `from` entries.
+    ///
+    /// # Errors
+    /// As [`Issued::receipt`].
+    pub fn signed(&self, store: &Store, from: u64) -> Result<(pb::SignedReceipt, u64), ActionError> {
+        let (receipt, size) = self.receipt(store)?;
+        let consistency = store.consistency(from, size)?;
+        let text = receipt.text().to_owned();
+        Ok((pb::SignedReceipt { text, consistency: hashes(&consistency) }, size))
+    }
+}
+
+/// Reads an entry of our own log.
+pub(crate) fn own_entry(store: &Store, index: u64) -> Result<Entry, ActionError> {
+    let bytes = store.entry(index)?;
+    let bytes = bytes.ok_or_else(|| ActionError::Fault(format!("entry {index} is missing")))?;
+    Entry::parse(&bytes).map_err(ActionError::fault)
+}

@@ -1,0 +1,35 @@
+//! The private keys that the exchange uses, in memory.
+
+use crate::crypto::{PublicKey, SealingSecret, SigningSecret};
+
+/// The keys of this authority that the exchange needs. Root, TLS and agency keys are not among
+/// them: the exchange can neither change the card nor let anybody in.
+pub struct Keys {
+    /// Signs messages.
+    pub signing: SigningSecret,
+    /// Signs them beside it in suite 2; absent where the operator chose suite 1.
+    pub signing_pq: Option<SigningSecret>,
+    /// Opens what is sealed to us.
+    pub sealing: SealingSecret,
+    /// Opens our own copies of what we sent.
+    pub archive: SealingSecret,
+    /// Signs the manifests of exports; the store has its own copy for checkpoints.
+    pub log: SigningSecret,
+}
+
+impl Keys {
+    /// Those that sign a message, in the order of the suite.
+    pub fn signers(&self) -> Vec<&SigningSecret> {
+        std::iter::once(&self.signing).chain(&self.signing_pq).collect()
+    }
+
+    /// The public keys of [`Keys::signers`].
+    pub fn signer_publics(&self) -> Vec<&PublicKey> {
+        self.signers().into_iter().map(SigningSecret::public).collect()
+    }
+
+    /// Those that open what this node has stored.
+    pub fn openers(&self) -> [&SealingSecret; 2] {
+        [&self.sealing, &self.archive]
+    }
+}

@@ -1,0 +1,176 @@
+//! What waits to be relayed, in memory, beside the rows that make it survive.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use super::ActionError;
+use super::rows::{self, OutboxRow};
+use crate::domain::AuthorityId;
+use crate::store::{Store, Table};
+
+/// Something that waits.
+#[derive(Clone)]
+pub(crate) struct Item {
+    pub row: OutboxRow,
+    /// On its way right now; a link that breaks gives it back.
+    pub in_flight: bool,
+    /// The peer holds all packages of it.
+    pub packages_there: bool,
+    /// Tries since this node started.
+    pub attempts: u32,
+    /// What went wrong last, for people.
+    pub trouble: String,
+}
+
+#[derive(Default)]
+struct Lane {
+    items: BTreeMap<Vec<u8>, Item>,
+    wake: Arc<Notify>,
+    kick: Arc<Notify>,
+}
+
+/// The lanes, one a peer: a peer that is down keeps no other waiting.
+#[derive(Default)]
+pub struct Outbox {
+    lanes: Mutex<BTreeMap<String, Lane>>,
+}
+
+impl Outbox {
+    pub(super) fn load(store: &Store) -> Result<Self, ActionError> {
+        let outbox = Self::default();
+        for row in rows::all(store, Table::Outbox)? {
+            outbox.insert(row);
+        }
+        Ok(outbox)
+    }
+
+    /// Called once the row is durable.
+    pub(super) fn insert(&self, row: OutboxRow) {
+        let item = Item {
+            in_flight: false,
+            packages_there: false,
+            attempts: 0,
+            trouble: String::new(),
+            row,
+        };
+        let mut lanes = self.lanes();
+        let lane = lanes.entry(item.row.peer.clone()).or_default();
+        lane.items.insert(item.row.key(), item);
+        lane.wake.notify_one();
+    }
+
+    /// What wakes the relay of a peer.
+    pub(super) fn wake(&self, peer: &AuthorityId) -> Arc<Notify> {
+        self.lanes().entry(peer.to_string()).or_default().wake.clone()
+    }
+
+    /// What ends the pause of a peer's relay before its time.
+    pub(super) fn kicked(&self, peer: &AuthorityId) -> Arc<Notify> {
+        self.lanes().entry(peer.to_string()).or_default().kick.clone()
+    }
+
+    /// Has the peer tried at once.
+    pub(super) fn kick(&self, peer: &str) {
+        if let Some(lane) = self.lanes().get(peer) {
+            lane.kick.notify_one();
+            lane.wake.notify_one();
+        }
+    }
+
+    /// Takes an item out that nobody has begun to send; `None` when it is on its way or gone.
+    pub(super) fn withdraw(&self, peer: &str, key: &[u8]) -> Option<Item> {
+        let mut lanes = self.lanes();
+        let lane = lanes.get_mut(peer)?;
+        match lane.items.get(key) {
+            Some(item) if !item.in_flight && item.attempts == 0 => lane.items.remove(key),
+            _ => None,
+        }
+    }
+
+    /// Takes up to `limit` items that can go now, oldest first; each is in flight until
+    /// [`Outbox::give_back`] or [`Outbox::done`].
+    pub(super) fn take(&self, peer: &AuthorityId, limit: usize) -> Vec<Item> {
+        let mut lanes = self.lanes();
+        let Some(lane) = lanes.get_mut(peer.as_str()) else { return Vec::new() };
+        let ready = lane.items.values_mut().filter(|item| !item.in_flight && !item.row.held);
+        let mut taken = Vec::new();
+        for item in ready.take(limit) {
+            item.in_flight = true;
+            item.attempts += 1;
+            taken.push(item.clone());
+        }
+        taken
+    }
+
+    /// It has arrived, or will not: it no longer waits.
+    pub(super) fn done(&self, peer: &str, key: &[u8]) {
+        if let Some(lane) = self.lanes().get_mut(peer) {
+            lane.items.remove(key);
+        }
+    }
+
+    /// It is to be tried again.
+    pub(super) fn give_back(&self, peer: &AuthorityId, key: &[u8], trouble: &str) {
+        self.change(peer.as_str(), key, |item| {
+            item.in_flight = false;
+            trouble.clone_into(&mut item.trouble);
+        });
+    }
+
+    /// The peer holds (or does not hold) all packages of a message.
+    pub(super) fn packages_there(&self, peer: &AuthorityId, key: &[u8], there: bool) {
+        self.change(peer.as_str(), key, |item| {
+            item.in_flight = false;
+            item.packages_there = there;
+        });
+        self.wake(peer).notify_one();
+    }
+
+    /// The link is gone: everything that was on its way is to be sent again.
+    pub(super) fn give_all_back(&self, peer: &AuthorityId, trouble: &str) {
+        if let Some(lane) = self.lanes().get_mut(peer.as_str()) {
+            for item in lane.items.values_mut().filter(|item| item.in_flight) {
+                item.in_flight = false;
+                trouble.clone_into(&mut item.trouble);
+            }
+        }
+    }
+
+    /// Marks an item as held or released; false when it is not here.
+    pub(super) fn hold(&self, peer: &str, key: &[u8], held: bool) -> bool {
+        let found = self.change(peer, key, |item| item.row.held = held);
+        if let Some(lane) = self.lanes().get(peer) {
+            lane.wake.notify_one();
+        }
+        found
+    }
+
+    fn change(&self, peer: &str, key: &[u8], change: impl FnOnce(&mut Item)) -> bool {
+        let mut lanes = self.lanes();
+        let item = lanes.get_mut(peer).and_then(|lane| lane.items.get_mut(key));
+        item.map(change).is_some()
+    }
+
+    /// One item.
+    pub(crate) fn get(&self, peer: &str, key: &[u8]) -> Option<Item> {
+        self.lanes().get(peer).and_then(|lane| lane.items.get(key)).cloned()
+    }
+
+    /// Everything that waits, by peer, oldest first.
+    pub(crate) fn all(&self) -> Vec<Item> {
+        self.lanes().values().flat_map(|lane| lane.items.values().cloned()).collect()
+    }
+
+    /// How many items wait for a peer.
+    pub fn waiting(&self, peer: &AuthorityId) -> usize {
+        self.lanes().get(peer.as_str()).map_or(0, |lane| lane.items.len())
+    }
+
+    fn lanes(&self) -> MutexGuard<'_, BTreeMap<String, Lane>> {
+        // A panic while the lock was held left at worst one item's flags half set: the rows are
+        // what counts, and they are elsewhere.
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,21 @@
+//! Evidence packages on their way: into the vault, to a peer's vault, out to an agency.
+//!
+//! Memory does not grow with a package: bytes pass through channels of [`PARTS_AHEAD`] parts
+//! between the network's task and a blocking thread that hashes, seals and writes. Plaintext is
+//! only ever in memory (I6).
+
+mod content;
+mod manifest;
+mod receive;
+mod send;
+mod upload;
+
+pub use content::PackageContent;
+pub use manifest::ExhibitInfo;
+pub use receive::{Offers, Receiving};
+pub(crate) use send::push_all;
+pub use upload::Upload;
+
+/// Parts of 256 KiB that one side may be ahead of the other: enough that neither waits for the
+/// other's scheduling, 2 MiB at most.
+pub const PARTS_AHEAD: usize = 8;

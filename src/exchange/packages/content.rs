@@ -1,0 +1,76 @@
+//! Out to an agency: sealed chunks from the vault, opened one at a time.
+
+use zeroize::Zeroizing;
+
+use super::manifest::{self, ExhibitInfo};
+use crate::domain::{MessageId, PackageId};
+use crate::envelope::stream::{ExhibitCipher, sealed_chunk_count};
+use crate::exchange::agencies::Caller;
+use crate::exchange::{ActionError, Exchange};
+use crate::store::vault::{PackageReader, PackageShape};
+
+/// An opened package. Blocking: use it on a thread for such work.
+pub struct PackageContent {
+    reader: PackageReader,
+    shape: PackageShape,
+    key: Zeroizing<[u8; 32]>,
+}
+
+impl PackageContent {
+    /// Opens the package of a message that the caller may see.
+    ///
+    /// # Errors
+    /// [`ActionError::NotFound`] also for what the caller may not see.
+    pub fn open(
+        exchange: &Exchange,
+        caller: &Caller,
+        message: MessageId,
+        package: PackageId,
+    ) -> Result<Self, ActionError> {
+        let (shape, key) = exchange.package_of(caller, message, package)?;
+        let reader = exchange.vault.reader(&shape)?;
+        Ok(Self { reader, shape, key })
+    }
+
+    /// The exhibits, the manifest not counted.
+    ///
+    /// # Errors
+    /// [`ActionError::Fault`] when the manifest is damaged or its sender made it badly.
+    pub fn exhibits(&mut self) -> Result<Vec<ExhibitInfo>, ActionError> {
+        let last = self.shape.exhibits.saturating_sub(1);
+        let mut text = Zeroizing::new(Vec::new());
+        for chunk in 0..self.chunks(last)? {
+            text.extend_from_slice(&self.chunk(last, chunk)?);
+        }
+        let exhibits = manifest::parse(&text).map_err(ActionError::fault)?;
+        match exhibits.len() == last as usize {
+            true => Ok(exhibits),
+            false => Err(ActionError::fault("the manifest does not list all exhibits")),
+        }
+    }
+
+    /// How many chunks an exhibit has.
+    ///
+    /// # Errors
+    /// [`ActionError::NotFound`] when there is no such exhibit.
+    pub fn chunks(&self, exhibit: u32) -> Result<u32, ActionError> {
+        let size = self.reader.sizes().get(exhibit as usize);
+        let count = size.and_then(|size| sealed_chunk_count(*size));
+        let count = count.and_then(|count| u32::try_from(count).ok());
+        count.ok_or_else(|| ActionError::NotFound(format!("there is no exhibit {exhibit}")))
+    }
+
+    /// The plaintext of a chunk.
+    ///
+    /// # Errors
+    /// [`ActionError::NotFound`] when there is none; [`ActionError::Fault`] when it is damaged.
+    pub fn chunk(&mut self, exhibit: u32, number: u32) -> Result<Vec<u8>, ActionError> {
+        let last = number.checked_add(1) == Some(self.chunks(exhibit)?);
+        let mut sealed = self.reader.chunk(exhibit, u64::from(number))?;
+        let mut cipher = ExhibitCipher::new(&self.key, self.shape.id, exhibit);
+        let opened = cipher.open(number, last, &mut sealed);
+        let len = opened.map_err(|_| ActionError::fault("a chunk does not open"))?.len();
+        sealed.truncate(len);
+        Ok(sealed)
+    }
+}

@@ -1,0 +1,227 @@
+//! Reading: what an agency may see of messages, and the receipts that prove them.
+
+use super::agencies::Caller;
+use super::issue::{Issued, own_entry};
+use super::rows::{self, MessageRow, ReceiptRow, SENT, shape_of};
+use super::{ActionError, Exchange};
+use crate::domain::limits::PAGE_SIZE_MAX;
+use crate::domain::{AuthorityId, MessageId, PackageId, Timestamp};
+use crate::envelope::reopen;
+use crate::pb::v1 as pb;
+use crate::store::vault::PackageShape;
+use crate::store::{BodySlot, Direction, Store, Table};
+
+/// A message as its row has it, and its content where that was asked for. Has no `Debug`: it may
+/// hold plaintext (I6).
+pub struct MessageView {
+    /// Its name.
+    pub id: MessageId,
+    /// Its row.
+    pub row: MessageRow,
+    /// Its content.
+    pub body: Option<pb::MessageBody>,
+}
+
+/// Which messages are asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// `Some(true)`: sent; `Some(false)`: received.
+    pub sent: Option<bool>,
+    /// Only of this peer.
+    pub peer: Option<AuthorityId>,
+    /// Only of this case.
+    pub case_id: Option<String>,
+    /// Only in this state.
+    pub state: Option<i32>,
+}
+
+impl Filter {
+    fn fits(&self, row: &MessageRow) -> bool {
+        self.sent.is_none_or(|sent| sent == (row.direction == SENT))
+            && self.peer.as_ref().is_none_or(|peer| peer.as_str() == row.peer)
+            && self.case_id.as_ref().is_none_or(|case| *case == row.case_id)
+            && self.state.is_none_or(|state| state == row.state)
+    }
+}
+
+/// A receipt with its proof.
+pub struct ReceiptView {
+    /// The event.
+    pub event: String,
+    /// Who issued it.
+    pub issuer: String,
+    /// When.
+    pub at: Timestamp,
+    /// Its index in the issuer's log.
+    pub index: u64,
+    /// The tlog-proof text.
+    pub text: String,
+}
+
+/// Whether a caller may see a message: it is its own, or it sees all cases.
+pub(crate) fn visible(caller: &Caller, row: &MessageRow) -> bool {
+    caller.all_cases || (!row.agency.is_empty() && row.agency == caller.name)
+}
+
+pub(crate) fn newest_inbox_position(store: &Store) -> Result<u64, ActionError> {
+    let newest = store.scan(Table::Inbox, b"", None, Direction::Backward, 1)?;
+    let position = newest.first().and_then(|(key, _)| key.as_slice().try_into().ok());
+    Ok(position.map_or(0, u64::from_be_bytes))
+}
+
+impl Exchange {
+    fn seen(&self, caller: &Caller, id: MessageId) -> Result<MessageRow, ActionError> {
+        // What may not be seen is not there: its existence is somebody's secret too.
+        rows::message(&self.store, id)?
+            .filter(|row| visible(caller, row))
+            .ok_or_else(|| ActionError::NotFound(format!("there is no message {id}")))
+    }
+
+    /// A message, with its content if that is wanted and still there.
+    ///
+    /// # Errors
+    /// [`ActionError::NotFound`] also for what the caller may not see.
+    pub fn view(
+        &self,
+        caller: &Caller,
+        id: MessageId,
+        content: bool,
+    ) -> Result<MessageView, ActionError> {
+        let row = self.seen(caller, id)?;
+        let body = match content {
+            true => self.body(&row)?,
+            false => None,
+        };
+        Ok(MessageView { id, row, body })
+    }
+
+    fn body(&self, row: &MessageRow) -> Result<Option<pb::MessageBody>, ActionError> {
+        let Some(stored) = self.store.body(BodySlot(row.body_slot))? else {
+            return Ok(None);
+        };
+        let opened = reopen(&stored, &self.keys.openers()).map_err(ActionError::fault)?;
+        Ok(Some(opened.1))
+    }
+
+    /// A page of messages, newest first, from below `after` on.
+    ///
+    /// # Errors
+    /// [`ActionError::Fault`] when the store cannot be read.
+    pub fn list(
+        &self,
+        caller: &Caller,
+        filter: &Filter,
+        after: Option<MessageId>,
+        limit: usize,
+    ) -> Result<Vec<MessageView>, ActionError> {
+        let mut found = Vec::new();
+        let mut after = after.map(|id| id.as_bytes().to_vec());
+        while found.len() < limit {
+            let rows = self.store.scan(
+                Table::Messages,
+                b"",
+                after.as_deref(),
+                Direction::Backward,
+                PAGE_SIZE_MAX,
+            )?;
+            let Some((last, _)) = rows.last() else { break };
+            after = Some(last.clone());
+            for (key, row) in &rows {
+                let row: MessageRow = rows::decode(row)?;
+                if visible(caller, &row) && filter.fits(&row) && found.len() < limit {
+                    let id = MessageId::from_slice(key).map_err(ActionError::fault)?;
+                    found.push(MessageView { id, row, body: None });
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Up to `limit` messages of the inbox behind a position, in their order, that the caller may
+    /// see; beside them the position that was looked at last.
+    ///
+    /// # Errors
+    /// [`ActionError::Fault`] when the store cannot be read.
+    pub fn inbox(
+        &self,
+        caller: &Caller,
+        after: u64,
+        limit: usize,
+    ) -> Result<(Vec<MessageView>, u64), ActionError> {
+        let from = after.to_be_bytes();
+        let rows = self.store.scan(Table::Inbox, b"", Some(&from), Direction::Forward, limit)?;
+        let mut seen = after;
+        let mut found = Vec::new();
+        for (key, id) in rows {
+            seen = u64::from_be_bytes(key.as_slice().try_into().unwrap_or_default());
+            let id = MessageId::from_slice(&id).map_err(ActionError::fault)?;
+            if let Some(row) = rows::message(&self.store, id)?.filter(|row| visible(caller, row)) {
+                found.push(MessageView { id, row, body: None });
+            }
+        }
+        Ok((found, seen))
+    }
+
+    /// All receipts of a message. Our own are proved afresh under our newest checkpoint.
+    ///
+    /// # Errors
+    /// [`ActionError::NotFound`] also for what the caller may not see.
+    pub fn receipts(
+        &self,
+        caller: &Caller,
+        id: MessageId,
+    ) -> Result<(MessageRow, Vec<ReceiptView>), ActionError> {
+        let row = self.seen(caller, id)?;
+        // Every message has the receipt of its coming here; the others are noted in the row.
+        let mut receipts = vec![self.own_receipt_view(row.entry_index)?];
+        for receipt in &row.receipts {
+            receipts.push(match receipt.text.is_empty() {
+                true => self.own_receipt_view(receipt.index)?,
+                false => recorded(receipt),
+            });
+        }
+        Ok((row, receipts))
+    }
+
+    fn own_receipt_view(&self, index: u64) -> Result<ReceiptView, ActionError> {
+        let entry = own_entry(&self.store, index)?;
+        let (receipt, _) = Issued::at(index).receipt(&self.store)?;
+        Ok(ReceiptView {
+            event: entry.event.as_str().to_owned(),
+            issuer: self.me.to_string(),
+            at: entry.at,
+            index,
+            text: receipt.text().to_owned(),
+        })
+    }
+
+    /// The package of a message, with its key.
+    ///
+    /// # Errors
+    /// [`ActionError::NotFound`] when the message carries no such package, or was erased.
+    pub(crate) fn package_of(
+        &self,
+        caller: &Caller,
+        message: MessageId,
+        package: PackageId,
+    ) -> Result<(PackageShape, zeroize::Zeroizing<[u8; 32]>), ActionError> {
+        let missing = || ActionError::NotFound(format!("message {message} carries no {package}"));
+        let row = self.seen(caller, message)?;
+        let facts = row.packages.iter().find(|facts| facts.package_id == package.as_bytes());
+        let shape = shape_of(facts.ok_or_else(missing)?)?;
+        let body = self.body(&row)?.ok_or_else(missing)?;
+        let key = body.packages.iter().find(|key| key.package_id == package.as_bytes()[..]);
+        let key = key.and_then(|key| key.key.as_ref().try_into().ok()).ok_or_else(missing)?;
+        Ok((shape, zeroize::Zeroizing::new(key)))
+    }
+}
+
+fn recorded(receipt: &ReceiptRow) -> ReceiptView {
+    ReceiptView {
+        event: receipt.event.clone(),
+        issuer: receipt.issuer.clone(),
+        at: Timestamp::from_unix_ms(receipt.at_ms),
+        index: receipt.index,
+        text: receipt.text.clone(),
+    }
+}

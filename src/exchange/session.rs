@@ -1,0 +1,266 @@
+//! The answering end of a peer's stream to us.
+//!
+//! Frames are judged as they come, up to [`PENDING_MAX`] at once so that they share a commit, and
+//! answered in their order; a receipt is proved at the moment it is sent, under our newest
+//! checkpoint, so each answer's checkpoint extends the one before it.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use futures_util::stream::{FuturesOrdered, StreamExt as _};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::accept::Accepted;
+use super::heads::{Held, OwnHead, digests, hashes, verify_head};
+use super::issue::Issued;
+use super::{ActionError, Exchange, Peer};
+use crate::pb::v1 as pb;
+use pb::relay_request::Frame as Asked;
+use pb::relay_response::Frame as Answered;
+
+/// Frames of one stream that are being judged: as many as a group commit is likely to take, and
+/// no more envelopes in memory than this a peer (I7).
+pub const PENDING_MAX: usize = 64;
+
+/// The protocol version that this code speaks.
+pub const PROTOCOL_VERSION: u32 = 1;
+
+/// What a frame came to; the answer is made of it when its turn comes.
+enum Judged {
+    Answer(Answered),
+    Receipt(Issued),
+    /// Says why and ends the stream.
+    End(pb::Refusal),
+}
+
+type Judging = Pin<Box<dyn Future<Output = (u64, Judged)> + Send>>;
+
+/// The answering end of one stream.
+pub struct Session {
+    exchange: Arc<Exchange>,
+    peer: Arc<Peer>,
+    /// The peer's checkpoint that was verified last on this stream.
+    proven: Option<Held>,
+    greeted: bool,
+    /// Size of our log as the peer saw it last on this stream.
+    shown: u64,
+}
+
+impl Session {
+    /// For a peer that its TLS certificate has named.
+    pub fn new(exchange: Arc<Exchange>, peer: Arc<Peer>) -> Self {
+        Self { exchange, peer, proven: None, greeted: false, shown: 0 }
+    }
+
+    /// Answers frames until the peer ends the stream, breaks a rule, loses our trust, or `stop`.
+    pub async fn run(
+        mut self,
+        mut asked: mpsc::Receiver<pb::RelayRequest>,
+        answers: mpsc::Sender<pb::RelayResponse>,
+        stop: CancellationToken,
+    ) {
+        let mut judging: FuturesOrdered<Judging> = FuturesOrdered::new();
+        let mut trust = self.exchange.directory.changes();
+        let mut open = true;
+        while open || !judging.is_empty() {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                Ok(()) = trust.changed() => {
+                    if !self.is_trusted() { return; }
+                }
+                Some((sequence, judged)) = judging.next(), if !judging.is_empty() => {
+                    if !self.answer(sequence, judged, &answers).await { return; }
+                }
+                frame = asked.recv(), if open && judging.len() < PENDING_MAX => match frame {
+                    Some(frame) => judging.push_back(self.judge(frame)),
+                    None => open = false,
+                },
+            }
+        }
+    }
+
+    fn is_trusted(&self) -> bool {
+        self.exchange.directory.get(self.peer.authority()).is_some()
+    }
+
+    /// Sends an answer; false when the stream is over.
+    async fn answer(
+        &mut self,
+        sequence: u64,
+        judged: Judged,
+        answers: &mpsc::Sender<pb::RelayResponse>,
+    ) -> bool {
+        let (frame, go_on) = match judged {
+            Judged::Answer(frame) => (frame, true),
+            Judged::End(refusal) => (Answered::Refused(refusal), false),
+            Judged::Receipt(issued) => match issued.signed(&self.exchange.store, self.shown) {
+                Ok((receipt, size)) => {
+                    self.shown = size;
+                    (delivered(pb::deliver_reply::Outcome::Receipt(receipt)), true)
+                }
+                Err(error) => {
+                    tracing::error!(%error, "a receipt cannot be proved");
+                    (delivered(pb::deliver_reply::Outcome::Retry(unavailable())), true)
+                }
+            },
+        };
+        let response = pb::RelayResponse { sequence, frame: Some(frame) };
+        answers.send(response).await.is_ok() && go_on
+    }
+
+    fn judge(&mut self, request: pb::RelayRequest) -> Judging {
+        let sequence = request.sequence;
+        let now = |judged| -> Judging { Box::pin(async move { (sequence, judged) }) };
+        match (self.greeted, request.frame) {
+            (false, Some(Asked::Hello(hello))) => now(self.hello(&hello)),
+            (true, Some(Asked::Checkpoint(update))) => self.checkpoint(sequence, &update),
+            (true, Some(Asked::Deliver(deliver))) => self.deliver(sequence, deliver),
+            (true, Some(Asked::Receipt(receipt))) => self.receipt(sequence, receipt),
+            (true, Some(Asked::Ping(_))) => {
+                let now_ms = self.exchange.now().unix_ms();
+                now(Judged::Answer(Answered::Pong(pb::Pong { now_ms })))
+            }
+            _ => now(end("UNEXPECTED_FRAME", "the first frame, and no other, is a Hello")),
+        }
+    }
+
+    fn hello(&mut self, hello: &pb::Hello) -> Judged {
+        if !hello.versions.contains(&PROTOCOL_VERSION) {
+            return end("NO_COMMON_VERSION", "this node speaks version 1");
+        }
+        if hello.recipient != self.exchange.me.as_str() {
+            return end("WRONG_RECIPIENT", "this is the node of another authority");
+        }
+        let shown = match self.exchange.compare_own_head(&hello.held_checkpoint) {
+            Ok(OwnHead::Nothing) => 0,
+            Ok(OwnHead::Ours(size)) => size,
+            Ok(OwnHead::NotSigned) => {
+                return end("BAD_CHECKPOINT", "the checkpoint you hold was not signed by our log");
+            }
+            Ok(OwnHead::NotOurs { .. }) => {
+                return end("LOG_ROLLED_BACK", "this node's log is behind what it showed you");
+            }
+            Err(error) => return fault(&error),
+        };
+        match self.hello_reply(shown) {
+            Ok(reply) => Judged::Answer(Answered::Hello(reply)),
+            Err(error) => fault(&error),
+        }
+    }
+
+    fn hello_reply(&mut self, shown: u64) -> Result<pb::HelloReply, ActionError> {
+        let head = self.exchange.store.head();
+        let consistency = self.exchange.store.consistency(shown, head.checkpoint.size)?;
+        self.greeted = true;
+        self.shown = head.checkpoint.size;
+        self.proven = self.exchange.heads.of(self.peer.authority());
+        Ok(pb::HelloReply {
+            version: PROTOCOL_VERSION,
+            software: self.exchange.software().to_owned(),
+            now_ms: self.exchange.now().unix_ms(),
+            checkpoint: head.note.clone(),
+            consistency: hashes(&consistency),
+            held_checkpoint: self.proven.as_ref().map(|h| h.note.clone()).unwrap_or_default(),
+        })
+    }
+
+    /// Verified at once, so that the frames behind it can refer to it; durable before the answer.
+    fn checkpoint(&mut self, sequence: u64, update: &pb::CheckpointUpdate) -> Judging {
+        let before = self.proven.as_ref().map(|held| &held.checkpoint);
+        let from = before.map_or(0, |checkpoint| checkpoint.size);
+        let proof = digests(&update.consistency).filter(|_| update.from_size == from);
+        let verified = match proof {
+            Some(proof) => verify_head(&self.peer, &update.checkpoint, before, &proof)
+                .map_err(|error| end(error.code(), error.to_string())),
+            None => Err(end("BAD_CHECKPOINT", format!("the proof must start at size {from}"))),
+        };
+        let head = match verified {
+            Ok(head) => head,
+            Err(judged) => {
+                tracing::error!(peer = %self.peer.authority(), "the peer's log is not believed");
+                return Box::pin(async move { (sequence, judged) });
+            }
+        };
+        self.proven = Some(head.clone());
+        let (exchange, peer) = (self.exchange.clone(), self.peer.clone());
+        Box::pin(async move {
+            let size = head.checkpoint.size;
+            let judged = match exchange.keep_head(peer.authority(), head).await {
+                Ok(()) => Judged::Answer(Answered::Checkpoint(pb::CheckpointReply { size })),
+                Err(error) => fault(&error),
+            };
+            (sequence, judged)
+        })
+    }
+
+    fn deliver(&mut self, sequence: u64, deliver: pb::Deliver) -> Judging {
+        let Some(proven) = self.proven.clone() else {
+            let judged = end("NO_CHECKPOINT", "send a checkpoint before messages");
+            return Box::pin(async move { (sequence, judged) });
+        };
+        let (exchange, peer) = (self.exchange.clone(), self.peer.clone());
+        spawned(sequence, async move {
+            match exchange.accept(&peer, &proven, deliver).await {
+                Ok(Accepted::Issued(issued)) => Judged::Receipt(issued),
+                Ok(Accepted::Retry { code, message }) => {
+                    let refusal = pb::Refusal { code: code.into(), message };
+                    Judged::Answer(delivered(pb::deliver_reply::Outcome::Retry(refusal)))
+                }
+                Err(error) => {
+                    tracing::error!(%error, peer = %peer.authority(), "a message is not accepted");
+                    Judged::Answer(delivered(pb::deliver_reply::Outcome::Retry(unavailable())))
+                }
+            }
+        })
+    }
+
+    fn receipt(&mut self, sequence: u64, receipt: pb::ReceiptDelivery) -> Judging {
+        let Some(proven) = self.proven.clone() else {
+            let judged = end("NO_CHECKPOINT", "send a checkpoint before receipts");
+            return Box::pin(async move { (sequence, judged) });
+        };
+        let (exchange, peer) = (self.exchange.clone(), self.peer.clone());
+        spawned(sequence, async move {
+            match exchange.record(&peer, &receipt.text, &proven).await {
+                Ok(()) => Judged::Answer(Answered::Receipt(pb::ReceiptReply {})),
+                Err(error) => {
+                    tracing::warn!(%error, peer = %peer.authority(), "a receipt is refused");
+                    let (code, message) = (error.code().into(), error.to_string());
+                    Judged::Answer(Answered::Refused(pb::Refusal { code, message }))
+                }
+            }
+        })
+    }
+}
+
+/// On a task of its own, so that judging begins before the answer's turn comes.
+fn spawned(sequence: u64, judge: impl Future<Output = Judged> + Send + 'static) -> Judging {
+    let task = tokio::spawn(judge);
+    Box::pin(async move {
+        let judged = task.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "judging a frame failed");
+            end("UNAVAILABLE", "the node could not judge the frame: try again")
+        });
+        (sequence, judged)
+    })
+}
+
+fn delivered(outcome: pb::deliver_reply::Outcome) -> Answered {
+    Answered::Deliver(pb::DeliverReply { outcome: Some(outcome) })
+}
+
+fn end(code: &str, message: impl Into<String>) -> Judged {
+    Judged::End(pb::Refusal { code: code.into(), message: message.into() })
+}
+
+fn fault(error: &ActionError) -> Judged {
+    tracing::error!(%error, "a stream cannot be answered");
+    Judged::End(unavailable())
+}
+
+fn unavailable() -> pb::Refusal {
+    pb::Refusal { code: "UNAVAILABLE".into(), message: "not now: try again later".into() }
+}

@@ -1,0 +1,453 @@
+//! Submitting: from what an agency says to a durable, signed, sealed message in the outbox.
+
+use std::sync::{Mutex, PoisonError};
+
+use prost::Message as _;
+use zeroize::Zeroizing;
+
+use super::agencies::Caller;
+use super::query::{MessageView, visible};
+use super::rows::{
+    self, MessageRow, OutboxRow, PackageRow, RequestRow, SENT, facts_of, load_in, put_message,
+    ref_of, shape_of,
+};
+use super::{ActionError, Exchange, Peer, Violation};
+use crate::audit::entry::{EntryDraft, Event};
+use crate::crypto::primitives::{pae, random};
+use crate::crypto::{Digest, PublicKey, sha256};
+use crate::domain::delivery::DeliveryState;
+use crate::domain::kind::MessageKind;
+use crate::domain::limits::{DELIVERY_WINDOW_MAX_MS, PACKAGES_PER_MESSAGE_MAX};
+use crate::domain::request::{Content, Severity};
+use crate::domain::{AuthorityId, CaseId, MessageId, PackageId, RequestId};
+use crate::envelope::wire::{content_to_pb, kind_to_pb};
+use crate::envelope::{Draft, SealError, SignedMessage, seal, sign};
+use crate::pb::v1 as pb;
+use crate::store::vault::PackageShape;
+use crate::store::{Store, Table, Tx};
+
+/// Characters of an agency's own reference.
+pub const REFERENCE_MAX_CHARS: usize = 200;
+
+/// What an agency submits.
+#[derive(Clone)]
+pub struct Submission {
+    /// Names the request, so that a repeat is known as one.
+    pub request: RequestId,
+    /// Whom it is for.
+    pub recipient: AuthorityId,
+    /// What is said.
+    pub content: Content,
+    /// Packages that were uploaded before.
+    pub packages: Vec<PackageId>,
+    /// The agency's own reference; may be empty.
+    pub reference: String,
+    /// Delivery window in milliseconds; the default where there is none.
+    pub window_ms: Option<i64>,
+    /// The case that it belongs to.
+    pub case: Option<CaseId>,
+    /// What it answers.
+    pub in_reply_to: Option<MessageId>,
+}
+
+impl Submission {
+    /// What a repeat must be equal in.
+    fn digest(&self) -> Digest {
+        let content = content_to_pb(&self.content).encode_to_vec();
+        let packages: Vec<u8> = self.packages.iter().flat_map(|id| *id.as_bytes()).collect();
+        let window = self.window_ms.unwrap_or(0).to_le_bytes();
+        let case = self.case.as_ref().map(CaseId::as_str).unwrap_or_default();
+        let answered = self.in_reply_to.map_or([0; 16], |id| *id.as_bytes());
+        sha256(&pae(
+            "rogatory/v1/request",
+            &[
+                self.recipient.as_str().as_bytes(),
+                &content,
+                &packages,
+                self.reference.as_bytes(),
+                &window,
+                case.as_bytes(),
+                &answered,
+            ],
+        ))
+    }
+}
+
+/// Gives case numbers. A number that was given and not used is a gap, never a double.
+#[derive(Default)]
+pub(super) struct CaseNumbers(Mutex<Option<(i32, u64)>>);
+
+impl CaseNumbers {
+    fn next(&self, store: &Store, year: i32) -> Result<u64, ActionError> {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = match *last {
+            Some((known_year, number)) if known_year == year => number,
+            _ => match store.get(Table::Settings, &case_key(year))? {
+                Some(bytes) => u64::from_be_bytes(bytes.as_slice().try_into().unwrap_or_default()),
+                None => 0,
+            },
+        };
+        *last = Some((year, known + 1));
+        Ok(known + 1)
+    }
+}
+
+fn case_key(year: i32) -> Vec<u8> {
+    format!("case/{year}").into_bytes()
+}
+
+/// A submission that was checked, with what it needs.
+struct Checked {
+    peer: std::sync::Arc<Peer>,
+    packages: Vec<(PackageShape, PackageRow)>,
+    case: String,
+    new_case: Option<(i32, u64)>,
+    warnings: Vec<String>,
+}
+
+impl Exchange {
+    /// Checks, seals, signs and commits a message. When this returns it is durable, and it will be
+    /// relayed; a repeat returns the first answer (AIP-155).
+    ///
+    /// # Errors
+    /// [`ActionError::Invalid`] with every field that breaks a rule; [`ActionError::Conflict`] with
+    /// code `REQUEST_ID_REUSED` when the id came with other content.
+    pub async fn submit(
+        &self,
+        caller: &Caller,
+        submission: Submission,
+    ) -> Result<MessageView, ActionError> {
+        self.check_writable()?;
+        let digest = submission.digest();
+        let request_key = self.request_key(caller, submission.request);
+        let known = rows::load(&self.store, Table::Requests, &request_key)?;
+        if let Some(id) = first_answer(known, &digest)? {
+            return self.view(caller, id, true);
+        }
+        let checked = self.check_submission(caller, &submission)?;
+        let signed = self.seal_submission(&submission, &checked)?;
+        let pending = self.pending(caller, &submission, &checked, &signed, request_key, digest);
+        let committed = self.store.commit(move |tx| pending.apply(tx)).await?;
+        let (id, outbox) = committed.value;
+        if let Some(outbox) = outbox {
+            self.outbox.insert(outbox);
+        }
+        self.view(caller, id, true)
+    }
+
+    fn request_key(&self, caller: &Caller, request: RequestId) -> [u8; 16] {
+        let name = pae("request", &[caller.name.as_bytes(), request.as_bytes()]);
+        self.home.blind("request", &name)
+    }
+
+    fn check_submission(
+        &self,
+        caller: &Caller,
+        submission: &Submission,
+    ) -> Result<Checked, ActionError> {
+        let mut wrong = Vec::new();
+        let mut warnings = Vec::new();
+        for finding in submission.content.check() {
+            let rule = match finding.paragraph {
+                "" => finding.message,
+                paragraph => format!("{} ({paragraph})", finding.message),
+            };
+            match finding.severity {
+                Severity::Error => {
+                    wrong.push(Violation::new(format!("content.{}", finding.field), rule));
+                }
+                Severity::Warning => warnings.push(format!("content.{}: {rule}", finding.field)),
+            }
+        }
+        check_form(submission, &mut wrong);
+        let peer = self.directory.get(&submission.recipient);
+        if peer.is_none() {
+            let rule = format!("{} is not in the directory of this node", submission.recipient);
+            wrong.push(Violation::new("recipient", rule));
+        }
+        let packages = self.check_packages(caller, &submission.packages, &mut wrong)?;
+        let case = self.check_case(caller, submission, &mut wrong)?;
+        match (wrong.is_empty(), peer) {
+            (true, Some(peer)) => {
+                let (case, new_case) = self.case_for(submission, case)?;
+                Ok(Checked { peer, packages, case, new_case, warnings })
+            }
+            _ => Err(ActionError::Invalid(wrong)),
+        }
+    }
+
+    fn check_packages(
+        &self,
+        caller: &Caller,
+        ids: &[PackageId],
+        wrong: &mut Vec<Violation>,
+    ) -> Result<Vec<(PackageShape, PackageRow)>, ActionError> {
+        let mut packages = Vec::new();
+        for (n, id) in ids.iter().enumerate() {
+            let row: Option<PackageRow> =
+                rows::load(&self.store, Table::Packages, id.as_bytes())?;
+            let row = row.filter(|row| row.agency == caller.name);
+            let problem = match &row {
+                None => Some("is no package that this agency uploaded"),
+                Some(row) if !row.message_id.is_empty() => Some("went with another message"),
+                Some(_) if ids.iter().skip(n + 1).any(|other| other == id) => Some("stands twice"),
+                Some(_) => None,
+            };
+            match (problem, row.as_ref().and_then(|row| row.facts.as_ref())) {
+                (None, Some(facts)) => packages.push((shape_of(facts)?, row.unwrap_or_default())),
+                (problem, _) => wrong.push(Violation::new(
+                    format!("packages[{n}]"),
+                    problem.unwrap_or("is damaged in the store"),
+                )),
+            }
+        }
+        Ok(packages)
+    }
+
+    /// The case of what is answered, where something is.
+    fn check_case(
+        &self,
+        caller: &Caller,
+        submission: &Submission,
+        wrong: &mut Vec<Violation>,
+    ) -> Result<Option<String>, ActionError> {
+        let kind = submission.content.kind;
+        let Some(id) = submission.in_reply_to else {
+            if kind.needs_reply_to() {
+                let rule = format!("a {} answers a message: reply to it", kind.as_str());
+                wrong.push(Violation::new("content.kind", rule));
+            } else if submission.case.is_none() && !kind.opens_case() && kind != MessageKind::Test {
+                let rule = format!("must be given: a {} opens no case", kind.as_str());
+                wrong.push(Violation::new("case_id", rule));
+            }
+            return Ok(None);
+        };
+        let row = rows::message(&self.store, id)?.filter(|row| visible(caller, row));
+        match row {
+            Some(row) if row.peer != submission.recipient.as_str() => {
+                wrong.push(Violation::new("in_reply_to", "is a message of another authority"));
+                Ok(None)
+            }
+            Some(row) => Ok(Some(row.case_id)),
+            None => {
+                wrong.push(Violation::new("name", format!("there is no message {id}")));
+                Ok(None)
+            }
+        }
+    }
+
+    fn case_for(
+        &self,
+        submission: &Submission,
+        answered: Option<String>,
+    ) -> Result<(String, Option<(i32, u64)>), ActionError> {
+        let given = submission.case.as_ref().map(|case| case.as_str().to_owned());
+        if submission.content.kind == MessageKind::Test {
+            return Ok((String::new(), None));
+        }
+        if let Some(case) = answered.or(given) {
+            return Ok((case, None));
+        }
+        let year = self.now().year();
+        let number = self.cases.next(&self.store, year)?;
+        Ok((CaseId::new(&self.me, year, number).as_str().to_owned(), Some((year, number))))
+    }
+
+    fn seal_submission(
+        &self,
+        submission: &Submission,
+        checked: &Checked,
+    ) -> Result<SignedMessage, ActionError> {
+        let now = self.now();
+        let window = submission.window_ms.unwrap_or(self.settings.delivery_window_ms);
+        let draft = Draft {
+            message: MessageId::new(now, random()),
+            sender: self.me.clone(),
+            recipient: submission.recipient.clone(),
+            purpose: submission.content.kind.purpose().to_owned(),
+            created: now,
+            expires: now.plus_ms(window),
+            in_reply_to: submission.in_reply_to,
+            sender_card_version: self.card.version(),
+            packages: checked.packages.iter().map(|(shape, _)| ref_of(shape)).collect(),
+            plaintext: encode_body(submission, checked),
+        };
+        // To every active key of the recipient, and to our own archive.
+        let theirs = checked.peer.card.sealing_keys(now);
+        if theirs.is_empty() {
+            let rule = "its card has no sealing key that is valid now: ask for a new card";
+            return Err(ActionError::invalid("recipient", rule));
+        }
+        let recipients: Vec<&PublicKey> =
+            theirs.iter().chain(std::iter::once(self.keys.archive.public())).collect();
+        let sealed =
+            seal(draft, &recipients, &self.keys.signer_publics()).map_err(seal_error)?;
+        sign(sealed, &self.keys.signers()).map_err(seal_error)
+    }
+
+    fn pending(
+        &self,
+        caller: &Caller,
+        submission: &Submission,
+        checked: &Checked,
+        signed: &SignedMessage,
+        request_key: [u8; 16],
+        digest: Digest,
+    ) -> Pending {
+        let header = signed.header();
+        let row = MessageRow {
+            direction: SENT,
+            peer: header.recipient.to_string(),
+            kind: kind_to_pb(submission.content.kind) as i32,
+            case_id: checked.case.clone(),
+            in_reply_to: header.in_reply_to.map_or_else(Vec::new, |id| id.as_bytes().to_vec()),
+            state: DeliveryState::Queued as i32,
+            created_ms: header.created.unix_ms(),
+            expires_ms: header.expires.unix_ms(),
+            envelope_digest: signed.digest().to_vec(),
+            payload_commitment: header.plaintext_commitment.to_vec(),
+            agency: caller.name.clone(),
+            reference: submission.reference.clone(),
+            packages: checked.packages.iter().map(|(shape, _)| facts_of(shape)).collect(),
+            warnings: checked.warnings.clone(),
+            ..MessageRow::default()
+        };
+        let entry = EntryDraft::new(Event::SubmissionAcceptance)
+            .by(self.me.clone())
+            .peer(header.recipient.clone())
+            .message(header.message)
+            .envelope(signed.digest())
+            .payload(header.plaintext_commitment)
+            .who(&self.handle(&caller.name));
+        let packages = checked.packages.iter().map(|(shape, row)| (shape.id, row.clone()));
+        Pending {
+            id: header.message,
+            row,
+            entry,
+            bytes: signed.bytes().clone(),
+            packages: packages.collect(),
+            new_case: checked.new_case,
+            request_key,
+            request: RequestRow {
+                digest: digest.to_vec(),
+                message_id: header.message.as_bytes().to_vec(),
+            },
+        }
+    }
+}
+
+fn check_form(submission: &Submission, wrong: &mut Vec<Violation>) {
+    let reference = &submission.reference;
+    if reference.chars().count() > REFERENCE_MAX_CHARS || reference.chars().any(char::is_control) {
+        let rule = "must have 200 characters at most and no control characters";
+        wrong.push(Violation::new("reference", rule));
+    }
+    if submission.packages.len() > PACKAGES_PER_MESSAGE_MAX {
+        let rule = format!("must be {PACKAGES_PER_MESSAGE_MAX} at most");
+        wrong.push(Violation::new("packages", rule));
+    }
+    if submission.window_ms.is_some_and(|ms| !(1..=DELIVERY_WINDOW_MAX_MS).contains(&ms)) {
+        let rule = "must be between one second and 400 days";
+        wrong.push(Violation::new("expire_after_seconds", rule));
+    }
+}
+
+fn encode_body(submission: &Submission, checked: &Checked) -> Zeroizing<Vec<u8>> {
+    let key = |(shape, row): &(PackageShape, PackageRow)| pb::PackageKey {
+        package_id: shape.id.as_bytes().to_vec().into(),
+        key: row.key.clone().into(),
+    };
+    let body = pb::MessageBody {
+        content: Some(content_to_pb(&submission.content)),
+        case_id: checked.case.clone(),
+        sender_reference: submission.reference.clone(),
+        packages: checked.packages.iter().map(key).collect(),
+    };
+    Zeroizing::new(body.encode_to_vec())
+}
+
+fn seal_error(error: SealError) -> ActionError {
+    match error {
+        SealError::BodyTooLarge(_) => ActionError::invalid("content", error.to_string()),
+        SealError::TooManyPackages(_) => ActionError::invalid("packages", error.to_string()),
+        SealError::Window => ActionError::invalid("expire_after_seconds", error.to_string()),
+        SealError::RecipientKeys => ActionError::invalid("recipient", error.to_string()),
+        SealError::SignerKeys => ActionError::fault(error),
+    }
+}
+
+fn first_answer(
+    known: Option<RequestRow>,
+    digest: &Digest,
+) -> Result<Option<MessageId>, ActionError> {
+    match known {
+        None => Ok(None),
+        Some(row) if row.digest == digest => {
+            MessageId::from_slice(&row.message_id).map(Some).map_err(ActionError::fault)
+        }
+        Some(_) => Err(ActionError::conflict(
+            "REQUEST_ID_REUSED",
+            "this request_id came before with other content: use a new one for a new request",
+        )),
+    }
+}
+
+/// A signed message on its way into the journal.
+struct Pending {
+    id: MessageId,
+    row: MessageRow,
+    entry: EntryDraft,
+    bytes: bytes::Bytes,
+    packages: Vec<(PackageId, PackageRow)>,
+    new_case: Option<(i32, u64)>,
+    request_key: [u8; 16],
+    request: RequestRow,
+}
+
+impl Pending {
+    /// On the writer's thread: what was checked before is checked again where two can race.
+    fn apply(self, tx: &mut Tx<'_>) -> Result<(MessageId, Option<OutboxRow>), ActionError> {
+        let known = load_in::<RequestRow>(tx, Table::Requests, &self.request_key)?;
+        let digest = self.request.digest.as_slice().try_into().unwrap_or_default();
+        if let Some(first) = first_answer(known, &digest)? {
+            return Ok((first, None));
+        }
+        for (id, mut row) in self.packages {
+            let now = load_in::<PackageRow>(tx, Table::Packages, id.as_bytes())?;
+            if now.is_none_or(|now| !now.message_id.is_empty()) {
+                return Err(ActionError::invalid("packages", "one went with another message"));
+            }
+            row.message_id = self.id.as_bytes().to_vec();
+            // The key now travels in the sealed body; the row keeps only what is no secret.
+            row.key.clear();
+            tx.put(Table::Packages, id.as_bytes(), row.encode_to_vec());
+        }
+        if let Some((year, number)) = self.new_case {
+            put_case_number(tx, year, number)?;
+        }
+        let mut row = self.row;
+        row.entry_index = tx.append(self.entry);
+        row.body_slot = tx.body(self.bytes.to_vec()).0;
+        put_message(tx, self.id, &row);
+        tx.put(Table::Requests, &self.request_key, self.request.encode_to_vec());
+        let outbox = OutboxRow {
+            peer: row.peer.clone(),
+            message_id: self.id.as_bytes().to_vec(),
+            event: String::new(),
+            entry_index: row.entry_index,
+            held: false,
+            expires_ms: row.expires_ms,
+            created_ms: row.created_ms,
+        };
+        tx.put(Table::Outbox, &outbox.key(), outbox.encode_to_vec());
+        Ok((self.id, Some(outbox)))
+    }
+}
+
+fn put_case_number(tx: &mut Tx<'_>, year: i32, number: u64) -> Result<(), ActionError> {
+    let key = case_key(year);
+    let known = tx.get(Table::Settings, &key);
+    let known = known.map_or(0, |b| u64::from_be_bytes(b.as_slice().try_into().unwrap_or_default()));
+    tx.put(Table::Settings, &key, number.max(known).to_be_bytes().to_vec());
+    Ok(())
+}
