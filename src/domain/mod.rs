@@ -12,6 +12,7 @@ pub mod request;
 pub mod time;
 
 pub use authority::AuthorityId;
+pub use delivery::DeliveryState;
 pub use ids::{CaseId, MessageId, PackageId, RequestId};
 pub use kind::{MessageKind, UnknownKind};
 pub use time::Timestamp;

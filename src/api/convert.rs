@@ -1,0 +1,102 @@
+//! Between the API's messages and the exchange's values.
+
+use tonic::Status;
+
+use super::status::invalid;
+use crate::domain::{MessageId, PackageId, RequestId};
+use crate::exchange::packages::ExhibitInfo;
+use crate::exchange::query::{MessageView, ReceiptView};
+use crate::pb::store::v1::PackageFacts;
+use crate::pb::v1 as pb;
+
+/// Parses a field, or says which rule it breaks.
+pub(super) fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(
+    field: &str,
+    text: &str,
+) -> Result<T, Status> {
+    text.parse().map_err(|error| invalid(field, error))
+}
+
+/// Parses a field that may be empty.
+pub(super) fn optional<T: std::str::FromStr<Err: std::fmt::Display>>(
+    field: &str,
+    text: &str,
+) -> Result<Option<T>, Status> {
+    if text.is_empty() { Ok(None) } else { parse(field, text).map(Some) }
+}
+
+/// `messages/{message_id}`, or the id alone.
+pub(super) fn message_name(field: &str, name: &str) -> Result<MessageId, Status> {
+    parse(field, name.strip_prefix("messages/").unwrap_or(name))
+}
+
+/// `packages/{package_id}`, or the id alone.
+pub(super) fn package_name(field: &str, name: &str) -> Result<PackageId, Status> {
+    parse(field, name.strip_prefix("packages/").unwrap_or(name))
+}
+
+pub(super) fn request_id(text: &str) -> Result<RequestId, Status> {
+    parse("request_id", text)
+}
+
+/// A message for the client.
+pub(super) fn message(view: MessageView) -> pb::Message {
+    let MessageView { id, row, body } = view;
+    let time = |ms| crate::domain::Timestamp::from_unix_ms(ms).to_string();
+    let in_reply_to = MessageId::from_slice(&row.in_reply_to).map(|id| id.to_string());
+    let receipts = row.receipts.iter().map(|r| format!("{} {}", r.event, r.issuer));
+    pb::Message {
+        name: format!("messages/{id}"),
+        message_id: id.to_string(),
+        direction: i32::try_from(row.direction).unwrap_or_default(),
+        in_reply_to: in_reply_to.unwrap_or_default(),
+        state: row.state,
+        create_time: time(row.created_ms),
+        expire_time: time(row.expires_ms),
+        envelope_digest: hex::encode(&row.envelope_digest),
+        packages: row.packages.iter().map(package).collect(),
+        content: body.and_then(|body| body.content),
+        receipts: receipts.collect(),
+        peer: row.peer,
+        kind: row.kind,
+        case_id: row.case_id,
+        reference: row.reference,
+        agency: row.agency,
+        refusal_code: row.refusal_code,
+        inbox_position: row.inbox_position,
+        warnings: row.warnings,
+    }
+}
+
+/// A package for the client. The manifest is ours, so it is not counted.
+pub(super) fn package(facts: &PackageFacts) -> pb::Package {
+    let id = PackageId::from_slice(&facts.package_id).map(|id| id.to_string()).unwrap_or_default();
+    pb::Package {
+        name: format!("packages/{id}"),
+        package_id: id,
+        root: hex::encode(&facts.root),
+        exhibits: facts.exhibits.saturating_sub(1),
+        sealed_bytes: facts.sealed_bytes,
+    }
+}
+
+pub(super) fn exhibit(info: ExhibitInfo) -> pb::Exhibit {
+    pb::Exhibit {
+        number: info.number,
+        original_name: info.name,
+        media_type: info.media_type,
+        size_bytes: info.bytes,
+        sha256: info.sha256,
+    }
+}
+
+pub(super) fn receipt(view: ReceiptView, digest: &[u8]) -> pb::Receipt {
+    pb::Receipt {
+        event: view.event,
+        issuer: view.issuer,
+        event_time: view.at.to_string(),
+        index: view.index,
+        text: view.text,
+        envelope_digest: hex::encode(digest),
+    }
+}

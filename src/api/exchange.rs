@@ -1,0 +1,117 @@
+//! `ExchangeService`: what the nodes of peers call.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio_stream::StreamExt as _;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::identity;
+use super::status::{invalid, to_status};
+use crate::domain::PackageId;
+use crate::exchange::session::{PENDING_MAX, Session};
+use crate::exchange::{Exchange, Peer};
+use crate::pb::v1 as pb;
+use pb::exchange_service_server::ExchangeService;
+
+/// The service.
+pub struct ExchangeApi {
+    exchange: Arc<Exchange>,
+    stop: CancellationToken,
+}
+
+impl ExchangeApi {
+    /// Ends its streams at `stop`, so that a graceful stop is not held up by them.
+    pub fn new(exchange: Arc<Exchange>, stop: CancellationToken) -> Self {
+        Self { exchange, stop }
+    }
+
+    fn peer<T>(&self, request: &Request<T>) -> Result<Arc<Peer>, Status> {
+        identity::peer(&self.exchange, request)
+    }
+}
+
+/// Parts until the peer has sent none for this long; then the push is over, and can be resumed.
+const PUSH_SILENCE_MAX: std::time::Duration = std::time::Duration::from_secs(60);
+
+#[tonic::async_trait]
+impl ExchangeService for ExchangeApi {
+    type RelayStream = ReceiverStream<Result<pb::RelayResponse, Status>>;
+
+    async fn relay(
+        &self,
+        request: Request<Streaming<pb::RelayRequest>>,
+    ) -> Result<Response<Self::RelayStream>, Status> {
+        let peer = self.peer(&request)?;
+        let mut frames = request.into_inner();
+        let (ask, asked) = mpsc::channel(PENDING_MAX);
+        let (answers, mut answered) = mpsc::channel(PENDING_MAX);
+        let (reply, replies) = mpsc::channel(PENDING_MAX);
+        let stop = self.stop.child_token();
+        tokio::spawn(Session::new(self.exchange.clone(), peer).run(asked, answers, stop));
+        tokio::spawn(async move {
+            // A frame that does not decode, or is too large, ends the stream like its end does.
+            while let Some(Ok(frame)) = frames.next().await {
+                if ask.send(frame).await.is_err() {
+                    return;
+                }
+            }
+        });
+        tokio::spawn(async move {
+            while let Some(answer) = answered.recv().await {
+                if reply.send(Ok(answer)).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(Response::new(replies.into()))
+    }
+
+    async fn offer_packages(
+        &self,
+        request: Request<pb::OfferPackagesRequest>,
+    ) -> Result<Response<pb::OfferPackagesResponse>, Status> {
+        let peer = self.peer(&request)?;
+        let offers = self.exchange.offers();
+        let envelope = request.into_inner().envelope;
+        let held = offers.offer(&self.exchange, &peer, envelope).await.map_err(to_status)?;
+        Ok(Response::new(held))
+    }
+
+    async fn push_package(
+        &self,
+        request: Request<Streaming<pb::PushPackageRequest>>,
+    ) -> Result<Response<pb::PushPackageResponse>, Status> {
+        use pb::push_package_request::Part;
+        let peer = self.peer(&request)?;
+        let mut parts = request.into_inner();
+        let Some(pb::PushPackageRequest { part: Some(Part::Start(start)) }) =
+            parts.message().await?
+        else {
+            return Err(invalid("part", "the first part must be a start"));
+        };
+        let id = PackageId::from_slice(&start.package_id)
+            .map_err(|error| invalid("start.package_id", error))?;
+        let receiving =
+            self.exchange.offers().begin(peer.authority(), id).map_err(to_status)?;
+        let stop = self.stop.child_token();
+        loop {
+            let part = tokio::select! {
+                () = stop.cancelled() => break,
+                part = tokio::time::timeout(PUSH_SILENCE_MAX, parts.message()) => part,
+            };
+            // A link that broke, or went silent: what arrived stays, and the next push goes on.
+            let Ok(Ok(Some(pb::PushPackageRequest { part: Some(part) }))) = part else { break };
+            if !receiving.part(part).await {
+                break;
+            }
+        }
+        let progress = receiving.finish().await.map_err(to_status)?;
+        if progress.complete {
+            self.exchange.offers().forget(peer.authority(), id);
+        }
+        Ok(Response::new(pb::PushPackageResponse { progress: Some(progress) }))
+    }
+}

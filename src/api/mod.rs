@@ -1,0 +1,18 @@
+//! The network face: TLS, who calls, and one thin file a gRPC service (convert, call, convert).
+//!
+//! It promises that every call comes with an identity that TLS proved, that a method is reached
+//! only with the role that it demands, and that outward errors say what to do and nothing that
+//! only operators should know. It does not know the store's transactions or any cryptography but
+//! TLS.
+
+pub mod agency;
+pub mod audit;
+mod convert;
+pub mod courier;
+pub mod exchange;
+pub mod identity;
+pub mod listen;
+pub mod operator;
+pub mod probe;
+pub mod status;
+pub mod tls;

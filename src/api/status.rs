@@ -1,0 +1,46 @@
+//! The one place where errors become gRPC statuses (AIP-193).
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+use crate::exchange::ActionError;
+
+const DOMAIN: &str = "rogatory";
+
+/// The status of an action's error. Faults are told to the traces; outward they are one sentence.
+pub fn to_status(error: ActionError) -> Status {
+    let message = error.to_string();
+    match error {
+        ActionError::Invalid(violations) => {
+            let mut details = info("FIELD_VIOLATION");
+            for violation in violations {
+                details.add_bad_request_violation(violation.field, violation.rule);
+            }
+            Status::with_error_details(Code::InvalidArgument, message, details)
+        }
+        ActionError::NotFound(_) => with(Code::NotFound, message, "NOT_FOUND"),
+        ActionError::Forbidden(_) => with(Code::PermissionDenied, message, "FORBIDDEN"),
+        ActionError::Conflict { code: code @ "REQUEST_ID_REUSED", .. } => {
+            with(Code::AlreadyExists, message, code)
+        }
+        ActionError::Conflict { code, .. } => with(Code::FailedPrecondition, message, code),
+        ActionError::Unavailable(_) => with(Code::Unavailable, message, "UNAVAILABLE"),
+        ActionError::Fault(cause) => {
+            tracing::error!(%cause, "a call failed");
+            with(Code::Internal, "the node has a fault: its operator finds it traced", "FAULT")
+        }
+    }
+}
+
+fn info(reason: &str) -> ErrorDetails {
+    ErrorDetails::with_error_info(reason, DOMAIN, [])
+}
+
+fn with(code: Code, message: impl Into<String>, reason: &str) -> Status {
+    Status::with_error_details(code, message.into(), info(reason))
+}
+
+/// One field that breaks a rule.
+pub fn invalid(field: &str, rule: impl ToString) -> Status {
+    to_status(ActionError::invalid(field, rule.to_string()))
+}

@@ -1,0 +1,216 @@
+//! Making a home: keys, certificates, card, configuration, and the first entries of the log.
+
+use std::fs;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use zeroize::Zeroizing;
+
+use super::certificates::{self, Issued};
+use super::keys::HomeKeys;
+use crate::audit::checkpoint;
+use crate::audit::note::VerifierKey;
+use crate::card::{Card, CardBody, CardKey, LogKeys, TlsTrust};
+use crate::crypto::SigningSecret;
+use crate::crypto::keys::{Algorithm, Role};
+use crate::domain::{AuthorityId, Timestamp};
+
+/// What a new home is to be.
+pub struct InitOptions {
+    /// Where; must not exist, or be an empty directory.
+    pub home: PathBuf,
+    /// Whose.
+    pub authority: AuthorityId,
+    /// The authority's name for people.
+    pub name: String,
+    /// ISO 3166-1 alpha-2, either case; must be that of the authority id.
+    pub country: String,
+    /// Where peers reach the node, host:port; the exchange listener's address if absent.
+    pub endpoint: Option<String>,
+    /// Address of the exchange listener; `0.0.0.0:7443` if absent.
+    pub listen: Option<String>,
+    /// Address of the agency listener; `127.0.0.1:8443` if absent.
+    pub agency_listen: Option<String>,
+    /// The passphrase of the home's key.
+    pub passphrase: Option<Zeroizing<Vec<u8>>>,
+    /// Where the passphrase stands, for the configuration.
+    pub passphrase_file: Option<PathBuf>,
+    /// Keeps the home's key in clear: for demos.
+    pub insecure_plain_keys: bool,
+    /// Languages of the card.
+    pub languages: Vec<String>,
+    /// Functions of the card.
+    pub functions: Vec<String>,
+    /// Signature suite that the node signs with, 1 or 2.
+    pub suite: u32,
+}
+
+/// Cards, keys and certificates of a new home last this long: two years.
+const VALID_MS: i64 = 2 * 365 * 24 * 3600 * 1000;
+/// Clocks differ: what is made now is valid from an hour ago.
+const BACKDATED_MS: i64 = 3600 * 1000;
+/// A passphrase shorter than this is refused: it guards everything, and is typed by nobody.
+const PASSPHRASE_MIN_BYTES: usize = 12;
+
+const LISTEN: &str = "0.0.0.0:7443";
+const AGENCY_LISTEN: &str = "127.0.0.1:8443";
+
+/// Makes a home. What was begun is removed again when something fails.
+///
+/// # Errors
+/// When an option breaks a rule, the directory is in use, or the disk refuses.
+pub fn init(options: &InitOptions, now: Timestamp) -> anyhow::Result<Card> {
+    check(options)?;
+    let home = &options.home;
+    let existed = home.exists();
+    if existed && fs::read_dir(home).with_context(|| shown(home))?.next().is_some() {
+        bail!("{} is not empty: a home is made in a new directory", home.display());
+    }
+    let made = fill(options, now);
+    if made.is_err() {
+        // Half a home would look like one.
+        for part in ["keys", "tls", "data", "run", "agencies"] {
+            let _ = fs::remove_dir_all(home.join(part));
+        }
+        for part in ["card.txt", "rogatory.toml", "high-water"] {
+            let _ = fs::remove_file(home.join(part));
+        }
+        if !existed {
+            let _ = fs::remove_dir(home);
+        }
+    }
+    made
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn check(options: &InitOptions) -> anyhow::Result<()> {
+    match (&options.passphrase, options.insecure_plain_keys) {
+        (Some(passphrase), false) if passphrase.len() < PASSPHRASE_MIN_BYTES => {
+            bail!("the passphrase has fewer than {PASSPHRASE_MIN_BYTES} bytes")
+        }
+        (Some(_), true) => bail!("either a passphrase or keys in clear, not both"),
+        (None, false) => bail!(
+            "the keys of a home stand under a passphrase: give --passphrase-file, or for a demo \
+             --insecure-plain-keys"
+        ),
+        _ => {}
+    }
+    if options.country.to_ascii_lowercase() != options.authority.country() {
+        bail!(
+            "the country {} is not that of the authority id {}",
+            options.country,
+            options.authority
+        );
+    }
+    Ok(())
+}
+
+fn fill(options: &InitOptions, now: Timestamp) -> anyhow::Result<Card> {
+    let home = &options.home;
+    for part in ["", "keys", "tls", "data", "run", "agencies"] {
+        let mut builder = fs::DirBuilder::new();
+        let dir = home.join(part);
+        builder.recursive(true).mode(0o700).create(&dir).with_context(|| shown(&dir))?;
+    }
+    let passphrase = options.passphrase.as_ref().map(|p| p.as_slice());
+    let keys = HomeKeys::create(&home.join("keys"), passphrase)?;
+    let root_ca = write_certificates(options, &keys, now)?;
+    let card = make_card(options, &keys, &root_ca, now)?;
+    write(&home.join("card.txt"), card.text())?;
+    write(&home.join("rogatory.toml"), &config_text(options))?;
+    Ok(card)
+}
+
+fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    fs::write(path, text).with_context(|| shown(path))
+}
+
+fn write_certificates(
+    options: &InitOptions,
+    keys: &HomeKeys,
+    now: Timestamp,
+) -> anyhow::Result<Issued> {
+    let validity = (now.plus_ms(-BACKDATED_MS), now.plus_ms(VALID_MS));
+    let tls = options.home.join("tls");
+    let authority = &options.authority;
+    let root = keys.seed(Role::Root)?;
+    let name = certificates::root_name(authority);
+    let ca = certificates::self_signed_ca(&name, &root, validity.0, validity.1)?;
+    let node =
+        certificates::issue_node(authority, &name, &root, &keys.seed(Role::Tls)?, validity)?;
+    let agency_name = certificates::agency_ca_name(authority);
+    let agency_seed = keys.seed(Role::AgencyCa)?;
+    let agency =
+        certificates::self_signed_ca(&agency_name, &agency_seed, validity.0, validity.1)?;
+    write(&tls.join("ca.pem"), &ca.pem)?;
+    write(&tls.join("node.pem"), &node.pem)?;
+    write(&tls.join("agency-ca.pem"), &agency.pem)?;
+    Ok(Issued { key_digest: node.key_digest, ..ca })
+}
+
+fn make_card(
+    options: &InitOptions,
+    keys: &HomeKeys,
+    tls: &Issued,
+    now: Timestamp,
+) -> anyhow::Result<Card> {
+    let until = now.plus_ms(VALID_MS);
+    let public = |role: Role| anyhow::Ok(keys.seed(role)?.public(role.algorithm()));
+    let dated = |role: Role| {
+        anyhow::Ok(CardKey {
+            algorithm: role.algorithm(),
+            from: now.plus_ms(-BACKDATED_MS),
+            until,
+            key: BASE64.encode(public(role)?.bytes()),
+        })
+    };
+    let verifier = |name: &str, role: Role| {
+        let key = public(role)?;
+        let bytes = key.bytes().try_into().context("an Ed25519 key has 32 bytes")?;
+        anyhow::Ok(VerifierKey::ed25519(name, bytes)?.to_string())
+    };
+    let authority = options.authority.clone();
+    let origin = checkpoint::origin(&authority, now.year());
+    let listen = options.listen.as_deref().unwrap_or(LISTEN);
+    let body = CardBody {
+        v: 1,
+        name: options.name.clone(),
+        country: options.country.to_ascii_uppercase(),
+        version: 1,
+        issued: now,
+        expires: until,
+        endpoint: options.endpoint.clone().unwrap_or_else(|| listen.to_owned()),
+        functions: options.functions.clone(),
+        languages: options.languages.clone(),
+        min_suite: 1,
+        root: BASE64.encode(public(Role::Root)?.bytes()),
+        tls: TlsTrust { ca: BASE64.encode(&tls.der), pins: vec![hex::encode(tls.key_digest)] },
+        signing: vec![dated(Role::Signing)?, dated(Role::SigningPq)?],
+        sealing: vec![dated(Role::Sealing)?],
+        log: LogKeys { keys: vec![verifier(&origin, Role::Log)?], origin },
+        witness: verifier(&format!("{authority}/witness"), Role::Witness)?,
+        authority,
+    };
+    let root = SigningSecret::new(&keys.seed(Role::Root)?, Algorithm::Ed25519)
+        .map_err(|_| anyhow::anyhow!("the root key does not sign"))?;
+    Ok(Card::sign(&body, &root)?)
+}
+
+fn config_text(options: &InitOptions) -> String {
+    let passphrase = match &options.passphrase_file {
+        Some(path) => format!("passphrase_file = {:?}", path.display().to_string()),
+        None => "# passphrase_file = \"/run/secrets/rogatory-passphrase\"".to_owned(),
+    };
+    include_str!("rogatory.toml.in")
+        .replace("@AUTHORITY@", options.authority.as_str())
+        .replace("@LISTEN@", options.listen.as_deref().unwrap_or(LISTEN))
+        .replace("@AGENCY_LISTEN@", options.agency_listen.as_deref().unwrap_or(AGENCY_LISTEN))
+        .replace("@PASSPHRASE@", &passphrase)
+        .replace("@SUITE@", &options.suite.to_string())
+}

@@ -1,0 +1,17 @@
+//! A node's home on disk: its keys, certificates and card, made once by [`init`].
+//!
+//! ```text
+//! rogatory.toml   the configuration          card.txt      what is published
+//! keys/           private keys, wrapped      tls/          certificates
+//! data/           journal, index, vault      high-water    how far the log had got (I3)
+//! run/            the operator's socket      agencies/     profiles, until they are handed out
+//! ```
+
+mod certificates;
+mod init;
+mod keys;
+
+pub(crate) use certificates::agency_ca_name;
+pub use certificates::{Issued, issue_agency};
+pub use init::{InitOptions, init};
+pub use keys::{HomeKeys, KeyFileError};

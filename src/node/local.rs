@@ -1,0 +1,104 @@
+//! The operator's way to a home: through its socket when a node runs there, and otherwise by
+//! opening the home in this process. What is called is the same service in both.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use hyper_util::rt::TokioIo;
+use tokio::net::UnixStream;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::{Channel, Endpoint};
+
+use super::open::{OpenNode, passphrase};
+use super::{config_of, serve};
+use crate::api::identity::Identity;
+use crate::api::listen::Known;
+use crate::config::Config;
+
+/// A connection to the operator's services of a home.
+pub struct Local {
+    channel: Channel,
+    offline: Option<Offline>,
+}
+
+struct Offline {
+    node: OpenNode,
+    stop: CancellationToken,
+    served: tokio::task::JoinHandle<()>,
+}
+
+/// Bytes between the two ends in memory.
+const PIPE_BYTES: usize = 1 << 20;
+
+impl Local {
+    /// Connects to the node that runs in a home, or opens the home.
+    ///
+    /// # Errors
+    /// When neither is possible; says why.
+    pub async fn connect(home: &Path, passphrase_file: Option<&Path>) -> anyhow::Result<Self> {
+        let config = Config::read(&config_of(home))?;
+        let socket = config.operator_socket.clone();
+        if UnixStream::connect(&socket).await.is_ok() {
+            let connector = tower::service_fn(move |_| {
+                let socket = socket.clone();
+                async move { UnixStream::connect(socket).await.map(TokioIo::new) }
+            });
+            let endpoint = Endpoint::from_static("http://operator.invalid");
+            let channel = endpoint.connect_with_connector(connector).await?;
+            return Ok(Self { channel, offline: None });
+        }
+        let secret = passphrase(&config, passphrase_file)?;
+        let secret = secret.as_ref().map(|secret| secret.as_slice());
+        let node = OpenNode::open(config, secret)
+            .context("no node runs in this home, and it cannot be opened")?;
+        Self::serve_in_memory(node).await
+    }
+
+    async fn serve_in_memory(node: OpenNode) -> anyhow::Result<Self> {
+        let (near, far) = tokio::io::duplex(PIPE_BYTES);
+        let stop = CancellationToken::new();
+        let router = serve::operator_router(&node, &serve::Addresses::default(), &stop)?;
+        let far = Known::new(far, Identity::LocalOperator);
+        let incoming = tokio_stream::once(Ok::<_, std::io::Error>(far));
+        let served = tokio::spawn(async move {
+            if let Err(error) = router.serve_with_incoming(incoming).await {
+                tracing::error!(%error, "the operator's services ended");
+            }
+        });
+        let near = std::sync::Mutex::new(Some(near));
+        let connector = tower::service_fn(move |_| {
+            let near = near.lock().ok().and_then(|mut near| near.take());
+            async move {
+                near.map(TokioIo::new)
+                    .ok_or_else(|| std::io::Error::other("the home was closed"))
+            }
+        });
+        let endpoint = Endpoint::from_static("http://operator.invalid");
+        let channel = endpoint.connect_with_connector(connector).await?;
+        Ok(Self { channel, offline: Some(Offline { node, stop, served }) })
+    }
+
+    /// The channel for the generated clients.
+    pub fn channel(&self) -> Channel {
+        self.channel.clone()
+    }
+
+    /// Whether no node runs there and this process has the home open.
+    pub fn is_offline(&self) -> bool {
+        self.offline.is_some()
+    }
+
+    /// Ends; an opened home is closed in order.
+    pub async fn close(self) {
+        let Self { channel, offline } = self;
+        drop(channel);
+        if let Some(Offline { node, stop, served }) = offline {
+            stop.cancel();
+            served.abort();
+            let _ = served.await;
+            let store = node.store.clone();
+            drop(node);
+            let _ = tokio::task::spawn_blocking(move || store.stop()).await;
+        }
+    }
+}

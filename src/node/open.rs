@@ -1,0 +1,252 @@
+//! Opening a home: keys, card, store, vault, exchange. Nothing is bound yet.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use zeroize::Zeroizing;
+
+use super::{SOFTWARE, now};
+use crate::api::operator::ends_soon;
+use crate::api::tls::NodeIdentity;
+use crate::audit::checkpoint::{self, Checkpoint};
+use crate::audit::entry::{EntryDraft, Event};
+use crate::card::Card;
+use crate::config::Config;
+use crate::crypto::keys::{Role, SealingSecret, SigningSecret};
+use crate::exchange::{Exchange, Keys, Parts, Settings};
+use crate::home::HomeKeys;
+use crate::store::vault::Vault;
+use crate::store::{self, Opened, Store, Tx, limits};
+
+/// A home that was opened.
+pub struct OpenNode {
+    /// The configuration.
+    pub config: Config,
+    /// The exchange over its store.
+    pub exchange: Arc<Exchange>,
+    /// The store, to be stopped at the end.
+    pub store: Store,
+    /// The unlocked keys.
+    pub keys: Arc<HomeKeys>,
+    /// The node's certificate.
+    pub identity: NodeIdentity,
+    /// The certificate that issued those of the agencies.
+    pub agency_ca: CertificateDer<'static>,
+    /// What an operator should look at.
+    pub warnings: Vec<String>,
+    /// What opening the store found.
+    pub outcome: OpenOutcome,
+}
+
+/// What opening the store found.
+pub type OpenOutcome = Opened;
+
+impl OpenNode {
+    /// Opens the home that a configuration names.
+    ///
+    /// # Errors
+    /// Says which file, and what to do.
+    pub fn open(config: Config, passphrase: Option<&[u8]>) -> anyhow::Result<Self> {
+        let card = read_card(&config)?;
+        let keys = HomeKeys::unlock(&config.keys, passphrase)?;
+        check_keys(&card, &keys)?;
+        let (store, outcome) = Store::open(settings(&config, &card, &keys)?)?;
+        let vault = Vault::open(&config.data.join("vault"))?;
+        let swept = vault.sweep()?;
+        if swept > 0 {
+            tracing::info!(swept, "uploads that a stop had cut off were removed");
+        }
+        let exchange = Exchange::new(Parts {
+            keys: exchange_keys(&config, &keys)?,
+            home: keys.home().clone(),
+            store: store.clone(),
+            vault,
+            settings: Settings {
+                delivery_window_ms: config.delivery_window_ms,
+                retry_first_ms: config.retry_first_ms,
+                retry_cap_ms: config.retry_cap_ms,
+                software: SOFTWARE.to_owned(),
+            },
+            clock: Box::new(now),
+            card,
+        })?;
+        let mut warnings = warnings(&config);
+        if keys.is_insecure() {
+            warnings.push("the private keys stand in clear on disk: for demos only".into());
+        }
+        let tls = config.home.join("tls");
+        Ok(Self {
+            identity: identity(&tls, &keys)?,
+            agency_ca: certificate(&tls.join("agency-ca.pem"))?,
+            keys: Arc::new(keys),
+            warnings,
+            exchange,
+            store,
+            config,
+            outcome,
+        })
+    }
+
+    /// Logs that the node has started, and whether it recovered.
+    ///
+    /// # Errors
+    /// When the commit fails.
+    pub async fn log_start(&self) -> anyhow::Result<()> {
+        let recovered = self.outcome.recovered;
+        self.exchange.log_node(Event::NodeStarted, recovered).await?;
+        Ok(())
+    }
+}
+
+/// Makes the store of a new home with the first entries of its log.
+pub(super) fn create_log(
+    config: &Config,
+    card: &Card,
+    passphrase: Option<&[u8]>,
+) -> anyhow::Result<()> {
+    let keys = HomeKeys::unlock(&config.keys, passphrase)?;
+    let (store, _) = Store::create(settings(config, card, &keys)?)?;
+    let log_key = card.log_keys().first().context("a card has a log key")?.to_string();
+    let mut ids = Vec::new();
+    for role in [Role::Signing, Role::SigningPq, Role::Sealing, Role::Archive, Role::Witness] {
+        ids.push(keys.seed(role)?.public(role.algorithm()).id().to_string());
+    }
+    let first_entries = move |tx: &mut Tx<'_>| {
+        tx.append(EntryDraft::new(Event::LogOpened).key(&log_key).software(SOFTWARE));
+        for id in &ids {
+            tx.append(EntryDraft::new(Event::KeyAdded).key(id));
+        }
+        Ok::<_, std::convert::Infallible>(())
+    };
+    // On a thread of its own: the caller may be in an async task, which must not block.
+    let committed =
+        std::thread::scope(|scope| scope.spawn(|| store.commit_blocking(first_entries)).join());
+    committed
+        .map_err(|_| anyhow::anyhow!("the log cannot be opened: its thread panicked"))?
+        .map_err(|error| anyhow::anyhow!("the log cannot be opened: {error}"))?;
+    store.stop();
+    Ok(())
+}
+
+fn settings(config: &Config, card: &Card, keys: &HomeKeys) -> anyhow::Result<store::Settings> {
+    let log = signer(keys, Role::Log)?;
+    Ok(store::Settings {
+        data: config.data.clone(),
+        mark: config.mark.clone(),
+        home: keys.home().clone(),
+        origin: card.log_origin().to_owned(),
+        sign: Box::new(move |checkpoint: &Checkpoint| checkpoint.sign(&log)),
+        clock: Box::new(now),
+        progress: Box::new(|progress| match progress {
+            store::Progress::OpeningIndex => tracing::info!("opening the index"),
+            store::Progress::Replaying { segment, of, entries } => {
+                tracing::info!(segment, of, entries, "applying the journal to the index");
+            }
+        }),
+        segment_bytes: limits::SEGMENT_BYTES,
+    })
+}
+
+fn signer(keys: &HomeKeys, role: Role) -> anyhow::Result<SigningSecret> {
+    SigningSecret::new(&keys.seed(role)?, role.algorithm())
+        .map_err(|_| anyhow::anyhow!("the {} key does not sign", role.as_str()))
+}
+
+fn exchange_keys(config: &Config, keys: &HomeKeys) -> anyhow::Result<Keys> {
+    let pq = match config.suite {
+        2 => Some(signer(keys, Role::SigningPq)?),
+        _ => None,
+    };
+    Ok(Keys {
+        signing: signer(keys, Role::Signing)?,
+        signing_pq: pq,
+        sealing: SealingSecret::new(&keys.seed(Role::Sealing)?),
+        archive: SealingSecret::new(&keys.seed(Role::Archive)?),
+        log: signer(keys, Role::Log)?,
+    })
+}
+
+fn read_card(config: &Config) -> anyhow::Result<Card> {
+    let path = config.home.join("card.txt");
+    let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    let card = Card::parse(&text).with_context(|| path.display().to_string())?;
+    if *card.authority() != config.authority {
+        bail!(
+            "{} is the card of {}, but the configuration says {}",
+            path.display(),
+            card.authority(),
+            config.authority
+        );
+    }
+    Ok(card)
+}
+
+/// The card must be that of these keys: with another, peers would refuse everything we send.
+fn check_keys(card: &Card, keys: &HomeKeys) -> anyhow::Result<()> {
+    let signing = keys.seed(Role::Signing)?.public(Role::Signing.algorithm());
+    if !card.signing_keys(now()).contains(&signing) {
+        bail!("the card does not have this home's signing key, or it is not valid any more");
+    }
+    let log = keys.seed(Role::Log)?.public(Role::Log.algorithm());
+    if !card.log_keys().iter().any(|key| *key.public() == log) {
+        bail!("the card does not have this home's log key");
+    }
+    let year = now().year();
+    if card.log_origin() != checkpoint::origin(card.authority(), year) {
+        tracing::warn!(origin = card.log_origin(), year, "the log is one of another year");
+    }
+    Ok(())
+}
+
+fn certificate(path: &Path) -> anyhow::Result<CertificateDer<'static>> {
+    CertificateDer::from_pem_file(path)
+        .map_err(|error| anyhow::anyhow!("{}: no certificate: {error}", path.display()))
+}
+
+fn identity(tls: &Path, keys: &HomeKeys) -> anyhow::Result<NodeIdentity> {
+    let key = keys.seed(Role::Tls)?.to_ed25519_pkcs8().to_vec();
+    Ok(NodeIdentity {
+        chain: vec![certificate(&tls.join("node.pem"))?],
+        key: PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key)),
+    })
+}
+
+/// What ends soon. The certificates of a home end with its card.
+pub(super) fn warnings(config: &Config) -> Vec<String> {
+    match read_card(config) {
+        Ok(card) => ends_soon("the card of this node, with its certificates and keys,", card.expires(), now())
+            .into_iter()
+            .collect(),
+        Err(error) => vec![format!("the card cannot be read: {error:#}")],
+    }
+}
+
+/// The passphrase of a home: from the file that was given, the one in the configuration, or the
+/// systemd credential `rogatory-passphrase`; `None` where there is none.
+pub(super) fn passphrase(
+    config: &Config,
+    given: Option<&Path>,
+) -> anyhow::Result<Option<Zeroizing<Vec<u8>>>> {
+    let credential = std::env::var_os("CREDENTIALS_DIRECTORY")
+        .map(|dir| Path::new(&dir).join("rogatory-passphrase"))
+        .filter(|path| path.exists());
+    let path = given.map(Path::to_owned).or_else(|| config.passphrase_file.clone()).or(credential);
+    path.map(|path| read_passphrase(&path)).transpose()
+}
+
+/// Reads a passphrase file; a newline at its end is not part of it.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn read_passphrase(path: &Path) -> anyhow::Result<Zeroizing<Vec<u8>>> {
+    let bytes = std::fs::read(path)
+        .with_context(|| format!("the passphrase file {}", path.display()))?;
+    let mut bytes = Zeroizing::new(bytes);
+    while matches!(bytes.last(), Some(b'\n' | b'\r')) {
+        bytes.pop();
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,88 @@
+//! Issuing certificates to agencies: the only use of the agency CA's key.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use super::now;
+use crate::api::operator::{Registrar, agency_to_pb};
+use crate::audit::entry::Event;
+use crate::client::Profile;
+use crate::crypto::keys::{Role, Seed};
+use crate::exchange::agencies::Agency;
+use crate::exchange::{self, ActionError, Exchange};
+use crate::home::{HomeKeys, agency_ca_name, issue_agency};
+use crate::pb::v1 as pb;
+
+const DAY_MS: i64 = 24 * 3600 * 1000;
+/// Clocks differ: what is issued now is valid from an hour ago.
+const BACKDATED_MS: i64 = 3600 * 1000;
+
+/// Issues with the keys of a home.
+pub(super) struct HomeRegistrar {
+    pub exchange: Arc<Exchange>,
+    pub keys: Arc<HomeKeys>,
+    /// The certificate that agencies check the node by, PEM.
+    pub node_ca: String,
+    /// Where agencies call.
+    pub endpoint: String,
+}
+
+impl Registrar for HomeRegistrar {
+    fn issue(
+        &self,
+        agency: pb::Agency,
+        valid_days: u32,
+        renew: bool,
+    ) -> Pin<Box<dyn Future<Output = Result<pb::AgencyCredential, ActionError>> + Send>> {
+        let issued = self.credential(&agency, valid_days);
+        let exchange = self.exchange.clone();
+        Box::pin(async move {
+            let (agency, profile) = issued.map_err(|error| ActionError::Fault(error.to_string()))?;
+            let event = if renew { Event::AgencyRenewed } else { Event::AgencyAdded };
+            let shown = agency_to_pb(&agency);
+            exchange.put_agency(agency, event).await?;
+            Ok(pb::AgencyCredential { agency: Some(shown), profile: profile.to_string() })
+        })
+    }
+}
+
+impl HomeRegistrar {
+    fn credential(
+        &self,
+        agency: &pb::Agency,
+        valid_days: u32,
+    ) -> anyhow::Result<(Agency, Zeroizing<String>)> {
+        let authority = self.exchange.me();
+        let ca_name = agency_ca_name(authority);
+        let seed = Seed::generate();
+        let at = now();
+        let validity = (at.plus_ms(-BACKDATED_MS), at.plus_ms(i64::from(valid_days) * DAY_MS));
+        let ca = self.keys.seed(Role::AgencyCa)?;
+        let issued = issue_agency(&agency.agency, &ca_name, &ca, &seed, validity)?;
+        let profile = Profile {
+            authority: authority.clone(),
+            endpoint: self.endpoint.clone(),
+            ca: self.node_ca.clone(),
+            certificate: issued.pem,
+            key: Zeroizing::new(private_pem(&seed)),
+        };
+        let roles = agency.roles.iter().filter_map(|role| exchange::Role::parse(role));
+        let agency = Agency {
+            name: agency.agency.clone(),
+            roles: roles.collect(),
+            all_cases: agency.all_cases,
+            key_digest: issued.key_digest,
+            expires: issued.expires,
+            revoked: false,
+        };
+        Ok((agency, profile.to_toml()?))
+    }
+}
+
+fn private_pem(seed: &Seed) -> String {
+    use base64::Engine as _;
+    let body = base64::engine::general_purpose::STANDARD.encode(seed.to_ed25519_pkcs8().as_slice());
+    format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n")
+}

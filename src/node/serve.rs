@@ -1,0 +1,305 @@
+//! Running a node: listeners, relays, workers, and a graceful stop.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::net::{TcpListener, UnixListener};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tonic::transport::Server;
+use tonic::transport::server::Router;
+
+use super::open::{OpenNode, passphrase};
+use super::registrar::HomeRegistrar;
+use super::now;
+use crate::api::agency::AgencyApi;
+use crate::api::audit::AuditApi;
+use crate::api::courier::{MESSAGE_MAX_BYTES, TonicCourier};
+use crate::api::exchange::ExchangeApi;
+use crate::api::identity::Identity;
+use crate::api::operator::{NodeFacts, OperatorApi};
+use crate::api::probe::Probe;
+use crate::api::{listen, tls};
+use crate::audit::entry::Event;
+use crate::config::Config;
+use crate::exchange::{consign, expire, relay};
+use crate::pb::v1 as pb;
+use pb::agency_service_server::AgencyServiceServer;
+use pb::audit_service_server::AuditServiceServer;
+use pb::exchange_service_server::ExchangeServiceServer;
+use pb::operator_service_server::OperatorServiceServer;
+
+/// After this a graceful stop stops waiting for calls that are still being answered.
+const STOP_DEADLINE: Duration = Duration::from_secs(10);
+/// A connection is closed after this long, so that certificates are looked at again; streams are
+/// resumed on a new one.
+const CONNECTION_AGE_MAX: Duration = Duration::from_secs(3600);
+const CONNECTION_AGE_GRACE: Duration = Duration::from_secs(60);
+/// Streams of one connection: an agency's calls, a peer's relay and pushes.
+const STREAMS_MAX: u32 = 256;
+
+/// Where a node's listeners are bound, for its status.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Addresses {
+    pub exchange: String,
+    pub agency: String,
+}
+
+/// Listeners that are bound; tests bind port 0.
+pub struct Bound {
+    /// Where peers call.
+    pub exchange: TcpListener,
+    /// Where agencies call.
+    pub agency: TcpListener,
+}
+
+impl Bound {
+    /// Binds where the configuration says.
+    ///
+    /// # Errors
+    /// Names the address that is taken.
+    pub async fn bind(config: &Config) -> anyhow::Result<Self> {
+        let bind = async |what: &str, at: SocketAddr| {
+            TcpListener::bind(at).await.with_context(|| {
+                format!("the {what} listener cannot be bound to {at}: does another node run?")
+            })
+        };
+        Ok(Self {
+            exchange: bind("exchange", config.exchange_listen).await?,
+            agency: bind("agency", config.agency_listen).await?,
+        })
+    }
+}
+
+/// Runs the node of a configuration until SIGTERM or SIGINT.
+///
+/// # Errors
+/// When it cannot start, or its store stops.
+pub async fn serve(path: &Path) -> anyhow::Result<()> {
+    let config = Config::read(path)?;
+    crate::telemetry::start(&config);
+    let secret = passphrase(&config, None)?;
+    let secret = secret.as_ref().map(|secret| secret.as_slice());
+    let node = OpenNode::open(config, secret)?;
+    let bound = Bound::bind(&node.config).await?;
+    let stop = CancellationToken::new();
+    let on_signal = stop.clone();
+    let signals = terminated()?;
+    tokio::spawn(async move {
+        signals.await;
+        tracing::info!("stopping");
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+        on_signal.cancel();
+    });
+    serve_bound(node, bound, stop).await
+}
+
+fn terminated() -> anyhow::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut term = signal(SignalKind::terminate())?;
+    let mut int = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+        }
+    })
+}
+
+/// Runs an opened node on bound listeners until `stop`.
+///
+/// # Errors
+/// When a listener cannot be served, or the store stops by itself: then nothing more can be made
+/// durable, and the process must end.
+pub async fn serve_bound(
+    node: OpenNode,
+    bound: Bound,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let addresses = Addresses {
+        exchange: bound.exchange.local_addr()?.to_string(),
+        agency: bound.agency.local_addr()?.to_string(),
+    };
+    node.log_start().await?;
+    for warning in &node.warnings {
+        tracing::warn!("{warning}");
+    }
+    let tasks = TaskTracker::new();
+    start_workers(&node, &tasks, &stop);
+    let servers = start_servers(&node, bound, &addresses, &stop)?;
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    let entries = node.exchange.log_head().checkpoint.size;
+    tracing::info!(
+        authority = %node.config.authority, exchange = addresses.exchange,
+        agency = addresses.agency, entries, "the node is up"
+    );
+    let ended = tokio::select! {
+        () = stop.cancelled() => Ok(()),
+        stopped = node.store.stopped() => {
+            Err(anyhow::anyhow!("the store stopped: {stopped}"))
+        }
+    };
+    stop.cancel();
+    tasks.close();
+    let _ = tokio::time::timeout(STOP_DEADLINE, async {
+        tasks.wait().await;
+        for server in servers {
+            let _ = server.await;
+        }
+    })
+    .await;
+    if ended.is_ok() {
+        let _ = node.exchange.log_node(Event::NodeStopped, false).await;
+    }
+    let store = node.store.clone();
+    tokio::task::spawn_blocking(move || store.stop()).await?;
+    let _ = std::fs::remove_file(&node.config.operator_socket);
+    ended
+}
+
+fn start_workers(node: &OpenNode, tasks: &TaskTracker, stop: &CancellationToken) {
+    let exchange = &node.exchange;
+    let courier = Arc::new(TonicCourier::new(exchange.clone(), node.identity.clone()));
+    let stop = |_: &str| stop.child_token();
+    tasks.spawn(consign::run(exchange.clone(), stop("consign")));
+    tasks.spawn(expire::run(exchange.clone(), stop("expire")));
+    tasks.spawn(relay::supervise(exchange.clone(), courier, stop("relay"), tasks.clone()));
+}
+
+type Serving = tokio::task::JoinHandle<()>;
+
+fn start_servers(
+    node: &OpenNode,
+    bound: Bound,
+    addresses: &Addresses,
+    stop: &CancellationToken,
+) -> anyhow::Result<Vec<Serving>> {
+    let exchange = node.exchange.clone();
+    let identify: listen::Identify = Arc::new(move |cert| Identity::of_peer(&exchange, cert));
+    let config = tls::exchange_server(&node.exchange, node.identity.clone())?;
+    let peers = listen::tls(bound.exchange, config, identify, stop.clone());
+
+    let exchange = node.exchange.clone();
+    let identify: listen::Identify = Arc::new(move |cert| Identity::of_agency(&exchange, cert));
+    let config = tls::agency_server(node.agency_ca.clone(), node.identity.clone())?;
+    let agencies = listen::tls(bound.agency, config, identify, stop.clone());
+
+    let operators = listen::socket(bind_socket(&node.config.operator_socket)?, stop.clone());
+    Ok(vec![
+        run("exchange", exchange_router(node, stop).serve_with_incoming_shutdown(
+            peers,
+            stop.clone().cancelled_owned(),
+        )),
+        run("agency", agency_router(node, addresses, stop)?.serve_with_incoming_shutdown(
+            agencies,
+            stop.clone().cancelled_owned(),
+        )),
+        run("operator", operator_router(node, addresses, stop)?.serve_with_incoming_shutdown(
+            operators,
+            stop.clone().cancelled_owned(),
+        )),
+    ])
+}
+
+fn run(
+    name: &'static str,
+    serving: impl Future<Output = Result<(), tonic::transport::Error>> + Send + 'static,
+) -> Serving {
+    tokio::spawn(async move {
+        if let Err(error) = serving.await {
+            tracing::error!(%error, name, "a listener ended");
+        }
+    })
+}
+
+/// The socket's directory has mode 0700: who can reach it is the operator.
+fn bind_socket(path: &Path) -> anyhow::Result<UnixListener> {
+    use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+    if let Some(dir) = path.parent() {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    }
+    // What a killed node left; the store's lock has shown that none runs.
+    let _ = std::fs::remove_file(path);
+    let listener = UnixListener::bind(path)
+        .with_context(|| format!("the operator's socket {}", path.display()))?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+fn server() -> Server {
+    Server::builder()
+        .initial_stream_window_size(tls::STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(tls::CONNECTION_WINDOW_BYTES)
+        .max_frame_size(tls::FRAME_BYTES)
+        .max_concurrent_streams(STREAMS_MAX)
+        .http2_max_header_list_size(16 << 10)
+        .http2_keepalive_interval(Some(Duration::from_secs(30)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(20)))
+        .max_connection_age(CONNECTION_AGE_MAX)
+        .max_connection_age_grace(CONNECTION_AGE_GRACE)
+}
+
+fn exchange_router(node: &OpenNode, stop: &CancellationToken) -> Router {
+    let api = ExchangeApi::new(node.exchange.clone(), stop.child_token());
+    let service = ExchangeServiceServer::new(api)
+        .max_decoding_message_size(MESSAGE_MAX_BYTES)
+        .max_encoding_message_size(MESSAGE_MAX_BYTES);
+    server().add_service(service)
+}
+
+fn agency_router(
+    node: &OpenNode,
+    addresses: &Addresses,
+    stop: &CancellationToken,
+) -> anyhow::Result<Router> {
+    let api = AgencyApi::new(node.exchange.clone(), stop.child_token());
+    let service = AgencyServiceServer::new(api).max_decoding_message_size(MESSAGE_MAX_BYTES);
+    Ok(operator_router(node, addresses, stop)?.add_service(service))
+}
+
+/// Operator and audit services with health and reflection; who may call what is for the caller's
+/// identity to say.
+pub(super) fn operator_router(
+    node: &OpenNode,
+    addresses: &Addresses,
+    _stop: &CancellationToken,
+) -> anyhow::Result<Router> {
+    let ca = std::fs::read_to_string(node.config.home.join("tls/ca.pem"))?;
+    let endpoint = match addresses.agency.is_empty() {
+        true => node.config.agency_listen.to_string(),
+        false => addresses.agency.clone(),
+    };
+    let registrar = HomeRegistrar {
+        exchange: node.exchange.clone(),
+        keys: node.keys.clone(),
+        node_ca: ca,
+        endpoint,
+    };
+    let relays = !addresses.exchange.is_empty();
+    let probe = Probe::new(node.exchange.clone(), node.identity.clone(), relays);
+    let facts = NodeFacts {
+        start_time: now().to_string(),
+        exchange_address: addresses.exchange.clone(),
+        agency_address: addresses.agency.clone(),
+        warnings: node.warnings.clone(),
+    };
+    let operator =
+        OperatorApi::new(node.exchange.clone(), Arc::new(registrar), Arc::new(probe), facts);
+    let (health, health_service) = tonic_health::server::health_reporter();
+    tokio::spawn(async move {
+        for service in ["rogatory.v1.AgencyService", "rogatory.v1.OperatorService"] {
+            health.set_service_status(service, tonic_health::ServingStatus::Serving).await;
+        }
+    });
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(crate::pb::DESCRIPTORS)
+        .build_v1()?;
+    Ok(server()
+        .add_service(OperatorServiceServer::new(operator))
+        .add_service(AuditServiceServer::new(AuditApi::new(node.exchange.clone())))
+        .add_service(health_service)
+        .add_service(reflection))
+}
