@@ -1,0 +1,275 @@
+//! Real nodes in this process: real TLS on loopback, real stores in temporary directories.
+#![allow(dead_code, missing_docs)] // Each test file uses its part.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rogatory::card::Card;
+use rogatory::client::Profile;
+use rogatory::config::Config;
+use rogatory::crypto::random;
+use rogatory::domain::{AuthorityId, RequestId};
+use rogatory::node::{Bound, InitOptions, Local, OpenNode, init, serve_bound};
+use rogatory::pb::v1 as pb;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Channel;
+
+use pb::agency_service_client::AgencyServiceClient;
+use pb::operator_service_client::OperatorServiceClient;
+
+pub type Agency = AgencyServiceClient<Channel>;
+pub type Operator = OperatorServiceClient<Channel>;
+
+/// Nothing here takes longer than this unless it hangs.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+
+pub struct Node {
+    pub home: PathBuf,
+    pub card: Card,
+    ports: Option<Bound>,
+    running: Option<Running>,
+}
+
+struct Running {
+    stop: CancellationToken,
+    served: tokio::task::JoinHandle<anyhow::Result<()>>,
+}
+
+impl Node {
+    /// A home whose card names ports that are bound already.
+    pub async fn new(root: &Path, authority: &str) -> Self {
+        let bind = async || tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let (exchange, agency) = (bind().await, bind().await);
+        let address = |l: &tokio::net::TcpListener| l.local_addr().expect("bound").to_string();
+        let authority = AuthorityId::parse(authority).expect("valid");
+        let home = root.join(authority.as_str());
+        let card = init(InitOptions {
+            home: home.clone(),
+            name: format!("Central Authority {authority}"),
+            country: authority.country().to_ascii_uppercase(),
+            endpoint: Some(address(&exchange)),
+            listen: Some(address(&exchange)),
+            agency_listen: Some(address(&agency)),
+            passphrase: None,
+            passphrase_file: None,
+            insecure_plain_keys: true,
+            languages: vec!["en".into()],
+            functions: vec!["mla".into()],
+            suite: 1,
+            authority,
+        })
+        .expect("a home is made");
+        quick_retries(&home);
+        Self { home, card, ports: Some(Bound { exchange, agency }), running: None }
+    }
+
+    pub fn authority(&self) -> &AuthorityId {
+        self.card.authority()
+    }
+
+    pub fn config(&self) -> Config {
+        Config::read(&self.home.join("rogatory.toml")).expect("the configuration is valid")
+    }
+
+    pub async fn start(&mut self) {
+        let node = self.open().await;
+        let bound = match self.ports.take() {
+            Some(bound) => bound,
+            None => rebind(&node.config).await,
+        };
+        let stop = CancellationToken::new();
+        let served = tokio::spawn(serve_bound(node, bound, stop.clone()));
+        self.running = Some(Running { stop, served });
+        let operator = self.operator();
+        tokio::time::timeout(DEADLINE, operator).await.expect("the node comes up");
+    }
+
+    /// The store is let go of when the last task of the stopped node is gone.
+    async fn open(&self) -> OpenNode {
+        let open = async {
+            loop {
+                match OpenNode::open(self.config(), None) {
+                    Ok(node) => return node,
+                    Err(error) if format!("{error:#}").contains("lock") => {
+                        tokio::task::yield_now().await;
+                    }
+                    Err(error) => panic!("the home does not open: {error:#}"),
+                }
+            }
+        };
+        tokio::time::timeout(DEADLINE, open).await.expect("the store is let go of")
+    }
+
+    pub async fn stop(&mut self) {
+        if let Some(Running { stop, served }) = self.running.take() {
+            stop.cancel();
+            let ended = tokio::time::timeout(DEADLINE, served).await.expect("it stops");
+            ended.expect("no panic").expect("a graceful stop");
+        }
+    }
+
+    /// The operator's services over the home's socket, once they answer.
+    pub async fn operator(&self) -> Operator {
+        loop {
+            if self.home.join("run/operator.sock").exists() {
+                let local = Local::connect(&self.home, None).await.expect("the socket answers");
+                assert!(!local.is_offline(), "a node runs");
+                return OperatorServiceClient::new(local.channel());
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    pub async fn trust(&self, other: &Node) {
+        let local = Local::connect(&self.home, None).await.expect("the home opens");
+        let mut operator = OperatorServiceClient::new(local.channel());
+        let request = pb::AddPeerRequest {
+            card: other.card.text().to_owned(),
+            fingerprint: other.card.fingerprint().words(),
+        };
+        operator.add_peer(request).await.expect("the card is trusted");
+        local.close().await;
+    }
+
+    /// A new agency, connected.
+    pub async fn agency(&self, name: &str, roles: &[&str], all_cases: bool) -> Agency {
+        let request = pb::AddAgencyRequest {
+            agency: name.into(),
+            roles: roles.iter().map(|role| role.to_string()).collect(),
+            all_cases,
+            valid_days: 1,
+        };
+        let issued = self.operator().await.add_agency(request).await.expect("issued");
+        let path = self.home.join(format!("{name}.toml"));
+        std::fs::write(&path, issued.into_inner().profile).expect("written");
+        let profile = Profile::read(&path).expect("a profile");
+        AgencyServiceClient::new(profile.connect().await.expect("connects"))
+    }
+
+    pub async fn desk(&self) -> Agency {
+        self.agency("desk", &["submit", "read"], true).await
+    }
+}
+
+fn quick_retries(home: &Path) {
+    let path = home.join("rogatory.toml");
+    let text = std::fs::read_to_string(&path).expect("readable");
+    let text = text
+        .replace("# retry_first_ms = 500", "retry_first_ms = 20")
+        .replace("# retry_cap_seconds = 300", "retry_cap_seconds = 1");
+    std::fs::write(&path, text).expect("writable");
+}
+
+async fn rebind(config: &Config) -> Bound {
+    let bind = async {
+        loop {
+            if let Ok(bound) = Bound::bind(config).await {
+                return bound;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, bind).await.expect("the ports are free again")
+}
+
+/// Two nodes that trust each other.
+pub async fn pair(root: &Path) -> (Node, Node) {
+    let (a, b) = (Node::new(root, "xa.oag").await, Node::new(root, "xb.pps").await);
+    a.trust(&b).await;
+    b.trust(&a).await;
+    (a, b)
+}
+
+pub fn request_id() -> String {
+    RequestId::new(random()).to_string()
+}
+
+pub fn note(kind: pb::MessageKind, text: &str) -> pb::MessageContent {
+    pb::MessageContent {
+        kind: kind as i32,
+        body: Some(pb::message_content::Body::Note(pb::Note {
+            text: text.into(),
+            language: "en".into(),
+            ..pb::Note::default()
+        })),
+        related_cases: Vec::new(),
+    }
+}
+
+/// The example request of the repository, from its file.
+pub fn example_request() -> pb::MessageContent {
+    use rogatory::domain::MessageKind;
+    use rogatory::domain::request::{Content, request_from_json};
+    let text = include_str!("../../examples/request-tip.json");
+    let request = request_from_json(text).expect("the example is valid");
+    rogatory::envelope::wire::content_to_pb(&Content::request(MessageKind::Request, request))
+}
+
+pub fn submission(to: &Node) -> pb::SubmitMessageRequest {
+    pb::SubmitMessageRequest {
+        request_id: request_id(),
+        recipient: to.authority().to_string(),
+        content: Some(example_request()),
+        ..pb::SubmitMessageRequest::default()
+    }
+}
+
+/// Waits until a message is in a state.
+pub async fn reaches(agency: &mut Agency, name: &str, state: pb::DeliveryState) -> pb::Message {
+    let look = async {
+        loop {
+            let request = pb::GetMessageRequest { name: name.into() };
+            let message = agency.get_message(request).await.expect("readable").into_inner();
+            if message.state() == state {
+                return message;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    match tokio::time::timeout(DEADLINE, look).await {
+        Ok(message) => message,
+        Err(_) => panic!("message {name} does not become {state:?}"),
+    }
+}
+
+/// The next message of the inbox behind a position.
+pub async fn next_in_inbox(agency: &mut Agency, after_position: u64) -> pb::Message {
+    let request = pb::WatchInboxRequest { after_position };
+    let mut watch = agency.watch_inbox(request).await.expect("watches").into_inner();
+    let next = tokio::time::timeout(DEADLINE, watch.message()).await.expect("something comes");
+    next.expect("no error").expect("a message").message.expect("it is there")
+}
+
+/// Uploads exhibits as one package.
+pub async fn upload(agency: &mut Agency, exhibits: Vec<(&str, Vec<u8>)>) -> pb::Package {
+    use pb::upload_package_request::Part;
+    let mut parts = Vec::new();
+    for (name, bytes) in exhibits {
+        let head = pb::ExhibitHead { original_name: name.into(), media_type: String::new() };
+        parts.push(Part::Exhibit(head));
+        parts.extend(bytes.chunks(256 << 10).map(|piece| Part::Data(piece.to_vec().into())));
+    }
+    let parts = parts.into_iter().map(|part| pb::UploadPackageRequest { part: Some(part) });
+    agency.upload_package(tokio_stream::iter(parts)).await.expect("sealed").into_inner()
+}
+
+/// All bytes of an exhibit.
+pub async fn download(
+    agency: &mut Agency,
+    message: &str,
+    package: &str,
+    exhibit: u32,
+) -> Result<Vec<u8>, tonic::Status> {
+    let request = pb::DownloadExhibitRequest {
+        parent: message.into(),
+        package: package.into(),
+        exhibit,
+        first_chunk: 0,
+    };
+    let mut pieces = agency.download_exhibit(request).await?.into_inner();
+    let mut bytes = Vec::new();
+    while let Some(piece) = pieces.message().await? {
+        bytes.extend_from_slice(&piece.data);
+    }
+    Ok(bytes)
+}
