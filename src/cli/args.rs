@@ -1,0 +1,53 @@
+//! The command line as a whole: the commands, and what all of them take.
+
+use clap::{Parser, Subcommand};
+
+use super::exit::EXIT_CODES;
+use super::out::Format;
+use super::{
+    agency, audit, cancel, card, completions, config, confirm, demo, fetch, inbox, init, list,
+    peer, queue, receipt, reply, serve, show, status, submit,
+};
+
+/// Exchanges requests for mutual legal assistance between the authorities of States
+///
+/// Each authority runs one node. It signs, seals and relays messages and evidence to the nodes of
+/// other authorities, and keeps a log of every step that anybody can check: each delivery is
+/// proven by a receipt. `rogatory demo` shows all of it on this machine.
+#[derive(Parser)]
+#[command(name = "rogatory", version, after_long_help = EXIT_CODES, propagate_version = true)]
+pub struct Cli {
+    /// How data is written to standard output
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value_t)]
+    pub output: Format,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    Demo(demo::DemoArgs),
+    Init(init::InitArgs),
+    Serve(serve::ServeArgs),
+    Config(config::ConfigArgs),
+    Card(card::CardArgs),
+    Peer(peer::PeerArgs),
+    Agency(agency::AgencyArgs),
+    Status(status::StatusArgs),
+    Queue(queue::QueueArgs),
+    Submit(Box<submit::SubmitArgs>),
+    Inbox(inbox::InboxArgs),
+    List(list::ListArgs),
+    Show(show::ShowArgs),
+    Reply(Box<reply::ReplyArgs>),
+    Fetch(fetch::FetchArgs),
+    Confirm(confirm::ConfirmArgs),
+    Cancel(cancel::CancelArgs),
+    Receipt(receipt::ReceiptArgs),
+    Audit(audit::AuditArgs),
+    Completions(completions::CompletionsArgs),
+}
+
+#[cfg(test)]
+#[path = "args_tests.rs"]
+mod tests;

@@ -1,0 +1,26 @@
+//! `rogatory cancel`.
+
+use clap::Args;
+
+use super::connect::AgencyAccess;
+use super::exit::Failure;
+use super::out::Out;
+use super::send;
+use crate::domain::MessageId;
+use crate::pb::v1 as pb;
+
+/// Withdraws a message that still waits; what has begun to leave stays sent
+#[derive(Args)]
+pub(crate) struct CancelArgs {
+    #[command(flatten)]
+    access: AgencyAccess,
+    /// The message
+    id: MessageId,
+}
+
+pub(crate) async fn run(args: CancelArgs, out: &mut Out) -> Result<(), Failure> {
+    let mut client = args.access.connect().await?;
+    let request = pb::CancelMessageRequest { name: format!("messages/{}", args.id) };
+    send::print(&client.cancel_message(request).await?.into_inner(), out);
+    Ok(())
+}

@@ -1,0 +1,136 @@
+//! `rogatory demo`: three authorities, one case, and no network but this machine's own.
+//!
+//! It starts three real nodes as processes of their own, plays a case over the API that agencies
+//! use, kills a node in the middle of it, and believes nobody: receipts and audit logs are
+//! verified with nothing but the cards that were exchanged in the beginning. A check that fails
+//! ends it with a failure and the last lines of every node's trace.
+
+mod checks;
+mod desk;
+mod evidence;
+mod logs;
+mod nodes;
+mod place;
+mod process;
+mod story;
+mod teller;
+mod timeline;
+mod told;
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::exit::Failure;
+use crate::cli::out::Out;
+use nodes::Nodes;
+use place::Place;
+use story::Story;
+use teller::Teller;
+
+/// What `rogatory demo` takes.
+#[derive(clap::Args, Clone, Debug)]
+pub struct DemoArgs {
+    /// Work in this directory, which must be new or empty, and keep it
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// Keep what was made: homes, evidence, receipts, exported logs and the nodes' traces
+    #[arg(long)]
+    keep: bool,
+}
+
+/// Plays the demo.
+///
+/// # Errors
+/// [`Failure`] at the first thing that is not as it should be, or when it is interrupted. No
+/// process that it started is left behind.
+pub async fn run(args: DemoArgs, out: &mut Out) -> Result<(), Failure> {
+    let place = Place::new(args.dir, args.keep)?;
+    let mut teller = Teller::new(out);
+    // Whichever ends first drops the other, and with it the guards that end the nodes.
+    let ended = tokio::select! {
+        ended = play(&place, &mut teller) => ended,
+        interrupted = interrupted() => interrupted,
+    };
+    ended.map_err(|error| {
+        teller.show_traces(&place);
+        // The cause decides the code; the whole chain says what was being done.
+        let message = format!("{error:#}");
+        Failure { message, hint: None, ..Failure::from(error) }
+            .hint("`rogatory demo --dir DIR` keeps everything, so that it can be looked at")
+    })
+}
+
+async fn interrupted() -> Result<()> {
+    let (mut hangup, mut terminate) =
+        (signal(SignalKind::hangup())?, signal(SignalKind::terminate())?);
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => pressed?,
+        _ = hangup.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    anyhow::bail!("the demo was interrupted; its nodes were stopped");
+}
+
+async fn play(place: &Place, teller: &mut Teller<'_>) -> Result<()> {
+    teller.title(place);
+    let mut nodes = begin(place, teller).await?;
+    let mut story = Story::open(place, &nodes).await?;
+    story.ask_origin(teller).await?;
+    story.lose_transit(&mut nodes, teller).await?;
+    story.answer_from_transit(teller).await?;
+    let told = story.settle(teller).await?;
+    teller.chapter("Nobody has to be believed");
+    checks::receipts(place, &nodes, &told, teller)?;
+    let logs = checks::exports(place, &nodes, teller).await?;
+    checks::both_sides(&logs, &told, teller)?;
+    checks::altered(place, &nodes, &logs, teller)?;
+    teller.chapter("What the three logs say, put together");
+    timeline::tell(&logs, &told, teller)?;
+    nodes.stop().await.context("the nodes do not stop as they should")?;
+    let entries: u64 = logs.iter().map(|log| log.report.entries).sum();
+    let receipts = told.receipts();
+    teller.end(
+        place,
+        json!({ "messages": told.sent.len(), "receipts": receipts, "log_entries": entries }),
+    );
+    Ok(())
+}
+
+/// Homes, cards and processes.
+async fn begin(place: &Place, teller: &mut Teller<'_>) -> Result<Nodes> {
+    teller.chapter("Three authorities, and why they trust each other");
+    let mut nodes = Nodes::init(place).await.context("the homes cannot be made")?;
+    for node in nodes.all() {
+        teller.step(
+            "authority",
+            &format!("{}: {}", node.id, node.about.name),
+            &[
+                &format!(
+                    "Here {}. The words of its key, for reading out on a telephone:",
+                    node.about.part
+                ),
+                &node.words,
+            ],
+            json!({ "authority": node.id, "fingerprint_words": node.words }),
+        );
+    }
+    nodes.introduce().await.context("the cards cannot be exchanged")?;
+    teller.step(
+        "trust",
+        "Each has taken the cards of the two others, and compared the words.",
+        &["A card holds every key of its authority. Whoever sits in between cannot exchange one."],
+        json!({ "cards": 6 }),
+    );
+    let ready = nodes.start().await?;
+    let listening: Vec<_> = nodes.all().iter().map(|node| node.endpoint()).collect();
+    teller.step(
+        "nodes",
+        &format!("Three nodes run, each a process of its own: {}.", listening.join(", ")),
+        &["They speak mutual TLS 1.3 with a key exchange that also holds against quantum computers."],
+        json!({ "endpoints": listening, "ready_ms": ready.as_millis() as u64 }),
+    );
+    Ok(nodes)
+}

@@ -1,0 +1,110 @@
+//! What the demo says: steps for people, or one JSON object each for programs.
+
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use super::place::Place;
+use crate::cli::out::Out;
+
+/// Says every step once.
+pub(super) struct Teller<'o> {
+    out: &'o mut Out,
+    begun: Instant,
+    chapters: usize,
+}
+
+impl<'o> Teller<'o> {
+    pub(super) fn new(out: &'o mut Out) -> Self {
+        Self { out, begun: Instant::now(), chapters: 0 }
+    }
+
+    /// What this is about.
+    pub(super) fn title(&mut self, place: &Place) {
+        self.line("A case of trafficking in persons, between three invented States.");
+        self.line("Corvane found the victims. It asks Arkesh, where they were recruited, and");
+        self.line("Belmara, through which they were taken, for evidence that its courts can use.");
+        self.line(&format!("Everything happens on this machine, below {}.", place.dir().display()));
+    }
+
+    /// A heading. Programs have no use for it.
+    pub(super) fn chapter(&mut self, title: &str) {
+        self.chapters += 1;
+        self.line("");
+        self.line(&format!("{}. {title}", self.chapters));
+    }
+
+    /// A step: its name and its facts for programs, what happens and why it matters for people.
+    pub(super) fn step(&mut self, name: &str, what: &str, why: &[&str], facts: Value) {
+        let seconds = self.begun.elapsed().as_secs_f64();
+        if self.out.is_json() {
+            let mut step = json!({ "step": name, "seconds": seconds, "what": what });
+            if let (Some(step), Value::Object(facts)) = (step.as_object_mut(), facts) {
+                step.extend(facts);
+            }
+            return self.json(&step);
+        }
+        self.line(&format!("{seconds:6.2} s  {what}"));
+        why.iter().for_each(|why| self.line(&format!("          {why}")));
+    }
+
+    /// A line for people only.
+    pub(super) fn line(&mut self, text: &str) {
+        if !self.out.is_json() {
+            self.out.data(text);
+        }
+    }
+
+    /// A line for programs only.
+    pub(super) fn json(&mut self, value: &Value) {
+        if self.out.is_json() {
+            self.out.json(value);
+        }
+    }
+
+    /// That all is well, and where to look next.
+    pub(super) fn end(&mut self, place: &Place, facts: Value) {
+        let seconds = self.begun.elapsed().as_secs_f64();
+        let mut end = json!({ "demo": "ok", "seconds": seconds });
+        if place.kept {
+            end["dir"] = json!(place.dir());
+        }
+        if let (Some(end), Value::Object(facts)) = (end.as_object_mut(), facts) {
+            end.extend(facts);
+        }
+        self.json(&end);
+        self.line("");
+        self.line(&format!("All of it held, in {seconds:.1} seconds. Where to look next:"));
+        next_steps(place).iter().for_each(|line| self.line(&format!("  {line}")));
+    }
+
+    /// The last lines of every node's trace, when something went wrong.
+    pub(super) fn show_traces(&mut self, place: &Place) {
+        for (name, lines) in place.traces() {
+            self.out.talk(&format!("--- {name}"));
+            lines.iter().for_each(|line| self.out.talk(line));
+        }
+        if place.kept {
+            self.out.talk(&format!("--- everything is in {}", place.dir().display()));
+        }
+    }
+}
+
+fn next_steps(place: &Place) -> Vec<String> {
+    if !place.kept {
+        return vec![
+            "rogatory demo --dir demo        keeps homes, evidence, receipts, logs and traces"
+                .into(),
+            "docs/audit-log.md               what an auditor checks, and how".into(),
+            "proto/rogatory/v1/agency.proto  the API that the three desks used".into(),
+        ];
+    }
+    let dir = place.dir().display();
+    vec![
+        format!("rogatory audit verify {dir}/exports/xa.oag --card {dir}/xa.oag/card.txt"),
+        format!("rogatory audit verify {dir}/exports/xa.oag-altered --card {dir}/xa.oag/card.txt"),
+        format!("rogatory serve --config {dir}/xc.moj/rogatory.toml"),
+        format!("ls {dir}/received {dir}/receipts {dir}/traces"),
+        "docs/audit-log.md               what an auditor checks, and how".into(),
+    ]
+}

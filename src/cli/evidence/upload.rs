@@ -1,0 +1,158 @@
+//! Sends files to the node, where they are sealed into an evidence package.
+//!
+//! A thread reads, at most a few messages ahead, so memory stays the same whatever the size.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Bytes, BytesMut};
+use indicatif::ProgressBar;
+use tokio::sync::mpsc;
+use tokio_stream::Stream;
+
+use super::media::media_type;
+use super::{Found, Walk};
+use crate::cli::connect::AgencyClient;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::out::{Out, Unit};
+use crate::domain::limits::CHUNK_BYTES;
+use crate::pb::v1 as pb;
+use crate::pb::v1::upload_package_request::Part;
+
+/// One step of an upload.
+enum Step {
+    Part(Part),
+    /// Reading failed: what was sent so far must not pass for a whole package.
+    BreakOff,
+    End,
+}
+
+type Steps = mpsc::Sender<Step>;
+
+/// Messages that are read ahead of the network.
+const AHEAD: usize = 4;
+
+/// What is sent. A node cannot tell a stream that its client gave up from one that is complete
+/// (both end, to gRPC), so this one ends only after the last byte; an upload that breaks off gets
+/// a message without a part, which nodes refuse.
+struct Whole(mpsc::Receiver<Step>);
+
+impl Stream for Whole {
+    type Item = pb::UploadPackageRequest;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        match ready!(self.0.poll_recv(cx)) {
+            Some(Step::Part(part)) => {
+                Poll::Ready(Some(pb::UploadPackageRequest { part: Some(part) }))
+            }
+            Some(Step::BreakOff) => Poll::Ready(Some(pb::UploadPackageRequest { part: None })),
+            Some(Step::End) => Poll::Ready(None),
+            None => Poll::Pending,
+        }
+    }
+}
+
+/// Uploads what a walk found as one package.
+pub(crate) async fn upload(
+    client: &mut AgencyClient,
+    walk: Walk,
+    out: &Out,
+) -> Result<pb::Package, Failure> {
+    let progress = out.progress("uploading", walk.bytes(), Unit::Bytes);
+    let bar = progress.handle();
+    let (steps, stream) = mpsc::channel(AHEAD);
+    let call = client.upload_package(Whole(stream));
+    tokio::pin!(call);
+    let mut reading = tokio::task::spawn_blocking(move || feed(&walk.files, &steps, &bar));
+    let answer = tokio::select! {
+        answer = &mut call => answer,
+        read = &mut reading => match read {
+            Ok(Ok(())) => call.await,
+            Ok(Err(failure)) => {
+                // The refusal that was asked for; what went wrong here says more.
+                let _ = call.await;
+                return Err(failure);
+            }
+            Err(_) => return Err(Failure::new(Exit::Fault, "the reading of the files broke off")),
+        },
+    };
+    Ok(answer?.into_inner())
+}
+
+/// Sends all files, and then the end.
+fn feed(files: &[Found], steps: &Steps, bar: &ProgressBar) -> Result<(), Failure> {
+    for file in files {
+        match feed_file(file, steps, bar) {
+            Ok(true) => {}
+            // The node hung up: its answer says why.
+            Ok(false) => return Ok(()),
+            Err(failure) => {
+                let _ = steps.blocking_send(Step::BreakOff);
+                return Err(failure);
+            }
+        }
+    }
+    let _ = steps.blocking_send(Step::End);
+    Ok(())
+}
+
+/// Sends one file; `false` when nobody takes it any more.
+fn feed_file(found: &Found, steps: &Steps, bar: &ProgressBar) -> Result<bool, Failure> {
+    let cannot = |e| Failure::file(&found.path, "cannot be read", &e);
+    let changed = || {
+        Failure::bad_file(&found.path, "was changed while it was read")
+            .hint("make a copy that nobody writes to, and send that")
+    };
+    let mut file = File::open(&found.path).map_err(cannot)?;
+    let data = file.metadata().map_err(cannot)?;
+    if (data.dev(), data.ino()) != found.identity {
+        return Err(changed());
+    }
+    let head = pb::ExhibitHead {
+        original_name: found.name.clone(),
+        media_type: media_type(&found.name).to_owned(),
+    };
+    if !send(steps, Part::Exhibit(head)) {
+        return Ok(false);
+    }
+    let mut read = 0;
+    loop {
+        let chunk = next_chunk(&mut file).map_err(cannot)?;
+        read += chunk.len() as u64;
+        if chunk.is_empty() {
+            break;
+        }
+        bar.inc(chunk.len() as u64);
+        if !send(steps, Part::Data(chunk)) {
+            return Ok(false);
+        }
+    }
+    if read == found.bytes { Ok(true) } else { Err(changed()) }
+}
+
+fn send(steps: &Steps, part: Part) -> bool {
+    steps.blocking_send(Step::Part(part)).is_ok()
+}
+
+/// A full chunk, or what is left of the file.
+fn next_chunk(file: &mut File) -> std::io::Result<Bytes> {
+    let mut chunk = BytesMut::zeroed(CHUNK_BYTES);
+    let mut filled = 0;
+    while filled < chunk.len() {
+        match file.read(&mut chunk[filled..]) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    chunk.truncate(filled);
+    Ok(chunk.freeze())
+}
+
+#[cfg(test)]
+#[path = "upload_tests.rs"]
+mod tests;

@@ -1,0 +1,77 @@
+use std::fs;
+
+use super::*;
+use crate::cli::evidence::exhibits;
+use crate::cli::out::{Format, testing::memory};
+use crate::cli::testing::Fake;
+
+fn evidence() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("a directory");
+    fs::write(dir.path().join("a.pdf"), vec![7; 2 * CHUNK_BYTES + 3]).expect("written");
+    fs::write(dir.path().join("empty"), "").expect("written");
+    fs::create_dir(dir.path().join("z")).expect("made");
+    fs::write(dir.path().join("z/b.csv"), vec![8; CHUNK_BYTES]).expect("written");
+    dir
+}
+
+fn walk(dir: &tempfile::TempDir) -> Walk {
+    exhibits(&[dir.path().to_owned()]).expect("a package")
+}
+
+#[tokio::test]
+async fn everything_arrives_in_order_and_in_messages_of_a_chunk() {
+    let dir = evidence();
+    let (mut client, seen) = Fake::default().start().await;
+    let (out, ..) = memory(Format::Table);
+    upload(&mut client, walk(&dir), &out).await.expect("uploaded");
+    let seen = seen.lock().expect("not poisoned");
+    let heads: Vec<(&str, &str, usize)> = seen
+        .exhibits
+        .iter()
+        .map(|(h, bytes)| (h.original_name.as_str(), h.media_type.as_str(), bytes.len()))
+        .collect();
+    let expected = [
+        ("a.pdf", "application/pdf", 2 * CHUNK_BYTES + 3),
+        ("empty", "", 0),
+        ("z/b.csv", "text/csv", CHUNK_BYTES),
+    ];
+    assert_eq!(heads, expected);
+    assert_eq!((seen.largest, seen.whole), (CHUNK_BYTES, Some(true)));
+}
+
+#[tokio::test]
+async fn a_file_that_changes_meanwhile_breaks_the_upload_off() {
+    let dir = evidence();
+    let walk = walk(&dir);
+    fs::write(dir.path().join("z/b.csv"), "shorter").expect("written");
+    let (mut client, seen) = Fake::default().start().await;
+    let (out, ..) = memory(Format::Table);
+    let failure = upload(&mut client, walk, &out).await.expect_err("it changed");
+    assert_eq!(failure.code, Exit::BadInput);
+    assert!(failure.message.contains("was changed"), "{failure}");
+    let whole = seen.lock().expect("not poisoned").whole;
+    assert_eq!(whole, Some(false), "a part must not pass for the whole");
+}
+
+#[tokio::test]
+async fn a_file_in_the_place_of_another_is_not_sent() {
+    let dir = evidence();
+    let walk = walk(&dir);
+    // Made before the old one goes, so that it cannot get the old one's inode.
+    fs::write(dir.path().join("new"), vec![7; 2 * CHUNK_BYTES + 3]).expect("written");
+    fs::rename(dir.path().join("new"), dir.path().join("a.pdf")).expect("renamed");
+    let (mut client, _) = Fake::default().start().await;
+    let (out, ..) = memory(Format::Table);
+    let failure = upload(&mut client, walk, &out).await.expect_err("another file");
+    assert_eq!(failure.code, Exit::BadInput);
+}
+
+#[tokio::test]
+async fn a_node_that_refuses_says_why() {
+    let dir = evidence();
+    let (mut client, _) = Fake { refuses_uploads: true, ..Default::default() }.start().await;
+    let (out, ..) = memory(Format::Table);
+    let failure = upload(&mut client, walk(&dir), &out).await.expect_err("refused");
+    assert_eq!(failure.code, Exit::NotPermitted, "{failure}");
+    assert!(failure.message.contains("may not submit"), "{failure}");
+}

@@ -1,0 +1,191 @@
+//! Which files an evidence package is made of.
+//!
+//! A directory is walked whole, in the order of the names, so that the same directory always makes
+//! the same package. Links are refused: what they lead to is not what was handed over.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::cli::exit::{Exit, Failure};
+use crate::domain::limits::{EXHIBIT_NAME_MAX_BYTES, EXHIBITS_PER_PACKAGE_MAX};
+
+/// A file that was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// Its name below what was walked, with `/` between directories.
+    pub(crate) name: String,
+    /// Where it is.
+    pub(crate) path: PathBuf,
+    /// Its bytes.
+    pub(crate) bytes: u64,
+    /// Device and inode: what is opened later must be what was found.
+    pub(crate) identity: (u64, u64),
+}
+
+/// What was found, in the order of the names.
+pub(crate) struct Walk {
+    pub(crate) files: Vec<Found>,
+}
+
+impl Walk {
+    /// Bytes of all files.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.bytes).sum()
+    }
+}
+
+/// The exhibits of a package: files by their own names, directories by the names below them.
+pub(crate) fn exhibits(paths: &[PathBuf]) -> Result<Walk, Failure> {
+    let mut files = Vec::new();
+    for path in paths {
+        let data = fs::symlink_metadata(path);
+        let data = data.map_err(|e| Failure::file(path, "cannot be read", &e))?;
+        match data.is_dir() {
+            true => files.extend(files_below(path)?),
+            false => files.push(found(path, own_name(path)?, &data)?),
+        }
+    }
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    check(&files)?;
+    Ok(Walk { files })
+}
+
+/// All files below a directory, in the order of their names.
+pub(crate) fn files_below(root: &Path) -> Result<Vec<Found>, Failure> {
+    let mut files = Vec::new();
+    let mut open = vec![(root.to_owned(), String::new())];
+    while let Some((dir, prefix)) = open.pop() {
+        let unreadable = |e| Failure::file(&dir, "cannot be read", &e);
+        for item in fs::read_dir(&dir).map_err(unreadable)? {
+            let path = item.map_err(unreadable)?.path();
+            let data = fs::symlink_metadata(&path);
+            let data = data.map_err(|e| Failure::file(&path, "cannot be read", &e))?;
+            let name = format!("{prefix}{}", own_name(&path)?);
+            match data.is_dir() {
+                true => open.push((path, format!("{name}/"))),
+                false => files.push(found(&path, name, &data)?),
+            }
+        }
+    }
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(files)
+}
+
+fn own_name(path: &Path) -> Result<String, Failure> {
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.map(str::to_owned).ok_or_else(|| {
+        Failure::bad_file(path, "has a name that is not UTF-8")
+            .hint("rename a copy: the name travels with the file")
+    })
+}
+
+fn found(path: &Path, name: String, data: &fs::Metadata) -> Result<Found, Failure> {
+    if data.is_symlink() {
+        let why = "is a symbolic link, and links are not followed";
+        let hint = "put a copy of what it leads to in its place";
+        return Err(Failure::bad_file(path, why).hint(hint));
+    }
+    if !data.is_file() {
+        return Err(Failure::bad_file(path, "is not a regular file"));
+    }
+    let identity = (data.dev(), data.ino());
+    Ok(Found { name, path: path.to_owned(), bytes: data.len(), identity })
+}
+
+/// The rules of names and numbers, before any byte is sent.
+fn check(files: &[Found]) -> Result<(), Failure> {
+    if files.is_empty() {
+        return Err(Failure::new(Exit::BadInput, "the evidence has no files"));
+    }
+    if files.len() > EXHIBITS_PER_PACKAGE_MAX {
+        let message =
+            format!("the evidence has {} files, more than {EXHIBITS_PER_PACKAGE_MAX}", files.len());
+        return Err(Failure::new(Exit::BadInput, message).hint("put them into archives"));
+    }
+    for file in files {
+        let name = &file.name;
+        if name.len() > EXHIBIT_NAME_MAX_BYTES {
+            let why = format!("has a name of more than {EXHIBIT_NAME_MAX_BYTES} bytes");
+            return Err(Failure::bad_file(&file.path, why));
+        }
+        if name.chars().any(char::is_control) || name.contains('\\') {
+            let why = "has a control character or a backslash in its name";
+            return Err(Failure::bad_file(&file.path, why).hint("rename a copy"));
+        }
+    }
+    match files.windows(2).find(|two| two[0].name == two[1].name) {
+        None => Ok(()),
+        Some(two) => {
+            let (a, b) = (two[0].path.display(), two[1].path.display());
+            let message = format!("{a} and {b} would both be called {:?}", two[0].name);
+            let hint = "put them into different directories of one directory, and give that";
+            Err(Failure::new(Exit::BadInput, message).hint(hint))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(files: &[&str]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().expect("a directory");
+        for name in files {
+            let path = dir.path().join(name);
+            fs::create_dir_all(path.parent().expect("a parent")).expect("made");
+            fs::write(path, name).expect("written");
+        }
+        dir
+    }
+
+    fn names(paths: &[PathBuf]) -> Vec<String> {
+        let walk = exhibits(paths).expect("a package");
+        walk.files.into_iter().map(|file| file.name).collect()
+    }
+
+    #[test]
+    fn a_directory_is_walked_in_the_order_of_the_names() {
+        let dir = tree(&["b.txt", "a/z.txt", "a/b/ü.txt", "a.txt", ".hidden"]);
+        let walked = names(&[dir.path().to_owned()]);
+        assert_eq!(walked, [".hidden", "a.txt", "a/b/ü.txt", "a/z.txt", "b.txt"]);
+        let one = dir.path().join("a/z.txt");
+        assert_eq!(names(&[one]), ["z.txt"]);
+        let both = exhibits(&[dir.path().join("a"), dir.path().join("b.txt")]).expect("fine");
+        assert_eq!(both.files.len(), 3);
+        assert_eq!(both.bytes(), "a/b/ü.txt".len() as u64 + 7 + 5);
+    }
+
+    #[test]
+    fn links_are_refused_wherever_they_are() {
+        let dir = tree(&["a/real.txt"]);
+        std::os::unix::fs::symlink("real.txt", dir.path().join("a/link")).expect("made");
+        for path in [dir.path().to_owned(), dir.path().join("a/link")] {
+            let failure = exhibits(&[path]).err().expect("a link");
+            assert_eq!(failure.code, Exit::BadInput);
+            assert!(failure.message.contains("symbolic link"), "{failure}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_package_is_refused() {
+        let empty = tree(&[]);
+        let clash = tree(&["a/x", "b/x"]);
+        let strange = tree(&["a\nb"]);
+        let paths = |dirs: &[&tempfile::TempDir]| -> Vec<PathBuf> {
+            dirs.iter().map(|dir| dir.path().to_owned()).collect()
+        };
+        let two = vec![clash.path().join("a"), clash.path().join("b")];
+        for (paths, why) in [
+            (paths(&[&empty]), "has no files"),
+            (two, "would both be called"),
+            (paths(&[&strange]), "control character"),
+        ] {
+            let failure = exhibits(&paths).err().expect(why);
+            assert_eq!(failure.code, Exit::BadInput);
+            assert!(failure.message.contains(why), "{failure}");
+        }
+        let gone = exhibits(&[PathBuf::from("/nowhere/at/all")]).err().expect("not there");
+        assert_eq!(gone.code, Exit::NotFound);
+    }
+}

@@ -1,0 +1,182 @@
+//! `rogatory fetch`.
+//!
+//! Writes a message and its evidence to a directory. Each exhibit gets its name only when its
+//! bytes fit the digest that its sender sealed, and [`MESSAGE_FILE`] is written last: a directory
+//! that has it is complete.
+
+mod bag;
+mod download;
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::connect::{AgencyAccess, AgencyClient};
+use super::exit::{Exit, Failure};
+use super::files::{create_directory, empty_directory, sync_directory, write_new};
+use super::out::{Out, Unit};
+use super::{receipt, show, view};
+use crate::domain::{MessageId, PackageId};
+use crate::pb::v1 as pb;
+use bag::Bag;
+
+/// The message itself, in the directory that it was fetched into.
+pub(crate) const MESSAGE_FILE: &str = "message.json";
+
+/// Fetches a message with its evidence into a directory
+///
+/// The directory gets message.json, the receipts, and for each evidence package a BagIt bag
+/// (RFC 8493), which other tools can check too:
+///
+///   rogatory fetch ID --out case-42/1
+///   cd case-42/1/PACKAGE && sha256sum --check manifest-sha256.txt
+#[derive(Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct FetchArgs {
+    #[command(flatten)]
+    access: AgencyAccess,
+    /// The message
+    id: MessageId,
+    /// Where: a new directory
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+}
+
+pub(crate) async fn run(args: FetchArgs, out: &mut Out) -> Result<(), Failure> {
+    let mut client = args.access.connect().await?;
+    let fetched = fetch(&mut client, args.id, &args.out, out).await?;
+    fetched.print(&args.out, out);
+    out.talk(&format!("next: rogatory confirm {} --fetched {}", args.id, args.out.display()));
+    Ok(())
+}
+
+struct Fetched {
+    message: pb::Message,
+    packages: Vec<(PackageId, Vec<pb::Exhibit>)>,
+    receipts: usize,
+}
+
+async fn fetch(
+    client: &mut AgencyClient,
+    id: MessageId,
+    dir: &Path,
+    out: &Out,
+) -> Result<Fetched, Failure> {
+    let message = show::message(client, id).await?;
+    let mut packages = Vec::new();
+    for package in &message.packages {
+        packages.push(list_exhibits(client, id, package).await?);
+    }
+    empty_directory(dir)?;
+    let total = packages.iter().flat_map(|(_, exhibits)| exhibits).map(|e| e.size_bytes).sum();
+    let progress = out.progress("fetching", total, Unit::Bytes);
+    for (package, exhibits) in &packages {
+        let mut bag = Bag::create(&dir.join(package.to_string()))?;
+        for exhibit in exhibits {
+            let request = download::request(id, *package, exhibit);
+            download::exhibit(client, request, exhibit, &mut bag, &progress).await?;
+        }
+        bag.finish(&bag_info(&message, *package))?;
+    }
+    let receipts = receipt::receipts_of(client, id).await?;
+    create_directory(&dir.join("receipts"))?;
+    receipt::save(&receipts, &dir.join("receipts"))?;
+    let text = format!("{:#}\n", message_json(&message, &packages));
+    sync_directory(dir)?;
+    write_new(&dir.join(MESSAGE_FILE), text.as_bytes())?;
+    sync_directory(dir)?;
+    Ok(Fetched { message, packages, receipts: receipts.len() })
+}
+
+async fn list_exhibits(
+    client: &mut AgencyClient,
+    id: MessageId,
+    package: &pb::Package,
+) -> Result<(PackageId, Vec<pb::Exhibit>), Failure> {
+    let package_id = PackageId::parse(&package.package_id)
+        .map_err(|error| Failure::new(Exit::Fault, error.to_string()))?;
+    let mut exhibits = Vec::new();
+    let mut request = pb::ListExhibitsRequest {
+        parent: format!("messages/{id}"),
+        package: format!("packages/{package_id}"),
+        page_size: 1000,
+        page_token: String::new(),
+    };
+    loop {
+        let page = client.list_exhibits(request.clone()).await?.into_inner();
+        exhibits.extend(page.exhibits);
+        if page.next_page_token.is_empty() {
+            break;
+        }
+        request.page_token = page.next_page_token;
+    }
+    match exhibits.len() == package.exhibits as usize {
+        true => Ok((package_id, exhibits)),
+        false => {
+            let message = format!(
+                "package {package_id} lists {} exhibits, and should have {}",
+                exhibits.len(),
+                package.exhibits
+            );
+            Err(Failure::new(Exit::VerificationFailed, message))
+        }
+    }
+}
+
+fn bag_info(message: &pb::Message, package: PackageId) -> Vec<(&'static str, String)> {
+    vec![
+        ("Source-Organization", message.peer.clone()),
+        ("External-Identifier", package.to_string()),
+        ("Internal-Sender-Identifier", message.message_id.clone()),
+        ("Bag-Group-Identifier", message.case_id.clone()),
+        ("Bag-Software-Agent", concat!("rogatory ", env!("CARGO_PKG_VERSION")).to_owned()),
+    ]
+}
+
+fn message_json(message: &pb::Message, packages: &[(PackageId, Vec<pb::Exhibit>)]) -> Value {
+    let mut json = view::message(message);
+    for ((_, exhibits), said) in packages.iter().zip(&message.packages) {
+        let listed: Vec<Value> = exhibits.iter().map(view::exhibit).collect();
+        let package = json["packages"].as_array_mut().and_then(|all| {
+            all.iter_mut().find(|one| one["package_id"] == said.package_id.as_str())
+        });
+        if let Some(package) = package {
+            package["exhibits"] = Value::Array(listed);
+        }
+    }
+    json
+}
+
+impl Fetched {
+    fn print(&self, dir: &Path, out: &mut Out) {
+        let exhibits: usize = self.packages.iter().map(|(_, exhibits)| exhibits.len()).sum();
+        let of = |(_, exhibits): &(PackageId, Vec<pb::Exhibit>)| -> u64 {
+            exhibits.iter().map(|exhibit| exhibit.size_bytes).sum()
+        };
+        let bytes: u64 = self.packages.iter().map(of).sum();
+        let shown = dir.display().to_string();
+        let fields = [
+            ("message", self.message.message_id.clone()),
+            ("directory", shown.clone()),
+            ("packages", self.packages.len().to_string()),
+            ("exhibits", format!("{exhibits}, all as their sender sealed them")),
+            ("size", view::bytes(bytes)),
+            ("receipts", self.receipts.to_string()),
+        ];
+        let json = json!({
+            "message_id": self.message.message_id,
+            "envelope_digest": self.message.envelope_digest,
+            "directory": shown,
+            "packages": self.packages.iter().map(|(id, _)| id).collect::<Vec<_>>(),
+            "exhibits": exhibits,
+            "bytes": bytes,
+            "receipts": self.receipts,
+        });
+        out.record(&fields, &json);
+    }
+}
+
+#[cfg(test)]
+#[path = "fetch_tests.rs"]
+mod tests;

@@ -1,0 +1,173 @@
+//! A BagIt bag (RFC 8493): exhibits under their own names, with digests that any tool can check.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use time::OffsetDateTime;
+
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::files::{create_directory, sync_directory, write_new};
+use crate::crypto::{Digest, sha256};
+
+const DECLARATION: &str = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n";
+
+/// A bag that is being filled.
+pub(super) struct Bag {
+    root: PathBuf,
+    /// Lines of the payload manifest.
+    manifest: String,
+    directories: BTreeSet<PathBuf>,
+    bytes: u64,
+    exhibits: u64,
+}
+
+impl Bag {
+    /// Begins a bag in a new directory.
+    pub(super) fn create(root: &Path) -> Result<Self, Failure> {
+        let payload = root.join("data");
+        create_directory(&payload)?;
+        Ok(Self {
+            root: root.to_owned(),
+            manifest: String::new(),
+            directories: BTreeSet::from([payload]),
+            bytes: 0,
+            exhibits: 0,
+        })
+    }
+
+    /// Where an exhibit is kept until it is verified.
+    pub(super) fn partial(&self) -> PathBuf {
+        self.root.join(".partial")
+    }
+
+    /// Whether an exhibit can have this name here: it must stay inside, and be the only one.
+    pub(super) fn check_name(&self, name: &str) -> Result<PathBuf, Failure> {
+        let refuse = |why: &str| {
+            let message = format!("the package has an exhibit called {name:?}, which {why}");
+            Failure::new(Exit::VerificationFailed, message)
+        };
+        let part_ok = |part: &str| !matches!(part, "" | "." | "..") && !part.contains('\0');
+        if !name.split('/').all(part_ok) {
+            return Err(refuse("would not stay inside its directory"));
+        }
+        let path = self.root.join("data").join(name);
+        match path.symlink_metadata() {
+            Ok(_) => Err(refuse("is there already")),
+            Err(_) => Ok(path),
+        }
+    }
+
+    /// Gives the verified exhibit its name.
+    pub(super) fn admit(&mut self, name: &str, digest: &Digest, bytes: u64) -> Result<(), Failure> {
+        let path = self.check_name(name)?;
+        if let Some(parent) = path.parent() {
+            create_directory(parent)?;
+            let above = parent.ancestors().take_while(|dir| *dir != self.root);
+            self.directories.extend(above.map(Path::to_owned));
+        }
+        let moved = fs::rename(self.partial(), &path);
+        moved.map_err(|e| Failure::file(&path, "cannot be made", &e))?;
+        self.manifest.push_str(&line(digest, &format!("data/{name}")));
+        self.bytes += bytes;
+        self.exhibits += 1;
+        Ok(())
+    }
+
+    /// Writes the tag files, which make it a bag, and brings all to the disk.
+    pub(super) fn finish(self, info: &[(&str, String)]) -> Result<(), Failure> {
+        self.directories.iter().try_for_each(|dir| sync_directory(dir))?;
+        let date = OffsetDateTime::from(SystemTime::now()).date();
+        let mut text = format!("Bagging-Date: {date}\n");
+        text.push_str(&format!("Payload-Oxum: {}.{}\n", self.bytes, self.exhibits));
+        for (label, value) in info.iter().filter(|(_, value)| !value.is_empty()) {
+            text.push_str(&format!("{label}: {}\n", value.replace(['\r', '\n'], " ")));
+        }
+        let mut tags = String::new();
+        for (name, text) in [
+            ("bag-info.txt", text.as_str()),
+            ("bagit.txt", DECLARATION),
+            ("manifest-sha256.txt", &self.manifest),
+        ] {
+            write_new(&self.root.join(name), text.as_bytes())?;
+            tags.push_str(&line(&sha256(text.as_bytes()), name));
+        }
+        write_new(&self.root.join("tagmanifest-sha256.txt"), tags.as_bytes())?;
+        sync_directory(&self.root)
+    }
+}
+
+/// A line of a manifest.
+fn line(digest: &Digest, path: &str) -> String {
+    // RFC 8493 section 2.1.3: these three and no others are encoded.
+    let path = path.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
+    format!("{}  {path}\n", hex::encode(digest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn admit(bag: &mut Bag, name: &str, bytes: &[u8]) -> Result<(), Failure> {
+        fs::write(bag.partial(), bytes).expect("written");
+        bag.admit(name, &sha256(bytes), bytes.len() as u64)
+    }
+
+    fn read(dir: &Path, name: &str) -> String {
+        fs::read_to_string(dir.join(name)).expect(name)
+    }
+
+    #[test]
+    fn a_bag_has_what_rfc_8493_asks_for() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let root = dir.path().join("bag");
+        let mut bag = Bag::create(&root).expect("a bag");
+        admit(&mut bag, "พยาน/บันทึก 1.txt", b"one").expect("admitted");
+        admit(&mut bag, "100%\nsure\r.txt", b"twos").expect("admitted");
+        bag.finish(&[("Source-Organization", "xb.pps".into()), ("Empty", String::new())])
+            .expect("finished");
+        assert_eq!(read(&root, "data/พยาน/บันทึก 1.txt"), "one");
+        assert_eq!(read(&root, "bagit.txt"), DECLARATION);
+        let manifest = read(&root, "manifest-sha256.txt");
+        let first = format!("{}  data/พยาน/บันทึก 1.txt\n", hex::encode(sha256(b"one")));
+        let second = format!("{}  data/100%25%0Asure%0D.txt\n", hex::encode(sha256(b"twos")));
+        assert_eq!(manifest, first + &second);
+        let info = read(&root, "bag-info.txt");
+        assert!(info.contains("Payload-Oxum: 7.2\nSource-Organization: xb.pps\n"), "{info}");
+        assert!(!info.contains("Empty"), "{info}");
+        let tags = read(&root, "tagmanifest-sha256.txt");
+        for name in ["bag-info.txt", "bagit.txt", "manifest-sha256.txt"] {
+            let digest = hex::encode(sha256(read(&root, name).as_bytes()));
+            assert!(tags.contains(&format!("{digest}  {name}\n")), "{name}");
+        }
+        assert!(!root.join(".partial").exists());
+    }
+
+    #[test]
+    fn names_that_lead_elsewhere_are_refused() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut bag = Bag::create(&dir.path().join("bag")).expect("a bag");
+        for bad in
+            ["", "/etc/passwd", "../x", "a/../../x", "a/..", ".", "a//b", "a/", "./a", "a\0b"]
+        {
+            let failure = admit(&mut bag, bad, b"x").expect_err(bad);
+            assert_eq!(failure.code, Exit::VerificationFailed, "{bad:?}");
+        }
+        for good in ["a..b", "...", "-rf", "a b", "\\x", "~"] {
+            admit(&mut bag, good, b"x").expect(good);
+        }
+    }
+
+    #[test]
+    fn no_exhibit_takes_the_place_of_another() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut bag = Bag::create(&dir.path().join("bag")).expect("a bag");
+        admit(&mut bag, "a/b", b"one").expect("the first");
+        for taken in ["a/b", "a"] {
+            assert!(admit(&mut bag, taken, b"two").is_err(), "{taken}");
+        }
+        assert!(admit(&mut bag, "a/b/c", b"two").is_err(), "a file is no directory");
+        assert_eq!(read(dir.path(), "bag/data/a/b"), "one");
+    }
+}

@@ -1,0 +1,135 @@
+//! Files that commands read and write, with errors that name them.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use super::exit::{Exit, Failure};
+use crate::card::Card;
+
+/// No text that is read here needs more: requests and cards are smaller.
+const TEXT_MAX_BYTES: u64 = 1 << 20;
+
+/// Reads a text that a person has written or was sent.
+pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
+    let cannot = |e: &std::io::Error| Failure::file(path, "cannot be read", e);
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(|e| cannot(&e))?;
+    file.take(TEXT_MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|e| cannot(&e))?;
+    if bytes.len() as u64 > TEXT_MAX_BYTES {
+        return Err(Failure::bad_file(path, "is larger than 1 MiB: it is not what is asked for"));
+    }
+    String::from_utf8(bytes).map_err(|_| Failure::bad_file(path, "is not UTF-8 text"))
+}
+
+/// Reads the card of an authority.
+pub(crate) fn read_card(path: &Path) -> Result<Card, Failure> {
+    Card::parse(&read_text(path)?).map_err(|error| Failure::bad_file(path, error))
+}
+
+/// Reads a passphrase: the file without the line break at its end.
+pub(crate) fn read_passphrase(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let bytes = fs::read(path).map_err(|e| Failure::file(path, "cannot be read", &e))?;
+    let mut bytes = Zeroizing::new(bytes);
+    while bytes.last().is_some_and(|b| matches!(b, b'\n' | b'\r')) {
+        bytes.pop();
+    }
+    match bytes.is_empty() {
+        true => Err(Failure::bad_file(path, "is empty: it must have the passphrase")),
+        false => Ok(bytes),
+    }
+}
+
+/// A new file that only its owner can read. An old one stays as it is, and is an error.
+pub(crate) fn create(path: &Path) -> Result<File, Failure> {
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    file.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            let message = format!("{} exists, and is not overwritten", path.display());
+            Failure::new(Exit::Failed, message).hint("name another file, or move that one away")
+        }
+        _ => Failure::file(path, "cannot be made", &error),
+    })
+}
+
+/// Writes a new file, down to the disk.
+pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let mut file = create(path)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    written.map_err(|e| Failure::file(path, "cannot be written", &e))
+}
+
+/// A directory, with those above it, that only its owner can enter; fine if it is there.
+pub(crate) fn create_directory(path: &Path) -> Result<(), Failure> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|e| Failure::file(path, "cannot be made", &e))
+}
+
+/// A new directory, or one that is empty.
+pub(crate) fn empty_directory(path: &Path) -> Result<(), Failure> {
+    create_directory(path)?;
+    let cannot = |e| Failure::file(path, "cannot be read", &e);
+    match fs::read_dir(path).map_err(cannot)?.next() {
+        None => Ok(()),
+        Some(_) => {
+            let message = format!("{} is not empty", path.display());
+            Err(Failure::new(Exit::Failed, message).hint("name a new directory with --out"))
+        }
+    }
+}
+
+/// Brings what was made in a directory to the disk.
+pub(crate) fn sync_directory(path: &Path) -> Result<(), Failure> {
+    let synced = File::open(path).and_then(|dir| dir.sync_all());
+    synced.map_err(|e| Failure::file(path, "cannot be brought to the disk", &e))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_the_owners_alone_and_never_overwritten() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("a/b");
+        create_directory(path.parent().expect("a parent")).expect("made");
+        write_new(&path, b"one").expect("written");
+        let mode = fs::metadata(&path).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let failure = write_new(&path, b"two").expect_err("it is there");
+        assert_eq!(failure.code, Exit::Failed);
+        assert_eq!(fs::read(&path).expect("there"), b"one");
+    }
+
+    #[test]
+    fn a_directory_that_is_in_use_is_refused() {
+        let dir = tempfile::tempdir().expect("a directory");
+        assert_eq!(empty_directory(dir.path()), Ok(()));
+        fs::write(dir.path().join("x"), "x").expect("written");
+        assert_eq!(empty_directory(dir.path()).expect_err("in use").code, Exit::Failed);
+    }
+
+    #[test]
+    fn a_passphrase_ends_before_its_line_break() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("passphrase");
+        for (text, passphrase) in [("one two\n", "one two"), ("a\r\n", "a"), (" b ", " b ")] {
+            fs::write(&path, text).expect("written");
+            assert_eq!(*read_passphrase(&path).expect("read"), passphrase.as_bytes());
+        }
+        fs::write(&path, "\n").expect("written");
+        assert_eq!(read_passphrase(&path).expect_err("empty").code, Exit::BadInput);
+    }
+
+    #[test]
+    fn what_is_not_there_is_not_found() {
+        let failure = read_text(Path::new("/nowhere/at/all")).expect_err("not there");
+        assert_eq!(failure.code, Exit::NotFound);
+        assert!(failure.message.starts_with("/nowhere/at/all cannot be read"));
+    }
+}

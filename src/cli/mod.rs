@@ -1,0 +1,94 @@
+//! The command line: one file a command, and what they share.
+//!
+//! Promises: standard output has data and nothing else; a command ends with the [`exit`] code that
+//! says whose turn it is; it never asks a question. Commands for agencies speak to a node with a
+//! profile; commands for operators speak to the home's own socket, or open the home where no node
+//! runs; what verifies (receipts, logs) needs no node at all.
+
+pub mod args;
+pub mod exit;
+pub mod out;
+
+mod agency;
+mod audit;
+mod cancel;
+mod card;
+mod completions;
+mod config;
+mod confirm;
+mod connect;
+mod demo;
+mod evidence;
+mod fetch;
+mod files;
+mod inbox;
+mod init;
+mod list;
+mod peer;
+mod queue;
+mod receipt;
+mod refusal;
+mod reply;
+mod send;
+mod serve;
+mod show;
+mod status;
+mod submit;
+#[cfg(test)]
+mod testing;
+mod view;
+
+pub use args::Cli;
+pub use exit::{Exit, Failure};
+pub use out::{Format, Out};
+
+use args::Command;
+
+/// Does what the command line says.
+///
+/// # Errors
+/// [`Failure`], which says how the process is to end.
+pub async fn run(cli: Cli, out: &mut Out) -> Result<(), Failure> {
+    match cli.command {
+        // What is large is boxed, so that the others need no stack for it.
+        Command::Demo(args) => Box::pin(demo::run(args, out)).await,
+        Command::Init(args) => init::run(args, out),
+        Command::Serve(args) => Box::pin(serve::run(args)).await,
+        Command::Config(args) => config::run(args, out),
+        Command::Card(args) => card::run(args, out),
+        Command::Peer(args) => Box::pin(peer::run(args, out)).await,
+        Command::Agency(args) => Box::pin(agency::run(args, out)).await,
+        Command::Status(args) => Box::pin(status::run(args, out)).await,
+        Command::Queue(args) => Box::pin(queue::run(args, out)).await,
+        Command::Submit(args) => Box::pin(submit::run(*args, out)).await,
+        Command::Inbox(args) => Box::pin(inbox::run(args, out)).await,
+        Command::List(args) => Box::pin(list::run(args, out)).await,
+        Command::Show(args) => Box::pin(show::run(args, out)).await,
+        Command::Reply(args) => Box::pin(reply::run(*args, out)).await,
+        Command::Fetch(args) => Box::pin(fetch::run(args, out)).await,
+        Command::Confirm(args) => Box::pin(confirm::run(args, out)).await,
+        Command::Cancel(args) => Box::pin(cancel::run(args, out)).await,
+        Command::Receipt(args) => Box::pin(receipt::run(args, out)).await,
+        Command::Audit(args) => Box::pin(audit::run(args, out)).await,
+        Command::Completions(args) => {
+            completions::run(args, out);
+            Ok(())
+        }
+    }
+}
+
+/// Tells why a command was not done, if it was not, and gives the code to end with.
+pub fn finish(result: Result<(), Failure>, mut out: Out) -> Exit {
+    if let Err(failure) = &result {
+        out.failure(failure);
+    }
+    let written = out.finish();
+    match (result, written) {
+        (Err(failure), _) => failure.code,
+        (Ok(()), Err(failure)) => {
+            Out::new(Format::Table).failure(&failure);
+            failure.code
+        }
+        (Ok(()), Ok(())) => Exit::Done,
+    }
+}

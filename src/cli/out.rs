@@ -1,0 +1,280 @@
+//! The only place that writes to standard output and standard error.
+//!
+//! Standard output has data and nothing else: tables for people or, with `--output json`, one
+//! object a line. Whatever a person is told beside it goes to standard error. Control characters
+//! never reach a terminal: names and texts come from other States.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use clap::ValueEnum;
+use comfy_table::{ContentArrangement, Table, presets};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::Value;
+
+use super::exit::{Exit, Failure};
+
+/// How data is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Tables for people.
+    #[default]
+    Table,
+    /// JSON: one object, or one a line.
+    Json,
+}
+
+/// Where a command writes.
+pub struct Out {
+    format: Format,
+    data: Box<dyn Write + Send>,
+    talk: Box<dyn Write + Send>,
+    lost: Option<io::Error>,
+    bars: bool,
+}
+
+impl Out {
+    /// Writes to the process's own streams.
+    pub fn new(format: Format) -> Self {
+        Self::to(format, Box::new(io::stdout()), Box::new(io::stderr()), true)
+    }
+
+    fn to(
+        format: Format,
+        data: Box<dyn Write + Send>,
+        talk: Box<dyn Write + Send>,
+        bars: bool,
+    ) -> Self {
+        Self { format, data, talk, lost: None, bars }
+    }
+
+    /// Whether data is to be JSON.
+    pub fn is_json(&self) -> bool {
+        self.format == Format::Json
+    }
+
+    /// Whether nobody reads the data any more, so that a stream may end.
+    pub fn is_closed(&self) -> bool {
+        self.lost.is_some()
+    }
+
+    /// Writes data, and a line feed where it does not end in one.
+    pub fn data(&mut self, text: &str) {
+        let mut text = printable(text);
+        if !text.ends_with('\n') {
+            text.push('\n');
+        }
+        self.write(text.as_bytes());
+    }
+
+    /// Writes one JSON object on one line.
+    pub fn json(&mut self, value: &Value) {
+        let mut line = String::new();
+        for c in value.to_string().chars() {
+            // JSON leaves these as they are, and terminals may obey them.
+            match c {
+                '\u{7f}'..='\u{9f}' => write!(line, "\\u{:04x}", u32::from(c)).unwrap_or_default(),
+                c => line.push(c),
+            }
+        }
+        line.push('\n');
+        self.write(line.as_bytes());
+    }
+
+    /// Tells the person something, on standard error.
+    pub fn talk(&mut self, text: &str) {
+        // Nobody is left to be told that telling failed.
+        let _ = writeln!(self.talk, "{}", printable(text).trim_end_matches('\n'));
+    }
+
+    /// One thing: its JSON, or its fields without the empty ones.
+    pub(crate) fn record(&mut self, fields: &[(&str, String)], json: &Value) {
+        if self.is_json() {
+            return self.json(json);
+        }
+        let told = fields.iter().filter(|(_, value)| !value.is_empty());
+        let rows = told.map(|(name, value)| vec![(*name).to_owned(), value.clone()]).collect();
+        self.data(&table(None, rows));
+    }
+
+    /// Many things: a JSON object each, or a table, or the word that there are none.
+    pub(crate) fn list<T>(
+        &mut self,
+        header: &[&str],
+        items: &[T],
+        row: impl Fn(&T) -> Vec<String>,
+        json: impl Fn(&T) -> Value,
+    ) {
+        if self.is_json() {
+            items.iter().for_each(|item| self.json(&json(item)));
+        } else if items.is_empty() {
+            self.talk("there are none");
+        } else {
+            self.data(&table(Some(header), items.iter().map(row).collect()));
+        }
+    }
+
+    /// Tells why a command was not done.
+    pub fn failure(&mut self, failure: &Failure) {
+        for line in failure.message.lines() {
+            self.talk(&format!("error: {line}"));
+        }
+        if let Some(hint) = &failure.hint {
+            self.talk(&format!("hint: {hint}"));
+        }
+    }
+
+    /// A bar on standard error, where that is a terminal; `total` 0 where it is not known.
+    pub(crate) fn progress(&self, what: &'static str, total: u64, unit: Unit) -> Progress {
+        let target = match self.bars {
+            true => ProgressDrawTarget::stderr(),
+            false => ProgressDrawTarget::hidden(),
+        };
+        let bar = ProgressBar::with_draw_target((total > 0).then_some(total), target);
+        bar.set_style(unit.style(total > 0));
+        bar.set_message(what);
+        Progress(bar)
+    }
+
+    /// Ends the writing.
+    ///
+    /// # Errors
+    /// Data was lost for another reason than that its reader had enough.
+    pub fn finish(mut self) -> Result<(), Failure> {
+        let flushed = self.data.flush();
+        match self.lost.or(flushed.err()) {
+            Some(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                let message = format!("standard output cannot be written: {error}");
+                Err(Failure::new(Exit::Failed, message))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        if self.lost.is_none() {
+            self.lost = self.data.write_all(bytes).and_then(|()| self.data.flush()).err();
+        }
+    }
+}
+
+/// What a bar counts.
+#[derive(Clone, Copy)]
+pub(crate) enum Unit {
+    Bytes,
+    Entries,
+}
+
+impl Unit {
+    fn style(self, total: bool) -> ProgressStyle {
+        let template = match (self, total) {
+            (Self::Bytes, true) => "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}",
+            (Self::Bytes, false) => "{msg} {spinner} {bytes} {bytes_per_sec}",
+            (Self::Entries, _) => "{msg} {wide_bar} {human_pos}/{human_len} {eta}",
+        };
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+    }
+}
+
+/// A bar; gone when it is dropped.
+pub(crate) struct Progress(ProgressBar);
+
+impl Progress {
+    pub(crate) fn add(&self, count: u64) {
+        self.0.inc(count);
+    }
+
+    pub(crate) fn at(&self, position: u64) {
+        self.0.set_position(position);
+    }
+
+    /// Another handle to the same bar, for another thread.
+    pub(crate) fn handle(&self) -> ProgressBar {
+        self.0.clone()
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// A text without what a terminal would obey: control characters and changes of direction.
+fn printable(text: &str) -> String {
+    let bad = |c: char| {
+        (c.is_control() && !matches!(c, '\n' | '\t')) || matches!(c, '\u{202d}' | '\u{202e}')
+    };
+    text.chars().map(|c| if bad(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
+fn table(header: Option<&[&str]>, rows: Vec<Vec<String>>) -> String {
+    let mut table = Table::new();
+    // Wrapped to the terminal's width; as wide as it is where there is no terminal.
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    if let Some(header) = header {
+        table.set_header(header.iter().map(|word| word.to_uppercase()));
+    }
+    table.add_rows(rows.iter().map(|row| row.iter().map(|cell| printable(cell))));
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table.trim_fmt()
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    /// What a command wrote.
+    #[derive(Clone, Default)]
+    pub(crate) struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl Written {
+        pub(crate) fn text(&self) -> String {
+            String::from_utf8(self.0.lock().expect("not poisoned").clone()).expect("UTF-8")
+        }
+
+        pub(crate) fn json(&self) -> Value {
+            serde_json::from_str(&self.text()).expect("one JSON value")
+        }
+    }
+
+    impl Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("not poisoned").extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// An output that keeps data and talk.
+    pub(crate) fn memory(format: Format) -> (Out, Written, Written) {
+        let (data, talk) = (Written::default(), Written::default());
+        (Out::to(format, Box::new(data.clone()), Box::new(talk.clone()), false), data, talk)
+    }
+
+    /// An output whose every write ends in an error of this kind.
+    pub(crate) fn broken(kind: io::ErrorKind) -> Out {
+        struct Broken(io::ErrorKind);
+        impl Write for Broken {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(self.0.into())
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        Out::to(Format::Json, Box::new(Broken(kind)), Box::new(io::sink()), false)
+    }
+}
+
+#[cfg(test)]
+#[path = "out_tests.rs"]
+mod tests;

@@ -1,0 +1,100 @@
+//! `rogatory receipt`.
+
+mod verify;
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::connect::{AgencyAccess, AgencyClient};
+use super::exit::{Exit, Failure};
+use super::files::{create_directory, sync_directory, write_new};
+use super::out::Out;
+use super::view;
+use crate::domain::MessageId;
+use crate::pb::v1 as pb;
+use crate::receipt::Receipt;
+
+/// The signed proofs of what became of a message
+#[derive(Args)]
+pub(crate) struct ReceiptArgs {
+    #[command(subcommand)]
+    command: ReceiptCommand,
+}
+
+#[derive(Subcommand)]
+enum ReceiptCommand {
+    /// Lists a message's receipts, oldest first
+    Show {
+        #[command(flatten)]
+        access: AgencyAccess,
+        /// The message
+        id: MessageId,
+    },
+    /// Writes a message's receipts to files, to be kept or shown to others
+    Save {
+        #[command(flatten)]
+        access: AgencyAccess,
+        /// The message
+        id: MessageId,
+        /// Where: a directory
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    Verify(verify::VerifyArgs),
+}
+
+pub(crate) async fn run(args: ReceiptArgs, out: &mut Out) -> Result<(), Failure> {
+    match args.command {
+        ReceiptCommand::Show { access, id } => {
+            let receipts = receipts_of(&mut access.connect().await?, id).await?;
+            let header = ["event", "issuer", "time", "log index"];
+            out.list(&header, &receipts, row, view::receipt);
+            Ok(())
+        }
+        ReceiptCommand::Save { access, id, out: dir } => {
+            let receipts = receipts_of(&mut access.connect().await?, id).await?;
+            create_directory(&dir)?;
+            let files = save(&receipts, &dir)?;
+            let json = |file: &PathBuf| json!({ "file": file.display().to_string() });
+            out.list(&["file"], &files, |file| vec![file.display().to_string()], json);
+            Ok(())
+        }
+        ReceiptCommand::Verify(args) => verify::run(args, out),
+    }
+}
+
+fn row(r: &pb::Receipt) -> Vec<String> {
+    vec![r.event.clone(), r.issuer.clone(), r.event_time.clone(), r.index.to_string()]
+}
+
+/// All receipts of a message.
+pub(super) async fn receipts_of(
+    client: &mut AgencyClient,
+    id: MessageId,
+) -> Result<Vec<pb::Receipt>, Failure> {
+    let request = pb::ListReceiptsRequest { parent: format!("messages/{id}") };
+    Ok(client.list_receipts(request).await?.into_inner().receipts)
+}
+
+/// Writes receipts to a directory, each under a name of its own.
+pub(super) fn save(receipts: &[pb::Receipt], dir: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let mut files = Vec::new();
+    for receipt in receipts {
+        let path = dir.join(file_name(&receipt.text)?);
+        write_new(&path, receipt.text.as_bytes())?;
+        files.push(path);
+    }
+    sync_directory(dir)?;
+    Ok(files)
+}
+
+/// The name is made of what the receipt itself says: who issued it, where it stands, what it is.
+fn file_name(text: &str) -> Result<String, Failure> {
+    let receipt = Receipt::parse(text)
+        .map_err(|error| Failure::new(Exit::Fault, format!("the node's receipt: {error}")))?;
+    let facts = receipt.facts();
+    let issuer = facts.entry.by.as_ref().map_or("unknown", |by| by.as_str());
+    Ok(format!("{issuer}-{}-{}.tlog-proof", facts.index, facts.entry.event))
+}

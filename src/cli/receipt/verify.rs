@@ -1,0 +1,158 @@
+//! `rogatory receipt verify`: needs the receipt and the card of who issued it, and no node.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use crate::card::Card;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::files::{read_card, read_text};
+use crate::cli::out::Out;
+use crate::crypto::Digest;
+use crate::domain::{AuthorityId, MessageId};
+use crate::receipt::{Expected, Receipt, ReceiptError, VerifiedReceipt, verify};
+
+/// Verifies a receipt offline, with the card of the authority that issued it
+///
+/// Say what you expect it to be about; what you do not say is taken from the receipt itself, and
+/// then only its place in the log is proven.
+///
+///   rogatory receipt verify r.tlog-proof --card xb.pps.card \
+///     --message ID --envelope HEX --peer xa.oag
+#[derive(Args)]
+#[command(verbatim_doc_comment)]
+pub(super) struct VerifyArgs {
+    /// The receipt
+    file: PathBuf,
+    /// The card of the authority that issued it, whose fingerprint you have compared
+    #[arg(long, value_name = "FILE")]
+    card: PathBuf,
+    /// The message that it must be about
+    #[arg(long, value_name = "ID")]
+    message: Option<MessageId>,
+    /// SHA-256 of the envelope that it must be about, as `rogatory show` prints it
+    #[arg(long, value_name = "HEX", value_parser = digest)]
+    envelope: Option<Digest>,
+    /// The authority that the issuer must have exchanged it with: yours, if the receipt is for you
+    #[arg(long, value_name = "AUTHORITY")]
+    peer: Option<AuthorityId>,
+}
+
+fn digest(text: &str) -> Result<Digest, &'static str> {
+    let mut digest = [0; 32];
+    let read = hex::decode_to_slice(text, &mut digest);
+    read.map(|()| digest).map_err(|_| "a SHA-256 has 64 hex digits")
+}
+
+pub(super) fn run(args: VerifyArgs, out: &mut Out) -> Result<(), Failure> {
+    let card = read_card(&args.card)?;
+    let shown = args.file.display();
+    let failed = |error: &dyn std::fmt::Display| {
+        Failure::new(Exit::VerificationFailed, format!("{shown}: {error}"))
+    };
+    let receipt = Receipt::parse(&read_text(&args.file)?).map_err(|error| failed(&error))?;
+    let verified = check(&receipt, &card, &args).map_err(|error| failed(&told(&error)))?;
+    print(&verified, &card, &args, out);
+    Ok(())
+}
+
+/// The error with its cause.
+fn told(error: &Unproven) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Unproven {
+    #[error("the receipt names no {0}")]
+    Nameless(&'static str),
+    #[error("{error}")]
+    Refused {
+        error: ReceiptError,
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+}
+
+impl From<ReceiptError> for Unproven {
+    fn from(error: ReceiptError) -> Self {
+        let source = std::error::Error::source(&error).map(|cause| cause.to_string().into());
+        Self::Refused { error, source }
+    }
+}
+
+fn check(receipt: &Receipt, card: &Card, args: &VerifyArgs) -> Result<VerifiedReceipt, Unproven> {
+    let entry = &receipt.facts().entry;
+    let peer = args.peer.as_ref().or(entry.peer.as_ref());
+    let expected = Expected {
+        issuer: card.authority(),
+        keys: card.log_keys(),
+        message: args.message.or(entry.message).ok_or(Unproven::Nameless("message"))?,
+        envelope: args.envelope.or(entry.envelope).ok_or(Unproven::Nameless("envelope"))?,
+        peer: peer.ok_or(Unproven::Nameless("counterpart"))?,
+    };
+    Ok(verify(receipt, &expected)?)
+}
+
+fn print(verified: &VerifiedReceipt, card: &Card, args: &VerifyArgs, out: &mut Out) {
+    let facts = verified.receipt().facts();
+    let entry = &facts.entry;
+    let message = entry.message.map(|id| id.to_string()).unwrap_or_default();
+    let envelope = entry.envelope.map(hex::encode).unwrap_or_default();
+    let peer = entry.peer.as_ref().map(AuthorityId::to_string).unwrap_or_default();
+    let fields = [
+        ("receipt", "proven".to_owned()),
+        ("event", verified.event().to_string()),
+        ("issuer", card.authority().to_string()),
+        ("time", verified.at().to_string()),
+        ("code", verified.code().unwrap_or_default().to_owned()),
+        ("message", message.clone()),
+        ("envelope", envelope.clone()),
+        ("exchanged with", peer.clone()),
+        ("log", format!("{}, entry {} of {}", facts.origin, facts.index, facts.size)),
+    ];
+    let json = json!({
+        "ok": true,
+        "event": verified.event().as_str(),
+        "issuer": card.authority(),
+        "time": verified.at(),
+        "code": verified.code(),
+        "message_id": message,
+        "envelope_digest": envelope,
+        "peer": peer,
+        "log_origin": facts.origin,
+        "log_index": facts.index,
+        "log_size": facts.size,
+        "card_fingerprint": card.fingerprint().hex(),
+        "expected": {
+            "message": args.message.is_some(),
+            "envelope": args.envelope.is_some(),
+            "peer": args.peer.is_some(),
+        },
+    });
+    out.record(&fields, &json);
+    out.talk(&format!(
+        "this rests on the card with the fingerprint {}",
+        card.fingerprint().words()
+    ));
+    let open = [
+        ("message", args.message.is_none()),
+        ("envelope", args.envelope.is_none()),
+        ("peer", args.peer.is_none()),
+    ];
+    let open: Vec<&str> = open.iter().filter(|(_, open)| *open).map(|(name, _)| *name).collect();
+    if !open.is_empty() {
+        let (what, whose) = (open.join(", "), card.authority());
+        out.talk(&format!(
+            "note: nothing was expected of: {what}. As to these, this checks only that the log of \
+             {whose} contains this entry"
+        ));
+    }
+}
+
+#[cfg(test)]
+#[path = "verify_tests.rs"]
+mod tests;

@@ -1,0 +1,191 @@
+//! What a node's refusal means here: exit code, lines for people, a hint.
+
+use std::error::Error as _;
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+use super::exit::{Exit, Failure};
+
+const NODE_DOWN: &str = "is the node running? `rogatory serve --config FILE` starts it, and \
+                         `rogatory status --home DIR` says how it is";
+const CERTIFICATE: &str = "the certificate in the profile does not let you in: an operator gives \
+                           a new one with `rogatory agency renew NAME`";
+
+/// A status as a failure.
+pub(crate) fn failure(status: &Status) -> Failure {
+    let details = status.get_error_details();
+    let reason = details.error_info().map_or("", |info| info.reason.as_str());
+    let message = violations(&details).unwrap_or_else(|| message(status, reason));
+    let hint = hint_of_reason(reason)
+        .or_else(|| hint_of_field(&details))
+        .or_else(|| hint_of_text(&message))
+        .or_else(|| hint_of_code(status));
+    Failure { code: code(status), message, hint: hint.map(str::to_owned) }
+}
+
+/// Whether the status was made on this side, because the connection broke.
+fn is_broken_connection(status: &Status) -> bool {
+    status.source().is_some()
+}
+
+fn code(status: &Status) -> Exit {
+    match status.code() {
+        Code::InvalidArgument => Exit::BadInput,
+        Code::NotFound => Exit::NotFound,
+        Code::PermissionDenied | Code::Unauthenticated => Exit::NotPermitted,
+        Code::Unavailable | Code::DeadlineExceeded | Code::ResourceExhausted | Code::Cancelled => {
+            Exit::Unavailable
+        }
+        Code::DataLoss | Code::Internal | Code::Unknown if is_broken_connection(status) => {
+            Exit::Unavailable
+        }
+        Code::DataLoss | Code::Internal | Code::Unknown => Exit::Fault,
+        _ => Exit::Failed,
+    }
+}
+
+/// One line a field.
+fn violations(details: &ErrorDetails) -> Option<String> {
+    let fields = &details.bad_request()?.field_violations;
+    let lines: Vec<String> =
+        fields.iter().map(|one| format!("{}: {}", one.field, one.description)).collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+fn message(status: &Status, reason: &str) -> String {
+    let mut text = match status.message() {
+        "" => status.code().description().to_owned(),
+        text => text.to_owned(),
+    };
+    let mut cause = status.source();
+    while let Some(error) = cause {
+        let told = error.to_string();
+        if !text.contains(&told) {
+            text = format!("{text}: {told}");
+        }
+        cause = error.source();
+    }
+    if reason.is_empty() { text } else { format!("{text} ({reason})") }
+}
+
+fn hint_of_reason(reason: &str) -> Option<&'static str> {
+    Some(match reason {
+        "REQUEST_ID_REUSED" => "leave --request-id away, and a fresh one is made",
+        "AGENCY_EXISTS" => "`rogatory agency renew NAME` gives it a new certificate",
+        "DIGEST_MISMATCH" => "fetch the message again, and confirm what was fetched",
+        "NOT_QUEUED" => {
+            "it has begun to leave: tell the other authority with a message of kind WITHDRAWAL"
+        }
+        "LOG_ROLLED_BACK" => "a backup older than what peers hold was restored: stop the node",
+        _ => return None,
+    })
+}
+
+fn hint_of_field(details: &ErrorDetails) -> Option<&'static str> {
+    let fields = &details.bad_request()?.field_violations;
+    let has = |name: &str| fields.iter().any(|one| one.field == name);
+    if has("recipient") {
+        return Some("`rogatory peer list` shows the authorities that the node knows");
+    }
+    has("fingerprint").then_some(
+        "ask the other authority to read its fingerprint out to you, over a channel that you trust",
+    )
+}
+
+/// A hint for what only the words of an error tell, as those of TLS alerts.
+pub(crate) fn hint_of_text(text: &str) -> Option<&'static str> {
+    let text = text.to_ascii_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    if has(&[
+        "certificateexpired",
+        "certificate expired",
+        "certificaterevoked",
+        "newer certificate",
+    ]) || has(&["certificate that has ended", "certificaterequired", "accessdenied"])
+    {
+        Some(CERTIFICATE)
+    } else if has(&["connection refused", "not reachable"]) {
+        Some(NODE_DOWN)
+    } else {
+        None
+    }
+}
+
+fn hint_of_code(status: &Status) -> Option<&'static str> {
+    Some(match status.code() {
+        _ if is_broken_connection(status) => NODE_DOWN,
+        Code::Unavailable | Code::ResourceExhausted | Code::DeadlineExceeded => {
+            "nothing is lost: try again in a moment"
+        }
+        Code::Unauthenticated => CERTIFICATE,
+        Code::PermissionDenied => {
+            "`rogatory agency list` shows an operator which agency has which roles"
+        }
+        Code::Unimplemented => "the node is of another version than this program",
+        Code::Internal | Code::Unknown | Code::DataLoss => {
+            "the node's traces say more: ask its operator"
+        }
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_field_has_a_line_and_the_recipient_a_hint() {
+        let mut details = ErrorDetails::new();
+        details.add_bad_request_violation("content.note.text", "is missing");
+        details.add_bad_request_violation("recipient", "xb.pps is not in the directory");
+        let status = Status::with_error_details(Code::InvalidArgument, "2 fields", details);
+        let failure = failure(&status);
+        assert_eq!(failure.code, Exit::BadInput);
+        let lines = "content.note.text: is missing\nrecipient: xb.pps is not in the directory";
+        assert_eq!(failure.message, lines);
+        assert!(failure.hint.expect("a hint").contains("peer list"));
+    }
+
+    #[test]
+    fn reasons_stand_behind_the_message() {
+        let details = ErrorDetails::with_error_info("AGENCY_EXISTS", "rogatory", []);
+        let status = Status::with_error_details(Code::AlreadyExists, "it is there", details);
+        let failure = failure(&status);
+        assert_eq!(failure.message, "it is there (AGENCY_EXISTS)");
+        assert_eq!(failure.code, Exit::Failed);
+        assert!(failure.hint.expect("a hint").contains("renew"));
+    }
+
+    #[test]
+    fn codes_by_whose_fault_it_is() {
+        for (code, exit) in [
+            (Code::InvalidArgument, Exit::BadInput),
+            (Code::NotFound, Exit::NotFound),
+            (Code::Unavailable, Exit::Unavailable),
+            (Code::ResourceExhausted, Exit::Unavailable),
+            (Code::PermissionDenied, Exit::NotPermitted),
+            (Code::Unauthenticated, Exit::NotPermitted),
+            (Code::FailedPrecondition, Exit::Failed),
+            (Code::AlreadyExists, Exit::Failed),
+            (Code::Internal, Exit::Fault),
+        ] {
+            assert_eq!(failure(&Status::new(code, "x")).code, exit, "{code:?}");
+        }
+    }
+
+    #[test]
+    fn a_broken_connection_is_no_fault_of_ours() {
+        let broken = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+        let failure = failure(&Status::from_error(Box::new(broken)));
+        assert_eq!(failure.code, Exit::Unavailable);
+        assert_eq!(failure.hint.as_deref(), Some(NODE_DOWN));
+    }
+
+    #[test]
+    fn a_certificate_that_ended_is_told_apart() {
+        let hint = hint_of_text("received fatal alert: CertificateExpired").expect("a hint");
+        assert!(hint.contains("agency renew"));
+        assert_eq!(hint_of_text("anything"), None);
+    }
+}

@@ -1,0 +1,208 @@
+//! What submitting and replying have in common.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::connect::AgencyClient;
+use super::evidence::{self, Walk};
+use super::exit::{Exit, Failure};
+use super::files::read_text;
+use super::out::Out;
+use super::view;
+use crate::crypto::random;
+use crate::domain::request::{Content, Severity};
+use crate::domain::{MessageKind, PackageId, RequestId};
+use crate::pb::v1 as pb;
+
+/// The text of a note.
+#[derive(Args)]
+pub(crate) struct TextArgs {
+    /// What is said
+    #[arg(long, value_name = "TEXT", group = "said")]
+    text: Option<String>,
+    /// What is said, from a file: other users of this machine can read a command line
+    #[arg(long, value_name = "FILE", group = "said")]
+    text_file: Option<PathBuf>,
+    /// The language of the text, as in en, fr or th
+    #[arg(long, value_name = "TAG", default_value = "en")]
+    language: String,
+}
+
+impl TextArgs {
+    /// The text and its language, which a note without text has none of.
+    pub(crate) fn read(&self) -> Result<(String, String), Failure> {
+        let text = match (&self.text, &self.text_file) {
+            (Some(text), _) => text.clone(),
+            (None, Some(file)) => read_text(file)?.trim_end().to_owned(),
+            (None, None) => return Ok(Default::default()),
+        };
+        Ok((text, self.language.clone()))
+    }
+}
+
+/// What goes with a message.
+#[derive(Args)]
+pub(crate) struct SendArgs {
+    /// Files and directories that are sealed into one evidence package
+    #[arg(long, num_args = 1.., value_name = "PATH")]
+    evidence: Vec<PathBuf>,
+    /// A package that was uploaded before, by a command that failed after it
+    #[arg(long, value_name = "PACKAGE")]
+    package: Vec<PackageId>,
+    /// Your own reference, at most 200 characters
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    reference: String,
+    /// Names this request, so that a repeat after a failure is not a second message
+    #[arg(long, value_name = "UUID")]
+    request_id: Option<RequestId>,
+    /// Days within which it must be delivered; the node's default if absent
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=400))]
+    expire_days: Option<u64>,
+}
+
+impl SendArgs {
+    /// Whether there is evidence.
+    pub(crate) fn has_evidence(&self) -> bool {
+        !self.evidence.is_empty() || !self.package.is_empty()
+    }
+
+    /// Finds the files, before anything is sent.
+    pub(crate) fn walk(&self) -> Result<Option<Walk>, Failure> {
+        match self.evidence.is_empty() {
+            true => Ok(None),
+            false => evidence::exhibits(&self.evidence).map(Some),
+        }
+    }
+}
+
+/// What is ready to be named in a request.
+pub(crate) struct Ready {
+    pub(crate) request_id: String,
+    pub(crate) packages: Vec<String>,
+    pub(crate) reference: String,
+    pub(crate) expire_after_seconds: u64,
+}
+
+impl Ready {
+    /// Uploads the evidence, and says what a repeat would need.
+    pub(crate) async fn make(
+        args: SendArgs,
+        walk: Option<Walk>,
+        client: &mut AgencyClient,
+        out: &mut Out,
+    ) -> Result<Self, Failure> {
+        let mut packages: Vec<String> = args.package.iter().map(PackageId::to_string).collect();
+        if let Some(walk) = walk {
+            let package = evidence::upload(client, walk, out).await?;
+            let size = view::bytes(package.sealed_bytes);
+            let (id, exhibits) = (&package.package_id, package.exhibits);
+            out.talk(&format!("package: {id} ({exhibits} exhibits, {size} sealed)"));
+            packages.push(package.package_id);
+        }
+        let request_id = args.request_id.unwrap_or_else(|| RequestId::new(random()));
+        out.talk(&format!("request id: {request_id}"));
+        Ok(Self {
+            request_id: request_id.to_string(),
+            packages,
+            reference: args.reference,
+            expire_after_seconds: args.expire_days.unwrap_or(0) * 24 * 3600,
+        })
+    }
+
+    /// The packages as requests name them.
+    pub(crate) fn package_names(&self) -> Vec<String> {
+        self.packages.iter().map(|id| format!("packages/{id}")).collect()
+    }
+
+    /// A failure after which the outcome is not known, with how to repeat.
+    pub(crate) fn failure(&self, status: tonic::Status) -> Failure {
+        let failure = Failure::from(status);
+        if !matches!(failure.code, Exit::Unavailable | Exit::Fault) {
+            return failure;
+        }
+        let packages: String = self.packages.iter().map(|id| format!(" --package {id}")).collect();
+        let instead = if packages.is_empty() { "" } else { " in place of --evidence" };
+        let flags = format!("--request-id {}{packages}{instead}", self.request_id);
+        let hint = format!("repeat it safely with {flags}: it becomes one message, never two");
+        match failure.hint.clone() {
+            Some(first) => failure.hint(format!("{first}; then {hint}")),
+            None => failure.hint(hint),
+        }
+    }
+}
+
+/// Tells everything that the content lacks, before the node would.
+pub(crate) fn check(content: &Content) -> Result<(), Failure> {
+    let errors = content.check().into_iter().filter(|one| one.severity == Severity::Error);
+    let lines: Vec<String> = errors
+        .map(|one| format!("content.{}: {} ({})", one.field, one.message, one.paragraph))
+        .collect();
+    match lines.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::new(Exit::BadInput, lines.join("\n"))
+            .hint("nothing was sent: mend these and submit again")),
+    }
+}
+
+/// A kind in either case, with hyphens or underscores.
+pub(crate) fn kind(word: &str) -> Result<MessageKind, String> {
+    let word = word.to_ascii_uppercase().replace('-', "_");
+    MessageKind::parse(&word).map_err(|error| error.to_string())
+}
+
+/// Prints what became of a message.
+pub(crate) fn print(message: &pb::Message, out: &mut Out) {
+    let fields = [
+        ("message", message.message_id.clone()),
+        ("kind", view::kind(message.kind).to_owned()),
+        ("peer", message.peer.clone()),
+        ("case", message.case_id.clone()),
+        ("state", view::state(message.state).to_owned()),
+        ("expires", message.expire_time.clone()),
+        ("envelope", message.envelope_digest.clone()),
+        ("receipts", message.receipts.join(", ")),
+        ("refused", message.refusal_code.clone()),
+    ];
+    out.record(&fields, &view::message(message));
+    for warning in &message.warnings {
+        out.talk(&format!("warning: {warning}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::request::Note;
+
+    #[test]
+    fn kinds_are_taken_in_any_usual_spelling() {
+        assert_eq!(kind("status-report"), Ok(MessageKind::StatusReport));
+        assert_eq!(kind("REQUEST"), Ok(MessageKind::Request));
+        assert!(kind("letter").is_err());
+    }
+
+    #[test]
+    fn what_is_lacking_is_told_with_its_field() {
+        let note = Content::note(MessageKind::StatusReport, Note::default());
+        let failure = check(&note).expect_err("no text");
+        assert_eq!(failure.code, Exit::BadInput);
+        assert!(failure.message.starts_with("content.note.text: "), "{failure}");
+        let fine = Content::note(MessageKind::StatusQuery, Note::default());
+        assert_eq!(check(&fine), Ok(()));
+    }
+
+    #[test]
+    fn an_unknown_outcome_can_be_repeated_as_the_same_request() {
+        let ready = Ready {
+            request_id: "r".into(),
+            packages: vec!["p".into()],
+            reference: String::new(),
+            expire_after_seconds: 0,
+        };
+        let hint = ready.failure(tonic::Status::unavailable("gone")).hint.expect("a hint");
+        assert!(hint.contains("--request-id r --package p in place of --evidence"), "{hint}");
+        let refused = ready.failure(tonic::Status::not_found("x"));
+        assert!(refused.hint.is_none_or(|hint| !hint.contains("--request-id")));
+    }
+}

@@ -1,0 +1,148 @@
+//! `rogatory show`.
+
+use clap::Args;
+use serde_json::{Map, Value};
+
+use super::connect::{AgencyAccess, AgencyClient};
+use super::exit::Failure;
+use super::out::Out;
+use super::view;
+use crate::domain::MessageId;
+use crate::pb::v1 as pb;
+
+/// Shows a message: what it says, what it carries, how far it has come
+#[derive(Args)]
+pub(crate) struct ShowArgs {
+    #[command(flatten)]
+    access: AgencyAccess,
+    /// The message
+    id: MessageId,
+}
+
+pub(crate) async fn run(args: ShowArgs, out: &mut Out) -> Result<(), Failure> {
+    let mut client = args.access.connect().await?;
+    let message = message(&mut client, args.id).await?;
+    print(&message, out);
+    Ok(())
+}
+
+/// One message with its content.
+pub(super) async fn message(
+    client: &mut AgencyClient,
+    id: MessageId,
+) -> Result<pb::Message, Failure> {
+    let request = pb::GetMessageRequest { name: format!("messages/{id}") };
+    let answer = client.get_message(request).await.map_err(|status| {
+        Failure::from(status).or_hint("`rogatory list` shows the messages that you may see")
+    })?;
+    Ok(answer.into_inner())
+}
+
+fn print(m: &pb::Message, out: &mut Out) {
+    let position = match m.inbox_position {
+        0 => String::new(),
+        position => position.to_string(),
+    };
+    let fields = [
+        ("message", m.message_id.clone()),
+        ("way", view::direction(m.direction).to_owned()),
+        ("peer", m.peer.clone()),
+        ("kind", view::kind(m.kind).to_owned()),
+        ("case", m.case_id.clone()),
+        ("answers", m.in_reply_to.clone()),
+        ("state", view::state(m.state).to_owned()),
+        ("refused", m.refusal_code.clone()),
+        ("created", m.create_time.clone()),
+        ("expires", m.expire_time.clone()),
+        ("envelope", m.envelope_digest.clone()),
+        ("reference", m.reference.clone()),
+        ("agency", m.agency.clone()),
+        ("inbox", position),
+        ("receipts", m.receipts.join("\n")),
+    ];
+    out.record(&fields, &view::message(m));
+    if out.is_json() {
+        return;
+    }
+    if !m.packages.is_empty() {
+        out.data("");
+        out.list(&["package", "exhibits", "size", "root"], &m.packages, package_row, view::package);
+    }
+    if let Some(content) = &m.content {
+        out.data("");
+        out.data(&readable(&view::content(content)));
+    }
+}
+
+fn package_row(p: &pb::Package) -> Vec<String> {
+    let size = view::bytes(p.sealed_bytes);
+    vec![p.package_id.clone(), p.exhibits.to_string(), size, p.root.clone()]
+}
+
+/// A content as a TOML file would have it, without what is not said.
+fn readable(content: &Value) -> String {
+    let said = without_absent(content).unwrap_or(Value::Object(Map::new()));
+    // What TOML cannot write is shown as JSON rather than not at all.
+    toml::to_string_pretty(&said).unwrap_or_else(|_| format!("{said:#}"))
+}
+
+/// The value without what is absent: nothing, no, empty texts, lists and tables.
+fn without_absent(value: &Value) -> Option<Value> {
+    match value {
+        Value::Null | Value::Bool(false) => None,
+        Value::String(text) => (!text.is_empty()).then(|| value.clone()),
+        Value::Array(items) => {
+            let items: Vec<Value> = items.iter().filter_map(without_absent).collect();
+            (!items.is_empty()).then_some(Value::Array(items))
+        }
+        Value::Object(fields) => {
+            let said =
+                |(name, value): (&String, &Value)| Some((name.clone(), without_absent(value)?));
+            let fields: Map<String, Value> = fields.iter().filter_map(said).collect();
+            (!fields.is_empty()).then_some(Value::Object(fields))
+        }
+        other => Some(other.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::out::{Format, testing::memory};
+    use crate::domain::MessageKind;
+    use crate::domain::request::{Content, Note, content_from_toml};
+    use crate::envelope::wire::content_to_pb;
+
+    #[test]
+    fn a_content_is_shown_as_a_file_that_can_be_read_again() {
+        let text = "Line one.\nLine \"two\".".to_owned();
+        let note = Note { text, language: "en".into(), ..Note::default() };
+        let content = Content::note(MessageKind::StatusReport, note);
+        let shown = readable(&view::content(&content_to_pb(&content)));
+        assert!(!shown.contains("more_to_follow"), "{shown}");
+        assert!(content_from_toml(&shown).expect("a content") == content, "{shown}");
+    }
+
+    #[test]
+    fn a_request_survives_being_shown() {
+        let file = include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/examples/request-surveillance.toml"
+        ));
+        let content = content_from_toml(file).expect("an example");
+        let shown = readable(&view::content(&content_to_pb(&content)));
+        assert!(content_from_toml(&shown).expect("a content") == content, "{shown}");
+    }
+
+    #[test]
+    fn receipts_and_packages_stand_below_each_other() {
+        let (mut out, data, _) = memory(Format::Table);
+        let receipts = vec!["RelayAcceptance xb.pps".into(), "ContentConsignment xb.pps".into()];
+        let packages = vec![pb::Package { package_id: "p".into(), ..Default::default() }];
+        let id = "m".to_owned();
+        let message = pb::Message { message_id: id, receipts, packages, ..Default::default() };
+        print(&message, &mut out);
+        assert!(data.text().contains("\n          ContentConsignment xb.pps"), "{}", data.text());
+        assert!(data.text().contains("\nPACKAGE  EXHIBITS"), "{}", data.text());
+    }
+}

@@ -1,0 +1,226 @@
+//! What the tests of commands need: an agency API in memory, and cards of test logs.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
+use tokio_stream::{Iter, Stream};
+use tonic::transport::{Endpoint, Server};
+use tonic::{Request, Response, Status, Streaming};
+
+use super::connect::AgencyClient;
+use crate::audit::testing::{TestLog, secret};
+use crate::card::{Card, CardBody, CardKey, LogKeys, TlsTrust};
+use crate::crypto::keys::Algorithm;
+use crate::domain::delivery::DeliveryState;
+use crate::domain::{MessageId, Timestamp};
+use crate::pb::v1 as pb;
+use crate::pb::v1::agency_service_server::{AgencyService, AgencyServiceServer};
+use crate::pb::v1::upload_package_request::Part;
+
+/// What the node was sent.
+#[derive(Default)]
+pub(crate) struct Seen {
+    /// Head and bytes of each exhibit.
+    pub(crate) exhibits: Vec<(pb::ExhibitHead, Vec<u8>)>,
+    /// Whether the upload ended as a whole one does; `None` while it lasts.
+    pub(crate) whole: Option<bool>,
+    /// The largest message.
+    pub(crate) largest: usize,
+}
+
+/// A node that answers with what it is given.
+#[derive(Default)]
+pub(crate) struct Fake {
+    pub(crate) messages: Vec<pb::Message>,
+    /// Messages and exhibits on a page.
+    pub(crate) page: usize,
+    pub(crate) exhibits: Vec<(pb::Exhibit, Vec<u8>)>,
+    pub(crate) receipts: Vec<pb::Receipt>,
+    pub(crate) refuses_uploads: bool,
+    pub(crate) seen: Arc<Mutex<Seen>>,
+}
+
+impl Fake {
+    /// Runs it until the test ends.
+    pub(crate) async fn start(self) -> (AgencyClient, Arc<Mutex<Seen>>) {
+        let seen = self.seen.clone();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("bound");
+        let server = Server::builder().add_service(AgencyServiceServer::new(self));
+        tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
+        let endpoint = Endpoint::from_shared(format!("http://{address}")).expect("an address");
+        (AgencyClient::new(endpoint.connect().await.expect("it listens")), seen)
+    }
+
+    fn page<T: Clone>(&self, all: &[T], token: &str) -> (Vec<T>, String) {
+        let from: usize = token.parse().unwrap_or(0);
+        let page: Vec<T> = all.iter().skip(from).take(self.page).cloned().collect();
+        let next = from + page.len();
+        (page, if next < all.len() { next.to_string() } else { String::new() })
+    }
+}
+
+/// The message with this position in the inbox.
+pub(crate) fn message(position: u64) -> pb::Message {
+    pb::Message {
+        message_id: id(position).to_string(),
+        inbox_position: position,
+        state: DeliveryState::Consigned as i32,
+        envelope_digest: "ab".repeat(32),
+        ..Default::default()
+    }
+}
+
+/// The id of that message.
+pub(crate) fn id(number: u64) -> MessageId {
+    crate::audit::testing::message(number)
+}
+
+type Answer<T> = Result<Response<T>, Status>;
+type Parts<T> = Iter<std::vec::IntoIter<Result<T, Status>>>;
+
+fn parts<T>(all: Vec<T>) -> Answer<Parts<T>> {
+    let all: Vec<Result<T, Status>> = all.into_iter().map(Ok).collect();
+    Ok(Response::new(tokio_stream::iter(all)))
+}
+
+#[tonic::async_trait]
+impl AgencyService for Fake {
+    type WatchInboxStream = Parts<pb::WatchInboxResponse>;
+    type DownloadExhibitStream =
+        Pin<Box<dyn Stream<Item = Result<pb::DownloadExhibitResponse, Status>> + Send>>;
+
+    async fn get_message(&self, request: Request<pb::GetMessageRequest>) -> Answer<pb::Message> {
+        let name = request.into_inner().name;
+        let found = self.messages.iter().find(|m| format!("messages/{}", m.message_id) == name);
+        found.cloned().map(Response::new).ok_or_else(|| Status::not_found("there is none"))
+    }
+
+    async fn list_messages(
+        &self,
+        request: Request<pb::ListMessagesRequest>,
+    ) -> Answer<pb::ListMessagesResponse> {
+        let (messages, next_page_token) = self.page(&self.messages, &request.get_ref().page_token);
+        Ok(Response::new(pb::ListMessagesResponse { messages, next_page_token }))
+    }
+
+    async fn watch_inbox(
+        &self,
+        _: Request<pb::WatchInboxRequest>,
+    ) -> Answer<Self::WatchInboxStream> {
+        let one = |message: &pb::Message| pb::WatchInboxResponse { message: Some(message.clone()) };
+        parts(self.messages.iter().map(one).collect())
+    }
+
+    async fn list_receipts(
+        &self,
+        _: Request<pb::ListReceiptsRequest>,
+    ) -> Answer<pb::ListReceiptsResponse> {
+        Ok(Response::new(pb::ListReceiptsResponse { receipts: self.receipts.clone() }))
+    }
+
+    async fn upload_package(
+        &self,
+        request: Request<Streaming<pb::UploadPackageRequest>>,
+    ) -> Answer<pb::Package> {
+        if self.refuses_uploads {
+            return Err(Status::permission_denied("this agency may not submit"));
+        }
+        let mut parts = request.into_inner();
+        let whole = loop {
+            let part = parts.message().await;
+            let mut seen = self.seen.lock().expect("not poisoned");
+            match part {
+                Ok(Some(pb::UploadPackageRequest { part: Some(Part::Exhibit(head)) })) => {
+                    seen.exhibits.push((head, Vec::new()));
+                }
+                Ok(Some(pb::UploadPackageRequest { part: Some(Part::Data(data)) })) => {
+                    seen.largest = seen.largest.max(data.len());
+                    let (_, bytes) = seen.exhibits.last_mut().expect("an exhibit first");
+                    bytes.extend_from_slice(&data);
+                }
+                Ok(Some(pb::UploadPackageRequest { part: None })) => break false,
+                Ok(None) => break true,
+                Err(_) => break false,
+            }
+        };
+        self.seen.lock().expect("not poisoned").whole = Some(whole);
+        if !whole {
+            return Err(Status::invalid_argument("must be an exhibit or data"));
+        }
+        let package_id = "01934f3e-0000-7000-8000-00000000000a".to_owned();
+        Ok(Response::new(pb::Package { package_id, ..Default::default() }))
+    }
+
+    async fn list_exhibits(
+        &self,
+        request: Request<pb::ListExhibitsRequest>,
+    ) -> Answer<pb::ListExhibitsResponse> {
+        let all: Vec<pb::Exhibit> = self.exhibits.iter().map(|(head, _)| head.clone()).collect();
+        let (exhibits, next_page_token) = self.page(&all, &request.get_ref().page_token);
+        Ok(Response::new(pb::ListExhibitsResponse { exhibits, next_page_token }))
+    }
+
+    async fn download_exhibit(
+        &self,
+        request: Request<pb::DownloadExhibitRequest>,
+    ) -> Answer<Self::DownloadExhibitStream> {
+        let wanted = request.get_ref().exhibit;
+        let found = self.exhibits.iter().find(|(head, _)| head.number == wanted);
+        let (_, bytes) = found.ok_or_else(|| Status::not_found("there is none"))?;
+        let part = |data: &[u8]| Ok(pb::DownloadExhibitResponse { data: data.to_vec().into() });
+        let all: Vec<_> = bytes.chunks(7).map(part).collect();
+        Ok(Response::new(Box::pin(tokio_stream::iter(all))))
+    }
+
+    async fn submit_message(&self, _: Request<pb::SubmitMessageRequest>) -> Answer<pb::Message> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn reply_message(&self, _: Request<pb::ReplyMessageRequest>) -> Answer<pb::Message> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn confirm_handover(
+        &self,
+        _: Request<pb::ConfirmHandoverRequest>,
+    ) -> Answer<pb::Message> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn cancel_message(&self, _: Request<pb::CancelMessageRequest>) -> Answer<pb::Message> {
+        Err(Status::unimplemented(""))
+    }
+}
+
+/// The card of the authority whose log this is.
+pub(crate) fn card_of(log: &TestLog) -> Card {
+    let root = secret(77);
+    let (from, until) = (Timestamp::from_unix_ms(0), Timestamp::from_unix_ms(9_000_000_000_000));
+    let key =
+        |algorithm, bytes: &[u8]| CardKey { algorithm, from, until, key: BASE64.encode(bytes) };
+    let body = CardBody {
+        v: 1,
+        authority: log.authority.clone(),
+        name: "An authority of the tests".into(),
+        country: log.authority.country().to_ascii_uppercase(),
+        version: 1,
+        issued: from,
+        expires: until,
+        endpoint: "localhost:7443".into(),
+        functions: vec!["mla".into()],
+        languages: vec!["en".into()],
+        min_suite: 1,
+        root: BASE64.encode(root.public().bytes()),
+        tls: TlsTrust { ca: String::new(), pins: vec!["00".repeat(32)] },
+        signing: vec![key(Algorithm::Ed25519, root.public().bytes())],
+        sealing: vec![key(Algorithm::XWing, &[0; 1216])],
+        log: LogKeys { origin: log.origin.clone(), keys: vec![log.verifier().to_string()] },
+        witness: String::new(),
+    };
+    Card::sign(&body, &root).expect("a sound card")
+}

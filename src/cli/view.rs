@@ -1,0 +1,158 @@
+//! What the node answers, as JSON and as words.
+
+use serde_json::{Value, json};
+
+use crate::domain::MessageKind;
+use crate::domain::delivery::DeliveryState;
+use crate::envelope::wire::content_from_pb;
+use crate::pb::v1 as pb;
+
+/// The word for a kind, as in `EVIDENCE_PACKAGE`.
+pub(crate) fn kind(number: i32) -> &'static str {
+    MessageKind::from_number(number).map_or("UNKNOWN", MessageKind::as_str)
+}
+
+/// The word for a state, as in `HANDED_OVER`.
+pub(crate) fn state(number: i32) -> &'static str {
+    DeliveryState::from_number(number).map_or("UNKNOWN", DeliveryState::as_str)
+}
+
+/// `sent` or `received`.
+pub(crate) fn direction(number: i32) -> &'static str {
+    match pb::Direction::try_from(number) {
+        Ok(pb::Direction::Sent) => "sent",
+        Ok(pb::Direction::Received) => "received",
+        _ => "unknown",
+    }
+}
+
+/// Bytes as people count them.
+pub(crate) fn bytes(count: u64) -> String {
+    indicatif::HumanBytes(count).to_string()
+}
+
+pub(crate) fn message(m: &pb::Message) -> Value {
+    let mut value = json!({
+        "message_id": m.message_id,
+        "direction": direction(m.direction),
+        "peer": m.peer,
+        "kind": kind(m.kind),
+        "case_id": m.case_id,
+        "in_reply_to": m.in_reply_to,
+        "state": state(m.state),
+        "create_time": m.create_time,
+        "expire_time": m.expire_time,
+        "envelope_digest": m.envelope_digest,
+        "packages": m.packages.iter().map(package).collect::<Vec<_>>(),
+        "reference": m.reference,
+        "agency": m.agency,
+        "refusal_code": m.refusal_code,
+        "inbox_position": m.inbox_position,
+        "receipts": m.receipts,
+        "warnings": m.warnings,
+    });
+    if let Some(said) = &m.content {
+        value["content"] = content(said);
+    }
+    value
+}
+
+/// A content as a file would have it.
+pub(crate) fn content(content: &pb::MessageContent) -> Value {
+    let read = content_from_pb(content.clone()).map_err(|error| error.to_string());
+    let value = read.and_then(|read| serde_json::to_value(&read).map_err(|e| e.to_string()));
+    value.unwrap_or_else(|error| json!({ "unreadable": error }))
+}
+
+pub(crate) fn package(p: &pb::Package) -> Value {
+    json!({
+        "package_id": p.package_id,
+        "root": p.root,
+        "exhibits": p.exhibits,
+        "sealed_bytes": p.sealed_bytes,
+    })
+}
+
+pub(crate) fn exhibit(e: &pb::Exhibit) -> Value {
+    json!({
+        "number": e.number,
+        "original_name": e.original_name,
+        "media_type": e.media_type,
+        "size_bytes": e.size_bytes,
+        "sha256": e.sha256,
+    })
+}
+
+pub(crate) fn receipt(r: &pb::Receipt) -> Value {
+    json!({
+        "event": r.event,
+        "issuer": r.issuer,
+        "event_time": r.event_time,
+        "index": r.index,
+        "envelope_digest": r.envelope_digest,
+        "text": r.text,
+    })
+}
+
+pub(crate) fn peer(p: &pb::Peer) -> Value {
+    json!({
+        "authority": p.authority,
+        "display_name": p.display_name,
+        "endpoint": p.endpoint,
+        "card_version": p.card_version,
+        "create_time": p.create_time,
+        "expire_time": p.expire_time,
+        "fingerprint": p.fingerprint,
+    })
+}
+
+pub(crate) fn agency(a: &pb::Agency) -> Value {
+    json!({
+        "agency": a.agency,
+        "roles": a.roles,
+        "all_cases": a.all_cases,
+        "expire_time": a.expire_time,
+        "revoked": a.revoked,
+    })
+}
+
+pub(crate) fn queue_item(q: &pb::QueueItem) -> Value {
+    json!({
+        "message_id": q.message_id,
+        "peer": q.peer,
+        "state": q.state,
+        "create_time": q.create_time,
+        "expire_time": q.expire_time,
+        "attempts": q.attempts,
+        "trouble": q.trouble,
+    })
+}
+
+pub(crate) fn status(s: &pb::Status) -> Value {
+    json!({
+        "authority": s.authority,
+        "software": s.software,
+        "start_time": s.start_time,
+        "log_origin": s.log_origin,
+        "log_size": s.log_size,
+        "log_root": s.log_root,
+        "queued": s.queued,
+        "unopened": s.unopened,
+        "warnings": s.warnings,
+        "exchange_address": s.exchange_address,
+        "agency_address": s.agency_address,
+        "resident_bytes": s.resident_bytes,
+        "peers": s.peers.iter().map(peer_status).collect::<Vec<_>>(),
+    })
+}
+
+fn peer_status(p: &pb::PeerStatus) -> Value {
+    json!({
+        "authority": p.authority,
+        "connected": p.connected,
+        "trouble": p.trouble,
+        "queued": p.queued,
+        "log_size": p.log_size,
+        "clock_offset_ms": p.clock_offset_ms,
+    })
+}
