@@ -246,17 +246,23 @@ impl AgencyService for AgencyApi {
         let caller = self.caller(&request, Role::Submit)?;
         let mut parts = request.into_inner();
         let mut upload = Upload::begin(self.exchange.clone(), &caller).map_err(to_status)?;
-        while let Some(part) = parts.message().await? {
+        let exhibits = loop {
+            // A stream that its client gave up ends like one that is complete, so only an end
+            // that says so is one.
+            let Some(part) = parts.message().await? else {
+                return Err(invalid("end", "must come last: nothing was sealed"));
+            };
             let taken = match part.part {
                 Some(Part::Exhibit(head)) => {
                     upload.exhibit(&head.original_name, &head.media_type).await
                 }
                 Some(Part::Data(data)) => upload.data(data).await,
-                None => Err(ActionError::invalid("part", "must be an exhibit or data")),
+                Some(Part::End(end)) => break end.exhibits,
+                None => Err(ActionError::invalid("part", "must be an exhibit, data or the end")),
             };
             taken.map_err(to_status)?;
-        }
-        let shape = upload.finish().await.map_err(to_status)?;
+        };
+        let shape = upload.finish(exhibits).await.map_err(to_status)?;
         Ok(Response::new(pb::Package {
             name: format!("packages/{}", shape.id),
             package_id: shape.id.to_string(),

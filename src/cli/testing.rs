@@ -143,8 +143,10 @@ impl AgencyService for Fake {
                     let (_, bytes) = seen.exhibits.last_mut().expect("an exhibit first");
                     bytes.extend_from_slice(&data);
                 }
-                Ok(Some(pb::UploadPackageRequest { part: None })) => break false,
-                Ok(None) => break true,
+                Ok(Some(pb::UploadPackageRequest { part: Some(Part::End(end)) })) => {
+                    break end.exhibits as usize == seen.exhibits.len();
+                }
+                Ok(_) => break false,
                 Err(_) => break false,
             }
         };

@@ -244,11 +244,13 @@ pub async fn next_in_inbox(agency: &mut Agency, after_position: u64) -> pb::Mess
 pub async fn upload(agency: &mut Agency, exhibits: Vec<(&str, Vec<u8>)>) -> pb::Package {
     use pb::upload_package_request::Part;
     let mut parts = Vec::new();
+    let end = pb::UploadEnd { exhibits: u32::try_from(exhibits.len()).expect("few") };
     for (name, bytes) in exhibits {
         let head = pb::ExhibitHead { original_name: name.into(), media_type: String::new() };
         parts.push(Part::Exhibit(head));
         parts.extend(bytes.chunks(256 << 10).map(|piece| Part::Data(piece.to_vec().into())));
     }
+    parts.push(Part::End(end));
     let parts = parts.into_iter().map(|part| pb::UploadPackageRequest { part: Some(part) });
     agency.upload_package(tokio_stream::iter(parts)).await.expect("sealed").into_inner()
 }

@@ -48,10 +48,8 @@ pub(super) fn receipts(
     teller.step(
         "receipts-verified",
         &format!("{count} receipts are verified offline, each with the card of who issued it."),
-        &[
-            "A receipt is an entry of the other side's log with the proof that it is in there. In court",
-            "it shows who held which bytes, and since when; nobody can take it back.",
-        ],
+        &["Years later they still show who held which bytes, and since when. Nobody can take one \
+             back, and no node has to be running."],
         json!({ "receipts": count }),
     );
     Ok(())

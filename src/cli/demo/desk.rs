@@ -159,6 +159,7 @@ impl Desk {
             use pb::upload_package_request::Part;
             let send =
                 |part| parts.blocking_send(pb::UploadPackageRequest { part: Some(part) }).is_ok();
+            let exhibits = u32::try_from(files.len())?;
             for (head, path) in files {
                 let mut file = File::open(path)?;
                 let mut open = send(Part::Exhibit(head));
@@ -166,6 +167,7 @@ impl Desk {
                     open = send(Part::Data(piece));
                 }
             }
+            send(Part::End(pb::UploadEnd { exhibits }));
             Ok(())
         });
         let uploaded = self.client.upload_package(ReceiverStream::new(taken)).await;

@@ -59,8 +59,9 @@ impl Story {
             "request-submitted",
             "The desk of xc.moj submits a request to its own node, for xa.oag.",
             &[
-                "The node checked it against UNTOC Article 18(15), sealed it so that only xa.oag can read",
-                "it, signed it, logged it, and had it all safe on disk before it answered the desk.",
+                "Before the node answered, it had checked the request against UNTOC Article 18(15), \
+                 sealed it so that only xa.oag can read it, signed it, logged it, and had it safe on \
+                 disk.",
                 &format!("It is now case {}.", sent.case_id),
             ],
             json!({ "message": sent.message_id, "case": sent.case_id, "warnings": sent.warnings }),
@@ -73,8 +74,8 @@ impl Story {
             "request-received",
             "The desk of xa.oag finds it in its inbox, reads it and confirms that it has it.",
             &[
-                "Each of these steps is an entry in a log that xa.oag cannot change unseen; xc.moj gets",
-                "the entry with a proof: that is a receipt.",
+                "Each of these steps is an entry in a log that xa.oag cannot change unseen. xc.moj gets \
+                 the entry with the proof that it is in there: that is a receipt.",
             ],
             json!({ "message": came.message_id }),
         );
@@ -117,7 +118,7 @@ impl Story {
         self.waits(&sent).await?;
         teller.step(
             "peer-lost",
-            "The node of xb.pps is killed (SIGKILL, as good as a power cut). xc.moj writes to it.",
+            "The node of xb.pps is killed, without a warning. xc.moj sends it a request all the same.",
             &["xb.pps is down; the request waits, durably, and nothing is lost."],
             json!({ "message": sent.message_id, "state": "QUEUED" }),
         );
@@ -133,8 +134,8 @@ impl Story {
             "peer-back",
             "xb.pps is started again, and the request that waited is delivered by itself.",
             &[
-                "Both nodes first compared what each holds of the other's log: a node that came back from",
-                "an old copy would have been noticed here, before it could do harm.",
+                "Both nodes first compared what each holds of the other's log: a node that came back \
+                 from an old copy would be noticed here, before it could do harm.",
             ],
             json!({ "message": came.message_id, "ready_ms": ready.as_millis() as u64 }),
         );
@@ -164,8 +165,8 @@ impl Story {
             "evidence-received",
             &format!("Meanwhile xa.oag sends its evidence: {files} files, {}.", mib(bytes)),
             &[
-                "A peer that is down keeps nobody else waiting. xc.moj fetched every file, and each has",
-                "the SHA-256 that it had when it left.",
+                "A peer that is down keeps nobody else waiting. xc.moj fetched every file, and each has \
+                 the SHA-256 that it had when it left.",
             ],
             json!({ "message": sent.message_id, "files": files, "bytes": bytes }),
         );
@@ -187,8 +188,8 @@ impl Story {
             "evidence-received",
             &format!("xb.pps sends its evidence: {files} files, {}.", mib(bytes)),
             &[
-                "Every quarter of a MiB was checked when it arrived, against a root in the signed message.",
-                "xc.moj fetched all files; each has the SHA-256 that it had when it left.",
+                "Every quarter of a MiB was checked as it arrived, against a root in the signed message. \
+                 xc.moj fetched all files, and each has the SHA-256 that it had when it left.",
             ],
             json!({
                 "message": sent.message_id, "files": files, "bytes": bytes,
@@ -231,7 +232,7 @@ impl Story {
         teller.step(
             "settled",
             &format!("All {messages} messages are handed over; the senders hold {receipts} receipts."),
-            &["For each: taken by the own node, safe at the other, opened there, in the hands of its desk."],
+            &["Four each: taken by its own node, safe at the other, opened there, in its desk's hands."],
             json!({ "messages": messages, "receipts": receipts }),
         );
         Ok(told)

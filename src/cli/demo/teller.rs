@@ -24,7 +24,9 @@ impl<'o> Teller<'o> {
         self.line("A case of trafficking in persons, between three invented States.");
         self.line("Corvane found the victims. It asks Arkesh, where they were recruited, and");
         self.line("Belmara, through which they were taken, for evidence that its courts can use.");
-        self.line(&format!("Everything happens on this machine, below {}.", place.dir().display()));
+        let afterwards = if place.kept { "and stays there" } else { "and is removed afterwards" };
+        let dir = place.dir().display();
+        self.line(&format!("Everything happens on this machine, below {dir}, {afterwards}."));
     }
 
     /// A heading. Programs have no use for it.
@@ -44,8 +46,11 @@ impl<'o> Teller<'o> {
             }
             return self.json(&step);
         }
-        self.line(&format!("{seconds:6.2} s  {what}"));
-        why.iter().for_each(|why| self.line(&format!("          {why}")));
+        let mut margin = format!("{seconds:6.2} s  ");
+        for line in wrapped(what).into_iter().chain(why.iter().flat_map(|why| wrapped(why))) {
+            self.line(&format!("{margin}{line}"));
+            margin = " ".repeat(margin.len());
+        }
     }
 
     /// A line for people only.
@@ -90,6 +95,24 @@ impl<'o> Teller<'o> {
     }
 }
 
+/// Characters in a line, its margin not counted.
+const WIDTH: usize = 88;
+
+/// A text in lines. A word that is longer than a line has one for itself.
+fn wrapped(text: &str) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= WIDTH => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 fn next_steps(place: &Place) -> Vec<String> {
     if !place.kept {
         return vec![
@@ -107,4 +130,20 @@ fn next_steps(place: &Place) -> Vec<String> {
         format!("ls {dir}/received {dir}/receipts {dir}/traces"),
         "docs/audit-log.md               what an auditor checks, and how".into(),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{WIDTH, wrapped};
+
+    #[test]
+    fn lines_are_as_long_as_they_may_be_and_no_word_is_lost() {
+        let text = "nothing is lost ".repeat(20);
+        let lines = wrapped(&text);
+        assert_eq!(lines.join(" "), text.trim_end());
+        assert!(lines.iter().all(|line| line.len() <= WIDTH && line.len() > WIDTH - 16));
+        let long = "x".repeat(WIDTH + 1);
+        assert_eq!(wrapped(&format!("a {long} b")), ["a", &long, "b"]);
+        assert!(wrapped(" ").is_empty());
+    }
 }

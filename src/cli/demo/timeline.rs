@@ -34,8 +34,9 @@ pub(super) fn tell(logs: &[Log], told: &Told, teller: &mut Teller<'_>) -> Result
         teller.line(&row(at, &line.log, &entry, &line.what, line.event.as_str(), kept));
     }
     let all: usize = logs.iter().map(|log| log.entries.len()).sum();
-    // Recorded receipts are told with the entries that they record.
-    let shown = lines.len() + lines.iter().filter(|line| line.kept.is_some()).count();
+    // Recorded receipts were told with the entries that they record.
+    let recorded = |log: &Log| log.entries.iter().filter(|e| e.is_recorded_receipt()).count();
+    let shown = lines.len() + logs.iter().map(recorded).sum::<usize>();
     let rest = all.saturating_sub(shown);
     teller.line(&format!("{rest} more entries are about keys, peers, agencies and checkpoints."));
     teller.json(&json!({
@@ -46,7 +47,7 @@ pub(super) fn tell(logs: &[Log], told: &Told, teller: &mut Teller<'_>) -> Result
 }
 
 fn row(at: &str, log: &str, entry: &str, what: &str, event: &str, kept: &str) -> String {
-    let row = format!("{at:<12}  {log:<6}  {entry:>5}  {what:<44}  {event:<20}  {kept}");
+    let row = format!("{at:<12}  {log:<6}  {entry:>5}  {what:<43}  {event:<20}  {kept}");
     row.trim_end().to_owned()
 }
 
@@ -75,14 +76,13 @@ fn words(event: Event, sent: Option<&Sent>) -> Option<String> {
         (Event::ContentConsignment, Some(label)) => format!("{label}: opened, in the inbox"),
         (Event::ContentHandover, Some(label)) => format!("{label}: its desk has it"),
         (Event::NodeStarted, _) => "the node starts".into(),
-        (Event::NodeRecovered, _) => "the node starts after it was killed".into(),
+        (Event::NodeRecovered, _) => "it was killed; nothing of its state is lost".into(),
         (Event::NodeStopped, _) => "the node stops".into(),
         _ => return None,
     })
 }
 
-/// Where another log records a receipt that is this entry, or holds it as the origin of what it
-/// accepted.
+/// Where another log speaks of this entry.
 fn recorded(log: &Log, index: u64, entry: &Entry, logs: &[Log]) -> Option<String> {
     if !entry.event.is_receipt() {
         return None;
@@ -93,7 +93,8 @@ fn recorded(log: &Log, index: u64, entry: &Entry, logs: &[Log]) -> Option<String
             let here = theirs.remote.as_ref().is_some_and(|remote| {
                 remote.index == index && remote.origin == log.report.checkpoint.origin
             });
-            here && theirs.message == entry.message && theirs.is_recorded_receipt()
+            // A receipt that was recorded, or the acceptance of what was submitted.
+            here && theirs.message == entry.message && theirs.event.is_receipt()
         };
         let at = (0_u64..).zip(&other.entries).find(same);
         at.map(|(at, _)| format!("{} #{at}", other.owner))

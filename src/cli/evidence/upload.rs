@@ -5,13 +5,11 @@
 use std::fs::File;
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
 use indicatif::ProgressBar;
 use tokio::sync::mpsc;
-use tokio_stream::Stream;
+use tokio_stream::wrappers::ReceiverStream;
 
 use super::media::media_type;
 use super::{Found, Walk};
@@ -22,38 +20,10 @@ use crate::domain::limits::CHUNK_BYTES;
 use crate::pb::v1 as pb;
 use crate::pb::v1::upload_package_request::Part;
 
-/// One step of an upload.
-enum Step {
-    Part(Part),
-    /// Reading failed: what was sent so far must not pass for a whole package.
-    BreakOff,
-    End,
-}
-
-type Steps = mpsc::Sender<Step>;
+type Parts = mpsc::Sender<pb::UploadPackageRequest>;
 
 /// Messages that are read ahead of the network.
 const AHEAD: usize = 4;
-
-/// What is sent. A node cannot tell a stream that its client gave up from one that is complete
-/// (both end, to gRPC), so this one ends only after the last byte; an upload that breaks off gets
-/// a message without a part, which nodes refuse.
-struct Whole(mpsc::Receiver<Step>);
-
-impl Stream for Whole {
-    type Item = pb::UploadPackageRequest;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        match ready!(self.0.poll_recv(cx)) {
-            Some(Step::Part(part)) => {
-                Poll::Ready(Some(pb::UploadPackageRequest { part: Some(part) }))
-            }
-            Some(Step::BreakOff) => Poll::Ready(Some(pb::UploadPackageRequest { part: None })),
-            Some(Step::End) => Poll::Ready(None),
-            None => Poll::Pending,
-        }
-    }
-}
 
 /// Uploads what a walk found as one package.
 pub(crate) async fn upload(
@@ -63,10 +33,10 @@ pub(crate) async fn upload(
 ) -> Result<pb::Package, Failure> {
     let progress = out.progress("uploading", walk.bytes(), Unit::Bytes);
     let bar = progress.handle();
-    let (steps, stream) = mpsc::channel(AHEAD);
-    let call = client.upload_package(Whole(stream));
+    let (parts, taken) = mpsc::channel(AHEAD);
+    let call = client.upload_package(ReceiverStream::new(taken));
     tokio::pin!(call);
-    let mut reading = tokio::task::spawn_blocking(move || feed(&walk.files, &steps, &bar));
+    let mut reading = tokio::task::spawn_blocking(move || feed(&walk.files, &parts, &bar));
     let answer = tokio::select! {
         answer = &mut call => answer,
         read = &mut reading => match read {
@@ -82,25 +52,21 @@ pub(crate) async fn upload(
     Ok(answer?.into_inner())
 }
 
-/// Sends all files, and then the end.
-fn feed(files: &[Found], steps: &Steps, bar: &ProgressBar) -> Result<(), Failure> {
+/// Sends all files, and then the end; where reading fails no end comes, and nothing is sealed.
+fn feed(files: &[Found], parts: &Parts, bar: &ProgressBar) -> Result<(), Failure> {
     for file in files {
-        match feed_file(file, steps, bar) {
-            Ok(true) => {}
+        if !feed_file(file, parts, bar)? {
             // The node hung up: its answer says why.
-            Ok(false) => return Ok(()),
-            Err(failure) => {
-                let _ = steps.blocking_send(Step::BreakOff);
-                return Err(failure);
-            }
+            return Ok(());
         }
     }
-    let _ = steps.blocking_send(Step::End);
+    let exhibits = u32::try_from(files.len()).unwrap_or(u32::MAX);
+    send(parts, Part::End(pb::UploadEnd { exhibits }));
     Ok(())
 }
 
 /// Sends one file; `false` when nobody takes it any more.
-fn feed_file(found: &Found, steps: &Steps, bar: &ProgressBar) -> Result<bool, Failure> {
+fn feed_file(found: &Found, parts: &Parts, bar: &ProgressBar) -> Result<bool, Failure> {
     let cannot = |e| Failure::file(&found.path, "cannot be read", &e);
     let changed = || {
         Failure::bad_file(&found.path, "was changed while it was read")
@@ -115,7 +81,7 @@ fn feed_file(found: &Found, steps: &Steps, bar: &ProgressBar) -> Result<bool, Fa
         original_name: found.name.clone(),
         media_type: media_type(&found.name).to_owned(),
     };
-    if !send(steps, Part::Exhibit(head)) {
+    if !send(parts, Part::Exhibit(head)) {
         return Ok(false);
     }
     let mut read = 0;
@@ -126,15 +92,15 @@ fn feed_file(found: &Found, steps: &Steps, bar: &ProgressBar) -> Result<bool, Fa
             break;
         }
         bar.inc(chunk.len() as u64);
-        if !send(steps, Part::Data(chunk)) {
+        if !send(parts, Part::Data(chunk)) {
             return Ok(false);
         }
     }
     if read == found.bytes { Ok(true) } else { Err(changed()) }
 }
 
-fn send(steps: &Steps, part: Part) -> bool {
-    steps.blocking_send(Step::Part(part)).is_ok()
+fn send(parts: &Parts, part: Part) -> bool {
+    parts.blocking_send(pb::UploadPackageRequest { part: Some(part) }).is_ok()
 }
 
 /// A full chunk, or what is left of the file.

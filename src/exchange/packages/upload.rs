@@ -31,6 +31,7 @@ type Sealed = (PackageShape, Zeroizing<[u8; 32]>);
 pub struct Upload {
     exchange: Arc<Exchange>,
     agency: String,
+    exhibits: u32,
     parts: mpsc::Sender<Part>,
     done: oneshot::Receiver<Result<Sealed, ActionError>>,
 }
@@ -51,7 +52,7 @@ impl Upload {
             // Nobody listens any more when the client has gone; then the writer cleans up.
             let _ = say.send(sealer.run(taken));
         });
-        Ok(Self { exchange, agency: caller.name.clone(), parts, done })
+        Ok(Self { exchange, agency: caller.name.clone(), exhibits: 0, parts, done })
     }
 
     /// Begins the next exhibit.
@@ -62,6 +63,7 @@ impl Upload {
         let media_type = if media_type.is_empty() { "application/octet-stream" } else { media_type };
         check_head(name, media_type)?;
         let (name, media_type) = (name.to_owned(), media_type.to_owned());
+        self.exhibits = self.exhibits.saturating_add(1);
         self.part(Part::Exhibit { name, media_type }).await
     }
 
@@ -87,8 +89,13 @@ impl Upload {
     /// Ends the package: sealed, durable, and kept for the agency until a message carries it.
     ///
     /// # Errors
-    /// [`ActionError::Invalid`] for a package without exhibits, [`ActionError::Fault`].
-    pub async fn finish(mut self) -> Result<PackageShape, ActionError> {
+    /// [`ActionError::Invalid`] for a package without exhibits, or with other than the client
+    /// counted; [`ActionError::Fault`].
+    pub async fn finish(mut self, exhibits: u32) -> Result<PackageShape, ActionError> {
+        if exhibits != self.exhibits {
+            let rule = format!("must be {}, which is how many came", self.exhibits);
+            return Err(ActionError::invalid("end.exhibits", rule));
+        }
         self.part(Part::End).await?;
         let ended = self.done.await;
         let (shape, key) =
