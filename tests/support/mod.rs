@@ -1,6 +1,8 @@
 //! Real nodes in this process: real TLS on loopback, real stores in temporary directories.
 #![allow(dead_code, missing_docs)] // Each test file uses its part.
 
+pub mod process;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -151,7 +153,7 @@ impl Node {
     }
 }
 
-fn quick_retries(home: &Path) {
+pub fn quick_retries(home: &Path) {
     let path = home.join("rogatory.toml");
     let text = std::fs::read_to_string(&path).expect("readable");
     let text = text
