@@ -70,9 +70,17 @@ async fn a_receipt_is_sent_only_after_the_fdatasync_of_its_journal() {
     b.trust(&a);
     let at_a = a.agency("desk", "submit,read");
     let trace = dir.path().join("b.strace");
-    b.under = ["strace", "-f", "-ttt", "-y", "-e", "trace=pwrite64,fdatasync,write,writev,sendto,sendmsg", "-o"]
-        .map(String::from)
-        .to_vec();
+    b.under = [
+        "strace",
+        "-f",
+        "-ttt",
+        "-y",
+        "-e",
+        "trace=pwrite64,fdatasync,write,writev,sendto,sendmsg",
+        "-o",
+    ]
+    .map(String::from)
+    .to_vec();
     b.under.push(trace.to_str().expect("UTF-8").into());
     a.start();
     b.start();

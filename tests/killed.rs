@@ -72,7 +72,10 @@ async fn killed_nodes_lose_nothing_and_double_nothing() {
             victim.start();
         }
         let id = submitting.await.expect("no panic");
-        assert!(acknowledged.insert(id, request).is_none(), "every request has a message of its own");
+        assert!(
+            acknowledged.insert(id, request).is_none(),
+            "every request has a message of its own"
+        );
     }
     let mut sender = connect(&at_a).await;
     for id in acknowledged.keys() {

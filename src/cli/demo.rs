@@ -23,15 +23,22 @@ use anyhow::{Context as _, Result};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::cli::exit::Failure;
+use crate::cli::exit::{Exit, Failure};
 use crate::cli::out::Out;
 use nodes::Nodes;
 use place::Place;
 use story::Story;
 use teller::Teller;
 
-/// What `rogatory demo` takes.
+/// Plays a case between three invented States on this machine, with real nodes
+///
+/// Starts three nodes, has them exchange requests and evidence, kills one on the way, and verifies
+/// everything in the end. Takes a few seconds, and 700 MiB of disk meanwhile; needs no network, no
+/// configuration and no privileges.
+///
+///   rogatory demo --dir demo
 #[derive(clap::Args, Clone, Debug)]
+#[command(verbatim_doc_comment)]
 pub struct DemoArgs {
     /// Work in this directory, which must be new or empty, and keep it
     #[arg(long, value_name = "DIR")]
@@ -49,29 +56,39 @@ pub struct DemoArgs {
 pub async fn run(args: DemoArgs, out: &mut Out) -> Result<(), Failure> {
     let place = Place::new(args.dir, args.keep)?;
     let mut teller = Teller::new(out);
-    // Whichever ends first drops the other, and with it the guards that end the nodes.
+    // Whichever ends first drops the other, and with it the guards that end its processes.
     let ended = tokio::select! {
         ended = play(&place, &mut teller) => ended,
-        interrupted = interrupted() => interrupted,
+        interrupted = interrupted() => return Err(interrupted),
     };
     ended.map_err(|error| {
         teller.show_traces(&place);
         // The cause decides the code; the whole chain says what was being done.
         let message = format!("{error:#}");
-        Failure { message, hint: None, ..Failure::from(error) }
-            .hint("`rogatory demo --dir DIR` keeps everything, so that it can be looked at")
+        let hint = match place.kept {
+            true => format!("everything is still in {}", place.dir().display()),
+            false => "`rogatory demo --dir DIR` keeps everything, to be looked at".to_owned(),
+        };
+        Failure { message, ..Failure::from(error) }.hint(hint)
     })
 }
 
-async fn interrupted() -> Result<()> {
-    let (mut hangup, mut terminate) =
-        (signal(SignalKind::hangup())?, signal(SignalKind::terminate())?);
-    tokio::select! {
-        pressed = tokio::signal::ctrl_c() => pressed?,
-        _ = hangup.recv() => {}
-        _ = terminate.recv() => {}
-    }
-    anyhow::bail!("the demo was interrupted; its nodes were stopped");
+/// Ends when somebody wants the demo to end.
+async fn interrupted() -> Failure {
+    let told = async {
+        let mut hangup = signal(SignalKind::hangup())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            pressed = tokio::signal::ctrl_c() => pressed,
+            _ = hangup.recv() => Ok(()),
+            _ = terminate.recv() => Ok(()),
+        }
+    };
+    let message = match told.await {
+        Ok(()) => "the demo was interrupted; its nodes were stopped".to_owned(),
+        Err(error) => format!("signals cannot be heard: {error}"),
+    };
+    Failure::new(Exit::Failed, message)
 }
 
 async fn play(place: &Place, teller: &mut Teller<'_>) -> Result<()> {

@@ -58,15 +58,13 @@ impl OpenError {
 /// Opens an authentic message with whichever of `secrets` it is sealed to.
 ///
 /// # Errors
-/// [`OpenError`], beside which the authentic message is given back: its failure is logged too.
+/// [`OpenError`].
 pub fn open(
     authentic: AuthenticMessage,
     secrets: &[&SealingSecret],
-) -> Result<OpenedMessage, (AuthenticMessage, OpenError)> {
-    match open_parts(&authentic.parts, secrets) {
-        Ok(body) => Ok(OpenedMessage { authentic, body }),
-        Err(error) => Err((authentic, error)),
-    }
+) -> Result<OpenedMessage, OpenError> {
+    let body = open_parts(&authentic.parts, secrets)?;
+    Ok(OpenedMessage { authentic, body })
 }
 
 /// Opens again what this node has stored: its own messages with the archive key, received ones

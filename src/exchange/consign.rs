@@ -80,7 +80,7 @@ impl Exchange {
                 Ok(consigned) => self.commit_consigned(id, &opened, consigned).await,
                 Err(code) => self.commit_failed(id, code).await,
             },
-            Err((_, error)) => self.commit_failed(id, error.code()).await,
+            Err(error) => self.commit_failed(id, error.code()).await,
         }
     }
 

@@ -41,8 +41,20 @@ impl Process {
         let (listen, agency) = (free_address(), free_address());
         let path = home.to_str().expect("UTF-8");
         run(&[
-            "init", "--authority", authority, "--name", "An authority", "--home", path, "--listen",
-            &listen, "--endpoint", &listen, "--agency-listen", &agency, "--insecure-plain-keys",
+            "init",
+            "--authority",
+            authority,
+            "--name",
+            "An authority",
+            "--home",
+            path,
+            "--listen",
+            &listen,
+            "--endpoint",
+            &listen,
+            "--agency-listen",
+            &agency,
+            "--insecure-plain-keys",
         ]);
         super::quick_retries(&home);
         Self { home, authority, child: None, under: Vec::new() }
@@ -99,7 +111,11 @@ impl Process {
     /// SIGKILL.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
-            child.kill().expect("it can be killed");
+            kill_traced(&child);
+            // A tracer ends by itself when what it traces has ended.
+            if self.under.is_empty() {
+                child.kill().expect("it can be killed");
+            }
             child.wait().expect("it ends");
         }
     }
@@ -126,9 +142,19 @@ impl Process {
     }
 }
 
+/// Kills the children of a process: a tracer that is killed leaves what it traces behind.
+fn kill_traced(child: &Child) {
+    let pid = child.id();
+    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+    for traced in children.unwrap_or_default().split_whitespace() {
+        let _ = Command::new("kill").args(["-KILL", traced]).status();
+    }
+}
+
 impl Drop for Process {
     fn drop(&mut self) {
         if let Some(child) = &mut self.child {
+            kill_traced(child);
             let _ = child.kill();
             let _ = child.wait();
         }

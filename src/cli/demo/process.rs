@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
+use std::io::Read as _;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -18,6 +19,9 @@ const STOPPED_WITHIN: Duration = Duration::from_secs(10);
 
 /// How often a process is asked whether it still lives, while we wait for its word.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// How often a command is asked whether it has ended.
+const COMMAND_LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// A process that does not outlive this.
 pub(super) struct Running(Child);
@@ -105,18 +109,27 @@ fn program() -> Result<Command> {
     Ok(command)
 }
 
-/// Runs a command of this program to its end; gives what it wrote to its standard output.
+/// Runs a command of this program to its end; gives what it wrote to its standard output. What
+/// these commands write fits into a pipe, so it can wait there until they have ended.
 pub(super) async fn rogatory<'a>(args: impl Iterator<Item = &'a OsStr>) -> Result<String> {
-    let args: Vec<_> = args.map(OsStr::to_owned).collect();
+    let args: Vec<_> = args.collect();
     let shown = args.iter().map(|arg| arg.to_string_lossy()).collect::<Vec<_>>().join(" ");
     let mut command = program()?;
-    command.args(args).stdin(Stdio::null());
-    let ended = tokio::task::spawn_blocking(move || command.output()).await??;
-    if !ended.status.success() {
-        let said = String::from_utf8_lossy(&ended.stderr);
-        bail!("`rogatory {shown}` ended with {}:\n{}", ended.status, said.trim_end());
+    command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut running = Running(command.spawn()?);
+    let status = loop {
+        match running.0.try_wait()? {
+            Some(status) => break status,
+            None => tokio::time::sleep(COMMAND_LOOK_EVERY).await,
+        }
+    };
+    let (mut data, mut talk) = (String::new(), String::new());
+    if let (Some(out), Some(err)) = (&mut running.0.stdout, &mut running.0.stderr) {
+        out.read_to_string(&mut data)?;
+        err.read_to_string(&mut talk)?;
     }
-    String::from_utf8(ended.stdout).with_context(|| format!("`rogatory {shown}` wrote no text"))
+    ensure!(status.success(), "`rogatory {shown}` ended with {status}:\n{}", talk.trim_end());
+    Ok(data)
 }
 
 /// Ports on which nobody listens. They lie below those that kernels give to outgoing connections,

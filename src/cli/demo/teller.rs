@@ -89,9 +89,6 @@ impl<'o> Teller<'o> {
             self.out.talk(&format!("--- {name}"));
             lines.iter().for_each(|line| self.out.talk(line));
         }
-        if place.kept {
-            self.out.talk(&format!("--- everything is in {}", place.dir().display()));
-        }
     }
 }
 

@@ -47,7 +47,7 @@ pub(super) fn tell(logs: &[Log], told: &Told, teller: &mut Teller<'_>) -> Result
 }
 
 fn row(at: &str, log: &str, entry: &str, what: &str, event: &str, kept: &str) -> String {
-    let row = format!("{at:<12}  {log:<6}  {entry:>5}  {what:<43}  {event:<20}  {kept}");
+    let row = format!("{at:<12}  {log:<6}  {entry:>5}  {what:<44}  {event:<20}  {kept}");
     row.trim_end().to_owned()
 }
 
