@@ -59,14 +59,17 @@ impl Exchange {
         let found = rows.len();
         for (key, _) in rows {
             let (exchange, id) = (self.clone(), MessageId::from_slice(&key));
-            tasks.spawn(async move {
-                exchange.consign(id.map_err(ActionError::fault)?).await
-            });
+            tasks.spawn(async move { exchange.consign(id.map_err(ActionError::fault)?).await });
         }
+        let mut failed = 0;
         while let Some(done) = tasks.join_next().await {
-            done.map_err(ActionError::fault)??;
+            // One that cannot be read must not keep the others from their agencies.
+            if let Err(error) = done.map_err(ActionError::fault).and_then(|done| done) {
+                tracing::error!(%error, "an accepted message cannot be consigned");
+                failed += 1;
+            }
         }
-        Ok(found)
+        Ok(found - failed)
     }
 
     async fn consign(&self, id: MessageId) -> Result<(), ActionError> {

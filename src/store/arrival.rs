@@ -26,6 +26,13 @@ pub struct Progress {
     pub complete: bool,
 }
 
+impl Progress {
+    /// Of a package that is here already.
+    pub fn complete(shape: &PackageShape) -> Self {
+        Self { listed: true, chunks: shape.chunks, complete: true }
+    }
+}
+
 /// A package that is on its way in.
 pub struct Arrival {
     vault: Vault,

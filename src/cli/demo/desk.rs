@@ -56,6 +56,14 @@ impl Desk {
         Ok(())
     }
 
+    /// What its node answers instead of doing what was asked, as the command line tells it.
+    fn said(&self) -> impl Fn(tonic::Status) -> anyhow::Error + use<> {
+        let id = self.id.clone();
+        move |status| {
+            anyhow::Error::new(Failure::from(status)).context(format!("the {DESK} of {id}"))
+        }
+    }
+
     /// Sends something that answers nothing.
     pub(super) async fn submit(
         &mut self,
@@ -70,7 +78,7 @@ impl Desk {
             reference: reference.to_owned(),
             ..Default::default()
         };
-        Ok(self.client.submit_message(request).await.map_err(said)?.into_inner())
+        Ok(self.client.submit_message(request).await.map_err(self.said())?.into_inner())
     }
 
     /// Answers a message.
@@ -87,22 +95,22 @@ impl Desk {
             packages: packages.iter().map(|package| package.name.clone()).collect(),
             ..Default::default()
         };
-        Ok(self.client.reply_message(request).await.map_err(said)?.into_inner())
+        Ok(self.client.reply_message(request).await.map_err(self.said())?.into_inner())
     }
 
     /// The next message of the inbox, with its content.
     pub(super) async fn next(&mut self) -> Result<pb::Message> {
         let request = pb::WatchInboxRequest { after_position: self.seen };
-        let mut client = self.client.clone();
+        let (mut client, said) = (self.client.clone(), self.said());
         let came = within("nothing comes into the inbox", async move {
-            let mut inbox = client.watch_inbox(request).await.map_err(said)?.into_inner();
-            let next = inbox.message().await.map_err(said)?;
+            let mut inbox = client.watch_inbox(request).await.map_err(&said)?.into_inner();
+            let next = inbox.message().await.map_err(&said)?;
             next.and_then(|next| next.message).context("the inbox closes")
         });
         let came = came.await.with_context(|| format!("the {DESK} of {}", self.id))?;
         self.seen = came.inbox_position;
         let request = pb::GetMessageRequest { name: came.name };
-        Ok(self.client.get_message(request).await.map_err(said)?.into_inner())
+        Ok(self.client.get_message(request).await.map_err(self.said())?.into_inner())
     }
 
     /// Says that it has the message.
@@ -111,7 +119,7 @@ impl Desk {
             name: message.name.clone(),
             envelope_digest: message.envelope_digest.clone(),
         };
-        self.client.confirm_handover(request).await.map_err(said)?;
+        self.client.confirm_handover(request).await.map_err(self.said())?;
         Ok(())
     }
 
@@ -122,7 +130,7 @@ impl Desk {
             page_size: 50,
             ..Default::default()
         };
-        let listed = self.client.list_messages(request).await.map_err(said)?.into_inner();
+        let listed = self.client.list_messages(request).await.map_err(self.said())?.into_inner();
         let found = listed.messages.iter().find(|message| message.message_id == id);
         Ok(found.with_context(|| format!("{} does not list message {id}", self.id))?.state())
     }
@@ -133,7 +141,8 @@ impl Desk {
         loop {
             let state = self.state(&message.message_id).await?;
             let request = pb::ListReceiptsRequest { parent: message.name.clone() };
-            let listed = self.client.list_receipts(request).await.map_err(said)?.into_inner();
+            let listed =
+                self.client.list_receipts(request).await.map_err(self.said())?.into_inner();
             if state == pb::DeliveryState::HandedOver && listed.receipts.len() >= RECEIPTS {
                 return Ok(listed.receipts);
             }
@@ -172,7 +181,7 @@ impl Desk {
         });
         let uploaded = self.client.upload_package(ReceiverStream::new(taken)).await;
         reading.await??;
-        Ok(uploaded.map_err(said)?.into_inner())
+        Ok(uploaded.map_err(self.said())?.into_inner())
     }
 
     /// Fetches the packages of a message and compares every file with what was made. Gives the
@@ -191,7 +200,8 @@ impl Desk {
                 page_size: 1000,
                 ..Default::default()
             };
-            let listed = self.client.list_exhibits(request).await.map_err(said)?.into_inner();
+            let listed =
+                self.client.list_exhibits(request).await.map_err(self.said())?.into_inner();
             for exhibit in listed.exhibits {
                 let expected = made.iter().find(|made| made.name == exhibit.original_name);
                 let expected =
@@ -220,8 +230,9 @@ impl Desk {
         let path = into.join(expected.name);
         fs::create_dir_all(path.parent().unwrap_or(into))?;
         let (mut file, mut hash) = (File::create(&path)?, Sha256::new());
-        let mut stream = self.client.download_exhibit(request).await.map_err(said)?.into_inner();
-        while let Some(piece) = stream.message().await.map_err(said)? {
+        let mut stream =
+            self.client.download_exhibit(request).await.map_err(self.said())?.into_inner();
+        while let Some(piece) = stream.message().await.map_err(self.said())? {
             hash.update(&piece.data);
             file.write_all(&piece.data)?;
         }
@@ -242,9 +253,4 @@ fn read_piece(file: &mut File) -> Result<Option<bytes::Bytes>> {
 async fn within<T>(trouble: &str, does: impl Future<Output = Result<T>>) -> Result<T> {
     let done = tokio::time::timeout(WITHIN, does).await;
     done.unwrap_or_else(|_| Err(anyhow!("{trouble} for {} seconds", WITHIN.as_secs())))
-}
-
-/// What a node answers, as the command line tells it.
-fn said(status: tonic::Status) -> anyhow::Error {
-    Failure::from(status).into()
 }

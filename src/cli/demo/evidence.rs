@@ -186,7 +186,8 @@ mod tests {
         let mut csv = Vec::new();
         crossings(&mut csv).expect("written");
         let csv = String::from_utf8(csv).expect("text");
-        let travellers = csv.lines().skip(1).filter_map(|row| row.rsplit(',').next()?.parse().ok());
+        let travellers =
+            csv.lines().skip(1).filter_map(|row| row.rsplit(',').next()?.parse::<u32>().ok());
         assert_eq!(travellers.sum::<u32>(), 19, "as many as were recruited in Arkesh");
         let minutes = csv.lines().skip(1).filter_map(|row| row.get(14..16)?.parse().ok());
         assert!(minutes.into_iter().all(|minute: u32| minute < 60), "{csv}");

@@ -50,6 +50,10 @@ impl Offers {
         let mut packages = Vec::new();
         for package in &message.header().packages {
             let shape = shape_of_ref(package);
+            if exchange.vault.contains(&shape) {
+                packages.push(to_pb(package.id, Progress::complete(&shape)));
+                continue;
+            }
             let key = (peer.authority().clone(), package.id);
             let known = self.lock().get(&key).cloned();
             let arrival = match known {
@@ -72,8 +76,14 @@ impl Offers {
         let mut offers = self.lock();
         let of_peer = offers.keys().filter(|(peer, _)| *peer == key.0).count();
         if of_peer >= OFFERED_PER_PEER_MAX {
-            let message = "too many packages are announced and not finished: finish some first";
-            return Err(ActionError::Unavailable(message.into()));
+            // One that nobody is pushing is forgotten: announced again, it goes on where it was.
+            let mut of_peer = offers.iter().filter(|((peer, _), _)| *peer == key.0);
+            let idle = of_peer.find(|(_, arrival)| Arc::strong_count(arrival) == 1);
+            let Some(idle) = idle.map(|(key, _)| key.clone()) else {
+                let message = "too many packages are being pushed at once: finish some first";
+                return Err(ActionError::Unavailable(message.into()));
+            };
+            offers.remove(&idle);
         }
         Ok(offers.entry(key).or_insert(arrival).clone())
     }

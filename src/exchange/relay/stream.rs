@@ -1,0 +1,363 @@
+//! One stream to a peer, from the Hello to its end.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use crate::audit::checkpoint::Checkpoint;
+use crate::exchange::courier::{Courier, Link, Trouble};
+use crate::exchange::heads::{OwnHead, digests, hashes, verify_head};
+use crate::exchange::issue::Issued;
+use crate::exchange::outbox::Item;
+use crate::exchange::packages::push_all;
+use crate::exchange::rows;
+use crate::exchange::session::{PENDING_MAX, PROTOCOL_VERSION};
+use crate::exchange::{ActionError, Exchange, LinkState, Peer};
+use crate::pb::v1 as pb;
+use crate::store::{BodySlot, Head, Table};
+use pb::relay_request::Frame as Ask;
+use pb::relay_response::Frame as Answer;
+
+/// An idle stream is asked for a sign of life this often; one that gives none for three times as
+/// long is dead (a half-open connection looks just like an idle one).
+const PING_EVERY: Duration = Duration::from_secs(15);
+const SILENCE_MAX_MS: i64 = 45_000;
+
+/// What an answer is awaited for.
+enum Awaited {
+    Checkpoint,
+    Message(Vec<u8>),
+    Receipt(Vec<u8>),
+    Ping,
+}
+
+pub(super) struct Stream {
+    exchange: Arc<Exchange>,
+    courier: Arc<dyn Courier>,
+    peer: Arc<Peer>,
+    link: Link,
+    sequence: u64,
+    awaited: BTreeMap<u64, Awaited>,
+    /// The peer's checkpoint that was verified last on this stream.
+    theirs: Checkpoint,
+    /// Our checkpoint that the peer was shown last; nothing yet: size 0.
+    ours: Option<Arc<Head>>,
+    ours_size: u64,
+    /// Commits of what the peer proved, each with the key of what waited for it.
+    recording: JoinSet<(Vec<u8>, Result<(), String>)>,
+    /// Packages on their way, one message at a time; the others wait here.
+    pushing: JoinSet<(Vec<u8>, Result<(), Trouble>)>,
+    to_push: Vec<Item>,
+    heard_ms: i64,
+}
+
+impl Stream {
+    /// Exchanges Hellos and compares what each holds of the other's log, before anything else.
+    pub(super) async fn greet(
+        exchange: &Arc<Exchange>,
+        courier: &Arc<dyn Courier>,
+        peer: &Arc<Peer>,
+        mut link: Link,
+    ) -> Result<Self, Trouble> {
+        let held = exchange.heads.of(peer.authority());
+        let hello = pb::Hello {
+            versions: vec![PROTOCOL_VERSION],
+            software: exchange.software().to_owned(),
+            now_ms: exchange.now().unix_ms(),
+            held_checkpoint: held.as_ref().map(|held| held.note.clone()).unwrap_or_default(),
+            recipient: peer.authority().to_string(),
+        };
+        let hello = pb::RelayRequest { sequence: 0, frame: Some(Ask::Hello(hello)) };
+        link.ask.send(hello).await.map_err(|_| closed())?;
+        let reply = match link.answers.recv().await.ok_or_else(closed)??.frame {
+            Some(Answer::Hello(reply)) => reply,
+            Some(Answer::Refused(refusal)) => return Err(refused(&refusal)),
+            _ => return Err(Trouble("the peer answers the Hello with something else".into())),
+        };
+        let proof = digests(&reply.consistency).unwrap_or_default();
+        let before = held.as_ref().map(|held| &held.checkpoint);
+        let theirs = verify_head(peer, &reply.checkpoint, before, &proof).map_err(|error| {
+            tracing::error!(peer = %peer.authority(), %error, "the peer's log is not believed");
+            Trouble(format!("{}: {error}", error.code()))
+        })?;
+        let ours_size = match exchange.compare_own_head(&reply.held_checkpoint).map_err(fault)? {
+            OwnHead::Nothing => 0,
+            OwnHead::Ours(size) => size,
+            OwnHead::NotSigned => {
+                return Err(Trouble("the peer holds a checkpoint that our log did not sign".into()));
+            }
+            OwnHead::NotOurs { size } => {
+                let ours = exchange.store.head().checkpoint.size;
+                return Err(Trouble(format!(
+                    "LOG_ROLLED_BACK: the peer holds a log of {size} entries of this node, which \
+                     has {ours}: it was restored from an older copy"
+                )));
+            }
+        };
+        exchange.keep_head(peer.authority(), theirs.clone()).await.map_err(fault)?;
+        let now_ms = exchange.now().unix_ms();
+        let clock_offset_ms = reply.now_ms.saturating_sub(now_ms);
+        let state = LinkState { connected: true, trouble: String::new(), clock_offset_ms };
+        exchange.set_link(peer.authority(), state);
+        tracing::info!(peer = %peer.authority(), software = %reply.software, "link is up");
+        Ok(Self {
+            exchange: exchange.clone(),
+            courier: courier.clone(),
+            peer: peer.clone(),
+            link,
+            sequence: 0,
+            awaited: BTreeMap::new(),
+            theirs: theirs.checkpoint,
+            ours: None,
+            ours_size,
+            recording: JoinSet::new(),
+            pushing: JoinSet::new(),
+            to_push: Vec::new(),
+            heard_ms: now_ms,
+        })
+    }
+
+    /// Sends and records until the stream ends.
+    pub(super) async fn pump(&mut self) -> Result<(), Trouble> {
+        let wake = self.exchange.outbox.wake(self.peer.authority());
+        let mut ping = tokio::time::interval(PING_EVERY);
+        ping.tick().await;
+        loop {
+            let woken = wake.notified();
+            self.fill().await?;
+            tokio::select! {
+                biased;
+                answer = self.link.answers.recv() => match answer {
+                    None => return Ok(()),
+                    Some(answer) => self.heed(answer?)?,
+                },
+                Some(done) = self.recording.join_next(), if !self.recording.is_empty() => {
+                    self.recorded(done.map_err(fault)?)?;
+                }
+                Some(done) = self.pushing.join_next(), if !self.pushing.is_empty() => {
+                    self.pushed(done.map_err(fault)?);
+                }
+                () = woken => {}
+                _ = ping.tick() => self.ping().await?,
+            }
+        }
+    }
+
+    async fn ping(&mut self) -> Result<(), Trouble> {
+        if self.exchange.now().unix_ms() - self.heard_ms > SILENCE_MAX_MS {
+            return Err(Trouble("the peer has been silent for 45 seconds".into()));
+        }
+        self.ask(Ask::Ping(pb::Ping {}), Awaited::Ping).await
+    }
+
+    async fn ask(&mut self, frame: Ask, awaited: Awaited) -> Result<(), Trouble> {
+        self.sequence += 1;
+        self.awaited.insert(self.sequence, awaited);
+        let request = pb::RelayRequest { sequence: self.sequence, frame: Some(frame) };
+        self.link.ask.send(request).await.map_err(|_| closed())
+    }
+
+    /// Sends what waits, as far as the window allows.
+    async fn fill(&mut self) -> Result<(), Trouble> {
+        let room = PENDING_MAX.saturating_sub(self.awaited.len());
+        if room == 0 {
+            return Ok(());
+        }
+        let items = self.exchange.outbox.take(self.peer.authority(), room);
+        let mut ready = Vec::new();
+        for item in items {
+            match self.needs_packages(&item).map_err(fault)? {
+                true => self.to_push.push(item),
+                false => ready.push(item),
+            }
+        }
+        self.push_next();
+        if let Some(newest) = ready.iter().map(|item| item.row.entry_index).max() {
+            self.show_log(newest).await?;
+        }
+        for item in ready {
+            self.send(item).await?;
+        }
+        Ok(())
+    }
+
+    fn needs_packages(&self, item: &Item) -> Result<bool, ActionError> {
+        if item.row.is_receipt() || item.packages_there {
+            return Ok(false);
+        }
+        let row = rows::message(&self.exchange.store, item.row.message()?)?;
+        Ok(row.is_some_and(|row| !row.packages.is_empty()))
+    }
+
+    fn push_next(&mut self) {
+        if !self.pushing.is_empty() || self.to_push.is_empty() {
+            return;
+        }
+        let item = self.to_push.remove(0);
+        let (exchange, courier, peer) =
+            (self.exchange.clone(), self.courier.clone(), self.peer.clone());
+        self.pushing.spawn(async move {
+            let pushed = push_all(&exchange, &*courier, &peer, &item.row).await;
+            (item.row.key(), pushed)
+        });
+    }
+
+    fn pushed(&mut self, (key, result): (Vec<u8>, Result<(), Trouble>)) {
+        let peer = self.peer.authority();
+        match result {
+            Ok(()) => self.exchange.outbox.packages_there(peer, &key, true),
+            Err(trouble) => {
+                tracing::warn!(%peer, %trouble, "a package does not go through");
+                self.exchange.outbox.give_back(peer, &key, &trouble.0);
+            }
+        }
+    }
+
+    /// Shows the peer a checkpoint that covers the entry, if it has not seen one.
+    async fn show_log(&mut self, entry: u64) -> Result<(), Trouble> {
+        if self.ours.is_some() && entry < self.ours_size {
+            return Ok(());
+        }
+        let head = self.exchange.store.head();
+        let size = head.checkpoint.size;
+        let proof = self.exchange.store.consistency(self.ours_size, size).map_err(fault)?;
+        let update = pb::CheckpointUpdate {
+            checkpoint: head.note.clone(),
+            from_size: self.ours_size,
+            consistency: hashes(&proof),
+        };
+        self.ask(Ask::Checkpoint(update), Awaited::Checkpoint).await?;
+        self.ours = Some(head);
+        self.ours_size = size;
+        Ok(())
+    }
+
+    async fn send(&mut self, item: Item) -> Result<(), Trouble> {
+        let key = item.row.key();
+        if item.row.is_receipt() {
+            let text = self.receipt_text(item.row.entry_index).map_err(fault)?;
+            let frame = Ask::Receipt(pb::ReceiptDelivery { text });
+            return self.ask(frame, Awaited::Receipt(key)).await;
+        }
+        let frame = Ask::Deliver(self.delivery(&item).map_err(fault)?);
+        self.ask(frame, Awaited::Message(key)).await
+    }
+
+    fn receipt_text(&self, index: u64) -> Result<String, ActionError> {
+        let head = self.ours.as_ref();
+        let head = head.ok_or_else(|| ActionError::Fault("no checkpoint was shown".into()))?;
+        let (receipt, _) = Issued::at(index).receipt_under(&self.exchange.store, head)?;
+        Ok(receipt.text().to_owned())
+    }
+
+    fn delivery(&self, item: &Item) -> Result<pb::Deliver, ActionError> {
+        let missing = || ActionError::Fault("a queued message is missing from the store".into());
+        let store = &self.exchange.store;
+        let row = rows::message(store, item.row.message()?)?.ok_or_else(missing)?;
+        let envelope = store.body(BodySlot(row.body_slot))?.ok_or_else(missing)?;
+        let entry = store.entry(row.entry_index)?.ok_or_else(missing)?;
+        let inclusion = store.inclusion(row.entry_index, self.ours_size)?;
+        Ok(pb::Deliver {
+            envelope: envelope.into(),
+            entry: entry.into(),
+            index: row.entry_index,
+            inclusion: hashes(&inclusion),
+        })
+    }
+
+    fn heed(&mut self, answer: pb::RelayResponse) -> Result<(), Trouble> {
+        self.heard_ms = self.exchange.now().unix_ms();
+        let awaited = self.awaited.remove(&answer.sequence);
+        match (answer.frame, awaited) {
+            (Some(Answer::Checkpoint(_)), Some(Awaited::Checkpoint))
+            | (Some(Answer::Pong(_)), Some(Awaited::Ping)) => Ok(()),
+            (Some(Answer::Deliver(reply)), Some(Awaited::Message(key))) => match reply.outcome {
+                Some(pb::deliver_reply::Outcome::Receipt(receipt)) => self.proved(key, &receipt),
+                Some(pb::deliver_reply::Outcome::Retry(retry)) => self.retry(&key, &retry),
+                None => Err(Trouble("the peer answers a message with nothing".into())),
+            },
+            (Some(Answer::Receipt(_)), Some(Awaited::Receipt(key))) => {
+                self.receipt_arrived(key);
+                Ok(())
+            }
+            // It stays in flight, so that this stream does not try it again; the next one does.
+            (Some(Answer::Refused(refusal)), Some(Awaited::Receipt(_))) => {
+                let (peer, code) = (self.peer.authority(), &refusal.code);
+                tracing::warn!(%peer, %code, "the peer refuses a receipt");
+                Ok(())
+            }
+            (Some(Answer::Refused(refusal)), _) => Err(refused(&refusal)),
+            _ => Err(Trouble("the peer answers what was not asked".into())),
+        }
+    }
+
+    fn proved(&mut self, key: Vec<u8>, receipt: &pb::SignedReceipt) -> Result<(), Trouble> {
+        let (proved, head) = self
+            .exchange
+            .prove_answer(&self.peer, receipt, &self.theirs)
+            .map_err(|error| Trouble(format!("{}: {error}", error.code())))?;
+        let of_this = key == proved.id.as_bytes();
+        if !of_this {
+            return Err(Trouble("BAD_RECEIPT: the receipt is for another message".into()));
+        }
+        self.theirs = head.checkpoint;
+        let (exchange, peer) = (self.exchange.clone(), self.peer.clone());
+        self.recording.spawn(async move {
+            let done = exchange.commit_receipt(&peer, proved).await;
+            (key, done.map_err(|error| error.to_string()))
+        });
+        Ok(())
+    }
+
+    fn retry(&mut self, key: &[u8], retry: &pb::Refusal) -> Result<(), Trouble> {
+        let peer = self.peer.authority();
+        match retry.code.as_str() {
+            "PACKAGES_MISSING" => self.exchange.outbox.packages_there(peer, key, false),
+            "CHECKPOINT_TOO_OLD" => {
+                self.ours = None;
+                self.exchange.outbox.give_back(peer, key, &retry.message);
+            }
+            // Not now: the pause before the next stream is what the peer needs.
+            _ => return Err(refused(retry)),
+        }
+        Ok(())
+    }
+
+    fn receipt_arrived(&mut self, key: Vec<u8>) {
+        let exchange = self.exchange.clone();
+        self.recording.spawn(async move {
+            let deleted = key.clone();
+            let done = exchange
+                .store
+                .commit(move |tx| {
+                    tx.delete(Table::Outbox, &deleted);
+                    Ok::<_, ActionError>(())
+                })
+                .await;
+            (key, done.map(|_| ()).map_err(|error| error.to_string()))
+        });
+    }
+
+    fn recorded(&mut self, (key, done): (Vec<u8>, Result<(), String>)) -> Result<(), Trouble> {
+        done.map_err(|error| Trouble(format!("a receipt cannot be recorded: {error}")))?;
+        self.exchange.outbox.done(self.peer.authority().as_str(), &key);
+        Ok(())
+    }
+}
+
+fn closed() -> Trouble {
+    Trouble("the peer closed the stream".into())
+}
+
+fn refused(refusal: &pb::Refusal) -> Trouble {
+    // From the peer: shown to operators, so bounded and without control characters.
+    let text: String = refusal.message.chars().filter(|c| !c.is_control()).take(300).collect();
+    let code: String = refusal.code.chars().filter(char::is_ascii_graphic).take(64).collect();
+    Trouble(format!("{code}: {text}"))
+}
+
+fn fault(error: impl std::fmt::Display) -> Trouble {
+    Trouble(format!("this node: {error}"))
+}

@@ -1,0 +1,89 @@
+//! The commit of a submission, on the writer's thread.
+
+use prost::Message as _;
+
+use crate::audit::entry::EntryDraft;
+use crate::crypto::Digest;
+use crate::domain::{MessageId, PackageId};
+use crate::exchange::ActionError;
+use crate::exchange::rows::{
+    MessageRow, OutboxRow, PackageRow, RequestRow, load_in, put_message,
+};
+use crate::store::{Table, Tx};
+
+/// What a request_id that came before leads to.
+pub(super) fn first_answer(
+    known: Option<RequestRow>,
+    digest: &Digest,
+) -> Result<Option<MessageId>, ActionError> {
+    match known {
+        None => Ok(None),
+        Some(row) if row.digest == digest => {
+            MessageId::from_slice(&row.message_id).map(Some).map_err(ActionError::fault)
+        }
+        Some(_) => Err(ActionError::conflict(
+            "REQUEST_ID_REUSED",
+            "this request_id came before with other content: use a new one for a new request",
+        )),
+    }
+}
+
+/// A signed message on its way into the journal.
+pub(super) struct Pending {
+    pub id: MessageId,
+    pub row: MessageRow,
+    pub entry: EntryDraft,
+    pub bytes: bytes::Bytes,
+    pub packages: Vec<(PackageId, PackageRow)>,
+    pub new_case: Option<(i32, u64)>,
+    pub request_key: [u8; 16],
+    pub request: RequestRow,
+}
+
+impl Pending {
+    /// On the writer's thread: what was checked before is checked again where two can race.
+    pub(super) fn apply(self, tx: &mut Tx<'_>) -> Result<(MessageId, Option<OutboxRow>), ActionError> {
+        let known = load_in::<RequestRow>(tx, Table::Requests, &self.request_key)?;
+        let digest = self.request.digest.as_slice().try_into().unwrap_or_default();
+        if let Some(first) = first_answer(known, &digest)? {
+            return Ok((first, None));
+        }
+        for (id, mut row) in self.packages {
+            let now = load_in::<PackageRow>(tx, Table::Packages, id.as_bytes())?;
+            if now.is_none_or(|now| !now.message_id.is_empty()) {
+                return Err(ActionError::invalid("packages", "one went with another message"));
+            }
+            row.message_id = self.id.as_bytes().to_vec();
+            // The key now travels in the sealed body; the row keeps only what is no secret.
+            row.key.clear();
+            tx.put(Table::Packages, id.as_bytes(), row.encode_to_vec());
+        }
+        if let Some((year, number)) = self.new_case {
+            put_case_number(tx, year, number)?;
+        }
+        let mut row = self.row;
+        row.entry_index = tx.append(self.entry);
+        row.body_slot = tx.body(self.bytes.to_vec()).0;
+        put_message(tx, self.id, &row);
+        tx.put(Table::Requests, &self.request_key, self.request.encode_to_vec());
+        let outbox = OutboxRow {
+            peer: row.peer.clone(),
+            message_id: self.id.as_bytes().to_vec(),
+            event: String::new(),
+            entry_index: row.entry_index,
+            held: false,
+            expires_ms: row.expires_ms,
+            created_ms: row.created_ms,
+        };
+        tx.put(Table::Outbox, &outbox.key(), outbox.encode_to_vec());
+        Ok((self.id, Some(outbox)))
+    }
+}
+
+fn put_case_number(tx: &mut Tx<'_>, year: i32, number: u64) -> Result<(), ActionError> {
+    let key = super::case_key(year);
+    let known = tx.get(Table::Settings, &key);
+    let known = known.map_or(0, |b| u64::from_be_bytes(b.as_slice().try_into().unwrap_or_default()));
+    tx.put(Table::Settings, &key, number.max(known).to_be_bytes().to_vec());
+    Ok(())
+}
