@@ -102,12 +102,12 @@ impl Desk {
     pub(super) async fn next(&mut self) -> Result<pb::Message> {
         let request = pb::WatchInboxRequest { after_position: self.seen };
         let (mut client, said) = (self.client.clone(), self.said());
-        let came = within("nothing comes into the inbox", async move {
+        let came = within(format!("nothing comes to the {DESK} of {}", self.id), async move {
             let mut inbox = client.watch_inbox(request).await.map_err(&said)?.into_inner();
             let next = inbox.message().await.map_err(&said)?;
-            next.and_then(|next| next.message).context("the inbox closes")
+            next.and_then(|next| next.message).context("an inbox was closed")
         });
-        let came = came.await.with_context(|| format!("the {DESK} of {}", self.id))?;
+        let came = came.await?;
         self.seen = came.inbox_position;
         let request = pb::GetMessageRequest { name: came.name };
         Ok(self.client.get_message(request).await.map_err(self.said())?.into_inner())
@@ -250,7 +250,7 @@ fn read_piece(file: &mut File) -> Result<Option<bytes::Bytes>> {
     Ok((!piece.is_empty()).then(|| piece.into()))
 }
 
-async fn within<T>(trouble: &str, does: impl Future<Output = Result<T>>) -> Result<T> {
+async fn within<T>(trouble: String, does: impl Future<Output = Result<T>>) -> Result<T> {
     let done = tokio::time::timeout(WITHIN, does).await;
     done.unwrap_or_else(|_| Err(anyhow!("{trouble} for {} seconds", WITHIN.as_secs())))
 }
