@@ -21,6 +21,8 @@ pub struct Config {
     pub exchange_listen: SocketAddr,
     /// Where agencies call.
     pub agency_listen: SocketAddr,
+    /// What agencies' profiles say instead, host:port; `None`: where the listener is bound.
+    pub agency_endpoint: Option<String>,
     /// The operator's Unix socket.
     pub operator_socket: PathBuf,
     /// Journal, index and vault.
@@ -79,7 +81,7 @@ impl std::error::Error for ConfigError {}
 struct File {
     authority: Spanned<String>,
     exchange: Listener,
-    agencies: Listener,
+    agencies: Agencies,
     #[serde(default)]
     operator: Operator,
     #[serde(default)]
@@ -96,6 +98,13 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct Listener {
     listen: Spanned<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Agencies {
+    listen: Spanned<String>,
+    endpoint: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -136,6 +145,7 @@ struct Trace {
 
 const RETRY_FIRST_MS: u64 = 500;
 const RETRY_CAP_SECONDS: u64 = 300;
+const DAY_SECONDS: u64 = 24 * 3600;
 
 impl Config {
     /// Reads and judges a configuration file.
@@ -164,21 +174,31 @@ impl Config {
         let under = |given: Option<PathBuf>, default: &str| {
             home.join(given.unwrap_or_else(|| PathBuf::from(default)))
         };
-        let authority = AuthorityId::parse(file.authority.get_ref())
-            .map_err(|e| judge.at(&file.authority, e, "use the id that `rogatory init` was given"))?;
+        let authority = AuthorityId::parse(file.authority.get_ref()).map_err(|e| {
+            judge.at(&file.authority, e, "use the id that `rogatory init` was given")
+        })?;
         let data = under(file.store.data, "data");
         let mark = judge.mark(file.store.mark, &home, &data)?;
         Ok(Self {
             authority,
             exchange_listen: judge.address(&file.exchange.listen)?,
             agency_listen: judge.address(&file.agencies.listen)?,
+            agency_endpoint: file.agencies.endpoint,
             operator_socket: under(file.operator.socket, "run/operator.sock"),
             keys: under(file.keys.directory, "keys"),
             passphrase_file: file.keys.passphrase_file.map(|path| home.join(path)),
             suite: judge.suite(file.keys.signature_suite)?,
             delivery_window_ms: judge.window(file.delivery.window_days)?,
-            retry_first_ms: judge.pause(file.delivery.retry_first_ms, RETRY_FIRST_MS)?,
-            retry_cap_ms: judge.pause(file.delivery.retry_cap_seconds, RETRY_CAP_SECONDS)? * 1000,
+            retry_first_ms: judge.pause(
+                file.delivery.retry_first_ms,
+                RETRY_FIRST_MS,
+                DAY_SECONDS * 1000,
+            )?,
+            retry_cap_ms: judge.pause(
+                file.delivery.retry_cap_seconds,
+                RETRY_CAP_SECONDS,
+                DAY_SECONDS,
+            )? * 1000,
             trace_filter: file.trace.filter.unwrap_or_else(|| "info".into()),
             trace_json: file.trace.json.unwrap_or(false),
             data,
@@ -223,7 +243,11 @@ impl Judge<'_> {
     fn address(&self, value: &Spanned<String>) -> Result<SocketAddr, ConfigError> {
         value.get_ref().parse().map_err(|_| {
             let message = format!("listen = {:?} is not ADDRESS:PORT", value.get_ref());
-            self.at(value, message, "as in \"0.0.0.0:7443\" or \"[::]:7443\"; names are not looked up")
+            self.at(
+                value,
+                message,
+                "as in \"0.0.0.0:7443\" or \"[::]:7443\"; names are not looked up",
+            )
         })
     }
 
@@ -268,11 +292,18 @@ impl Judge<'_> {
         }
     }
 
-    fn pause(&self, given: Option<Spanned<u64>>, default: u64) -> Result<u64, ConfigError> {
+    fn pause(
+        &self,
+        given: Option<Spanned<u64>>,
+        default: u64,
+        most: u64,
+    ) -> Result<u64, ConfigError> {
         match given {
             None => Ok(default),
-            Some(value) if (1..=86_400_000).contains(value.get_ref()) => Ok(value.into_inner()),
-            Some(value) => Err(self.at(&value, "a pause is out of range", "1 or more, a day at most")),
+            Some(value) if (1..=most).contains(value.get_ref()) => Ok(value.into_inner()),
+            Some(value) => {
+                Err(self.at(&value, "a pause is out of range", "1 or more, a day at most"))
+            }
         }
     }
 }

@@ -67,7 +67,7 @@ async fn killed_nodes_lose_nothing_and_double_nothing() {
         let submitting =
             tokio::spawn(async move { submit_until_acknowledged(&mut client, &asked).await });
         if n % KILL_EVERY == KILL_EVERY - 1 {
-            let victim = if (n / KILL_EVERY) % 2 == 0 { &mut b } else { &mut a };
+            let victim = if (n / KILL_EVERY).is_multiple_of(2) { &mut b } else { &mut a };
             victim.kill();
             victim.start();
         }

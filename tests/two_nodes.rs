@@ -69,7 +69,7 @@ async fn a_reply_carries_evidence_back() {
     let answer = next_in_inbox(&mut sender, 0).await;
     assert_eq!(answer.in_reply_to, sent.message_id);
     assert_eq!(answer.case_id, sent.case_id);
-    assert_eq!(answer.packages, [package.clone()]);
+    assert_eq!(answer.packages, std::slice::from_ref(&package));
     let list = pb::ListExhibitsRequest {
         parent: answer.name.clone(),
         package: package.name.clone(),

@@ -94,8 +94,7 @@ impl ExchangeService for ExchangeApi {
         };
         let id = PackageId::from_slice(&start.package_id)
             .map_err(|error| invalid("start.package_id", error))?;
-        let receiving =
-            self.exchange.offers().begin(peer.authority(), id).map_err(to_status)?;
+        let receiving = self.exchange.offers().begin(peer.authority(), id).map_err(to_status)?;
         let stop = self.stop.child_token();
         loop {
             let part = tokio::select! {

@@ -94,7 +94,9 @@ impl OperatorApi {
         }
         let now = self.exchange.now();
         for peer in self.exchange.directory().all() {
-            if let Some(text) = ends_soon(&format!("the card of {}", peer.authority()), peer.card.expires(), now) {
+            if let Some(text) =
+                ends_soon(&format!("the card of {}", peer.authority()), peer.card.expires(), now)
+            {
                 warnings.push(text);
             }
         }

@@ -47,12 +47,8 @@ impl Probe {
     /// Walks the chain, saying each step as it is done.
     pub async fn walk(&self, caller: &Caller, peer: Arc<Peer>, say: &Say) {
         if let Err(Broken(step, detail, hint)) = self.steps(caller, &peer, say).await {
-            let step = pb::TestPeerResponse {
-                step: step.into(),
-                ok: false,
-                detail,
-                hint: hint.into(),
-            };
+            let step =
+                pb::TestPeerResponse { step: step.into(), ok: false, detail, hint: hint.into() };
             let _ = say.send(Ok(step)).await;
         }
     }
@@ -129,12 +125,7 @@ impl Probe {
         Ok(())
     }
 
-    async fn message(
-        &self,
-        caller: &Caller,
-        peer: &AuthorityId,
-        say: &Say,
-    ) -> Result<(), Broken> {
+    async fn message(&self, caller: &Caller, peer: &AuthorityId, say: &Say) -> Result<(), Broken> {
         let hint = "see the traces of both nodes";
         let broken = |detail: String| Broken("message", detail, hint);
         let caller = Caller { all_cases: true, ..caller.clone() };

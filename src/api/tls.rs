@@ -14,8 +14,8 @@ use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{NoServerSessionStorage, ParsedCertificate, WebPkiClientVerifier};
 use rustls::version::TLS13;
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, Error,
-    RootCertStore, ServerConfig, SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, Error, RootCertStore,
+    ServerConfig, SignatureScheme,
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use tokio::io::BufReader;
@@ -202,10 +202,7 @@ pub(super) fn wire(tcp: TcpStream) -> Wire {
     BufReader::with_capacity(READ_BUFFER_BYTES, tcp)
 }
 
-async fn deadline<T>(
-    step: &str,
-    connecting: impl Future<Output = io::Result<T>>,
-) -> io::Result<T> {
+async fn deadline<T>(step: &str, connecting: impl Future<Output = io::Result<T>>) -> io::Result<T> {
     match tokio::time::timeout(CONNECT_DEADLINE, connecting).await {
         Ok(done) => done.map_err(|e| io::Error::new(e.kind(), format!("{step}: {e}"))),
         Err(_) => {
@@ -363,7 +360,9 @@ impl ServerCertVerifier for PeerServer {
                 "the certificate is that of {}, not of {expected}",
                 peer.authority()
             ))),
-            None => Err(refused(format!("the certificate is not pinned in the card of {expected}"))),
+            None => {
+                Err(refused(format!("the certificate is not pinned in the card of {expected}")))
+            }
         }
     }
 

@@ -57,7 +57,11 @@ impl Fingerprint {
             text.chars().filter(|c| !c.is_whitespace() && *c != ':' && *c != '-').collect();
         if let Ok(bytes) = hex::decode(&digits) {
             // A prefix would be easier to forge than it looks, so the whole or nothing.
-            return if bytes.len() == 32 { Ok(bytes == self.0) } else { Err(InvalidFingerprint::Form) };
+            return if bytes.len() == 32 {
+                Ok(bytes == self.0)
+            } else {
+                Err(InvalidFingerprint::Form)
+            };
         }
         let words: Vec<String> = text
             .split(|c: char| !c.is_ascii_alphabetic())
@@ -67,8 +71,9 @@ impl Fingerprint {
         if words.len() != 12 {
             return Err(InvalidFingerprint::Form);
         }
-        let phrase = bip39::Mnemonic::parse_in_normalized(bip39::Language::English, &words.join(" "))
-            .map_err(|_| InvalidFingerprint::Checksum)?;
+        let phrase =
+            bip39::Mnemonic::parse_in_normalized(bip39::Language::English, &words.join(" "))
+                .map_err(|_| InvalidFingerprint::Checksum)?;
         Ok(phrase.to_entropy() == self.0[..WORD_BYTES])
     }
 }

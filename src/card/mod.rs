@@ -67,7 +67,8 @@ impl Card {
     /// # Errors
     /// [`CardError`] when the body breaks a rule: what we publish others must be able to read.
     pub fn sign(body: &CardBody, root: &SigningSecret) -> Result<Self, CardError> {
-        let json = serde_json::to_string_pretty(body).map_err(|e| CardError::Json(e.to_string()))?;
+        let json =
+            serde_json::to_string_pretty(body).map_err(|e| CardError::Json(e.to_string()))?;
         let name = signer_name(&body.authority);
         let text = sign_note(&format!("{json}\n"), &name, root)
             .map_err(|e| CardError::Note(e.to_string()))?;
@@ -183,8 +184,8 @@ fn signer_name(authority: &AuthorityId) -> String {
 
 fn verify(note: &Note, authority: &AuthorityId, root: &PublicKey) -> Result<(), CardError> {
     let public = root.bytes().try_into().map_err(|_| CardError::Signature)?;
-    let key = VerifierKey::ed25519(&signer_name(authority), public)
-        .map_err(|_| CardError::Signature)?;
+    let key =
+        VerifierKey::ed25519(&signer_name(authority), public).map_err(|_| CardError::Signature)?;
     note.verify(&[key]).map(|_| ()).map_err(|_| CardError::Signature)
 }
 

@@ -146,7 +146,8 @@ async fn begin(place: &Place, teller: &mut Teller<'_>) -> Result<Nodes> {
     teller.step(
         "nodes",
         &format!("Three nodes run, each a process of its own: {}.", listening.join(", ")),
-        &["They speak mutual TLS 1.3, with a key exchange that is built to hold against quantum computers."],
+        &["They speak mutual TLS 1.3, with a key exchange that is built to hold against quantum \
+           computers."],
         json!({ "endpoints": listening, "ready_ms": ready.as_millis() as u64 }),
     );
     Ok(nodes)

@@ -4,10 +4,10 @@
 //! derivation has a domain string of its own; [`primitives`] is the only file of the project that
 //! names a cryptographic library. Knows nothing of messages or logs.
 
+pub mod home_key;
 pub mod keys;
 pub mod primitives;
-pub mod home_key;
 
+pub use home_key::HomeKeyFile;
 pub use keys::{HomeKey, KeyId, PublicKey, Role, SealingSecret, SigningSecret};
 pub use primitives::{Digest, Opaque, Sha256, random, sha256};
-pub use home_key::HomeKeyFile;

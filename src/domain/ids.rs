@@ -221,7 +221,9 @@ mod tests {
         let id = CaseId::new(&AuthorityId::parse("th.oag").expect("valid"), 2026, 42);
         assert_eq!(id.as_str(), "ROG-TH-2026-000042");
         assert_eq!(CaseId::parse("ROG-TH-2026-000042"), Ok(id));
-        for bad in ["", "ROG-th-2026-000042", "ROG-TH-26-000042", "ROG-TH-2026-42", "X-TH-2026-000042"] {
+        for bad in
+            ["", "ROG-th-2026-000042", "ROG-TH-26-000042", "ROG-TH-2026-42", "X-TH-2026-000042"]
+        {
             assert!(CaseId::parse(bad).is_err(), "{bad:?} must be refused");
         }
     }

@@ -15,7 +15,9 @@ pub struct Timestamp(i64);
 
 /// Why a text is not a [`Timestamp`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{given:?} is not a time: RFC 3339 in UTC with milliseconds, as in 2026-11-23T16:28:01.123Z")]
+#[error(
+    "{given:?} is not a time: RFC 3339 in UTC with milliseconds, as in 2026-11-23T16:28:01.123Z"
+)]
 pub struct InvalidTimestamp {
     given: String,
 }
@@ -69,9 +71,8 @@ impl Timestamp {
     }
 }
 
-const FORM: &[BorrowedFormatItem<'static>] = format_description!(
-    "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z"
-);
+const FORM: &[BorrowedFormatItem<'static>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -103,8 +104,12 @@ mod tests {
         assert_eq!(at.to_string(), "2026-11-23T16:28:01.123Z");
         assert_eq!(Timestamp::parse("2026-11-23T16:28:01.123Z"), Ok(at));
         for bad in [
-            "2026-11-23T16:28:01Z", "2026-11-23T16:28:01.1234Z", "2026-11-23 16:28:01.123Z",
-            "2026-11-23T17:28:01.123+01:00", "2026-13-01T00:00:00.000Z", "",
+            "2026-11-23T16:28:01Z",
+            "2026-11-23T16:28:01.1234Z",
+            "2026-11-23 16:28:01.123Z",
+            "2026-11-23T17:28:01.123+01:00",
+            "2026-13-01T00:00:00.000Z",
+            "",
         ] {
             assert!(Timestamp::parse(bad).is_err(), "{bad:?} must be refused");
         }

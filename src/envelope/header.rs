@@ -5,8 +5,8 @@ use prost::Message as _;
 use crate::crypto::primitives::{TAG_BYTES, pae};
 use crate::crypto::{Digest, KeyId, sha256};
 use crate::domain::limits::{
-    BODY_MAX_BYTES, CHUNK_BYTES, CHUNK_TAG_BYTES, CHUNKS_PER_EXHIBIT_MAX,
-    EXHIBITS_PER_PACKAGE_MAX, PACKAGES_PER_MESSAGE_MAX, WRAPPED_KEYS_MAX,
+    BODY_MAX_BYTES, CHUNK_BYTES, CHUNK_TAG_BYTES, CHUNKS_PER_EXHIBIT_MAX, EXHIBITS_PER_PACKAGE_MAX,
+    PACKAGES_PER_MESSAGE_MAX, WRAPPED_KEYS_MAX,
 };
 use crate::domain::{AuthorityId, MessageId, PackageId, Timestamp};
 use crate::pb::v1 as pb;

@@ -206,10 +206,7 @@ fn wrap(
 ///
 /// # Errors
 /// [`SealError::SignerKeys`] when these are other keys.
-pub fn sign(
-    sealed: SealedMessage,
-    signers: &[&SigningSecret],
-) -> Result<SignedMessage, SealError> {
+pub fn sign(sealed: SealedMessage, signers: &[&SigningSecret]) -> Result<SignedMessage, SealError> {
     let given: Vec<_> = signers.iter().map(|key| key.public().id()).collect();
     if given != sealed.header.signers {
         return Err(SealError::SignerKeys);

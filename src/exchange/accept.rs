@@ -65,7 +65,9 @@ impl Exchange {
             Ok(entry) => entry,
             Err(LogProof::TooNew) => return Ok(retry("CHECKPOINT_TOO_OLD")),
             Err(LogProof::Bad) => {
-                let refused = Refused { code: "BAD_LOG_PROOF", message: None };
+                // What the peer says it sent, so that it knows which message is refused.
+                let claimed = Entry::parse(&deliver.entry).ok().and_then(|entry| entry.message);
+                let refused = Refused { code: "BAD_LOG_PROOF", message: claimed };
                 return self.refuse(peer, refused, digest).await;
             }
         };
@@ -102,11 +104,8 @@ impl Exchange {
         envelope: bytes::Bytes,
     ) -> Result<AuthenticMessage, AuthenticateError> {
         let keys = |at| peer.card.signing_keys(at);
-        let trust = SenderTrust {
-            peer: peer.authority(),
-            keys: &keys,
-            min_suite: self.card.min_suite(),
-        };
+        let trust =
+            SenderTrust { peer: peer.authority(), keys: &keys, min_suite: self.card.min_suite() };
         authenticate(Incoming(envelope), &self.me, &trust, self.now())
     }
 

@@ -9,9 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::agencies::Caller;
 use super::issue::{issue_consignment, issue_plain};
 use super::query::visible;
-use super::rows::{
-    self, MessageRow, OutboxRow, RECEIVED, ReceiptRow, message_in, put_message,
-};
+use super::rows::{self, MessageRow, OutboxRow, RECEIVED, ReceiptRow, message_in, put_message};
 use super::{ActionError, Exchange};
 use crate::audit::entry::{EntryDraft, Event};
 use crate::crypto::Digest;
@@ -30,12 +28,8 @@ pub async fn run(exchange: Arc<Exchange>, stop: CancellationToken) {
     loop {
         // Registered before looking, so that what comes while we look wakes us again.
         let woken = exchange.opener.notified();
-        let found = exchange.consign_some().await.unwrap_or_else(|error| {
+        if let Err(error) = exchange.consign_all().await {
             tracing::error!(%error, "accepted messages cannot be consigned");
-            0
-        });
-        if found == AT_ONCE && !stop.is_cancelled() {
-            continue;
         }
         tokio::select! {
             () = stop.cancelled() => return,
@@ -52,24 +46,26 @@ struct Consigned {
 }
 
 impl Exchange {
-    /// Consigns up to [`AT_ONCE`] messages, each on a task; gives how many there were.
-    async fn consign_some(self: &Arc<Self>) -> Result<usize, ActionError> {
-        let rows = self.store.scan(Table::Unopened, b"", None, Direction::Forward, AT_ONCE)?;
-        let mut tasks = tokio::task::JoinSet::new();
-        let found = rows.len();
-        for (key, _) in rows {
-            let (exchange, id) = (self.clone(), MessageId::from_slice(&key));
-            tasks.spawn(async move { exchange.consign(id.map_err(ActionError::fault)?).await });
-        }
-        let mut failed = 0;
-        while let Some(done) = tasks.join_next().await {
-            // One that cannot be read must not keep the others from their agencies.
-            if let Err(error) = done.map_err(ActionError::fault).and_then(|done| done) {
-                tracing::error!(%error, "an accepted message cannot be consigned");
-                failed += 1;
+    /// Consigns everything that was accepted, [`AT_ONCE`] messages at a time. One that cannot be
+    /// read stays, and keeps no other from its agency.
+    async fn consign_all(self: &Arc<Self>) -> Result<(), ActionError> {
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let (table, from) = (Table::Unopened, after.as_deref());
+            let rows = self.store.scan(table, b"", from, Direction::Forward, AT_ONCE)?;
+            let Some((last, _)) = rows.last() else { return Ok(()) };
+            after = Some(last.clone());
+            let mut tasks = tokio::task::JoinSet::new();
+            for (key, _) in rows {
+                let (exchange, id) = (self.clone(), MessageId::from_slice(&key));
+                tasks.spawn(async move { exchange.consign(id.map_err(ActionError::fault)?).await });
+            }
+            while let Some(done) = tasks.join_next().await {
+                if let Err(error) = done.map_err(ActionError::fault).and_then(|done| done) {
+                    tracing::error!(%error, "an accepted message cannot be consigned");
+                }
             }
         }
-        Ok(found - failed)
     }
 
     async fn consign(&self, id: MessageId) -> Result<(), ActionError> {
@@ -152,20 +148,27 @@ impl Exchange {
         digest: Digest,
     ) -> Result<MessageRow, ActionError> {
         self.check_writable()?;
-        let (me, caller_name, caller) = (self.me.clone(), self.handle(&caller.name), caller.clone());
+        let (me, caller_name, caller) =
+            (self.me.clone(), self.handle(&caller.name), caller.clone());
         let committed = self
             .store
             .commit(move |tx| {
                 let row = message_in(tx, id)?.filter(|row| visible(&caller, row));
-                let mut row = row
-                    .ok_or_else(|| ActionError::NotFound(format!("there is no message {id}")))?;
+                let mut row =
+                    row.ok_or_else(|| ActionError::NotFound(format!("there is no message {id}")))?;
                 check_confirmable(&row, &digest)?;
                 if row.has_receipt(Event::ContentHandover.as_str(), &me) {
                     return Ok((row, None));
                 }
                 row.learn(DeliveryState::HandedOver);
                 let outbox = own_receipt_by(
-                    tx, &me, id, &mut row, Event::ContentHandover, None, Some(&caller_name),
+                    tx,
+                    &me,
+                    id,
+                    &mut row,
+                    Event::ContentHandover,
+                    None,
+                    Some(&caller_name),
                 )?;
                 put_message(tx, id, &row);
                 Ok::<_, ActionError>((row, Some(outbox)))

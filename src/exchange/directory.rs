@@ -88,14 +88,10 @@ impl Exchange {
         self.check_card(&card, fingerprint, known.as_deref())?;
         let event = if known.is_some() { Event::PeerUpdated } else { Event::PeerAdded };
         let added = known.map_or_else(|| self.now(), |peer| peer.added);
-        let row = PeerRow {
-            card: card.text().to_owned(),
-            added_ms: added.unix_ms(),
-            removed: false,
-        };
+        let row =
+            PeerRow { card: card.text().to_owned(), added_ms: added.unix_ms(), removed: false };
         let key = peer_key(&self.home, card.authority());
-        let draft =
-            EntryDraft::new(event).peer(card.authority().clone()).card(card.digest());
+        let draft = EntryDraft::new(event).peer(card.authority().clone()).card(card.digest());
         self.store
             .commit(move |tx| {
                 tx.put(Table::Peers, &key, row.encode_to_vec());

@@ -65,7 +65,8 @@ impl ActionError {
 }
 
 fn list(violations: &[Violation]) -> String {
-    let lines: Vec<String> = violations.iter().map(|v| format!("{}: {}", v.field, v.rule)).collect();
+    let lines: Vec<String> =
+        violations.iter().map(|v| format!("{}: {}", v.field, v.rule)).collect();
     lines.join("; ")
 }
 

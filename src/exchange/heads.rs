@@ -157,8 +157,8 @@ impl Exchange {
             return Ok(OwnHead::NotSigned);
         };
         let ours = self.store.head();
-        let same = theirs.size <= ours.checkpoint.size
-            && self.store.root_at(theirs.size)? == theirs.root;
+        let same =
+            theirs.size <= ours.checkpoint.size && self.store.root_at(theirs.size)? == theirs.root;
         if same {
             return Ok(OwnHead::Ours(theirs.size));
         }
@@ -170,7 +170,11 @@ impl Exchange {
     }
 
     /// Keeps a verified head of a peer, durably, before anything is answered to the peer.
-    pub(crate) async fn keep_head(&self, peer: &AuthorityId, head: Held) -> Result<(), ActionError> {
+    pub(crate) async fn keep_head(
+        &self,
+        peer: &AuthorityId,
+        head: Held,
+    ) -> Result<(), ActionError> {
         let (key, name) = (peer_key(&self.home, peer), peer.clone());
         let kept = head.clone();
         self.store

@@ -78,7 +78,11 @@ impl Issued {
     ///
     /// # Errors
     /// As [`Issued::receipt`].
-    pub fn signed(&self, store: &Store, from: u64) -> Result<(pb::SignedReceipt, u64), ActionError> {
+    pub fn signed(
+        &self,
+        store: &Store,
+        from: u64,
+    ) -> Result<(pb::SignedReceipt, u64), ActionError> {
         let (receipt, size) = self.receipt(store)?;
         let consistency = store.consistency(from, size)?;
         let text = receipt.text().to_owned();

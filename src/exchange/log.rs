@@ -15,17 +15,14 @@ use crate::store::{Direction, Head, Table};
 const PAGE: usize = 256;
 
 impl Exchange {
-    /// Logs that the node started (and whether it had to recover) or stops.
+    /// Logs that the node started, recovered or stops.
     ///
     /// # Errors
     /// [`ActionError`] when the commit fails.
-    pub async fn log_node(&self, event: Event, recovered: bool) -> Result<(), ActionError> {
+    pub async fn log_node(&self, event: Event) -> Result<(), ActionError> {
         let software = self.settings.software.clone();
         self.store
             .commit(move |tx| {
-                if recovered {
-                    tx.append(EntryDraft::new(Event::NodeRecovered).software(&software));
-                }
                 tx.append(EntryDraft::new(event).software(&software));
                 Ok::<_, ActionError>(())
             })
@@ -75,10 +72,7 @@ impl Exchange {
     ///
     /// # Errors
     /// [`ActionError::Fault`] when the log cannot be read.
-    pub fn export_log(
-        &self,
-        sink: &mut dyn FnMut(&str, &[u8]) -> bool,
-    ) -> Result<(), ActionError> {
+    pub fn export_log(&self, sink: &mut dyn FnMut(&str, &[u8]) -> bool) -> Result<(), ActionError> {
         let head = self.store.head();
         let gone = || ActionError::Unavailable("the client went away".into());
         let source = Source {
@@ -131,7 +125,8 @@ impl<'a> Receipts<'a> {
             let id = MessageId::from_slice(key).map_err(ActionError::fault)?;
             let row: MessageRow = rows::decode(row)?;
             for receipt in row.receipts.iter().filter(|receipt| !receipt.text.is_empty()) {
-                let path = format!("{RECEIPTS}{id}.{}.{}.tlog-proof", receipt.event, receipt.issuer);
+                let path =
+                    format!("{RECEIPTS}{id}.{}.{}.tlog-proof", receipt.event, receipt.issuer);
                 self.ready.push_back((path, receipt.text.clone().into_bytes()));
             }
         }

@@ -74,7 +74,8 @@ impl Outbox {
     /// Has the peer tried at once.
     pub(super) fn kick(&self, peer: &str) {
         if let Some(lane) = self.lanes().get(peer) {
-            lane.kick.notify_one();
+            // Only a relay that pauses now: no permit is kept for the pause after next.
+            lane.kick.notify_waiters();
             lane.wake.notify_one();
         }
     }

@@ -86,7 +86,8 @@ impl Exchange {
 
     async fn set_held(&self, id: MessageId, held: bool) -> Result<Waiting, ActionError> {
         self.check_writable()?;
-        let gone = move || ActionError::NotFound(format!("message {id} does not wait in the queue"));
+        let gone =
+            move || ActionError::NotFound(format!("message {id} does not wait in the queue"));
         let row = rows::message(&self.store, id)?.ok_or_else(gone)?;
         let peer = self
             .store
@@ -112,11 +113,7 @@ impl Exchange {
     /// # Errors
     /// [`ActionError::Conflict`] when it is on its way or further: then a WITHDRAWAL is what is
     /// wanted.
-    pub async fn cancel(
-        &self,
-        caller: &Caller,
-        id: MessageId,
-    ) -> Result<MessageView, ActionError> {
+    pub async fn cancel(&self, caller: &Caller, id: MessageId) -> Result<MessageView, ActionError> {
         self.check_writable()?;
         let view = self.view(caller, id, false)?;
         check_cancellable(&view.row)?;

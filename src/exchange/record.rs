@@ -1,9 +1,7 @@
 //! Recording what others prove to us: their receipts for what we sent (I1, I2).
 
 use super::heads::{Held, digests, put_head, verify_head};
-use super::rows::{
-    self, MessageRow, ReceiptRow, SENT, message_in, peer_key, put_message,
-};
+use super::rows::{self, MessageRow, ReceiptRow, SENT, message_in, peer_key, put_message};
 use super::{ActionError, Exchange, Peer};
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::entry::{EntryDraft, Event};
@@ -58,10 +56,11 @@ impl Exchange {
         text: &str,
         proven: &Held,
     ) -> Result<(), RecordError> {
-        let proved = self.prove(peer, text, |checkpoint| match *checkpoint == proven.checkpoint {
-            true => Ok(proven.clone()),
-            false => Err(RecordError::Unproven("another tree".into())),
-        })?;
+        let proved =
+            self.prove(peer, text, |checkpoint| match *checkpoint == proven.checkpoint {
+                true => Ok(proven.clone()),
+                false => Err(RecordError::Unproven("another tree".into())),
+            })?;
         self.commit_receipt(peer, proved).await
     }
 
@@ -197,4 +196,3 @@ fn unwrap_commit(error: CommitError<RecordError>) -> RecordError {
         other => RecordError::Ours(ActionError::fault(other)),
     }
 }
-

@@ -47,7 +47,10 @@ pub(crate) fn message(store: &Store, id: MessageId) -> Result<Option<MessageRow>
     load(store, Table::Messages, id.as_bytes())
 }
 
-pub(crate) fn message_in(tx: &mut Tx<'_>, id: MessageId) -> Result<Option<MessageRow>, ActionError> {
+pub(crate) fn message_in(
+    tx: &mut Tx<'_>,
+    id: MessageId,
+) -> Result<Option<MessageRow>, ActionError> {
     load_in(tx, Table::Messages, id.as_bytes())
 }
 

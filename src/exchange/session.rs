@@ -83,7 +83,9 @@ impl Session {
     }
 
     fn is_trusted(&self) -> bool {
-        self.exchange.directory.get(self.peer.authority()).is_some()
+        // With a newer card, another key may be the right one: the stream is opened anew.
+        let now = self.exchange.directory.get(self.peer.authority());
+        now.is_some_and(|now| now.card.version() == self.peer.card.version())
     }
 
     /// Sends an answer; false when the stream is over.
@@ -146,7 +148,11 @@ impl Session {
             Err(error) => return fault(&error),
         };
         match self.hello_reply(shown) {
-            Ok(reply) => Judged::Answer(Answered::Hello(reply)),
+            Ok(reply) => {
+                // It is back: what waits for it need not wait for the end of our pause.
+                self.exchange.kick_peer(self.peer.authority());
+                Judged::Answer(Answered::Hello(reply))
+            }
             Err(error) => fault(&error),
         }
     }

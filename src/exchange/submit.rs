@@ -10,9 +10,7 @@ use zeroize::Zeroizing;
 use self::pending::{Pending, first_answer};
 use super::agencies::Caller;
 use super::query::{MessageView, visible};
-use super::rows::{
-    self, MessageRow, PackageRow, RequestRow, SENT, facts_of, ref_of, shape_of,
-};
+use super::rows::{self, MessageRow, PackageRow, RequestRow, SENT, facts_of, ref_of, shape_of};
 use super::{ActionError, Exchange, Peer, Violation};
 use crate::audit::entry::{EntryDraft, Event};
 use crate::crypto::primitives::{pae, random};
@@ -186,8 +184,7 @@ impl Exchange {
     ) -> Result<Vec<(PackageShape, PackageRow)>, ActionError> {
         let mut packages = Vec::new();
         for (n, id) in ids.iter().enumerate() {
-            let row: Option<PackageRow> =
-                rows::load(&self.store, Table::Packages, id.as_bytes())?;
+            let row: Option<PackageRow> = rows::load(&self.store, Table::Packages, id.as_bytes())?;
             let row = row.filter(|row| row.agency == caller.name);
             let problem = match &row {
                 None => Some("is no package that this agency uploaded"),
@@ -282,8 +279,7 @@ impl Exchange {
         }
         let recipients: Vec<&PublicKey> =
             theirs.iter().chain(std::iter::once(self.keys.archive.public())).collect();
-        let sealed =
-            seal(draft, &recipients, &self.keys.signer_publics()).map_err(seal_error)?;
+        let sealed = seal(draft, &recipients, &self.keys.signer_publics()).map_err(seal_error)?;
         sign(sealed, &self.keys.signers()).map_err(seal_error)
     }
 

@@ -142,12 +142,10 @@ fn write_certificates(
     let root = keys.seed(Role::Root)?;
     let name = certificates::root_name(authority);
     let ca = certificates::self_signed_ca(&name, &root, validity.0, validity.1)?;
-    let node =
-        certificates::issue_node(authority, &name, &root, &keys.seed(Role::Tls)?, validity)?;
+    let node = certificates::issue_node(authority, &name, &root, &keys.seed(Role::Tls)?, validity)?;
     let agency_name = certificates::agency_ca_name(authority);
     let agency_seed = keys.seed(Role::AgencyCa)?;
-    let agency =
-        certificates::self_signed_ca(&agency_name, &agency_seed, validity.0, validity.1)?;
+    let agency = certificates::self_signed_ca(&agency_name, &agency_seed, validity.0, validity.1)?;
     write(&tls.join("ca.pem"), &ca.pem)?;
     write(&tls.join("node.pem"), &node.pem)?;
     write(&tls.join("agency-ca.pem"), &agency.pem)?;

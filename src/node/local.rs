@@ -69,8 +69,7 @@ impl Local {
         let connector = tower::service_fn(move |_| {
             let near = near.lock().ok().and_then(|mut near| near.take());
             async move {
-                near.map(TokioIo::new)
-                    .ok_or_else(|| std::io::Error::other("the home was closed"))
+                near.map(TokioIo::new).ok_or_else(|| std::io::Error::other("the home was closed"))
             }
         });
         let endpoint = Endpoint::from_static("http://operator.invalid");

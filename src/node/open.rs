@@ -95,8 +95,11 @@ impl OpenNode {
     /// # Errors
     /// When the commit fails.
     pub async fn log_start(&self) -> anyhow::Result<()> {
-        let recovered = self.outcome.recovered;
-        self.exchange.log_node(Event::NodeStarted, recovered).await?;
+        let event = match self.outcome.recovered {
+            true => Event::NodeRecovered,
+            false => Event::NodeStarted,
+        };
+        self.exchange.log_node(event).await?;
         Ok(())
     }
 }
@@ -217,9 +220,13 @@ fn identity(tls: &Path, keys: &HomeKeys) -> anyhow::Result<NodeIdentity> {
 /// What ends soon. The certificates of a home end with its card.
 pub(super) fn warnings(config: &Config) -> Vec<String> {
     match read_card(config) {
-        Ok(card) => ends_soon("the card of this node, with its certificates and keys,", card.expires(), now())
-            .into_iter()
-            .collect(),
+        Ok(card) => ends_soon(
+            "the card of this node, with its certificates and keys,",
+            card.expires(),
+            now(),
+        )
+        .into_iter()
+        .collect(),
         Err(error) => vec![format!("the card cannot be read: {error:#}")],
     }
 }
@@ -242,8 +249,8 @@ pub(super) fn passphrase(
 /// # Errors
 /// When it cannot be read.
 pub fn read_passphrase(path: &Path) -> anyhow::Result<Zeroizing<Vec<u8>>> {
-    let bytes = std::fs::read(path)
-        .with_context(|| format!("the passphrase file {}", path.display()))?;
+    let bytes =
+        std::fs::read(path).with_context(|| format!("the passphrase file {}", path.display()))?;
     let mut bytes = Zeroizing::new(bytes);
     while matches!(bytes.last(), Some(b'\n' | b'\r')) {
         bytes.pop();

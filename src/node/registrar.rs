@@ -39,7 +39,8 @@ impl Registrar for HomeRegistrar {
         let issued = self.credential(&agency, valid_days);
         let exchange = self.exchange.clone();
         Box::pin(async move {
-            let (agency, profile) = issued.map_err(|error| ActionError::Fault(error.to_string()))?;
+            let (agency, profile) =
+                issued.map_err(|error| ActionError::Fault(error.to_string()))?;
             let event = if renew { Event::AgencyRenewed } else { Event::AgencyAdded };
             let shown = agency_to_pb(&agency);
             exchange.put_agency(agency, event).await?;

@@ -12,9 +12,9 @@ use tokio_util::task::TaskTracker;
 use tonic::transport::Server;
 use tonic::transport::server::Router;
 
+use super::now;
 use super::open::{OpenNode, passphrase};
 use super::registrar::HomeRegistrar;
-use super::now;
 use crate::api::agency::AgencyApi;
 use crate::api::audit::AuditApi;
 use crate::api::courier::{MESSAGE_MAX_BYTES, TonicCourier};
@@ -152,7 +152,7 @@ pub async fn serve_bound(
     })
     .await;
     if ended.is_ok() {
-        let _ = node.exchange.log_node(Event::NodeStopped, false).await;
+        let _ = node.exchange.log_node(Event::NodeStopped).await;
     }
     let store = node.store.clone();
     tokio::task::spawn_blocking(move || store.stop()).await?;
@@ -189,18 +189,21 @@ fn start_servers(
 
     let operators = listen::socket(bind_socket(&node.config.operator_socket)?, stop.clone());
     Ok(vec![
-        run("exchange", exchange_router(node, stop).serve_with_incoming_shutdown(
-            peers,
-            stop.clone().cancelled_owned(),
-        )),
-        run("agency", agency_router(node, addresses, stop)?.serve_with_incoming_shutdown(
-            agencies,
-            stop.clone().cancelled_owned(),
-        )),
-        run("operator", operator_router(node, addresses, stop)?.serve_with_incoming_shutdown(
-            operators,
-            stop.clone().cancelled_owned(),
-        )),
+        run(
+            "exchange",
+            exchange_router(node, stop)
+                .serve_with_incoming_shutdown(peers, stop.clone().cancelled_owned()),
+        ),
+        run(
+            "agency",
+            agency_router(node, addresses, stop)?
+                .serve_with_incoming_shutdown(agencies, stop.clone().cancelled_owned()),
+        ),
+        run(
+            "operator",
+            operator_router(node, addresses, stop)?
+                .serve_with_incoming_shutdown(operators, stop.clone().cancelled_owned()),
+        ),
     ])
 }
 
@@ -268,10 +271,11 @@ pub(super) fn operator_router(
     _stop: &CancellationToken,
 ) -> anyhow::Result<Router> {
     let ca = std::fs::read_to_string(node.config.home.join("tls/ca.pem"))?;
-    let endpoint = match addresses.agency.is_empty() {
+    let bound = match addresses.agency.is_empty() {
         true => node.config.agency_listen.to_string(),
         false => addresses.agency.clone(),
     };
+    let endpoint = node.config.agency_endpoint.clone().unwrap_or(bound);
     let registrar = HomeRegistrar {
         exchange: node.exchange.clone(),
         keys: node.keys.clone(),

@@ -236,8 +236,8 @@ impl Arrival {
         while frontier.size() < self.shape.chunks && hashes.read_exact(&mut hash).is_ok() {
             frontier.push(leaf_hash(&hash));
         }
-        let whole = frontier.root() == self.shape.root
-            && layout_digest(&sizes) == self.shape.layout_digest;
+        let whole =
+            frontier.root() == self.shape.root && layout_digest(&sizes) == self.shape.layout_digest;
         if !whole {
             // A power cut took part of the list: begin anew.
             fs::remove_file(self.dir.join("sizes"))?;

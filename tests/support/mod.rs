@@ -1,6 +1,7 @@
 //! Real nodes in this process: real TLS on loopback, real stores in temporary directories.
 #![allow(dead_code, missing_docs)] // Each test file uses its part.
 
+pub mod hostile;
 pub mod process;
 
 use std::path::{Path, PathBuf};
@@ -87,7 +88,7 @@ impl Node {
     }
 
     /// The store is let go of when the last task of the stopped node is gone.
-    async fn open(&self) -> OpenNode {
+    pub async fn open(&self) -> OpenNode {
         let open = async {
             loop {
                 match OpenNode::open(self.config(), None) {
@@ -102,6 +103,13 @@ impl Node {
         tokio::time::timeout(DEADLINE, open).await.expect("the store is let go of")
     }
 
+    /// Answers where the other's card says that the other is.
+    pub fn take_place_of(&mut self, other: &mut Node) {
+        let (mine, theirs) = (self.ports.take(), other.ports.take());
+        let (mine, theirs) = (mine.expect("not started"), theirs.expect("not started"));
+        self.ports = Some(Bound { exchange: theirs.exchange, agency: mine.agency });
+    }
+
     pub async fn stop(&mut self) {
         if let Some(Running { stop, served }) = self.running.take() {
             stop.cancel();
@@ -113,8 +121,10 @@ impl Node {
     /// The operator's services over the home's socket, once they answer.
     pub async fn operator(&self) -> Operator {
         loop {
-            if self.home.join("run/operator.sock").exists() {
-                let local = Local::connect(&self.home, None).await.expect("the socket answers");
+            // The socket is there a moment before it is listened on.
+            if self.home.join("run/operator.sock").exists()
+                && let Ok(local) = Local::connect(&self.home, None).await
+            {
                 assert!(!local.is_offline(), "a node runs");
                 return OperatorServiceClient::new(local.channel());
             }

@@ -93,8 +93,8 @@ pub(super) async fn exports(
         "logs-verified",
         &format!("All three logs are exported and verified: {}.", sizes.join(", ")),
         &[
-            "Every entry, every hash and every signature, from the files alone: nobody had to be asked.",
-            "The logs hold no names, no case numbers and no contents: an auditor needs none of them.",
+            "Every entry, every hash and every signature, from the files alone: nobody was asked.",
+            "The logs hold no names, case numbers or contents: an auditor needs none of them.",
         ],
         json!({
             "logs": logs.iter().map(|log| json!({
@@ -139,7 +139,7 @@ pub(super) fn both_sides(logs: &[Log], told: &Told, teller: &mut Teller<'_>) -> 
     teller.step(
         "logs-agree",
         &format!("The logs are held against each other: {pairs} statements, and both sides agree."),
-        &["Each message was accepted exactly once, also the one that waited for a node to come back."],
+        &["Each message was accepted exactly once, also the one that waited for its recipient."],
         json!({ "pairs": pairs }),
     );
     Ok(())

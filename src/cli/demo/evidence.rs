@@ -119,8 +119,8 @@ fn crossings(out: &mut dyn Write) -> io::Result<()> {
 
 const OPERATOR_NOTE: &str = "\
 Poste de North Ford, voie 2. Enregistrement du 13 avril 2026, 22 h 00, au 14 avril 2026, 05 h 00.\n\
-Horloge du syst\u{e8}me : en avance de 41 secondes sur l\u{2019}heure l\u{e9}gale, v\u{e9}rifi\u{e9} \
-le jour de la copie.\n\
+Horloge du syst\u{e8}me : en avance de 41 secondes sur l\u{2019}heure l\u{e9}gale, \
+v\u{e9}rifi\u{e9} le jour de la copie.\n\
 Copie int\u{e9}grale, au format d\u{2019}origine, par l\u{2019}op\u{e9}rateur de service, sans \
 l\u{2019}aide du personnel du poste.\n";
 

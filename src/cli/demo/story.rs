@@ -59,9 +59,9 @@ impl Story {
             "request-submitted",
             "The desk of xc.moj submits a request to its own node, for xa.oag.",
             &[
-                "Before the node answered, it had checked the request against UNTOC Article 18(15), \
-                 sealed it so that only xa.oag can read it, signed it, logged it, and had it safe on \
-                 disk.",
+                "Before the node answered, it had checked the request against UNTOC Article \
+                 18(15), sealed it so that only xa.oag can read it, signed it, logged it, and \
+                 had it safe on disk.",
                 &format!("It is now case {}.", sent.case_id),
             ],
             json!({ "message": sent.message_id, "case": sent.case_id, "warnings": sent.warnings }),
@@ -73,10 +73,8 @@ impl Story {
         teller.step(
             "request-received",
             "The desk of xa.oag finds it in its inbox, reads it and confirms that it has it.",
-            &[
-                "Each of these steps is an entry in a log that xa.oag cannot change unseen. xc.moj gets \
-                 the entry with the proof that it is in there: that is a receipt.",
-            ],
+            &["Each of these steps is an entry in a log that xa.oag cannot change unseen. \
+                 xc.moj gets the entry with the proof that it is in there: that is a receipt."],
             json!({ "message": came.message_id }),
         );
         self.acknowledge(&came, teller).await?;
@@ -118,7 +116,7 @@ impl Story {
         self.waits(&sent).await?;
         teller.step(
             "peer-lost",
-            "The node of xb.pps is killed, without a warning. xc.moj sends it a request all the same.",
+            "The node of xb.pps is killed, without a warning. xc.moj sends it a request.",
             &["xb.pps is down; the request waits, durably, and nothing is lost."],
             json!({ "message": sent.message_id, "state": "QUEUED" }),
         );
@@ -133,10 +131,8 @@ impl Story {
         teller.step(
             "peer-back",
             "xb.pps is started again, and the request that waited is delivered by itself.",
-            &[
-                "Both nodes first compared what each holds of the other's log: a node that came back \
-                 from an old copy would be noticed here, before it could do harm.",
-            ],
+            &["Both nodes first compared what each holds of the other's log: a node that came \
+                 back from an old copy would be noticed here, before it could do harm."],
             json!({ "message": came.message_id, "ready_ms": ready.as_millis() as u64 }),
         );
         self.asked_transit = came;
@@ -164,10 +160,8 @@ impl Story {
         teller.step(
             "evidence-received",
             &format!("Meanwhile xa.oag sends its evidence: {files} files, {}.", mib(bytes)),
-            &[
-                "A peer that is down keeps nobody else waiting. xc.moj fetched every file, and each has \
-                 the SHA-256 that it had when it left.",
-            ],
+            &["A peer that is down keeps nobody else waiting. xc.moj fetched every file, and \
+                 each has the SHA-256 that it had when it left."],
             json!({ "message": sent.message_id, "files": files, "bytes": bytes }),
         );
         Ok(())
@@ -188,8 +182,8 @@ impl Story {
             "evidence-received",
             &format!("xb.pps sends its evidence: {files} files, {}.", mib(bytes)),
             &[
-                "Every quarter of a MiB was checked as it arrived, against a root in the signed message. \
-                 xc.moj fetched all files, and each has the SHA-256 that it had when it left.",
+                "Every quarter of a MiB was checked as it arrived, against a root in the signed \
+                 message. xc.moj fetched all files; each has the SHA-256 that it had when it left.",
             ],
             json!({
                 "message": sent.message_id, "files": files, "bytes": bytes,
@@ -231,8 +225,10 @@ impl Story {
         let (messages, receipts) = (told.sent.len(), told.receipts());
         teller.step(
             "settled",
-            &format!("All {messages} messages are handed over; the senders hold {receipts} receipts."),
-            &["Four each: taken by its own node, safe at the other, opened there, in its desk's hands."],
+            &format!(
+                "All {messages} messages are handed over. Their senders hold {receipts} receipts."
+            ),
+            &["Four each: taken here, safe there, opened there, in the hands of the desk there."],
             json!({ "messages": messages, "receipts": receipts }),
         );
         Ok(told)

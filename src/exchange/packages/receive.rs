@@ -61,8 +61,7 @@ impl Offers {
                 None => {
                     let vault = exchange.vault.clone();
                     // Verifies again what an earlier connection left: off the network's threads.
-                    let opened =
-                        tokio::task::spawn_blocking(move || Arrival::open(&vault, &shape));
+                    let opened = tokio::task::spawn_blocking(move || Arrival::open(&vault, &shape));
                     let arrival = Arc::new(Mutex::new(opened.await.map_err(ActionError::fault)??));
                     self.insert(key, arrival)?
                 }

@@ -28,8 +28,7 @@ pub(crate) async fn push_all(
     let offer = pb::OfferPackagesRequest { envelope };
     let held = courier.offer(peer.clone(), offer).await?;
     for shape in shapes {
-        let progress =
-            held.packages.iter().find(|held| held.package_id == shape.id.as_bytes()[..]);
+        let progress = held.packages.iter().find(|held| held.package_id == shape.id.as_bytes()[..]);
         let progress = progress.cloned().unwrap_or_default();
         if progress.complete {
             continue;

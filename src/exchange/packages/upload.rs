@@ -60,7 +60,8 @@ impl Upload {
     /// # Errors
     /// [`ActionError::Invalid`] for a name or media type that breaks a rule.
     pub async fn exhibit(&mut self, name: &str, media_type: &str) -> Result<(), ActionError> {
-        let media_type = if media_type.is_empty() { "application/octet-stream" } else { media_type };
+        let media_type =
+            if media_type.is_empty() { "application/octet-stream" } else { media_type };
         check_head(name, media_type)?;
         let (name, media_type) = (name.to_owned(), media_type.to_owned());
         self.exhibits = self.exhibits.saturating_add(1);

@@ -86,7 +86,9 @@ impl Stream {
             OwnHead::Nothing => 0,
             OwnHead::Ours(size) => size,
             OwnHead::NotSigned => {
-                return Err(Trouble("the peer holds a checkpoint that our log did not sign".into()));
+                return Err(Trouble(
+                    "the peer holds a checkpoint that our log did not sign".into(),
+                ));
             }
             OwnHead::NotOurs { size } => {
                 let ours = exchange.store.head().checkpoint.size;

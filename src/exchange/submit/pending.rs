@@ -6,9 +6,7 @@ use crate::audit::entry::EntryDraft;
 use crate::crypto::Digest;
 use crate::domain::{MessageId, PackageId};
 use crate::exchange::ActionError;
-use crate::exchange::rows::{
-    MessageRow, OutboxRow, PackageRow, RequestRow, load_in, put_message,
-};
+use crate::exchange::rows::{MessageRow, OutboxRow, PackageRow, RequestRow, load_in, put_message};
 use crate::store::{Table, Tx};
 
 /// What a request_id that came before leads to.
@@ -42,7 +40,10 @@ pub(super) struct Pending {
 
 impl Pending {
     /// On the writer's thread: what was checked before is checked again where two can race.
-    pub(super) fn apply(self, tx: &mut Tx<'_>) -> Result<(MessageId, Option<OutboxRow>), ActionError> {
+    pub(super) fn apply(
+        self,
+        tx: &mut Tx<'_>,
+    ) -> Result<(MessageId, Option<OutboxRow>), ActionError> {
         let known = load_in::<RequestRow>(tx, Table::Requests, &self.request_key)?;
         let digest = self.request.digest.as_slice().try_into().unwrap_or_default();
         if let Some(first) = first_answer(known, &digest)? {
@@ -83,7 +84,8 @@ impl Pending {
 fn put_case_number(tx: &mut Tx<'_>, year: i32, number: u64) -> Result<(), ActionError> {
     let key = super::case_key(year);
     let known = tx.get(Table::Settings, &key);
-    let known = known.map_or(0, |b| u64::from_be_bytes(b.as_slice().try_into().unwrap_or_default()));
+    let known =
+        known.map_or(0, |b| u64::from_be_bytes(b.as_slice().try_into().unwrap_or_default()));
     tx.put(Table::Settings, &key, number.max(known).to_be_bytes().to_vec());
     Ok(())
 }

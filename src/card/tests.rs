@@ -1,0 +1,147 @@
+use super::*;
+use crate::crypto::keys::{Role, Seed};
+
+fn seed(n: u8) -> Seed {
+    Seed::from_slice(&[n; 32]).expect("32 bytes")
+}
+
+fn secret(n: u8) -> SigningSecret {
+    SigningSecret::new(&seed(n), Algorithm::Ed25519).expect("signs")
+}
+
+fn at(ms: i64) -> Timestamp {
+    Timestamp::from_unix_ms(ms)
+}
+
+fn key(n: u8, role: Role) -> CardKey {
+    CardKey {
+        algorithm: role.algorithm(),
+        from: at(1_000),
+        until: at(5_000),
+        key: BASE64.encode(seed(n).public(role.algorithm()).bytes()),
+    }
+}
+
+fn vkey(name: &str, n: u8) -> String {
+    let public = seed(n).public(Algorithm::Ed25519);
+    let public = public.bytes().try_into().expect("32 bytes");
+    VerifierKey::ed25519(name, public).expect("a name").to_string()
+}
+
+fn body() -> CardBody {
+    CardBody {
+        v: 1,
+        authority: AuthorityId::parse("xa.oag").expect("valid"),
+        name: "Office of the Attorney General".into(),
+        country: "XA".into(),
+        version: 1,
+        issued: at(1_000),
+        expires: at(9_000),
+        endpoint: "node.example:7443".into(),
+        functions: vec!["mla".into()],
+        languages: vec!["en".into()],
+        min_suite: 1,
+        root: BASE64.encode(seed(1).public(Algorithm::Ed25519).bytes()),
+        tls: TlsTrust { ca: BASE64.encode(b"certificate"), pins: vec!["ab".repeat(32)] },
+        signing: vec![key(2, Role::Signing), key(3, Role::SigningPq)],
+        sealing: vec![key(4, Role::Sealing)],
+        log: LogKeys { origin: "xa.oag/log/2026".into(), keys: vec![vkey("xa.oag/log/2026", 5)] },
+        witness: vkey("xa.oag/witness", 6),
+    }
+}
+
+#[test]
+fn a_card_comes_back_as_it_was_signed() {
+    let card = Card::sign(&body(), &secret(1)).expect("signed");
+    let again = Card::parse(card.text()).expect("parsed");
+    assert_eq!(*again.body(), body());
+    assert_eq!(again.digest(), card.digest());
+    assert_eq!(again.tls_pins(), [[0xab; 32]]);
+    assert_eq!(again.log_keys().len(), 1);
+}
+
+#[test]
+fn keys_count_only_while_they_are_valid() {
+    let card = Card::sign(&body(), &secret(1)).expect("signed");
+    assert_eq!(card.signing_keys(at(3_000)).len(), 2);
+    assert!(card.signing_keys(at(999)).is_empty());
+    assert!(card.sealing_keys(at(5_001)).is_empty());
+}
+
+#[test]
+fn every_altered_byte_of_a_card_is_noticed() {
+    let card = Card::sign(&body(), &secret(1)).expect("signed");
+    for position in 0..card.text().len() {
+        let mut bytes = card.text().as_bytes().to_vec();
+        bytes[position] ^= 1;
+        let Ok(text) = String::from_utf8(bytes) else { continue };
+        assert!(Card::parse(&text).is_err(), "byte {position}");
+    }
+}
+
+#[test]
+fn a_card_is_signed_by_the_root_that_it_names() {
+    assert_eq!(Card::sign(&body(), &secret(9)).err(), Some(CardError::Signature));
+}
+
+#[test]
+fn what_breaks_a_rule_is_named() {
+    type Change = fn(&mut CardBody);
+    let cases: [(&str, Change); 16] = [
+        ("v", |b| b.v = 2),
+        ("name", |b| b.name.clear()),
+        ("name", |b| b.name = "a\nb".into()),
+        ("country", |b| b.country = "XB".into()),
+        ("country", |b| b.country = "xa".into()),
+        ("version", |b| b.version = 0),
+        ("expires", |b| b.expires = b.issued),
+        ("lists", |b| b.signing.clear()),
+        ("lists", |b| b.languages = vec!["en".into(); 65]),
+        ("functions and languages", |b| b.functions = vec![String::new()]),
+        ("endpoint", |b| b.endpoint = "node.example".into()),
+        ("endpoint", |b| b.endpoint = "node example:7443".into()),
+        ("log.origin", |b| b.log.origin = "xb.pps/log/2026".into()),
+        ("signing and sealing keys", |b| b.sealing = vec![key(4, Role::Signing)]),
+        ("tls.pins", |b| b.tls.pins = vec!["zz".into()]),
+        ("log.keys", |b| b.log.keys = vec![vkey("xa.oag/log/2025", 5)]),
+    ];
+    for (named, change) in cases {
+        let mut body = body();
+        change(&mut body);
+        match Card::sign(&body, &secret(1)).err() {
+            Some(CardError::Field { field, .. }) => assert_eq!(field, named),
+            other => panic!("{named}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_fingerprint_is_read_out_in_words_or_digits() {
+    let fingerprint = Card::sign(&body(), &secret(1)).expect("signed").fingerprint();
+    let (words, hex) = (fingerprint.words(), fingerprint.hex());
+    assert_eq!(words.split(' ').filter(|word| *word != "-").count(), 12);
+    for same in [
+        words.clone(),
+        words.replace(" - ", "\n").to_uppercase(),
+        hex.clone(),
+        hex.as_bytes().chunks(4).map(|c| String::from_utf8_lossy(c)).collect::<Vec<_>>().join(":"),
+    ] {
+        assert_eq!(fingerprint.matches(&same), Ok(true), "{same}");
+    }
+}
+
+#[test]
+fn a_fingerprint_that_is_nearly_right_is_wrong() {
+    let fingerprint = Card::sign(&body(), &secret(1)).expect("signed").fingerprint();
+    let other = Fingerprint::of(
+        &AuthorityId::parse("xa.other").expect("valid"),
+        &seed(1).public(Algorithm::Ed25519),
+    );
+    assert_eq!(fingerprint.matches(&other.words()), Ok(false), "the name is part of it");
+    assert_eq!(fingerprint.matches(&other.hex()), Ok(false));
+    let hex = fingerprint.hex();
+    assert_eq!(fingerprint.matches(&hex[..62]), Err(InvalidFingerprint::Form), "no prefixes");
+    assert_eq!(fingerprint.matches("abandon ability"), Err(InvalidFingerprint::Form));
+    let swapped = "zoo ".repeat(12);
+    assert_eq!(fingerprint.matches(&swapped), Err(InvalidFingerprint::Checksum));
+}

@@ -1,0 +1,269 @@
+//! What a peer with valid credentials may not do, each with the reason that it is told. Refusals of
+//! messages are signed and logged, once however often the same bytes come.
+#![allow(missing_docs)]
+
+mod support;
+
+use rogatory::audit::entry::{EntryDraft, Event};
+use rogatory::domain::{AuthorityId, MessageId};
+use rogatory::pb::v1 as pb;
+use support::hostile::{Hostile, at, receipt_of, refusal_of};
+use support::*;
+
+use pb::relay_request::Frame as Ask;
+use pb::relay_response::Frame as Answer;
+
+async fn hostile_and_victim(root: &std::path::Path) -> (Hostile, Node) {
+    let (a, mut b) = pair(root).await;
+    b.start().await;
+    let hostile = Hostile::new(&a, &b).await;
+    (hostile, b)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_honest_message_is_accepted_once_however_often_it_comes() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (mut peer, mut b) = hostile_and_victim(dir.path()).await;
+    peer.greet().await;
+    let signed = peer.signed(peer.draft());
+    let (id, bytes) = (signed.header().message, signed.bytes().clone());
+    let payload = signed.header().plaintext_commitment;
+    let first = peer.deliver_logged(id, bytes.clone(), payload).await;
+    let first = receipt_of(&first);
+    assert_eq!(first.facts().entry.event, Event::RelayAcceptance);
+    // Again, on the same stream and under another entry of the sender's log.
+    let again = peer.deliver_logged(id, bytes, payload).await;
+    assert_eq!(receipt_of(&again).facts().index, first.facts().index, "the same receipt");
+    // The same id with other content is a conflict.
+    let other = rogatory::envelope::Draft { message: id, ..peer.draft() };
+    assert_eq!(refusal_of(&peer.deliver_draft(other).await), "MESSAGE_ID_CONFLICT");
+    let mut desk = b.desk().await;
+    let list = desk.list_messages(pb::ListMessagesRequest::default()).await.expect("listed");
+    assert_eq!(list.into_inner().messages.len(), 1);
+    b.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_that_break_a_rule_are_refused_by_its_name() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (mut peer, mut b) = hostile_and_victim(dir.path()).await;
+    peer.greet().await;
+    let other = AuthorityId::parse("xz.moj").expect("valid");
+    let cases = [
+        ("WRONG_RECIPIENT", rogatory::envelope::Draft { recipient: other.clone(), ..peer.draft() }),
+        ("WRONG_SENDER", rogatory::envelope::Draft { sender: other, ..peer.draft() }),
+        (
+            "MESSAGE_EXPIRED",
+            rogatory::envelope::Draft {
+                created: at(-7_200_000),
+                expires: at(-3_600_000),
+                ..peer.draft()
+            },
+        ),
+        (
+            "MESSAGE_FROM_THE_FUTURE",
+            rogatory::envelope::Draft {
+                created: at(3_600_000),
+                expires: at(7_200_000),
+                ..peer.draft()
+            },
+        ),
+    ];
+    for (code, draft) in cases {
+        assert_eq!(refusal_of(&peer.deliver_draft(draft).await), code);
+    }
+    b.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn altered_messages_are_refused_and_logged_once() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (mut peer, mut b) = hostile_and_victim(dir.path()).await;
+    peer.greet().await;
+    let signed = peer.signed(peer.draft());
+    let (id, payload) = (signed.header().message, signed.header().plaintext_commitment);
+    let mut altered = signed.bytes().to_vec();
+    *altered.last_mut().expect("not empty") ^= 1;
+    let altered = bytes::Bytes::from(altered);
+    // Logged as it was signed, delivered altered: the log proof does not fit.
+    let index = peer.log_submission(id, signed.bytes(), payload).await;
+    peer.show().await;
+    let refused = peer.deliver(altered.clone(), index).await;
+    assert_eq!(refusal_of(&refused), "BAD_LOG_PROOF");
+    // Logged and delivered altered: the signature does not.
+    let mut ciphertext = signed.bytes().to_vec();
+    let middle = ciphertext.len() / 2;
+    ciphertext[middle] ^= 1;
+    let ciphertext = bytes::Bytes::from(ciphertext);
+    let first = peer.deliver_logged(id, ciphertext.clone(), payload).await;
+    assert_eq!(refusal_of(&first), "BAD_SIGNATURE");
+    let again = peer.deliver_logged(id, ciphertext, payload).await;
+    assert_eq!(receipt_of(&again).facts().index, receipt_of(&first).facts().index, "one entry");
+    // No message at all.
+    let junk = bytes::Bytes::from_static(b"\xff\xff\xff");
+    let refused = peer.deliver_logged(id, junk, payload).await;
+    assert_eq!(refusal_of(&refused), "MALFORMED_ENVELOPE");
+    // Too large a one.
+    let huge = bytes::Bytes::from(vec![0; 700 << 10]);
+    let refused = peer.deliver_logged(id, huge, payload).await;
+    assert_eq!(refusal_of(&refused), "MESSAGE_TOO_LARGE");
+    b.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_that_begin_wrongly_are_ended_with_the_reason() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (mut peer, mut b) = hostile_and_victim(dir.path()).await;
+    let hello = peer.hello();
+    for (code, first) in [
+        ("UNEXPECTED_FRAME", Ask::Ping(pb::Ping {})),
+        ("NO_COMMON_VERSION", Ask::Hello(pb::Hello { versions: vec![9], ..hello.clone() })),
+        ("WRONG_RECIPIENT", Ask::Hello(pb::Hello { recipient: "xz.moj".into(), ..hello.clone() })),
+        (
+            "BAD_CHECKPOINT",
+            Ask::Hello(pb::Hello {
+                held_checkpoint: peer.node.store.head().note.clone(),
+                ..hello.clone()
+            }),
+        ),
+    ] {
+        match peer.open(first).await.expect("answered") {
+            Answer::Refused(refusal) => assert_eq!(refusal.code, code),
+            other => panic!("{code}: {other:?}"),
+        }
+    }
+    peer.open(Ask::Hello(hello)).await.expect("answered");
+    let deliver = Ask::Deliver(pb::Deliver::default());
+    match peer.ask(deliver).await.expect("answered") {
+        Answer::Refused(refusal) => assert_eq!(refusal.code, "NO_CHECKPOINT"),
+        other => panic!("{other:?}"),
+    }
+    b.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_does_not_extend_what_was_shown_is_not_believed() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (mut peer, mut b) = hostile_and_victim(dir.path()).await;
+    peer.greet().await;
+    peer.log(EntryDraft::new(Event::NodeStarted).software("hostile")).await;
+    let honest = peer.update();
+    let mut bad_proof = honest.clone();
+    bad_proof.consistency = vec![vec![7; 32].into(); 3];
+    let mut forged = honest.clone();
+    forged.checkpoint = forged.checkpoint.replace("xa.oag/log", "xa.oag/lag");
+    let mut wrong_start = honest.clone();
+    wrong_start.from_size = 1;
+    for (code, update) in [
+        ("LOG_INCONSISTENT", bad_proof),
+        ("BAD_CHECKPOINT", forged),
+        ("BAD_CHECKPOINT", wrong_start),
+    ] {
+        match peer.ask(Ask::Checkpoint(update)).await.expect("answered") {
+            Answer::Refused(refusal) => assert_eq!(refusal.code, code),
+            other => panic!("{code}: {other:?}"),
+        }
+        let answer = peer.open(Ask::Hello(peer.hello())).await.expect("a new stream");
+        assert!(matches!(answer, Answer::Hello(_)));
+    }
+    b.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn receipts_that_prove_nothing_are_refused() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (mut peer, mut b) = hostile_and_victim(dir.path()).await;
+    let mut desk = b.desk().await;
+    let mut request = submission(&b);
+    request.recipient = peer.me().to_string();
+    let one = desk.submit_message(request.clone()).await.expect("submitted").into_inner();
+    request.request_id = request_id();
+    let two = desk.submit_message(request).await.expect("submitted").into_inner();
+    let digest = |message: &pb::Message| {
+        let bytes = hex::decode(&message.envelope_digest).expect("hex");
+        <[u8; 32]>::try_from(bytes.as_slice()).expect("32 bytes")
+    };
+    let accepted = |id: MessageId, envelope: [u8; 32], by: &AuthorityId| {
+        EntryDraft::new(Event::RelayAcceptance)
+            .by(by.clone())
+            .peer(b.authority().clone())
+            .message(id)
+            .envelope(envelope)
+    };
+    let id = |message: &pb::Message| MessageId::parse(&message.message_id).expect("an id");
+    let me = peer.me().clone();
+    let good = peer.log(accepted(id(&one), digest(&one), &me)).await;
+    let mixed = peer.log(accepted(id(&one), digest(&two), &me)).await;
+    let unknown_id = MessageId::new(at(0), [9; 10]);
+    let unknown = peer.log(accepted(unknown_id, digest(&one), &me)).await;
+    peer.greet().await;
+    let altered = peer.receipt(good).replacen("index ", "index 1", 1);
+    for (code, text) in [
+        ("BAD_RECEIPT", altered),
+        ("BAD_RECEIPT", "no receipt".to_owned()),
+        ("BAD_RECEIPT", peer.receipt(mixed)),
+        ("UNKNOWN_MESSAGE", peer.receipt(unknown)),
+    ] {
+        match peer.deliver_receipt(text).await {
+            Answer::Refused(refusal) => assert_eq!(refusal.code, code, "{refusal:?}"),
+            other => panic!("{code}: {other:?}"),
+        }
+    }
+    let waiting = pb::GetMessageRequest { name: one.name.clone() };
+    let waiting = desk.get_message(waiting).await.expect("readable").into_inner();
+    assert_eq!(waiting.state(), pb::DeliveryState::Queued, "none of it counted");
+    let text = peer.receipt(good);
+    let answer = peer.deliver_receipt(text).await;
+    assert!(matches!(answer, Answer::Receipt(_)), "{answer:?}");
+    reaches(&mut desk, &one.name, pb::DeliveryState::Relayed).await;
+    b.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_and_removed_peers_do_not_get_in() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (mut peer, mut b) = hostile_and_victim(dir.path()).await;
+    // A stranger that knows B, but whom B does not know.
+    let stranger = Node::new(dir.path(), "xs.moj").await;
+    stranger.trust(&b).await;
+    let mut stranger = Hostile::new(&stranger, &b).await;
+    let refused = stranger.open(Ask::Hello(stranger.hello())).await;
+    assert!(refused.is_err(), "{refused:?}");
+    // A peer that is removed while its stream is open.
+    peer.greet().await;
+    let remove = pb::RemovePeerRequest { authority: peer.me().to_string() };
+    b.operator().await.remove_peer(remove).await.expect("removed");
+    let ended = async { while peer.ask(Ask::Ping(pb::Ping {})).await.is_ok() {} };
+    tokio::time::timeout(DEADLINE, ended).await.expect("its stream ends");
+    assert!(peer.open(Ask::Hello(peer.hello())).await.is_err(), "and it does not come back");
+    b.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_right_certificate_of_another_authority_is_refused() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (mut a, mut b) = pair(dir.path()).await;
+    let mut c = Node::new(dir.path(), "xc.moj").await;
+    a.trust(&c).await;
+    c.trust(&a).await;
+    // C answers where B's card says that B is.
+    c.take_place_of(&mut b);
+    c.start().await;
+    a.start().await;
+    let mut operator = a.operator().await;
+    let trouble = async {
+        loop {
+            let status = operator.get_status(pb::GetStatusRequest {}).await.expect("answered");
+            let peers = status.into_inner().peers;
+            let of_b = peers.into_iter().find(|peer| peer.authority == "xb.pps").expect("a peer");
+            if !of_b.trouble.is_empty() {
+                return of_b.trouble;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let trouble = tokio::time::timeout(DEADLINE, trouble).await.expect("it is told");
+    assert!(trouble.contains("the certificate is that of xc.moj, not of xb.pps"), "{trouble}");
+    a.stop().await;
+    c.stop().await;
+}

@@ -1,0 +1,226 @@
+//! A peer with valid credentials that sends what it likes: its home is opened but not served, and
+//! every frame is made by hand.
+#![allow(dead_code, missing_docs)] // Each test file uses its part.
+
+use std::sync::Arc;
+
+use rogatory::api::courier::TonicCourier;
+use rogatory::audit::entry::{EntryDraft, Event};
+use rogatory::crypto::keys::{Algorithm, Role, SigningSecret};
+use rogatory::crypto::{Digest, random, sha256};
+use rogatory::domain::{AuthorityId, MessageId, Timestamp};
+use rogatory::envelope::{Draft, SignedMessage, seal, sign};
+use rogatory::exchange::Peer;
+use rogatory::exchange::courier::{Courier as _, Link, Trouble};
+use rogatory::node::{OpenNode, now};
+use rogatory::pb::v1 as pb;
+use rogatory::receipt::Receipt;
+
+use super::{DEADLINE, Node};
+use pb::relay_request::Frame as Ask;
+use pb::relay_response::Frame as Answer;
+
+pub struct Hostile {
+    pub node: OpenNode,
+    pub victim: Arc<Peer>,
+    courier: TonicCourier,
+    link: Option<Link>,
+    sequence: u64,
+    shown: u64,
+}
+
+impl Hostile {
+    /// Takes over the home of a node that is not running.
+    pub async fn new(home: &Node, victim: &Node) -> Self {
+        let node = home.open().await;
+        let courier = TonicCourier::new(node.exchange.clone(), node.identity.clone());
+        let victim = node.exchange.directory().get(victim.authority()).expect("it is a peer");
+        Self { node, victim, courier, link: None, sequence: 0, shown: 0 }
+    }
+
+    pub fn me(&self) -> &AuthorityId {
+        self.node.exchange.me()
+    }
+
+    /// Opens a stream and sends a first frame.
+    pub async fn open(&mut self, first: Ask) -> Result<Answer, Trouble> {
+        self.link = Some(self.courier.relay(self.victim.clone()).await?);
+        self.ask(first).await
+    }
+
+    pub fn hello(&self) -> pb::Hello {
+        pb::Hello {
+            versions: vec![1],
+            software: "hostile".into(),
+            now_ms: now().unix_ms(),
+            held_checkpoint: String::new(),
+            recipient: self.victim.authority().to_string(),
+        }
+    }
+
+    /// Opens a stream as an honest peer does, and shows the log.
+    pub async fn greet(&mut self) {
+        let answer = self.open(Ask::Hello(self.hello())).await.expect("answered");
+        assert!(matches!(answer, Answer::Hello(_)), "{answer:?}");
+        self.show().await;
+    }
+
+    /// Shows the newest checkpoint of the log.
+    pub async fn show(&mut self) {
+        let update = self.update();
+        let answer = self.ask(Ask::Checkpoint(update)).await.expect("answered");
+        assert!(matches!(answer, Answer::Checkpoint(_)), "{answer:?}");
+        self.shown = self.node.store.head().checkpoint.size;
+    }
+
+    pub fn update(&self) -> pb::CheckpointUpdate {
+        let head = self.node.store.head();
+        let proof = self.node.store.consistency(self.shown, head.checkpoint.size);
+        pb::CheckpointUpdate {
+            checkpoint: head.note.clone(),
+            from_size: self.shown,
+            consistency: proof.expect("a proof").iter().map(|h| h.to_vec().into()).collect(),
+        }
+    }
+
+    /// Sends a frame and gives its answer.
+    pub async fn ask(&mut self, frame: Ask) -> Result<Answer, Trouble> {
+        let link = self.link.as_mut().expect("a stream is open");
+        self.sequence += 1;
+        let request = pb::RelayRequest { sequence: self.sequence, frame: Some(frame) };
+        link.ask.send(request).await.map_err(|_| Trouble("the stream has ended".into()))?;
+        let answer = tokio::time::timeout(DEADLINE, link.answers.recv()).await;
+        let answer = answer.expect("in time").ok_or_else(|| Trouble("the end".into()))??;
+        assert_eq!(answer.sequence, self.sequence);
+        Ok(answer.frame.expect("an answer has a frame"))
+    }
+
+    pub fn signer(&self) -> SigningSecret {
+        let seed = self.node.keys.seed(Role::Signing).expect("the key");
+        SigningSecret::new(&seed, Algorithm::Ed25519).expect("it signs")
+    }
+
+    /// A draft for the victim, with content that is well-formed.
+    pub fn draft(&self) -> Draft {
+        use prost::Message as _;
+        let body = pb::MessageBody {
+            content: Some(super::example_request()),
+            case_id: "ROG-XA-2026-000001".into(),
+            ..pb::MessageBody::default()
+        };
+        let at = now();
+        Draft {
+            message: MessageId::new(at, random()),
+            sender: self.me().clone(),
+            recipient: self.victim.authority().clone(),
+            purpose: "rogatory.v1.MessageContent/REQUEST".into(),
+            created: at,
+            expires: at.plus_ms(3_600_000),
+            in_reply_to: None,
+            sender_card_version: 1,
+            packages: Vec::new(),
+            plaintext: zeroize::Zeroizing::new(body.encode_to_vec()),
+        }
+    }
+
+    pub fn signed(&self, draft: Draft) -> SignedMessage {
+        let keys = self.victim.card.sealing_keys(now());
+        let signer = self.signer();
+        let sealed = seal(draft, &[&keys[0]], &[signer.public()]).expect("sealed");
+        sign(sealed, &[&signer]).expect("signed")
+    }
+
+    /// Logs an entry in the hostile peer's own log; gives its index.
+    pub async fn log(&self, draft: EntryDraft) -> u64 {
+        let committed =
+            self.node.store.commit(move |tx| Ok::<_, std::convert::Infallible>(tx.append(draft)));
+        committed.await.expect("committed").value
+    }
+
+    /// Logs bytes as if they were a message that was submitted here.
+    pub async fn log_submission(&self, id: MessageId, bytes: &[u8], payload: Digest) -> u64 {
+        let entry = EntryDraft::new(Event::SubmissionAcceptance)
+            .by(self.me().clone())
+            .peer(self.victim.authority().clone())
+            .message(id)
+            .envelope(sha256(bytes))
+            .payload(payload);
+        self.log(entry).await
+    }
+
+    /// Logs, shows and delivers bytes; gives the outcome.
+    pub async fn deliver_logged(
+        &mut self,
+        id: MessageId,
+        bytes: bytes::Bytes,
+        payload: Digest,
+    ) -> pb::deliver_reply::Outcome {
+        let index = self.log_submission(id, &bytes, payload).await;
+        self.show().await;
+        self.deliver(bytes, index).await
+    }
+
+    pub async fn deliver(
+        &mut self,
+        envelope: bytes::Bytes,
+        index: u64,
+    ) -> pb::deliver_reply::Outcome {
+        let store = &self.node.store;
+        let inclusion = store.inclusion(index, self.shown).expect("a proof");
+        let deliver = pb::Deliver {
+            envelope,
+            entry: store.entry(index).expect("readable").expect("there").into(),
+            index,
+            inclusion: inclusion.iter().map(|h| h.to_vec().into()).collect(),
+        };
+        match self.ask(Ask::Deliver(deliver)).await.expect("answered") {
+            Answer::Deliver(reply) => reply.outcome.expect("an outcome"),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Delivers a draft, properly signed and logged.
+    pub async fn deliver_draft(&mut self, draft: Draft) -> pb::deliver_reply::Outcome {
+        let signed = self.signed(draft);
+        let header = signed.header().clone();
+        let bytes = signed.bytes().clone();
+        self.deliver_logged(header.message, bytes, header.plaintext_commitment).await
+    }
+
+    /// A receipt of the hostile peer's own making, under the checkpoint that it showed last.
+    pub fn receipt(&self, index: u64) -> String {
+        let store = &self.node.store;
+        let head = store.head();
+        assert_eq!(head.checkpoint.size, self.shown, "shown before");
+        let proof = store.inclusion(index, self.shown).expect("a proof");
+        let entry = store.entry(index).expect("readable").expect("there");
+        let receipt = Receipt::new(&entry, index, proof, head.note.clone()).expect("well-formed");
+        receipt.text().to_owned()
+    }
+
+    pub async fn deliver_receipt(&mut self, text: String) -> Answer {
+        self.ask(Ask::Receipt(pb::ReceiptDelivery { text })).await.expect("answered")
+    }
+}
+
+/// The facts of a receipt in an answer.
+pub fn receipt_of(outcome: &pb::deliver_reply::Outcome) -> Receipt {
+    match outcome {
+        pb::deliver_reply::Outcome::Receipt(signed) => {
+            Receipt::parse(&signed.text).expect("parses")
+        }
+        other => panic!("no receipt: {other:?}"),
+    }
+}
+
+/// The code of a signed refusal.
+pub fn refusal_of(outcome: &pb::deliver_reply::Outcome) -> String {
+    let receipt = receipt_of(outcome);
+    let entry = &receipt.facts().entry;
+    assert_eq!(entry.event, Event::RelayRejection, "{entry:?}");
+    entry.code.clone().expect("a refusal has a code")
+}
+
+pub fn at(ms_from_now: i64) -> Timestamp {
+    now().plus_ms(ms_from_now)
+}
