@@ -176,6 +176,7 @@ async fn receipts_that_prove_nothing_are_refused() {
     let mut desk = b.desk().await;
     let mut request = submission(&b);
     request.recipient = peer.me().to_string();
+    request.content = Some(note(pb::MessageKind::SpontaneousInformation, "Two vessels sail."));
     let one = desk.submit_message(request.clone()).await.expect("submitted").into_inner();
     request.request_id = request_id();
     let two = desk.submit_message(request).await.expect("submitted").into_inner();

@@ -11,7 +11,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::convert::{self, message_name, optional, package_name, parse, request_id};
 use super::identity;
-use super::status::{invalid, to_status};
+use super::status::{invalid, to_status, whole};
 use crate::domain::limits::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
 use crate::domain::{MessageId, PackageId};
 use crate::envelope::wire::content_from_pb;
@@ -50,7 +50,8 @@ impl AgencyApi {
         caller: &Caller,
         submission: Submission,
     ) -> Result<Response<pb::Message>, Status> {
-        let view = self.exchange.submit(caller, submission).await.map_err(to_status)?;
+        let (exchange, caller) = (self.exchange.clone(), caller.clone());
+        let view = whole(async move { exchange.submit(&caller, submission).await }).await?;
         Ok(Response::new(convert::message(view)))
     }
 
@@ -211,7 +212,8 @@ impl AgencyService for AgencyApi {
         let mut digest = [0; 32];
         hex::decode_to_slice(&request.envelope_digest, &mut digest)
             .map_err(|_| invalid("envelope_digest", "must be 64 hex digits"))?;
-        let row = self.exchange.confirm(&caller, id, digest).await.map_err(to_status)?;
+        let exchange = self.exchange.clone();
+        let row = whole(async move { exchange.confirm(&caller, id, digest).await }).await?;
         let view = crate::exchange::query::MessageView { id, row, body: None };
         Ok(Response::new(convert::message(view)))
     }
@@ -222,7 +224,8 @@ impl AgencyService for AgencyApi {
     ) -> Result<Response<pb::Message>, Status> {
         let caller = self.caller(&request, Role::Submit)?;
         let id = message_name("name", &request.get_ref().name)?;
-        let view = self.exchange.cancel(&caller, id).await.map_err(to_status)?;
+        let exchange = self.exchange.clone();
+        let view = whole(async move { exchange.cancel(&caller, id).await }).await?;
         Ok(Response::new(convert::message(view)))
     }
 
@@ -262,7 +265,7 @@ impl AgencyService for AgencyApi {
             };
             taken.map_err(to_status)?;
         };
-        let shape = upload.finish(exhibits).await.map_err(to_status)?;
+        let shape = whole(upload.finish(exhibits)).await?;
         Ok(Response::new(pb::Package {
             name: format!("packages/{}", shape.id),
             package_id: shape.id.to_string(),

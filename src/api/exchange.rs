@@ -107,10 +107,11 @@ impl ExchangeService for ExchangeApi {
                 break;
             }
         }
-        let progress = receiving.finish().await.map_err(to_status)?;
-        if progress.complete {
+        let progress = receiving.finish().await;
+        if progress.as_ref().map_or(true, |progress| progress.complete) {
             self.exchange.offers().forget(peer.authority(), id);
         }
+        let progress = progress.map_err(to_status)?;
         Ok(Response::new(pb::PushPackageResponse { progress: Some(progress) }))
     }
 }

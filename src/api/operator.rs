@@ -9,7 +9,7 @@ use tonic::{Request, Response, Status};
 use super::convert::parse;
 use super::identity;
 use super::probe::Probe;
-use super::status::{invalid, to_status};
+use super::status::{invalid, to_status, whole};
 use crate::card::Card;
 use crate::domain::AuthorityId;
 use crate::exchange::agencies::{Agency, check_name};
@@ -176,8 +176,10 @@ impl OperatorService for OperatorApi {
         self.operator(&request)?;
         let request = request.into_inner();
         let card = Card::parse(&request.card).map_err(|error| invalid("card", error))?;
-        let added = self.exchange.add_peer(card, &request.fingerprint).await;
-        Ok(Response::new(peer_to_pb(&*added.map_err(to_status)?)))
+        let exchange = self.exchange.clone();
+        let added =
+            whole(async move { exchange.add_peer(card, &request.fingerprint).await }).await?;
+        Ok(Response::new(peer_to_pb(&added)))
     }
 
     async fn remove_peer(
@@ -186,7 +188,8 @@ impl OperatorService for OperatorApi {
     ) -> Result<Response<pb::RemovePeerResponse>, Status> {
         self.operator(&request)?;
         let authority: AuthorityId = parse("authority", &request.get_ref().authority)?;
-        self.exchange.remove_peer(&authority).await.map_err(to_status)?;
+        let exchange = self.exchange.clone();
+        whole(async move { exchange.remove_peer(&authority).await }).await?;
         Ok(Response::new(pb::RemovePeerResponse {}))
     }
 
@@ -223,7 +226,8 @@ impl OperatorService for OperatorApi {
     ) -> Result<Response<pb::QueueItem>, Status> {
         self.operator(&request)?;
         let id = parse("message_id", &request.get_ref().message_id)?;
-        let item = self.exchange.hold(id).await.map_err(to_status)?;
+        let exchange = self.exchange.clone();
+        let item = whole(async move { exchange.hold(id).await }).await?;
         Ok(Response::new(item_to_pb(item)))
     }
 
@@ -233,7 +237,8 @@ impl OperatorService for OperatorApi {
     ) -> Result<Response<pb::QueueItem>, Status> {
         self.operator(&request)?;
         let id = parse("message_id", &request.get_ref().message_id)?;
-        let item = self.exchange.retry(id).await.map_err(to_status)?;
+        let exchange = self.exchange.clone();
+        let item = whole(async move { exchange.retry(id).await }).await?;
         Ok(Response::new(item_to_pb(item)))
     }
 
@@ -258,8 +263,8 @@ impl OperatorService for OperatorApi {
             all_cases: request.all_cases,
             ..pb::Agency::default()
         };
-        let issued = self.registrar.issue(agency, days(request.valid_days)?, false).await;
-        Ok(Response::new(issued.map_err(to_status)?))
+        let issuing = self.registrar.issue(agency, days(request.valid_days)?, false);
+        Ok(Response::new(whole(issuing).await?))
     }
 
     async fn renew_agency(
@@ -269,9 +274,13 @@ impl OperatorService for OperatorApi {
         self.operator(&request)?;
         let request = request.into_inner();
         let agency = self.known_agency(&request.agency)?;
+        if agency.revoked {
+            let message = "its access has ended: what is to call again gets a name of its own";
+            return Err(to_status(ActionError::conflict("AGENCY_REVOKED", message)));
+        }
         let agency = agency_to_pb(&agency);
-        let issued = self.registrar.issue(agency, days(request.valid_days)?, true).await;
-        Ok(Response::new(issued.map_err(to_status)?))
+        let issuing = self.registrar.issue(agency, days(request.valid_days)?, true);
+        Ok(Response::new(whole(issuing).await?))
     }
 
     async fn revoke_agency(
@@ -281,7 +290,8 @@ impl OperatorService for OperatorApi {
         self.operator(&request)?;
         let mut agency = self.known_agency(&request.get_ref().agency)?;
         agency.revoked = true;
-        self.exchange.revoke_agency(agency.clone()).await.map_err(to_status)?;
+        let (exchange, revoked) = (self.exchange.clone(), agency.clone());
+        whole(async move { exchange.revoke_agency(revoked).await }).await?;
         Ok(Response::new(agency_to_pb(&agency)))
     }
 

@@ -118,7 +118,7 @@ impl Probe {
     async fn clock(&self, peer: &Peer, say: &Say) -> Result<(), Broken> {
         let offset = self.exchange.link(peer.authority()).clock_offset_ms;
         let detail = format!("the peer's clock is {offset} ms from ours");
-        if offset.abs() > CLOCK_AHEAD_MAX_MS {
+        if offset.unsigned_abs() > CLOCK_AHEAD_MAX_MS.unsigned_abs() {
             return Err(Broken("clock", detail, "synchronise both clocks (NTP)"));
         }
         holds(say, "clock", detail).await;

@@ -5,6 +5,20 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 
 use crate::exchange::ActionError;
 
+/// Runs an action to its end, whatever becomes of the call that asked for it: a client that goes
+/// away between a commit and what follows it in memory must not leave the two apart.
+///
+/// # Errors
+/// Those of the action, as statuses.
+pub async fn whole<T: Send + 'static>(
+    action: impl Future<Output = Result<T, ActionError>> + Send + 'static,
+) -> Result<T, Status> {
+    let done = tokio::spawn(action).await;
+    done.map_err(|error| ActionError::Fault(error.to_string()))
+        .and_then(|done| done)
+        .map_err(to_status)
+}
+
 const DOMAIN: &str = "rogatory";
 
 /// The status of an action's error. Faults are told to the traces; outward they are one sentence.

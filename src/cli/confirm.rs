@@ -24,7 +24,8 @@ pub(crate) struct ConfirmArgs {
     access: AgencyAccess,
     /// The message
     id: MessageId,
-    /// The directory that it was fetched into: confirms exactly what is there
+    /// The directory that it was fetched into: confirms the message whose digest stands in its
+    /// message.json (the files were compared when they were fetched, and are not looked at again)
     #[arg(long, value_name = "DIR")]
     fetched: Option<PathBuf>,
 }

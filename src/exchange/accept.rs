@@ -88,6 +88,11 @@ impl Exchange {
         if !message.header().packages.iter().all(|p| self.vault.contains(&shape_of_ref(p))) {
             return Ok(retry("PACKAGES_MISSING"));
         }
+        if !message.header().packages.is_empty() {
+            let vault = self.vault.clone();
+            let settled = tokio::task::spawn_blocking(move || vault.settle());
+            settled.await.map_err(ActionError::fault)??;
+        }
         let remote = Coordinates {
             origin: proven.checkpoint.origin.clone(),
             index: deliver.index,

@@ -9,12 +9,15 @@ use tokio_util::sync::CancellationToken;
 use super::agencies::Caller;
 use super::issue::{issue_consignment, issue_plain};
 use super::query::visible;
-use super::rows::{self, MessageRow, OutboxRow, RECEIVED, ReceiptRow, message_in, put_message};
+use super::rows::{
+    self, MessageRow, OutboxRow, RECEIVED, ReceiptRow, message_in, note_case, put_message,
+};
 use super::{ActionError, Exchange};
 use crate::audit::entry::{EntryDraft, Event};
 use crate::crypto::Digest;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::kind::MessageKind;
+use crate::domain::request::Body;
 use crate::domain::{AuthorityId, CaseId, MessageId};
 use crate::envelope::wire::content_from_pb;
 use crate::envelope::{AuthenticMessage, OpenedMessage, open};
@@ -22,6 +25,7 @@ use crate::store::{BodySlot, Direction, Table, Tx};
 
 /// Messages that are opened at once: opening costs CPU, so no more than cores help.
 const AT_ONCE: usize = 16;
+const AGAIN_AFTER: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// Opens what was accepted, until `stop`.
 pub async fn run(exchange: Arc<Exchange>, stop: CancellationToken) {
@@ -34,6 +38,8 @@ pub async fn run(exchange: Arc<Exchange>, stop: CancellationToken) {
         tokio::select! {
             () = stop.cancelled() => return,
             () = woken => {}
+            // What could not be read or committed just now is tried again.
+            () = tokio::time::sleep(AGAIN_AFTER) => {}
         }
     }
 }
@@ -98,6 +104,7 @@ impl Exchange {
                 row.case_id = consigned.case_id;
                 row.reference = consigned.reference;
                 row.agency = answered_agency(tx, &row)?;
+                note_case(tx, &row);
                 row.learn(DeliveryState::Consigned);
                 if consigned.kind != MessageKind::Test {
                     row.inbox_position = tx.counter("inbox");
@@ -212,6 +219,11 @@ fn check(opened: &OpenedMessage) -> Result<Consigned, &'static str> {
     let content = content_from_pb(content).map_err(|_| "MALFORMED_CONTENT")?;
     if content.kind.purpose() != header.purpose {
         return Err("PURPOSE_MISMATCH");
+    }
+    if let Body::Request(request) = &content.body
+        && request.requesting_authority.id.as_ref() != Some(&header.sender)
+    {
+        return Err("REQUESTING_AUTHORITY_MISMATCH");
     }
     let case_ok = match content.kind {
         MessageKind::Test => body.case_id.is_empty(),

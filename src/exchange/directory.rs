@@ -119,11 +119,15 @@ impl Exchange {
             let rule = format!("the card ended at {}: ask for a new one", card.expires());
             return Err(ActionError::invalid("card", rule));
         }
+        self.check_keys_of_its_own(card)?;
         match known {
             Some(peer) if peer.card.fingerprint() == card.fingerprint() => {
-                if card.version() < peer.card.version() {
+                let same = card.digest() == peer.card.digest();
+                if card.version() < peer.card.version()
+                    || (card.version() == peer.card.version() && !same)
+                {
                     let rule = format!(
-                        "the card is version {}, older than version {} in the directory",
+                        "the card is version {}, not newer than version {} in the directory",
                         card.version(),
                         peer.card.version()
                     );
@@ -133,6 +137,27 @@ impl Exchange {
             }
             _ => check_fingerprint(card, fingerprint),
         }
+    }
+
+    /// No two authorities share a key: with the pin of another in its card, a peer could pass for
+    /// it, or lock it out.
+    fn check_keys_of_its_own(&self, card: &Card) -> Result<(), ActionError> {
+        let peers = self.directory.all();
+        let others = peers.iter().map(|peer| &peer.card).chain([&self.card]);
+        for other in others.filter(|other| other.authority() != card.authority()) {
+            let pins = card.tls_pins().iter().any(|pin| other.tls_pins().contains(pin));
+            let keys = |card: &Card| {
+                let body = card.body();
+                let keys = body.signing.iter().chain(&body.sealing);
+                keys.map(|key| key.key.clone()).chain([body.root.clone()]).collect::<Vec<_>>()
+            };
+            let others_keys = keys(other);
+            if pins || keys(card).iter().any(|key| others_keys.contains(key)) {
+                let rule = format!("holds a key of {}", other.authority());
+                return Err(ActionError::invalid("card", rule));
+            }
+        }
+        Ok(())
     }
 
     /// Ends the trust in a peer: from now on it is a stranger. What was exchanged stays.

@@ -36,7 +36,9 @@ impl Exchange {
         let due = self.outbox.all().into_iter().map(|item| item.row);
         let due: Vec<_> = due.filter(|row| !row.is_receipt() && row.expires_ms < now).collect();
         for row in &due {
-            self.fail(row).await?;
+            if let Err(error) = self.fail(row).await {
+                tracing::error!(%error, "a delivery window cannot be ended");
+            }
         }
         Ok(due.len())
     }
@@ -46,6 +48,10 @@ impl Exchange {
         tracing::warn!(message = %id, "the delivery window ended without an answer");
         self.store
             .commit(move |tx| {
+                // Answered or withdrawn meanwhile: then nothing expired.
+                if tx.get(Table::Outbox, &key).is_none() {
+                    return Ok(());
+                }
                 tx.delete(Table::Outbox, &key);
                 let Some(mut message) = message_in(tx, id)? else { return Ok(()) };
                 message.learn(DeliveryState::ExpiredUnknown);

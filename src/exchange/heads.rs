@@ -196,6 +196,10 @@ impl Exchange {
 pub(crate) fn put_head(tx: &mut Tx<'_>, key: &[u8; 16], head: &Held) -> Result<(), ActionError> {
     if let Some(row) = rows::load_in::<HeadRow>(tx, Table::Heads, key)? {
         let held = Checkpoint::parse_unverified(&row.checkpoint).map_err(ActionError::fault)?;
+        if held.size == head.checkpoint.size && held.root != head.checkpoint.root {
+            let message = "LOG_INCONSISTENT: the peer signed two logs of one size".into();
+            return Err(ActionError::Fault(message));
+        }
         if held.size >= head.checkpoint.size {
             return Ok(());
         }

@@ -20,6 +20,8 @@ pub(crate) struct Item {
     pub packages_there: bool,
     /// Tries since this node started.
     pub attempts: u32,
+    /// It may have reached the peer: it was tried, now or before a restart.
+    pub begun: bool,
     /// What went wrong last, for people.
     pub trouble: String,
 }
@@ -41,14 +43,19 @@ impl Outbox {
     pub(super) fn load(store: &Store) -> Result<Self, ActionError> {
         let outbox = Self::default();
         for row in rows::all(store, Table::Outbox)? {
-            outbox.insert(row);
+            outbox.put(row, true);
         }
         Ok(outbox)
     }
 
     /// Called once the row is durable.
     pub(super) fn insert(&self, row: OutboxRow) {
+        self.put(row, false);
+    }
+
+    fn put(&self, row: OutboxRow, begun: bool) {
         let item = Item {
+            begun,
             in_flight: false,
             packages_there: false,
             attempts: 0,
@@ -85,7 +92,7 @@ impl Outbox {
         let mut lanes = self.lanes();
         let lane = lanes.get_mut(peer)?;
         match lane.items.get(key) {
-            Some(item) if !item.in_flight && item.attempts == 0 => lane.items.remove(key),
+            Some(item) if !item.begun => lane.items.remove(key),
             _ => None,
         }
     }
@@ -99,7 +106,8 @@ impl Outbox {
         let mut taken = Vec::new();
         for item in ready.take(limit) {
             item.in_flight = true;
-            item.attempts += 1;
+            item.attempts = item.attempts.saturating_add(1);
+            item.begun = true;
             taken.push(item.clone());
         }
         taken

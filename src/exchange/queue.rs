@@ -172,6 +172,9 @@ fn cancel_in(
 fn check_cancellable(row: &MessageRow) -> Result<(), ActionError> {
     match (row.direction, row.delivery()) {
         (SENT, DeliveryState::Queued | DeliveryState::Held) => Ok(()),
+        (SENT, DeliveryState::Cancelled) => {
+            Err(ActionError::conflict("ALREADY_CANCELLED", "the message is cancelled already"))
+        }
         (SENT, _) => Err(on_its_way()),
         _ => Err(ActionError::conflict("NOT_SENT", "only what was sent from here is cancelled")),
     }

@@ -23,6 +23,9 @@ pub enum RecordError {
     /// It is for a message that we never sent to that peer: the peer's fault.
     #[error("the receipt is for a message that this node did not send to the peer")]
     UnknownMessage,
+    /// It is one that changes nothing at this point: the peer's fault.
+    #[error("a receipt of {0} says nothing about what became of the message")]
+    Irrelevant(Event),
     /// Ours.
     #[error(transparent)]
     Ours(#[from] ActionError),
@@ -32,7 +35,7 @@ impl RecordError {
     /// The closed code for the peer.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Receipt(_) => "BAD_RECEIPT",
+            Self::Receipt(_) | Self::Irrelevant(_) => "BAD_RECEIPT",
             Self::Unproven(_) => "UNPROVEN_CHECKPOINT",
             Self::UnknownMessage => "UNKNOWN_MESSAGE",
             Self::Ours(_) => "UNAVAILABLE",
@@ -104,6 +107,9 @@ impl Exchange {
         };
         let index = receipt.facts().index;
         let verified = receipt::verify(&receipt, &expected)?;
+        if state_of(verified.event()).is_none() {
+            return Err(RecordError::Irrelevant(verified.event()));
+        }
         let coordinates = verified.coordinates();
         let checkpoint = Checkpoint {
             origin: coordinates.origin.clone(),
@@ -174,18 +180,23 @@ fn receipt_row(peer: &Peer, proved: &Proved) -> ReceiptRow {
 
 /// What a receipt teaches about a message.
 fn learn(row: &mut MessageRow, event: Event, code: Option<String>) {
-    let state = match event {
-        Event::RelayAcceptance => DeliveryState::Relayed,
-        Event::RelayRejection => DeliveryState::Rejected,
-        Event::ContentConsignment => DeliveryState::Consigned,
-        Event::ContentConsignmentFailure => DeliveryState::NotConsigned,
-        Event::ContentHandover => DeliveryState::HandedOver,
-        // A hand-over that failed leaves the message where it is: in the inbox.
-        _ => return,
-    };
-    row.learn(state);
+    if let Some(state) = state_of(event) {
+        row.learn(state);
+    }
     if let Some(code) = code {
         row.refusal_code = code;
+    }
+}
+
+/// The state that a receiver's receipt proves; `None` for events that prove none.
+fn state_of(event: Event) -> Option<DeliveryState> {
+    match event {
+        Event::RelayAcceptance => Some(DeliveryState::Relayed),
+        Event::RelayRejection => Some(DeliveryState::Rejected),
+        Event::ContentConsignment => Some(DeliveryState::Consigned),
+        Event::ContentConsignmentFailure => Some(DeliveryState::NotConsigned),
+        Event::ContentHandover => Some(DeliveryState::HandedOver),
+        _ => None,
     }
 }
 

@@ -79,7 +79,7 @@ async fn departed(exchange: &Exchange, peer: &Peer) {
     let mut changes = exchange.directory.changes();
     loop {
         let now = exchange.directory.get(peer.authority());
-        if now.is_none_or(|now| now.card.version() != peer.card.version()) {
+        if now.is_none_or(|now| now.card.digest() != peer.card.digest()) {
             return;
         }
         if changes.changed().await.is_err() {

@@ -54,6 +54,14 @@ pub(crate) fn message_in(
     load_in(tx, Table::Messages, id.as_bytes())
 }
 
+/// Notes that a case is known here, and whose it is; the first to bring it stays.
+pub(crate) fn note_case(tx: &mut Tx<'_>, row: &MessageRow) {
+    let key = row.case_id.as_bytes();
+    if !key.is_empty() && tx.get(Table::Cases, key).is_none() {
+        tx.put(Table::Cases, key, row.agency.as_bytes());
+    }
+}
+
 pub(crate) fn put_message(tx: &mut Tx<'_>, id: MessageId, row: &MessageRow) {
     tx.put(Table::Messages, id.as_bytes(), row.encode_to_vec());
 }

@@ -1,12 +1,13 @@
 //! Submitting: from what an agency says to a durable, signed, sealed message in the outbox.
 
+mod cases;
 mod pending;
-
-use std::sync::{Mutex, PoisonError};
 
 use prost::Message as _;
 use zeroize::Zeroizing;
 
+pub(super) use self::cases::CaseNumbers;
+use self::cases::case_key;
 use self::pending::{Pending, first_answer};
 use super::agencies::Caller;
 use super::query::{MessageView, visible};
@@ -18,13 +19,13 @@ use crate::crypto::{Digest, PublicKey, sha256};
 use crate::domain::delivery::DeliveryState;
 use crate::domain::kind::MessageKind;
 use crate::domain::limits::{DELIVERY_WINDOW_MAX_MS, PACKAGES_PER_MESSAGE_MAX};
-use crate::domain::request::{Content, Severity};
+use crate::domain::request::{Body, Content, Severity};
 use crate::domain::{AuthorityId, CaseId, MessageId, PackageId, RequestId};
 use crate::envelope::wire::{content_to_pb, kind_to_pb};
 use crate::envelope::{Draft, SealError, SignedMessage, seal, sign};
 use crate::pb::v1 as pb;
+use crate::store::Table;
 use crate::store::vault::PackageShape;
-use crate::store::{Store, Table};
 
 /// Characters of an agency's own reference.
 pub const REFERENCE_MAX_CHARS: usize = 200;
@@ -71,29 +72,6 @@ impl Submission {
             ],
         ))
     }
-}
-
-/// Gives case numbers. A number that was given and not used is a gap, never a double.
-#[derive(Default)]
-pub(super) struct CaseNumbers(Mutex<Option<(i32, u64)>>);
-
-impl CaseNumbers {
-    fn next(&self, store: &Store, year: i32) -> Result<u64, ActionError> {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = match *last {
-            Some((known_year, number)) if known_year == year => number,
-            _ => match store.get(Table::Settings, &case_key(year))? {
-                Some(bytes) => u64::from_be_bytes(bytes.as_slice().try_into().unwrap_or_default()),
-                None => 0,
-            },
-        };
-        *last = Some((year, known + 1));
-        Ok(known + 1)
-    }
-}
-
-fn case_key(year: i32) -> Vec<u8> {
-    format!("case/{year}").into_bytes()
 }
 
 /// A submission that was checked, with what it needs.
@@ -160,6 +138,14 @@ impl Exchange {
             }
         }
         check_form(submission, &mut wrong);
+        if let Body::Request(request) = &submission.content.body
+            && request.requesting_authority.id.as_ref().is_some_and(|id| *id != self.me)
+        {
+            let field = "content.request.requesting_authority.id";
+            let rule = format!("must be {}, whose node signs it (UNTOC 18(15)(a))", self.me);
+            wrong.push(Violation::new(field, rule));
+        }
+        self.check_known_case(caller, submission, &mut wrong)?;
         let peer = self.directory.get(&submission.recipient);
         if peer.is_none() {
             let rule = format!("{} is not in the directory of this node", submission.recipient);
@@ -201,6 +187,25 @@ impl Exchange {
             }
         }
         Ok(packages)
+    }
+
+    /// A case that is named must be one of this node that the caller may see: a number that is yet
+    /// to be given would be given twice.
+    fn check_known_case(
+        &self,
+        caller: &Caller,
+        submission: &Submission,
+        wrong: &mut Vec<Violation>,
+    ) -> Result<(), ActionError> {
+        let Some(case) = &submission.case else { return Ok(()) };
+        let owner = self.store.get(Table::Cases, case.as_str().as_bytes())?;
+        let known = owner.is_some_and(|owner| {
+            caller.all_cases || (!owner.is_empty() && owner == caller.name.as_bytes())
+        });
+        if !known {
+            wrong.push(Violation::new("case_id", format!("{case} is no case of this node")));
+        }
+        Ok(())
     }
 
     /// The case of what is answered, where something is.

@@ -101,6 +101,11 @@ fn check(options: &InitOptions) -> anyhow::Result<()> {
         ),
         _ => {}
     }
+    let listen = options.listen.as_deref().unwrap_or(LISTEN);
+    let anywhere = listen.parse::<std::net::SocketAddr>().is_ok_and(|at| at.ip().is_unspecified());
+    if options.endpoint.is_none() && anywhere {
+        bail!("peers cannot call {listen}: give --endpoint, the host and port that they reach");
+    }
     if options.country.to_ascii_lowercase() != options.authority.country() {
         bail!(
             "the country {} is not that of the authority id {}",

@@ -14,6 +14,7 @@ use super::{config_of, serve};
 use crate::api::identity::Identity;
 use crate::api::listen::Known;
 use crate::config::Config;
+use crate::store::OpenError;
 
 /// A connection to the operator's services of a home.
 pub struct Local {
@@ -27,6 +28,14 @@ struct Offline {
     served: tokio::task::JoinHandle<()>,
 }
 
+/// A node that starts is waited for: five seconds.
+const STARTS_WITHIN_LOOKS: usize = 50;
+const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(100);
+
+fn is_locked(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref::<OpenError>(), Some(OpenError::Held { .. }))
+}
+
 /// Bytes between the two ends in memory.
 const PIPE_BYTES: usize = 1 << 20;
 
@@ -37,21 +46,40 @@ impl Local {
     /// When neither is possible; says why.
     pub async fn connect(home: &Path, passphrase_file: Option<&Path>) -> anyhow::Result<Self> {
         let config = Config::read(&config_of(home))?;
-        let socket = config.operator_socket.clone();
-        if UnixStream::connect(&socket).await.is_ok() {
-            let connector = tower::service_fn(move |_| {
-                let socket = socket.clone();
-                async move { UnixStream::connect(socket).await.map(TokioIo::new) }
-            });
-            let endpoint = Endpoint::from_static("http://operator.invalid");
-            let channel = endpoint.connect_with_connector(connector).await?;
-            return Ok(Self { channel, offline: None });
+        if let Some(up) = Self::through_socket(&config).await {
+            return Ok(up);
         }
         let secret = passphrase(&config, passphrase_file)?;
         let secret = secret.as_ref().map(|secret| secret.as_slice());
-        let node = OpenNode::open(config, secret)
-            .context("no node runs in this home, and it cannot be opened")?;
-        Self::serve_in_memory(node).await
+        match OpenNode::open(config, secret) {
+            Ok(node) => Self::serve_in_memory(node).await,
+            Err(error) if is_locked(&error) => Self::when_it_is_up(home).await.ok_or(error),
+            Err(error) => Err(error).context("no node runs in this home, and it cannot be opened"),
+        }
+    }
+
+    /// Somebody has the home open: most likely a node that is starting.
+    async fn when_it_is_up(home: &Path) -> Option<Self> {
+        let config = Config::read(&config_of(home)).ok()?;
+        for _ in 0..STARTS_WITHIN_LOOKS {
+            if let Some(up) = Self::through_socket(&config).await {
+                return Some(up);
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        None
+    }
+
+    async fn through_socket(config: &Config) -> Option<Self> {
+        let socket = config.operator_socket.clone();
+        UnixStream::connect(&socket).await.ok()?;
+        let connector = tower::service_fn(move |_| {
+            let socket = socket.clone();
+            async move { UnixStream::connect(socket).await.map(TokioIo::new) }
+        });
+        let endpoint = Endpoint::from_static("http://operator.invalid");
+        let channel = endpoint.connect_with_connector(connector).await.ok()?;
+        Some(Self { channel, offline: None })
     }
 
     async fn serve_in_memory(node: OpenNode) -> anyhow::Result<Self> {

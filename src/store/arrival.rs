@@ -44,6 +44,8 @@ pub struct Arrival {
     /// The next chunk: its number in the package, its exhibit and its number there.
     next: Cursor,
     file: Option<File>,
+    /// A write or sync failed.
+    spoilt: bool,
 }
 
 struct List {
@@ -76,6 +78,7 @@ impl Arrival {
             leaves: None,
             next: Cursor::default(),
             file: None,
+            spoilt: false,
         };
         if !vault.contains(shape) && arrival.dir.join("sizes").exists() {
             arrival.resume()?;
@@ -104,10 +107,10 @@ impl Arrival {
         if self.leaves.is_some() {
             return Err(VaultError::Refused("the list of the package is complete already"));
         }
-        self.sizes.extend_from_slice(sizes);
-        if self.sizes.len() > self.shape.exhibits as usize {
+        if self.sizes.len() + sizes.len() > self.shape.exhibits as usize {
             return Err(VaultError::Refused("the list has more exhibits than the signed header"));
         }
+        self.sizes.extend_from_slice(sizes);
         self.list_hashes(hashes)?;
         let listed = self.list.as_ref().map_or(0, |list| list.frontier.size());
         if listed == self.shape.chunks && self.sizes.len() == self.shape.exhibits as usize {
@@ -143,7 +146,7 @@ impl Arrival {
         let mut list = self.list.take().ok_or(VaultError::Missing)?;
         let fits = list.frontier.root() == self.shape.root
             && layout_digest(&self.sizes) == self.shape.layout_digest
-            && self.sizes.iter().sum::<u64>() == self.shape.sealed_bytes
+            && total(&self.sizes) == Some(self.shape.sealed_bytes)
             && self.sizes.iter().map(|size| chunks_of(*size)).sum::<u64>() == self.shape.chunks
             && self.sizes.iter().all(|size| *size >= CHUNK_TAG_BYTES as u64);
         if !fits {
@@ -161,12 +164,36 @@ impl Arrival {
         Ok(())
     }
 
+    /// A push begins: a list that an earlier one left half sent is sent again from its start.
+    pub fn begin_push(&mut self) {
+        if self.leaves.is_none() {
+            self.sizes.clear();
+            self.list = None;
+        }
+    }
+
     /// Takes the next chunk; it is verified before it is stored.
     ///
     /// # Errors
     /// [`VaultError::Refused`] for a chunk that is not the next one or not the signed one;
-    /// [`VaultError::Io`].
+    /// [`VaultError::Io`], after which this arrival takes nothing more: what a failed write or sync
+    /// left of the exhibit is removed, and the next arrival begins it anew.
     pub fn chunk(&mut self, number: u64, sealed: &[u8]) -> Result<(), VaultError> {
+        if self.spoilt {
+            return Err(VaultError::Refused(
+                "an earlier write of this package failed: offer it again",
+            ));
+        }
+        let stored = self.store_chunk(number, sealed);
+        if matches!(stored, Err(VaultError::Io(_))) {
+            self.spoilt = true;
+            self.file = None;
+            let _ = fs::remove_file(self.dir.join(self.next.exhibit.to_string()));
+        }
+        stored
+    }
+
+    fn store_chunk(&mut self, number: u64, sealed: &[u8]) -> Result<(), VaultError> {
         if number != self.next.number || number >= self.shape.chunks {
             return Err(VaultError::Refused("a chunk is out of its order"));
         }
@@ -182,22 +209,25 @@ impl Arrival {
             self.file = Some(create(&path)?);
         }
         let file = self.file.as_mut().ok_or(VaultError::Missing)?;
-        file.write_all(sealed)?;
+        // At its place, not at the cursor: a write that failed half-way is written over.
+        file.write_all_at(sealed, self.next.index * SEALED_CHUNK_BYTES)?;
         self.advance()
     }
 
     /// Moves to the next chunk; an exhibit that is whole is synced and closed.
     fn advance(&mut self) -> Result<(), VaultError> {
-        self.next.number += 1;
-        self.next.index += 1;
         let size = *self.sizes.get(self.next.exhibit).ok_or(VaultError::Missing)?;
-        if self.next.index == chunks_of(size) {
-            self.next.exhibit += 1;
-            self.next.index = 0;
+        if self.next.index + 1 == chunks_of(size) {
+            // Synced before it counts: a sync that fails is never tried again on the same bytes.
             if let Some(file) = self.file.take() {
                 file.sync_all()?;
             }
+            self.next.exhibit += 1;
+            self.next.index = 0;
+        } else {
+            self.next.index += 1;
         }
+        self.next.number += 1;
         Ok(())
     }
 
@@ -209,8 +239,13 @@ impl Arrival {
         if self.vault.contains(&self.shape) {
             return Ok(());
         }
-        if self.leaves.is_none() || self.next.number != self.shape.chunks {
+        if self.spoilt || self.leaves.is_none() || self.next.number != self.shape.chunks {
             return Err(VaultError::Missing);
+        }
+        for (exhibit, size) in self.sizes.iter().enumerate() {
+            if fs::metadata(self.dir.join(exhibit.to_string()))?.len() != *size {
+                return Err(VaultError::Missing);
+            }
         }
         self.vault.promote(&self.dir, &self.shape)
     }
@@ -274,6 +309,11 @@ impl Arrival {
         }
         Ok(())
     }
+}
+
+/// The sum, unless what a peer sent overflows it.
+fn total(sizes: &[u64]) -> Option<u64> {
+    sizes.iter().try_fold(0_u64, |sum, size| sum.checked_add(*size))
 }
 
 fn chunks_of(sealed_size: u64) -> u64 {

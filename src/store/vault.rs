@@ -41,8 +41,11 @@ pub struct PackageShape {
 }
 
 impl PackageShape {
-    fn name(&self) -> String {
-        let parts = [self.id.as_bytes().as_slice(), &self.root, &self.layout_digest];
+    /// Its name in the vault: a digest of all that the signed header says of it.
+    pub fn name(&self) -> String {
+        let counts = [self.chunks, self.sealed_bytes, u64::from(self.exhibits)];
+        let counts: Vec<u8> = counts.iter().flat_map(|count| count.to_le_bytes()).collect();
+        let parts = [self.id.as_bytes().as_slice(), &self.root, &self.layout_digest, &counts];
         hex::encode(&sha256(&pae("rogatory/v1/vault", &parts))[..20])
     }
 }
@@ -86,6 +89,15 @@ impl Vault {
     /// Whether a complete package is here.
     pub fn contains(&self, shape: &PackageShape) -> bool {
         self.complete(shape).is_dir()
+    }
+
+    /// Makes sure that complete packages have their names on disk: between a rename and the sync
+    /// of its directory a package is seen that a loss of power would take (I4).
+    ///
+    /// # Errors
+    /// [`VaultError::Io`].
+    pub fn settle(&self) -> Result<(), VaultError> {
+        sync_dir(&self.root.join("packages"))
     }
 
     /// Begins a package of our own.

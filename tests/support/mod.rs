@@ -213,7 +213,10 @@ pub fn example_request() -> pb::MessageContent {
     use rogatory::domain::MessageKind;
     use rogatory::domain::request::{Content, request_from_json};
     let text = include_str!("../../examples/request-tip.json");
-    let request = request_from_json(text).expect("the example is valid");
+    let mut request = request_from_json(text).expect("the example is valid");
+    // The senders of the tests, all but where a test says otherwise.
+    request.requesting_authority.id = Some(AuthorityId::parse("xa.oag").expect("valid"));
+    request.requesting_authority.country = "XA".into();
     rogatory::envelope::wire::content_to_pb(&Content::request(MessageKind::Request, request))
 }
 

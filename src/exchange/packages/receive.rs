@@ -1,7 +1,7 @@
 //! From a peer into our vault: only what a signed message has announced, verified chunk by chunk.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use tokio::sync::mpsc;
 
@@ -12,22 +12,28 @@ use crate::exchange::rows::shape_of_ref;
 use crate::exchange::{ActionError, Exchange, Peer};
 use crate::pb::v1 as pb;
 use crate::store::arrival::{Arrival, Progress};
-use crate::store::vault::VaultError;
+use crate::store::vault::{PackageShape, Vault, VaultError};
 use pb::push_package_request::Part;
 
 /// Packages that one peer may have announced and not finished: a few messages' worth.
 const OFFERED_PER_PEER_MAX: usize = 4 * PACKAGES_PER_MESSAGE_MAX;
 
-type Key = (AuthorityId, PackageId);
-type Shared = Arc<Mutex<Arrival>>;
+/// A package that was announced. Its arrival is opened by the first who gets the lock, which
+/// verifies again what is on disk: one at a time, whoever asks and goes away.
+struct Offered {
+    peer: AuthorityId,
+    id: PackageId,
+    shape: PackageShape,
+    arrival: Mutex<Option<Arrival>>,
+}
 
-/// The packages that peers have announced and not finished. In memory: a peer that lost its
-/// connection announces them again, and what arrived is found in the vault.
+/// The packages that peers have announced and not finished, by their name in the vault. In memory:
+/// a peer that lost its connection announces them again, and what arrived is found in the vault.
 #[derive(Default)]
-pub struct Offers(Mutex<BTreeMap<Key, Shared>>);
+pub struct Offers(Mutex<BTreeMap<String, Arc<Offered>>>);
 
 impl Offers {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Key, Shared>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Offered>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -35,7 +41,7 @@ impl Offers {
     ///
     /// # Errors
     /// [`ActionError::Forbidden`] when the message does not authenticate,
-    /// [`ActionError::Unavailable`] when too much is announced.
+    /// [`ActionError::Unavailable`] when too much is announced, or a package is being pushed.
     pub async fn offer(
         &self,
         exchange: &Arc<Exchange>,
@@ -54,37 +60,43 @@ impl Offers {
                 packages.push(to_pb(package.id, Progress::complete(&shape)));
                 continue;
             }
-            let key = (peer.authority().clone(), package.id);
-            let known = self.lock().get(&key).cloned();
-            let arrival = match known {
-                Some(arrival) => arrival,
-                None => {
-                    let vault = exchange.vault.clone();
-                    // Verifies again what an earlier connection left: off the network's threads.
-                    let opened = tokio::task::spawn_blocking(move || Arrival::open(&vault, &shape));
-                    let arrival = Arc::new(Mutex::new(opened.await.map_err(ActionError::fault)??));
-                    self.insert(key, arrival)?
-                }
-            };
-            packages.push(progress_of(package.id, &arrival)?);
+            let offered = self.insert(peer.authority(), shape)?;
+            let vault = exchange.vault.clone();
+            // Off the network's threads; it goes on when the caller goes away, and the next call
+            // finds it done.
+            let opened = tokio::task::spawn_blocking(move || progress_of(&offered, &vault));
+            packages.push(opened.await.map_err(ActionError::fault)??);
         }
         Ok(pb::OfferPackagesResponse { packages })
     }
 
-    fn insert(&self, key: Key, arrival: Shared) -> Result<Shared, ActionError> {
+    fn insert(&self, peer: &AuthorityId, shape: PackageShape) -> Result<Arc<Offered>, ActionError> {
         let mut offers = self.lock();
-        let of_peer = offers.keys().filter(|(peer, _)| *peer == key.0).count();
-        if of_peer >= OFFERED_PER_PEER_MAX {
+        let name = shape.name();
+        if let Some(known) = offers.get(&name) {
+            if known.peer == *peer {
+                return Ok(known.clone());
+            }
+            let message = "another authority is sending the same package";
+            return Err(ActionError::Unavailable(message.into()));
+        }
+        if offers.values().filter(|offered| offered.peer == *peer).count() >= OFFERED_PER_PEER_MAX {
             // One that nobody is pushing is forgotten: announced again, it goes on where it was.
-            let mut of_peer = offers.iter().filter(|((peer, _), _)| *peer == key.0);
-            let idle = of_peer.find(|(_, arrival)| Arc::strong_count(arrival) == 1);
-            let Some(idle) = idle.map(|(key, _)| key.clone()) else {
+            let mut of_peer = offers.iter().filter(|(_, offered)| offered.peer == *peer);
+            let idle = of_peer.find(|(_, offered)| Arc::strong_count(offered) == 1);
+            let Some(idle) = idle.map(|(name, _)| name.clone()) else {
                 let message = "too many packages are being pushed at once: finish some first";
                 return Err(ActionError::Unavailable(message.into()));
             };
             offers.remove(&idle);
         }
-        Ok(offers.entry(key).or_insert(arrival).clone())
+        let (peer, id) = (peer.clone(), shape.id);
+        let offered = Arc::new(Offered { peer, id, shape, arrival: Mutex::new(None) });
+        Ok(offers.entry(name).or_insert(offered).clone())
+    }
+
+    fn find(&self, peer: &AuthorityId, id: PackageId) -> Option<Arc<Offered>> {
+        self.lock().values().find(|offered| offered.peer == *peer && offered.id == id).cloned()
     }
 
     /// Begins to take the parts of an announced package.
@@ -92,18 +104,19 @@ impl Offers {
     /// # Errors
     /// [`ActionError::Conflict`] when it was not announced.
     pub fn begin(&self, peer: &AuthorityId, id: PackageId) -> Result<Receiving, ActionError> {
-        let known = self.lock().get(&(peer.clone(), id)).cloned();
-        let arrival = known.ok_or_else(|| {
+        let offered = self.find(peer, id).ok_or_else(|| {
             ActionError::conflict("NOT_ANNOUNCED", "offer the package before pushing it")
         })?;
         let (parts, mut taken) = mpsc::channel::<Part>(PARTS_AHEAD);
         let writing = tokio::task::spawn_blocking(move || {
             // One push at a time: a second one for the same package would interleave chunks.
-            let Ok(mut arrival) = arrival.try_lock() else {
-                return Err(ActionError::Unavailable("the package is being pushed already".into()));
-            };
+            let mut arrival = try_lock(&offered)?;
+            let arrival = arrival.as_mut().ok_or_else(|| {
+                ActionError::conflict("NOT_ANNOUNCED", "offer the package before pushing it")
+            })?;
+            arrival.begin_push();
             while let Some(part) = taken.blocking_recv() {
-                take(&mut arrival, part)?;
+                take(arrival, part)?;
             }
             if arrival.is_whole() {
                 arrival.finish()?;
@@ -113,9 +126,25 @@ impl Offers {
         Ok(Receiving { id, parts, writing })
     }
 
-    /// Forgets a package that is complete.
+    /// Forgets a package that is complete, or whose push failed: offered again, what is on disk is
+    /// verified again.
     pub fn forget(&self, peer: &AuthorityId, id: PackageId) {
-        self.lock().remove(&(peer.clone(), id));
+        self.lock().retain(|_, offered| offered.peer != *peer || offered.id != id);
+    }
+}
+
+fn try_lock(offered: &Offered) -> Result<MutexGuard<'_, Option<Arrival>>, ActionError> {
+    match offered.arrival.try_lock() {
+        Ok(arrival) => Ok(arrival),
+        // A panic left the arrival in an unknown state: it is opened and verified anew.
+        Err(TryLockError::Poisoned(poisoned)) => {
+            let mut arrival = poisoned.into_inner();
+            *arrival = None;
+            Ok(arrival)
+        }
+        Err(TryLockError::WouldBlock) => Err(ActionError::Unavailable(
+            "the package is being pushed or verified already: offer it again later".into(),
+        )),
     }
 }
 
@@ -151,11 +180,13 @@ fn take(arrival: &mut Arrival, part: Part) -> Result<(), VaultError> {
     }
 }
 
-fn progress_of(id: PackageId, arrival: &Shared) -> Result<pb::PackageProgress, ActionError> {
-    let arrival = arrival
-        .try_lock()
-        .map_err(|_| ActionError::Unavailable("the package is being pushed already".into()))?;
-    Ok(to_pb(id, arrival.progress()))
+fn progress_of(offered: &Offered, vault: &Vault) -> Result<pb::PackageProgress, ActionError> {
+    let mut arrival = try_lock(offered)?;
+    if arrival.is_none() {
+        *arrival = Some(Arrival::open(vault, &offered.shape)?);
+    }
+    let progress = arrival.as_ref().map(Arrival::progress);
+    progress.map(|progress| to_pb(offered.id, progress)).ok_or_else(|| ActionError::fault("opened"))
 }
 
 fn to_pb(id: PackageId, progress: Progress) -> pb::PackageProgress {

@@ -24,6 +24,8 @@ use pb::relay_response::Frame as Answer;
 /// long is dead (a half-open connection looks just like an idle one).
 const PING_EVERY: Duration = Duration::from_secs(15);
 const SILENCE_MAX_MS: i64 = 45_000;
+/// A package whose push failed is not tried again at once.
+const PUSH_PAUSE: Duration = Duration::from_secs(5);
 
 /// What an answer is awaited for.
 enum Awaited {
@@ -212,7 +214,12 @@ impl Stream {
             Ok(()) => self.exchange.outbox.packages_there(peer, &key, true),
             Err(trouble) => {
                 tracing::warn!(%peer, %trouble, "a package does not go through");
-                self.exchange.outbox.give_back(peer, &key, &trouble.0);
+                let (exchange, peer) = (self.exchange.clone(), peer.clone());
+                tokio::spawn(async move {
+                    tokio::time::sleep(PUSH_PAUSE).await;
+                    exchange.outbox.give_back(&peer, &key, &trouble.0);
+                    exchange.outbox.wake(&peer).notify_one();
+                });
             }
         }
     }

@@ -6,7 +6,9 @@ use crate::audit::entry::EntryDraft;
 use crate::crypto::Digest;
 use crate::domain::{MessageId, PackageId};
 use crate::exchange::ActionError;
-use crate::exchange::rows::{MessageRow, OutboxRow, PackageRow, RequestRow, load_in, put_message};
+use crate::exchange::rows::{
+    MessageRow, OutboxRow, PackageRow, RequestRow, load_in, note_case, put_message,
+};
 use crate::store::{Table, Tx};
 
 /// What a request_id that came before leads to.
@@ -65,6 +67,7 @@ impl Pending {
         let mut row = self.row;
         row.entry_index = tx.append(self.entry);
         row.body_slot = tx.body(self.bytes.to_vec()).0;
+        note_case(tx, &row);
         put_message(tx, self.id, &row);
         tx.put(Table::Requests, &self.request_key, self.request.encode_to_vec());
         let outbox = OutboxRow {
