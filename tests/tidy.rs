@@ -1,5 +1,5 @@
-//! The project's own rules, held by reading its files: who may import whom, how large files and
-//! functions may be, and which words have no place here.
+//! The project's own rules, held by reading its files: who may import whom, and how large files and
+//! functions may be.
 #![allow(missing_docs)]
 
 use std::fmt::Write as _;
@@ -337,57 +337,6 @@ fn no_function_is_too_long() {
     fail_if_any(&broken, &format!("functions of more than {FUNCTION_LINES_MAX} lines"));
 }
 
-/// Words that say how the project is made instead of what it is. Each stands in two halves, so
-/// that this file has none of them.
-const OUT_OF_PLACE: [(&str, &str); 14] = [
-    ("chat", "gpt"),
-    ("clau", "de"),
-    ("anthro", "pic"),
-    ("open", "ai"),
-    ("copi", "lot"),
-    ("ll", "m"),
-    ("language ", "model"),
-    ("ai ", "assistant"),
-    ("system ", "prompt"),
-    ("design", ".md"),
-    ("lessons", ".md"),
-    ("seed", ".txt"),
-    ("/work/", "shared"),
-    ("/tm", "p/w/"),
-];
-
-/// Whether a lower-case text has a word, not merely as a part of a longer one.
-fn has_word(text: &str, word: &str) -> bool {
-    let in_word = |c: char| c.is_ascii_alphanumeric();
-    text.match_indices(word).any(|(at, found)| {
-        let before = text[..at].ends_with(in_word) && word.starts_with(in_word);
-        let after = text[at + found.len()..].starts_with(in_word) && word.ends_with(in_word);
-        !before && !after
-    })
-}
-
-#[test]
-fn no_file_says_how_the_project_is_made() {
-    let root = root();
-    let mut files = Vec::new();
-    files_below(&root, &mut files);
-    let mut broken = String::new();
-    for path in files {
-        // What is no text has no words.
-        let Ok(text) = fs::read_to_string(&path) else { continue };
-        let shown = path.strip_prefix(&root).unwrap_or(&path).display().to_string();
-        for (number, line) in text.to_lowercase().lines().enumerate() {
-            for (one, two) in OUT_OF_PLACE {
-                let word = format!("{one}{two}");
-                if has_word(line, &word) {
-                    let _ = writeln!(broken, "  {shown}:{}: {word:?}", number + 1);
-                }
-            }
-        }
-    }
-    fail_if_any(&broken, "words that have no place in the project");
-}
-
 #[test]
 fn the_rules_see_what_they_are_for() {
     assert_eq!(imports("use crate::{api, store::Tx};"), ["api", "store"]);
@@ -397,7 +346,6 @@ fn the_rules_see_what_they_are_for() {
     assert!(!names_crate("use rustls::crypto::ring::x;", "ring"));
     assert!(!names_crate("the_ring::x", "ring") && !names_crate("// sled::Db", "sled"));
     assert!(begins_function("    pub(crate) async fn f(") && !begins_function("let f = 1;"));
-    assert!(has_word("an xy.", "xy") && !has_word("axy", "xy"));
     let source = |module: &str, path: &str| Source {
         path: path.into(),
         module: module.into(),
