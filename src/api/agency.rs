@@ -24,6 +24,8 @@ use pb::agency_service_server::AgencyService;
 
 /// Messages or chunks that a stream to a client is ahead of it.
 const AHEAD: usize = 4;
+/// An upload that sends nothing for this long is over: it holds a thread.
+const UPLOAD_SILENCE_MAX: std::time::Duration = std::time::Duration::from_secs(120);
 /// Inbox rows that are read at once for a watcher.
 const INBOX_PAGE: usize = 100;
 
@@ -252,7 +254,10 @@ impl AgencyService for AgencyApi {
         let exhibits = loop {
             // A stream that its client gave up ends like one that is complete, so only an end
             // that says so is one.
-            let Some(part) = parts.message().await? else {
+            let Ok(part) = tokio::time::timeout(UPLOAD_SILENCE_MAX, parts.message()).await else {
+                return Err(Status::deadline_exceeded("nothing came for two minutes"));
+            };
+            let Some(part) = part? else {
                 return Err(invalid("end", "must come last: nothing was sealed"));
             };
             let taken = match part.part {

@@ -32,6 +32,10 @@ pub const CHUNKS_PER_EXHIBIT_MAX: u64 = u32::MAX as u64;
 /// Exhibits in one package; the manifest is one more.
 pub const EXHIBITS_PER_PACKAGE_MAX: usize = 100_000;
 
+/// A package's manifest, sealed: a hundred thousand lines of 600 bytes. It is read whole, and its
+/// size is its sender's choice.
+pub const MANIFEST_MAX_BYTES: u64 = 64 << 20;
+
 /// Bytes of one exhibit's original name, and of its media type.
 pub const EXHIBIT_NAME_MAX_BYTES: usize = 1024;
 

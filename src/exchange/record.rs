@@ -156,6 +156,8 @@ impl Exchange {
                 tx.append(draft);
                 learn(&mut message, event, code);
                 message.receipts.push(row);
+                // On their own stream, later receipts may overtake the first.
+                message.receipts.sort_by_key(|receipt| (receipt.at_ms, receipt.index));
                 put_message(tx, id, &message);
                 Ok::<_, RecordError>(head)
             })

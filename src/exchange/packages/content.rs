@@ -3,6 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::manifest::{self, ExhibitInfo};
+use crate::domain::limits::MANIFEST_MAX_BYTES;
 use crate::domain::{MessageId, PackageId};
 use crate::envelope::stream::{ExhibitCipher, sealed_chunk_count};
 use crate::exchange::agencies::Caller;
@@ -38,6 +39,9 @@ impl PackageContent {
     /// [`ActionError::Fault`] when the manifest is damaged or its sender made it badly.
     pub fn exhibits(&mut self) -> Result<Vec<ExhibitInfo>, ActionError> {
         let last = self.shape.exhibits.saturating_sub(1);
+        if self.reader.sizes().get(last as usize).is_none_or(|size| *size > MANIFEST_MAX_BYTES) {
+            return Err(ActionError::fault("the package's manifest is larger than allowed"));
+        }
         let mut text = Zeroizing::new(Vec::new());
         for chunk in 0..self.chunks(last)? {
             text.extend_from_slice(&self.chunk(last, chunk)?);

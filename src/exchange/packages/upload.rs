@@ -10,9 +10,11 @@ use super::PARTS_AHEAD;
 use super::manifest::{ExhibitInfo, ManifestHead, check_head};
 use crate::crypto::Sha256;
 use crate::crypto::primitives::random;
-use crate::domain::limits::{CHUNK_BYTES, CHUNK_TAG_BYTES, EXHIBITS_PER_PACKAGE_MAX};
+use crate::domain::limits::{
+    CHUNK_BYTES, CHUNK_TAG_BYTES, EXHIBITS_PER_PACKAGE_MAX, MANIFEST_MAX_BYTES,
+};
 use crate::domain::{PackageId, Timestamp};
-use crate::envelope::stream::ExhibitCipher;
+use crate::envelope::stream::{ExhibitCipher, sealed_size};
 use crate::exchange::agencies::Caller;
 use crate::exchange::rows::{PackageRow, facts_of};
 use crate::exchange::{ActionError, Exchange};
@@ -188,6 +190,10 @@ impl Sealer {
         let line = serde_json::to_vec(&line).expect("a struct of strings is JSON");
         self.manifest.extend_from_slice(&line);
         self.manifest.push(b'\n');
+        if sealed_size(self.manifest.len() as u64) > MANIFEST_MAX_BYTES {
+            let rule = "names of exhibits are too long for so many: pack them into fewer files";
+            return Err(ActionError::invalid("exhibit.original_name", rule));
+        }
         Ok(ended_by)
     }
 
