@@ -54,6 +54,8 @@ pub struct Entry {
     pub code: Option<String>,
     /// SHA-256 of a card's file. Key `card`.
     pub card: Option<Digest>,
+    /// SHA-256 of a file that the entry is about: evidence, a policy, a report. Key `doc`.
+    pub document: Option<Digest>,
     /// SHA-256 of the whole envelope. Key `env`.
     pub envelope: Option<Digest>,
     /// The envelope's salted commitment to the plaintext. Key `pay`.

@@ -28,7 +28,7 @@ pub enum Table {
     Packages = 0x15,
     /// Peers and their cards. Key: blinded authority id.
     Peers = 0x16,
-    /// The largest checkpoint of each peer. Key: blinded authority id.
+    /// The largest checkpoint of each other log. Key: blinded origin.
     Heads = 0x17,
     /// Cosignatures gathered for our own checkpoints. Key: size, blinded witness.
     Cosignatures = 0x18,
@@ -49,11 +49,18 @@ pub enum Table {
     Counters = 0x1f,
     /// Messages that were accepted and are still to be opened. Key: message id.
     Unopened = 0x20,
+    /// Evidence against logs that signed two pasts. Key: SHA-256 of the evidence file.
+    Evidence = 0x21,
+    /// Messages that must not be erased. Key: message id.
+    Holds = 0x22,
+    /// Checkpoints of others that were shown by a third party and are not yet proved to belong to
+    /// what is held. Key: blinded origin, size.
+    Rumours = 0x23,
 }
 
 impl Table {
     /// All of them, by number.
-    pub const ALL: [Table; 17] = [
+    pub const ALL: [Table; 20] = [
         Table::Messages,
         Table::Outbox,
         Table::Inbox,
@@ -71,6 +78,9 @@ impl Table {
         Table::Settings,
         Table::Counters,
         Table::Unopened,
+        Table::Evidence,
+        Table::Holds,
+        Table::Rumours,
     ];
 
     pub(super) fn number(self) -> u8 {

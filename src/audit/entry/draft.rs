@@ -28,6 +28,8 @@ setters! {
     code: &str = code,
     /// Sets the digest of a card's file.
     card: Digest = card,
+    /// Sets the digest of the file that it is about.
+    document: Digest = document,
     /// Sets the digest of the envelope.
     envelope: Digest = envelope,
     /// Sets the commitment to the plaintext.
@@ -60,6 +62,7 @@ impl EntryDraft {
             by: None,
             code: None,
             card: None,
+            document: None,
             envelope: None,
             payload: None,
             key: None,

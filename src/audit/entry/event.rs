@@ -53,6 +53,8 @@ events! {
     LogOpened = "log.opened",
     /// The last entry of a log that has a successor.
     LogSealed = "log.sealed",
+    /// Entries that a restored copy lacked were put back from an export.
+    LogRecovered = "log.recovered",
     /// A key came into use.
     KeyAdded = "key.added",
     /// A key went out of use.
@@ -63,8 +65,20 @@ events! {
     PeerUpdated = "peer.updated",
     /// A peer is trusted no more.
     PeerRemoved = "peer.removed",
-    /// A checkpoint of a peer was accepted as an extension of all that were seen before.
-    PeerCheckpoint = "peer.checkpoint",
+    /// Trust in a peer rests: nothing is exchanged with it until it is resumed.
+    PeerSuspended = "peer.suspended",
+    /// A suspended peer is trusted again.
+    PeerResumed = "peer.resumed",
+    /// What this log and a peer's say of each other was compared.
+    PeerReconciled = "peer.reconciled",
+    /// This node cosigned a checkpoint of another log: the first one of the day of that log.
+    WitnessCosigned = "witness.cosigned",
+    /// This node refused to cosign what another log showed.
+    WitnessRefused = "witness.refused",
+    /// Another log signed two pasts; the evidence is kept.
+    WitnessEquivocation = "witness.equivocation",
+    /// The policy that says whose cosignatures make a receipt was set.
+    PolicySet = "policy.set",
     /// An agency was given access.
     AgencyAdded = "agency.added",
     /// An agency was given a new certificate.
@@ -77,6 +91,10 @@ events! {
     AccessExported = "access.exported",
     /// The key of a stored body was destroyed.
     EraseBody = "erase.body",
+    /// A message must not be erased.
+    HoldSet = "hold.set",
+    /// It may be erased again.
+    HoldReleased = "hold.released",
     /// The node started after a clean stop.
     NodeStarted = "node.started",
     /// The node started after a crash or a loss, and its state was rebuilt.

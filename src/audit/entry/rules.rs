@@ -14,6 +14,8 @@ pub enum Field {
     Card,
     /// Reason of a refusal or a change.
     Code,
+    /// Digest of a file that the entry is about.
+    Document,
     /// Digest of the envelope.
     Envelope,
     /// A key.
@@ -42,9 +44,9 @@ use Field::*;
 
 impl Field {
     /// All of them, in the order in which they stand in an entry.
-    pub const ALL: [Field; 14] = [
-        By, Card, Code, Envelope, Key, Message, Payload, Peer, Package, PeerSeq, Receipt, Remote,
-        Software, Who,
+    pub const ALL: [Field; 15] = [
+        By, Card, Code, Document, Envelope, Key, Message, Payload, Peer, Package, PeerSeq, Receipt,
+        Remote, Software, Who,
     ];
 
     /// Its key in the JSON.
@@ -53,6 +55,7 @@ impl Field {
             By => "by",
             Card => "card",
             Code => "code",
+            Document => "doc",
             Envelope => "env",
             Key => "key",
             Message => "mid",
@@ -72,6 +75,7 @@ impl Field {
             By => entry.by.is_some(),
             Card => entry.card.is_some(),
             Code => entry.code.is_some(),
+            Document => entry.document.is_some(),
             Envelope => entry.envelope.is_some(),
             Key => entry.key.is_some(),
             Message => entry.message.is_some(),
@@ -135,16 +139,27 @@ impl Event {
             }
             Event::LogOpened => (&[Key], &[Remote, Software]),
             Event::LogSealed => (&[], &[Key, Remote, Software]),
+            Event::LogRecovered => (&[Software], &[Code, Document, Who]),
             Event::KeyAdded | Event::KeyRetired => (&[Key], &[Code, Who]),
             Event::PeerAdded | Event::PeerUpdated => (&[Card, Peer], &[Key, Who]),
-            Event::PeerRemoved => (&[Peer], &[Card, Code, Who]),
-            Event::PeerCheckpoint => (&[Peer, Remote], &[Key]),
+            Event::PeerRemoved | Event::PeerSuspended | Event::PeerResumed => {
+                (&[Peer], &[Card, Code, Who])
+            }
+            Event::PeerReconciled => (&[Document, Peer], &[Code]),
+            // The log of a peer has its name; that of a stranger only an origin.
+            Event::WitnessCosigned => (&[Remote], &[Key, Peer]),
+            Event::WitnessRefused => (&[Code], &[Key, Peer, Remote]),
+            Event::WitnessEquivocation => (&[Document], &[Key, Peer, Remote]),
+            Event::PolicySet => (&[Document], &[Who]),
             Event::AgencyAdded | Event::AgencyRenewed | Event::AgencyRevoked => {
                 (&[Who], &[Code, Key])
             }
             Event::AccessFetched => (&[Who], &[Envelope, Message, Package, Peer]),
-            Event::AccessExported => (&[], &[Code, Message, Package, Peer, Who]),
-            Event::EraseBody => (&[Message], &[Code, Envelope, Package, Payload, Peer, Who]),
+            Event::AccessExported => (&[], &[Code, Document, Message, Package, Peer, Who]),
+            Event::EraseBody => (&[Code, Message], &[Envelope, Package, Payload, Peer, Who]),
+            Event::HoldSet | Event::HoldReleased => {
+                (&[Message], &[Code, Envelope, Payload, Peer, Who])
+            }
             Event::NodeStarted | Event::NodeRecovered | Event::NodeStopped => {
                 (&[Software], &[Code])
             }

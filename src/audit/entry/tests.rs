@@ -32,6 +32,7 @@ fn with(draft: EntryDraft, field: Field) -> EntryDraft {
         Field::By => draft.by(authority("xa.moj")),
         Field::Card => draft.card([1; 32]),
         Field::Code => draft.code("EXPIRED"),
+        Field::Document => draft.document([6; 32]),
         Field::Envelope => draft.envelope([2; 32]),
         Field::Key => draft.key(&"0f".repeat(16)),
         Field::Message => draft.message(message(1)),
@@ -165,7 +166,7 @@ fn values_outside_their_field_are_refused() {
 #[test]
 fn places_outside_a_log_are_refused() {
     let place = |remote: Coordinates| {
-        let draft = EntryDraft::new(Event::PeerCheckpoint).peer(authority("xb.oag"));
+        let draft = EntryDraft::new(Event::WitnessCosigned).peer(authority("xb.oag"));
         finished(draft.remote(remote)).check()
     };
     let (origin, root) = (coordinates().origin, [7; 32]);

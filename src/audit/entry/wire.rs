@@ -23,6 +23,8 @@ struct Wire {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     code: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    doc: Option<Base64<32>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     env: Option<Base64<32>>,
     ev: Event,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -105,6 +107,7 @@ impl From<&Entry> for Wire {
             by: entry.by.clone(),
             card: entry.card.map(Base64),
             code: entry.code.clone(),
+            doc: entry.document.map(Base64),
             env: entry.envelope.map(Base64),
             ev: entry.event,
             key: entry.key.clone(),
@@ -132,6 +135,7 @@ impl From<Wire> for Entry {
             by: wire.by,
             code: wire.code,
             card: wire.card.map(|b| b.0),
+            document: wire.doc.map(|b| b.0),
             envelope: wire.env.map(|b| b.0),
             payload: wire.pay.map(|b| b.0),
             key: wire.key,
