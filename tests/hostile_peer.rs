@@ -157,7 +157,7 @@ async fn a_log_that_does_not_extend_what_was_shown_is_not_believed() {
     for (code, update) in [
         ("LOG_INCONSISTENT", bad_proof),
         ("BAD_CHECKPOINT", forged),
-        ("BAD_CHECKPOINT", wrong_start),
+        ("CHECKPOINT_BASE", wrong_start),
     ] {
         match peer.ask(Ask::Checkpoint(update)).await.expect("answered") {
             Answer::Refused(refusal) => assert_eq!(refusal.code, code),
@@ -167,6 +167,76 @@ async fn a_log_that_does_not_extend_what_was_shown_is_not_believed() {
         assert!(matches!(answer, Answer::Hello(_)));
     }
     b.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_pasts_on_two_streams_never_both_get_in() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (mut peer, mut b) = hostile_and_victim(dir.path()).await;
+    peer.greet().await;
+    let size = peer.node.store.head().checkpoint.size;
+    let hello = || Ask::Hello(peer.hello());
+    let (mut second, _) = peer.line(hello()).await.expect("a second stream");
+    let (mut third, _) = peer.line(hello()).await.expect("a third stream");
+    peer.log(EntryDraft::new(Event::NodeStarted).software("hostile")).await;
+    peer.show().await;
+    // A sound proof, but from what the other stream has left behind.
+    let other_past = peer.fork(size, size + 2);
+    assert_eq!(refused(second.ask(Ask::Checkpoint(other_past)).await), "CHECKPOINT_BASE");
+    let same_size = peer.fork(size, size + 1);
+    assert_eq!(refused(third.ask(Ask::Checkpoint(same_size)).await), "LOG_EQUIVOCATION");
+    b.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn checkpoints_that_overtake_each_other_on_two_streams_are_taken_in_turn() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (mut peer, mut b) = hostile_and_victim(dir.path()).await;
+    peer.greet().await;
+    let size = peer.node.store.head().checkpoint.size;
+    let (mut second, _) = peer.line(Ask::Hello(peer.hello())).await.expect("a second stream");
+    let entry = || EntryDraft::new(Event::NodeStarted).software("hostile");
+    peer.log(entry()).await;
+    let first = peer.update_from(size);
+    peer.log(entry()).await;
+    let later = peer.update_from(size + 1);
+    let later = tokio::spawn(async move { second.ask(Ask::Checkpoint(later)).await });
+    let first = peer.ask(Ask::Checkpoint(first)).await;
+    assert!(matches!(first, Ok(Answer::Checkpoint(_))), "{first:?}");
+    let later = later.await.expect("no panic");
+    assert!(matches!(later, Ok(Answer::Checkpoint(_))), "{later:?}");
+    b.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_bad_messages_costs_few_entries() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (mut peer, mut b) = hostile_and_victim(dir.path()).await;
+    peer.greet().await;
+    let mut refusals = 0;
+    loop {
+        let id = MessageId::new(at(0), rogatory::crypto::random());
+        let junk = bytes::Bytes::from(id.as_bytes().to_vec());
+        match peer.deliver_logged(id, junk, [0; 32]).await {
+            pb::deliver_reply::Outcome::Receipt(_) => refusals += 1,
+            pb::deliver_reply::Outcome::Retry(retry) => {
+                assert_eq!(retry.code, "TOO_MANY_REFUSALS");
+                break;
+            }
+        }
+        assert!(refusals < 100, "the flood has no end");
+    }
+    let good = peer.draft();
+    let receipt = receipt_of(&peer.deliver_draft(good).await);
+    assert_eq!(receipt.facts().entry.event, Event::RelayAcceptance, "what is good gets in");
+    b.stop().await;
+}
+
+fn refused(answer: Result<Answer, rogatory::exchange::courier::Trouble>) -> String {
+    match answer.expect("answered") {
+        Answer::Refused(refusal) => refusal.code,
+        other => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -53,7 +53,12 @@ pub fn peer<T>(exchange: &Exchange, request: &tonic::Request<T>) -> Result<Arc<P
         Some(Identity::Peer(name)) => exchange
             .directory()
             .get(name)
-            .ok_or_else(|| Status::permission_denied("no longer in the directory of this node")),
+            .ok_or_else(|| Status::permission_denied("no longer in the directory of this node"))
+            .and_then(|peer| match peer.suspended {
+                None => Ok(peer),
+                // Why is for the operators to talk about.
+                Some(_) => Err(Status::permission_denied("suspended by the operator of this node")),
+            }),
         _ => Err(Status::permission_denied("this service is for the nodes of peers")),
     }
 }

@@ -72,7 +72,7 @@ impl OperatorApi {
     fn peer_status(&self, peer: &Peer) -> pb::PeerStatus {
         let name = peer.authority();
         let link = self.exchange.link(name);
-        let head = self.exchange.heads().of(name);
+        let head = self.exchange.head_of(peer);
         pb::PeerStatus {
             authority: name.to_string(),
             connected: link.connected,
@@ -94,6 +94,9 @@ impl OperatorApi {
         }
         let now = self.exchange.now();
         for peer in self.exchange.directory().all() {
+            if let Some(code) = &peer.suspended {
+                warnings.push(format!("{} is suspended: {code}", peer.authority()));
+            }
             if let Some(text) =
                 ends_soon(&format!("the card of {}", peer.authority()), peer.card.expires(), now)
             {
@@ -191,6 +194,34 @@ impl OperatorService for OperatorApi {
         let exchange = self.exchange.clone();
         whole(async move { exchange.remove_peer(&authority).await }).await?;
         Ok(Response::new(pb::RemovePeerResponse {}))
+    }
+
+    async fn suspend_peer(
+        &self,
+        request: Request<pb::SuspendPeerRequest>,
+    ) -> Result<Response<pb::Peer>, Status> {
+        let caller = self.operator(&request)?;
+        let request = request.into_inner();
+        let authority: AuthorityId = parse("authority", &request.authority)?;
+        let code = match request.code.as_str() {
+            "" => "SUSPENDED".to_owned(),
+            code => code_of(code)?,
+        };
+        let exchange = self.exchange.clone();
+        let suspending =
+            async move { exchange.suspend_peer(&authority, &code, Some(&caller.name)).await };
+        Ok(Response::new(peer_to_pb(&*whole(suspending).await?)))
+    }
+
+    async fn resume_peer(
+        &self,
+        request: Request<pb::ResumePeerRequest>,
+    ) -> Result<Response<pb::Peer>, Status> {
+        let caller = self.operator(&request)?;
+        let authority: AuthorityId = parse("authority", &request.get_ref().authority)?;
+        let exchange = self.exchange.clone();
+        let resuming = async move { exchange.resume_peer(&authority, Some(&caller.name)).await };
+        Ok(Response::new(peer_to_pb(&*whole(resuming).await?)))
     }
 
     type TestPeerStream = ReceiverStream<Result<pb::TestPeerResponse, Status>>;
@@ -322,6 +353,18 @@ fn days(asked: u32) -> Result<u32, Status> {
     }
 }
 
+/// A reason as entries have it.
+fn code_of(text: &str) -> Result<String, Status> {
+    let word = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
+    match text.len() <= 64
+        && text.bytes().all(word)
+        && text.starts_with(|c: char| c.is_ascii_uppercase())
+    {
+        true => Ok(text.to_owned()),
+        false => Err(invalid("code", "must be UPPER_SNAKE of at most 64 characters")),
+    }
+}
+
 fn peer_to_pb(peer: &Peer) -> pb::Peer {
     let card = &peer.card;
     pb::Peer {
@@ -332,6 +375,7 @@ fn peer_to_pb(peer: &Peer) -> pb::Peer {
         create_time: peer.added.to_string(),
         expire_time: card.expires().to_string(),
         fingerprint: card.fingerprint().hex(),
+        suspended: peer.suspended.clone().unwrap_or_default(),
     }
 }
 

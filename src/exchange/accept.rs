@@ -1,18 +1,16 @@
 //! Accepting what a peer delivers: verify, commit, acknowledge. In that order (I1, I2).
 
-use prost::Message as _;
-
 use super::heads::{Held, digests, put_head};
-use super::issue::{Issued, issue, issue_plain};
+use super::issue::{Issued, issue};
+use super::refusals::{Refused, refuse_in};
 use super::rows::{
-    self, MessageRow, RECEIVED, RefusalRow, facts_of, load_in, message_in, peer_key, put_message,
+    self, MessageRow, RECEIVED, RefusalRow, facts_of, load_in, message_in, put_message,
     shape_of_ref,
 };
 use super::{ActionError, Exchange, Peer};
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::entry::{Coordinates, Entry, EntryDraft, Event};
 use crate::audit::merkle::{leaf_hash, verify_inclusion};
-use crate::crypto::primitives::pae;
 use crate::crypto::{Digest, sha256};
 use crate::domain::delivery::DeliveryState;
 use crate::domain::limits::{ENTRY_MAX_BYTES, ENVELOPE_MAX_BYTES};
@@ -35,12 +33,6 @@ pub enum Accepted {
         /// For people.
         message: String,
     },
-}
-
-/// Why a message is refused, before it is logged.
-struct Refused {
-    code: &'static str,
-    message: Option<MessageId>,
 }
 
 impl Exchange {
@@ -151,7 +143,7 @@ impl Exchange {
         let incoming = Arrived {
             me: self.me.clone(),
             peer: peer.authority().clone(),
-            peer_key: peer_key(&self.home, peer.authority()),
+            head_key: self.head_key(proven),
             refusal_key: self.refusal_key(peer.authority(), &message.digest()),
             head: proven.clone(),
             id: header.message,
@@ -160,7 +152,6 @@ impl Exchange {
             draft,
         };
         let committed = self.store.commit(move |tx| incoming.apply(tx)).await?;
-        self.raise_head(peer.authority(), proven);
         self.opener.notify_one();
         match committed.value {
             // Committed in this very transaction.
@@ -171,38 +162,6 @@ impl Exchange {
             Some(index) => Ok(Accepted::Issued(Issued::at(index))),
         }
     }
-
-    /// Refuses a message with a receipt. The same bad bytes again get the same refusal: a flood
-    /// costs one entry.
-    async fn refuse(
-        &self,
-        peer: &Peer,
-        refused: Refused,
-        digest: Digest,
-    ) -> Result<Accepted, ActionError> {
-        let key = self.refusal_key(peer.authority(), &digest);
-        let mut draft = EntryDraft::new(Event::RelayRejection)
-            .by(self.me.clone())
-            .peer(peer.authority().clone())
-            .envelope(digest)
-            .code(refused.code);
-        if let Some(message) = refused.message {
-            draft = draft.message(message);
-        }
-        let committed = self.store.commit(move |tx| refuse_in(tx, &key, draft)).await?;
-        let issued = match committed.value {
-            Some(index) => Some(Issued::at(index)),
-            None => issue_plain(&committed),
-        };
-        issued
-            .map(Accepted::Issued)
-            .ok_or_else(|| ActionError::Fault("a commit bore no entry".into()))
-    }
-
-    fn refusal_key(&self, peer: &AuthorityId, digest: &Digest) -> [u8; 16] {
-        let name = pae("refusal", &[peer.as_str().as_bytes(), digest]);
-        self.home.blind("refusal", &name)
-    }
 }
 
 /// Whether a row is the message that came before from this peer as these very bytes.
@@ -210,9 +169,10 @@ fn is_same(row: &MessageRow, peer: &AuthorityId, digest: &Digest) -> bool {
     row.direction == RECEIVED && row.peer == peer.as_str() && row.envelope_digest == digest
 }
 
-fn retry(code: &'static str) -> Accepted {
+pub(super) fn retry(code: &'static str) -> Accepted {
     let message = match code {
         "PACKAGES_MISSING" => "push the packages of this message first",
+        "TOO_MANY_REFUSALS" => "too many messages of yours were refused: see why, and come later",
         _ => "send a newer checkpoint first",
     };
     Accepted::Retry { code, message: message.into() }
@@ -265,7 +225,7 @@ fn received_row(header: &Header, digest: Digest) -> MessageRow {
 struct Arrived {
     me: AuthorityId,
     peer: AuthorityId,
-    peer_key: [u8; 16],
+    head_key: [u8; 16],
     refusal_key: [u8; 16],
     head: Held,
     id: MessageId,
@@ -278,7 +238,7 @@ impl Arrived {
     /// On the writer's thread, where nothing happens beside it: exactly once (I5). Gives the index
     /// of an earlier entry where there is one.
     fn apply(self, tx: &mut Tx<'_>) -> Result<Option<u64>, ActionError> {
-        put_head(tx, &self.peer_key, &self.head)?;
+        put_head(tx, &self.head_key, &self.head)?;
         if let Some(known) = message_in(tx, self.id)? {
             let digest: Digest = self.row.digest();
             if is_same(&known, &self.peer, &digest) {
@@ -305,18 +265,4 @@ impl Arrived {
         tx.put(Table::Unopened, self.id.as_bytes(), Vec::new());
         Ok(None)
     }
-}
-
-/// Logs a refusal unless it is logged already; then gives the earlier entry.
-fn refuse_in(
-    tx: &mut Tx<'_>,
-    key: &[u8; 16],
-    draft: EntryDraft,
-) -> Result<Option<u64>, ActionError> {
-    if let Some(row) = load_in::<RefusalRow>(tx, Table::Refusals, key)? {
-        return Ok(Some(row.entry_index));
-    }
-    let entry_index = tx.append(draft);
-    tx.put(Table::Refusals, key, RefusalRow { entry_index }.encode_to_vec());
-    Ok(None)
 }

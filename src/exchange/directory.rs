@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use prost::Message as _;
 use tokio::sync::watch;
 
-use super::rows::{self, PeerRow, peer_key};
+use super::rows::{self, PeerRow, head_key, peer_key};
 use super::{ActionError, Exchange};
 use crate::audit::entry::{EntryDraft, Event};
 use crate::card::Card;
@@ -20,12 +20,30 @@ pub struct Peer {
     pub card: Card,
     /// Since when.
     pub added: Timestamp,
+    /// Why nothing is exchanged with it at present, as a code.
+    pub suspended: Option<String>,
 }
 
 impl Peer {
     /// Its name.
     pub fn authority(&self) -> &AuthorityId {
         self.card.authority()
+    }
+
+    fn from_row(row: PeerRow) -> Result<Self, ActionError> {
+        let card = Card::parse(&row.card).map_err(ActionError::fault)?;
+        let added = Timestamp::from_unix_ms(row.added_ms);
+        let suspended = (!row.suspended.is_empty()).then_some(row.suspended);
+        Ok(Self { card, added, suspended })
+    }
+
+    fn to_row(&self, removed: bool) -> PeerRow {
+        PeerRow {
+            card: self.card.text().to_owned(),
+            added_ms: self.added.unix_ms(),
+            removed,
+            suspended: self.suspended.clone().unwrap_or_default(),
+        }
     }
 }
 
@@ -43,9 +61,8 @@ impl Directory {
         let mut peers = Peers::new();
         for row in rows::all::<PeerRow>(store, Table::Peers)? {
             if !row.removed {
-                let card = Card::parse(&row.card).map_err(ActionError::fault)?;
-                let added = Timestamp::from_unix_ms(row.added_ms);
-                peers.insert(card.authority().clone(), Arc::new(Peer { card, added }));
+                let peer = Peer::from_row(row)?;
+                peers.insert(peer.authority().clone(), Arc::new(peer));
             }
         }
         Ok(Self { peers: ArcSwap::from_pointee(peers), changed: watch::Sender::new(0) })
@@ -87,23 +104,42 @@ impl Exchange {
         let known = self.directory.get(card.authority());
         self.check_card(&card, fingerprint, known.as_deref())?;
         let event = if known.is_some() { Event::PeerUpdated } else { Event::PeerAdded };
-        let added = known.map_or_else(|| self.now(), |peer| peer.added);
-        let row =
-            PeerRow { card: card.text().to_owned(), added_ms: added.unix_ms(), removed: false };
-        let key = peer_key(&self.home, card.authority());
-        let draft = EntryDraft::new(event).peer(card.authority().clone()).card(card.digest());
+        let added = known.as_ref().map_or_else(|| self.now(), |peer| peer.added);
+        let suspended = known.and_then(|peer| peer.suspended.clone());
+        let peer = Arc::new(Peer { card, added, suspended });
+        let new_root = self.has_new_root(&peer.card)?;
+        let key = peer_key(&self.home, peer.authority());
+        let log = head_key(&self.home, peer.card.log_origin());
+        let row = peer.to_row(false);
+        let draft = EntryDraft::new(event).peer(peer.authority().clone()).card(peer.card.digest());
         self.store
             .commit(move |tx| {
                 tx.put(Table::Peers, &key, row.encode_to_vec());
+                if new_root {
+                    tx.delete(Table::Heads, &log);
+                }
                 tx.append(draft);
                 Ok::<_, ActionError>(())
             })
             .await?;
-        let peer = Arc::new(Peer { card, added });
+        if new_root {
+            self.heads.forget(peer.card.log_origin());
+        }
         self.directory.update(|peers| {
             peers.insert(peer.authority().clone(), peer.clone());
         });
         Ok(peer)
+    }
+
+    /// Whether the authority was known under another root: then its log may be another one under
+    /// the same name, and what was held of the old one does not bind it. Somebody has compared the
+    /// new fingerprint.
+    fn has_new_root(&self, card: &Card) -> Result<bool, ActionError> {
+        let key = peer_key(&self.home, card.authority());
+        let row: Option<PeerRow> = rows::load(&self.store, Table::Peers, &key)?;
+        let before = row.map(|row| Card::parse(&row.card)).transpose();
+        let before = before.map_err(ActionError::fault)?;
+        Ok(before.is_some_and(|before| before.fingerprint() != card.fingerprint()))
     }
 
     fn check_card(
@@ -167,11 +203,7 @@ impl Exchange {
     pub async fn remove_peer(&self, authority: &AuthorityId) -> Result<(), ActionError> {
         let unknown = || ActionError::NotFound(format!("{authority} is not in the directory"));
         let peer = self.directory.get(authority).ok_or_else(unknown)?;
-        let row = PeerRow {
-            card: peer.card.text().to_owned(),
-            added_ms: peer.added.unix_ms(),
-            removed: true,
-        };
+        let row = peer.to_row(true);
         let key = peer_key(&self.home, authority);
         let draft = EntryDraft::new(Event::PeerRemoved).peer(authority.clone());
         self.store
@@ -185,6 +217,68 @@ impl Exchange {
             peers.remove(authority);
         });
         Ok(())
+    }
+}
+
+impl Exchange {
+    /// Suspends a peer: nothing is exchanged with it until it is resumed; what waits for it waits.
+    ///
+    /// # Errors
+    /// [`ActionError::NotFound`] for an authority that is not in the directory.
+    pub async fn suspend_peer(
+        &self,
+        authority: &AuthorityId,
+        code: &str,
+        who: Option<&str>,
+    ) -> Result<Arc<Peer>, ActionError> {
+        self.set_suspended(authority, Some(code.to_owned()), who).await
+    }
+
+    /// Ends a suspension.
+    ///
+    /// # Errors
+    /// [`ActionError::NotFound`] for an authority that is not in the directory.
+    pub async fn resume_peer(
+        &self,
+        authority: &AuthorityId,
+        who: Option<&str>,
+    ) -> Result<Arc<Peer>, ActionError> {
+        self.set_suspended(authority, None, who).await
+    }
+
+    async fn set_suspended(
+        &self,
+        authority: &AuthorityId,
+        code: Option<String>,
+        who: Option<&str>,
+    ) -> Result<Arc<Peer>, ActionError> {
+        let unknown = || ActionError::NotFound(format!("{authority} is not in the directory"));
+        let peer = self.directory.get(authority).ok_or_else(unknown)?;
+        if peer.suspended == code {
+            return Ok(peer);
+        }
+        let event = if code.is_some() { Event::PeerSuspended } else { Event::PeerResumed };
+        let mut draft = EntryDraft::new(event).peer(authority.clone());
+        if let Some(code) = &code {
+            draft = draft.code(code);
+        }
+        if let Some(who) = who {
+            draft = draft.who(&self.handle(who));
+        }
+        let changed =
+            Arc::new(Peer { card: peer.card.clone(), added: peer.added, suspended: code });
+        let (key, row) = (peer_key(&self.home, authority), changed.to_row(false));
+        self.store
+            .commit(move |tx| {
+                tx.put(Table::Peers, &key, row.encode_to_vec());
+                tx.append(draft);
+                Ok::<_, ActionError>(())
+            })
+            .await?;
+        self.directory.update(|peers| {
+            peers.insert(authority.clone(), changed.clone());
+        });
+        Ok(changed)
     }
 }
 

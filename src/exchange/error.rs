@@ -93,7 +93,17 @@ impl From<CommitError<ActionError>> for ActionError {
             CommitError::Busy => {
                 Self::Unavailable("too many commits are waiting: try again in a moment".into())
             }
+            CommitError::Frozen => rolled_back(),
             other => Self::fault(other),
         }
     }
+}
+
+/// Nothing is taken: the log is an older copy of itself (I3).
+pub(crate) fn rolled_back() -> ActionError {
+    ActionError::conflict(
+        "LOG_ROLLED_BACK",
+        "a peer holds a longer log of this node than the node itself: it was restored from an \
+         older copy and takes nothing until the operator has looked (docs/storage.md)",
+    )
 }

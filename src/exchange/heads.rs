@@ -1,131 +1,123 @@
 //! What this node holds of the logs of others, and what others hold of its own (I3).
+//!
+//! Of each log one chain is held: every checkpoint in it was proved to extend the one before, on
+//! whichever stream it came. Two pasts that are shown on two streams therefore never both get in.
+//! A log's owner proves each checkpoint from the one that it showed this node last, on any stream
+//! ([`Shown`]); streams overtake each other, so a proof that starts from what is not here yet is
+//! waited for.
+
+mod chain;
+mod shown;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use prost::Message as _;
+use tokio::sync::watch;
 
-use super::rows::{self, HeadRow, peer_key};
-use super::{ActionError, Directory, Exchange, Peer};
+use self::chain::Chain;
+pub use self::chain::{HeadError, Held};
+pub(crate) use self::shown::Shown;
+use super::rows::{self, HeadRow, head_key};
+use super::{ActionError, Exchange, Peer};
 use crate::audit::checkpoint::Checkpoint;
-use crate::audit::merkle::verify_consistency;
 use crate::audit::note::VerifierKey;
-use crate::crypto::{Digest, HomeKey};
-use crate::domain::AuthorityId;
+use crate::crypto::Digest;
 use crate::store::{Store, Table, Tx};
 
-/// A checkpoint that was verified, with its note.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
-    /// What it says.
-    pub checkpoint: Checkpoint,
-    /// The signed note.
-    pub note: String,
-}
+/// The other stream, if it lives, brings what is missing within this time.
+const OVERTAKEN_FOR: Duration = Duration::from_secs(2);
 
-/// The largest verified checkpoint of each peer.
+/// The verified checkpoints of other logs, by origin.
 pub struct Heads {
-    held: Mutex<BTreeMap<AuthorityId, Held>>,
-}
-
-/// Why a peer's log is not believed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum HeadError {
-    /// No valid checkpoint of the peer's log.
-    #[error("the checkpoint is not a valid one of the peer's log: {0}")]
-    Checkpoint(String),
-    /// Smaller than what it showed before.
-    #[error("the peer shows a log of {shown} entries, but showed {held} before: it lost entries")]
-    Shrunk {
-        /// Entries now.
-        shown: u64,
-        /// Entries before.
-        held: u64,
-    },
-    /// No extension of what it showed before.
-    #[error("the peer's log does not extend what it showed before: its past was changed")]
-    Inconsistent,
-}
-
-impl HeadError {
-    /// The closed code for the peer.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Checkpoint(_) => "BAD_CHECKPOINT",
-            Self::Shrunk { .. } => "LOG_SHRUNK",
-            Self::Inconsistent => "LOG_INCONSISTENT",
-        }
-    }
+    chains: Mutex<BTreeMap<String, Chain>>,
+    advanced: watch::Sender<u64>,
 }
 
 impl Heads {
-    pub(super) fn load(
-        store: &Store,
-        home: &HomeKey,
-        directory: &Directory,
-    ) -> Result<Self, ActionError> {
-        let mut held = BTreeMap::new();
-        for peer in directory.all() {
-            let key = peer_key(home, peer.authority());
-            if let Some(row) = rows::load::<HeadRow>(store, Table::Heads, &key)? {
-                // Signed by a key that the card may since have dropped, and verified then.
-                let checkpoint =
-                    Checkpoint::parse_unverified(&row.checkpoint).map_err(ActionError::fault)?;
-                let one = Held { checkpoint, note: row.checkpoint };
-                held.insert(peer.authority().clone(), one);
+    pub(super) fn load(store: &Store) -> Result<Self, ActionError> {
+        let mut chains = BTreeMap::new();
+        for row in rows::all::<HeadRow>(store, Table::Heads)? {
+            // Signed by a key that the card may since have dropped, and verified then.
+            let checkpoint =
+                Checkpoint::parse_unverified(&row.checkpoint).map_err(ActionError::fault)?;
+            let origin = checkpoint.origin.clone();
+            chains.insert(origin, Chain::new(Held { checkpoint, note: row.checkpoint }));
+        }
+        Ok(Self { chains: Mutex::new(chains), advanced: watch::Sender::new(0) })
+    }
+
+    /// What is held of a log.
+    pub fn of(&self, origin: &str) -> Option<Held> {
+        self.chains().get(origin).map(|chain| chain.newest().clone())
+    }
+
+    /// Takes a checkpoint that proves itself an extension, from the tree of `from` entries, of
+    /// everything held. In memory: the caller makes it durable before it answers.
+    ///
+    /// # Errors
+    /// [`HeadError`]: what the log's owner would have to explain, except [`HeadError::Base`].
+    pub(crate) fn take(
+        &self,
+        keys: &[VerifierKey],
+        note: &str,
+        from: u64,
+        proof: &[Digest],
+    ) -> Result<Held, HeadError> {
+        let checkpoint =
+            Checkpoint::verify(note, keys).map_err(|e| HeadError::Checkpoint(e.to_string()))?;
+        let head = Held { checkpoint, note: note.to_owned() };
+        let mut chains = self.chains();
+        match chains.get_mut(&head.checkpoint.origin) {
+            Some(chain) => chain.take(&head, from, proof)?,
+            None if from == 0 => {
+                chains.insert(head.checkpoint.origin.clone(), Chain::new(head.clone()));
             }
+            None => return Err(HeadError::Base { from, held: 0 }),
         }
-        Ok(Self { held: Mutex::new(held) })
+        drop(chains);
+        self.advanced.send_modify(|count| *count += 1);
+        Ok(head)
     }
 
-    /// What is held of a peer's log.
-    pub fn of(&self, peer: &AuthorityId) -> Option<Held> {
-        self.held().get(peer).cloned()
-    }
-
-    fn raise(&self, peer: &AuthorityId, head: &Held) {
-        let mut held = self.held();
-        let larger = held.get(peer).is_none_or(|h| h.checkpoint.size < head.checkpoint.size);
-        if larger {
-            held.insert(peer.clone(), head.clone());
+    /// As [`Heads::take`], but waits a little for what the proof starts from.
+    pub(crate) async fn take_in_turn(
+        &self,
+        keys: &[VerifierKey],
+        note: &str,
+        from: u64,
+        proof: &[Digest],
+    ) -> Result<Held, HeadError> {
+        let mut advanced = self.advanced.subscribe();
+        let taking = async {
+            loop {
+                advanced.mark_unchanged();
+                match self.take(keys, note, from, proof) {
+                    Err(HeadError::Base { from, held }) if from > held => {
+                        if advanced.changed().await.is_err() {
+                            return Err(HeadError::Base { from, held });
+                        }
+                    }
+                    done => return done,
+                }
+            }
+        };
+        match tokio::time::timeout(OVERTAKEN_FOR, taking).await {
+            Ok(done) => done,
+            // Whatever came at the last moment counts.
+            Err(_) => self.take(keys, note, from, proof),
         }
     }
 
-    fn held(&self) -> MutexGuard<'_, BTreeMap<AuthorityId, Held>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Forgets a log: its owner has made another under the same name, and an operator believes it.
+    pub(super) fn forget(&self, origin: &str) {
+        self.chains().remove(origin);
     }
-}
 
-/// Verifies that `note` is a checkpoint of the peer's log that extends `before`.
-///
-/// # Errors
-/// [`HeadError`]: what the peer would have to explain.
-pub fn verify_head(
-    peer: &Peer,
-    note: &str,
-    before: Option<&Checkpoint>,
-    proof: &[Digest],
-) -> Result<Held, HeadError> {
-    verify_head_with(peer.card.log_keys(), note, before, proof)
-}
-
-fn verify_head_with(
-    keys: &[VerifierKey],
-    note: &str,
-    before: Option<&Checkpoint>,
-    proof: &[Digest],
-) -> Result<Held, HeadError> {
-    let checkpoint =
-        Checkpoint::verify(note, keys).map_err(|e| HeadError::Checkpoint(e.to_string()))?;
-    if let Some(before) = before {
-        if checkpoint.size < before.size {
-            let (shown, held) = (checkpoint.size, before.size);
-            return Err(HeadError::Shrunk { shown, held });
-        }
-        verify_consistency(before.size, &before.root, checkpoint.size, &checkpoint.root, proof)
-            .map_err(|_| HeadError::Inconsistent)?;
+    fn chains(&self) -> MutexGuard<'_, BTreeMap<String, Chain>> {
+        self.chains.lock().unwrap_or_else(PoisonError::into_inner)
     }
-    Ok(Held { checkpoint, note: note.to_owned() })
 }
 
 /// What a peer says that it holds of our log, compared with our log.
@@ -145,6 +137,11 @@ pub enum OwnHead {
 }
 
 impl Exchange {
+    /// What is held of a peer's log.
+    pub fn head_of(&self, peer: &Peer) -> Option<Held> {
+        self.heads.of(peer.card.log_origin())
+    }
+
     /// Compares what a peer holds of our log with what we have.
     ///
     /// # Errors
@@ -164,42 +161,33 @@ impl Exchange {
         }
         // Our own signature over a log that we do not have: this node was restored from an older
         // copy. It must not append, or it would become an equivocator (I3).
-        self.go_read_only();
+        self.store.freeze(note)?;
         tracing::error!(held = theirs.size, ours = ours.checkpoint.size, "log rolled back");
         Ok(OwnHead::NotOurs { size: theirs.size })
     }
 
-    /// Keeps a verified head of a peer, durably, before anything is answered to the peer.
-    pub(crate) async fn keep_head(
-        &self,
-        peer: &AuthorityId,
-        head: Held,
-    ) -> Result<(), ActionError> {
-        let (key, name) = (peer_key(&self.home, peer), peer.clone());
-        let kept = head.clone();
+    /// Makes a taken head durable, before anything is answered to its owner.
+    pub(crate) async fn keep_head(&self, head: &Held) -> Result<(), ActionError> {
+        let (key, kept) = (self.head_key(head), head.clone());
         self.store
             .commit(move |tx| {
                 put_head(tx, &key, &kept)?;
                 Ok::<_, ActionError>(())
             })
             .await?;
-        self.heads.raise(&name, &head);
         Ok(())
     }
 
-    pub(crate) fn raise_head(&self, peer: &AuthorityId, head: &Held) {
-        self.heads.raise(peer, head);
+    pub(crate) fn head_key(&self, head: &Held) -> [u8; 16] {
+        head_key(&self.home, &head.checkpoint.origin)
     }
 }
 
-/// Writes a head unless a larger one is there.
+/// Writes a head unless a larger one is there. All come from one chain, so the larger one extends
+/// the smaller.
 pub(crate) fn put_head(tx: &mut Tx<'_>, key: &[u8; 16], head: &Held) -> Result<(), ActionError> {
     if let Some(row) = rows::load_in::<HeadRow>(tx, Table::Heads, key)? {
         let held = Checkpoint::parse_unverified(&row.checkpoint).map_err(ActionError::fault)?;
-        if held.size == head.checkpoint.size && held.root != head.checkpoint.root {
-            let message = "LOG_INCONSISTENT: the peer signed two logs of one size".into();
-            return Err(ActionError::Fault(message));
-        }
         if held.size >= head.checkpoint.size {
             return Ok(());
         }
@@ -218,3 +206,6 @@ pub(crate) fn digests(bytes: &[bytes::Bytes]) -> Option<Vec<Digest>> {
 pub(crate) fn hashes(digests: &[Digest]) -> Vec<bytes::Bytes> {
     digests.iter().map(|hash| bytes::Bytes::copy_from_slice(hash)).collect()
 }
+
+#[cfg(test)]
+mod tests;

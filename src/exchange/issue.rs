@@ -78,15 +78,16 @@ impl Issued {
     ///
     /// # Errors
     /// As [`Issued::receipt`].
-    pub fn signed(
+    pub(crate) fn signed(
         &self,
         store: &Store,
-        from: u64,
-    ) -> Result<(pb::SignedReceipt, u64), ActionError> {
-        let (receipt, size) = self.receipt(store)?;
-        let consistency = store.consistency(from, size)?;
+        from_size: u64,
+        head: &Head,
+    ) -> Result<pb::SignedReceipt, ActionError> {
+        let (receipt, size) = self.receipt_under(store, head)?;
+        let consistency = hashes(&store.consistency(from_size, size)?);
         let text = receipt.text().to_owned();
-        Ok((pb::SignedReceipt { text, consistency: hashes(&consistency) }, size))
+        Ok(pb::SignedReceipt { text, from_size, consistency })
     }
 }
 

@@ -30,6 +30,7 @@ pub mod packages;
 pub mod query;
 pub mod queue;
 pub mod record;
+pub(crate) mod refusals;
 pub mod relay;
 pub(crate) mod rows;
 pub mod schedule;
@@ -37,7 +38,6 @@ pub mod session;
 pub mod submit;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, watch};
@@ -82,7 +82,8 @@ pub struct Exchange {
     pub(crate) opener: Notify,
     inbox: watch::Sender<u64>,
     links: Mutex<BTreeMap<AuthorityId, LinkState>>,
-    read_only: AtomicBool,
+    pub(crate) shown: heads::Shown,
+    refusals: refusals::Budgets,
     cases: submit::CaseNumbers,
     offers: packages::Offers,
 }
@@ -125,7 +126,7 @@ impl Exchange {
     pub fn new(parts: Parts) -> Result<Arc<Self>, ActionError> {
         let Parts { card, keys, home, store, vault, settings, clock } = parts;
         let directory = Directory::load(&store)?;
-        let heads = heads::Heads::load(&store, &home, &directory)?;
+        let heads = heads::Heads::load(&store)?;
         let outbox = outbox::Outbox::load(&store)?;
         let inbox = watch::Sender::new(query::newest_inbox_position(&store)?);
         Ok(Arc::new(Self {
@@ -143,7 +144,8 @@ impl Exchange {
             opener: Notify::new(),
             inbox,
             links: Mutex::default(),
-            read_only: AtomicBool::new(false),
+            shown: heads::Shown::default(),
+            refusals: refusals::Budgets::default(),
             cases: submit::CaseNumbers::default(),
             offers: packages::Offers::default(),
         }))
@@ -212,24 +214,16 @@ impl Exchange {
         self.links.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether somebody holds a longer or another log of ours than we do: then we append nothing
-    /// for anybody until an operator has looked (I3).
+    /// Whether somebody holds a longer or another log of ours than we do: then the store takes
+    /// nothing until an operator has looked (I3).
     pub fn is_read_only(&self) -> bool {
-        self.read_only.load(Ordering::Acquire)
-    }
-
-    pub(crate) fn go_read_only(&self) {
-        self.read_only.store(true, Ordering::Release);
+        self.store.frozen().is_some()
     }
 
     pub(crate) fn check_writable(&self) -> Result<(), ActionError> {
         match self.is_read_only() {
             false => Ok(()),
-            true => Err(ActionError::conflict(
-                "LOG_ROLLED_BACK",
-                "a peer holds a longer log of this node than the node itself: it was restored \
-                 from an older copy and takes nothing until the operator has looked",
-            )),
+            true => Err(error::rolled_back()),
         }
     }
 

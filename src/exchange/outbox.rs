@@ -22,6 +22,9 @@ pub(crate) struct Item {
     pub attempts: u32,
     /// It may have reached the peer: it was tried, now or before a restart.
     pub begun: bool,
+    /// It cannot be sent, and it is this node's fault: it waits for the operator, and keeps no
+    /// other waiting.
+    pub broken: bool,
     /// What went wrong last, for people.
     pub trouble: String,
 }
@@ -59,6 +62,7 @@ impl Outbox {
             in_flight: false,
             packages_there: false,
             attempts: 0,
+            broken: false,
             trouble: String::new(),
             row,
         };
@@ -102,7 +106,8 @@ impl Outbox {
     pub(super) fn take(&self, peer: &AuthorityId, limit: usize) -> Vec<Item> {
         let mut lanes = self.lanes();
         let Some(lane) = lanes.get_mut(peer.as_str()) else { return Vec::new() };
-        let ready = lane.items.values_mut().filter(|item| !item.in_flight && !item.row.held);
+        let waits = |item: &Item| item.in_flight || item.row.held || item.broken;
+        let ready = lane.items.values_mut().filter(|item| !waits(item));
         let mut taken = Vec::new();
         for item in ready.take(limit) {
             item.in_flight = true;
@@ -128,6 +133,15 @@ impl Outbox {
         });
     }
 
+    /// It cannot be sent until an operator has looked.
+    pub(super) fn break_off(&self, peer: &AuthorityId, key: &[u8], trouble: &str) {
+        self.change(peer.as_str(), key, |item| {
+            item.in_flight = false;
+            item.broken = true;
+            trouble.clone_into(&mut item.trouble);
+        });
+    }
+
     /// The peer holds (or does not hold) all packages of a message.
     pub(super) fn packages_there(&self, peer: &AuthorityId, key: &[u8], there: bool) {
         self.change(peer.as_str(), key, |item| {
@@ -149,7 +163,10 @@ impl Outbox {
 
     /// Marks an item as held or released; false when it is not here.
     pub(super) fn hold(&self, peer: &str, key: &[u8], held: bool) -> bool {
-        let found = self.change(peer, key, |item| item.row.held = held);
+        let found = self.change(peer, key, |item| {
+            item.row.held = held;
+            item.broken = false;
+        });
         if let Some(lane) = self.lanes().get(peer) {
             lane.wake.notify_one();
         }

@@ -19,7 +19,7 @@ pub struct Waiting {
     pub message: MessageId,
     /// Whom it is for.
     pub peer: String,
-    /// `queued`, `sending` or `held`.
+    /// `queued`, `sending`, `held`, or `broken`: this node cannot send it.
     pub state: &'static str,
     /// When it was queued.
     pub created: Timestamp,
@@ -33,9 +33,10 @@ pub struct Waiting {
 
 impl Waiting {
     fn of(item: &Item) -> Result<Self, ActionError> {
-        let state = match (item.row.held, item.in_flight) {
-            (true, _) => "held",
-            (_, true) => "sending",
+        let state = match item {
+            Item { row: OutboxRow { held: true, .. }, .. } => "held",
+            Item { broken: true, .. } => "broken",
+            Item { in_flight: true, .. } => "sending",
             _ => "queued",
         };
         Ok(Self {

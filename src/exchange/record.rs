@@ -1,7 +1,8 @@
 //! Recording what others prove to us: their receipts for what we sent (I1, I2).
 
-use super::heads::{Held, digests, put_head, verify_head};
-use super::rows::{self, MessageRow, ReceiptRow, SENT, message_in, peer_key, put_message};
+use super::error::rolled_back;
+use super::heads::{HeadError, Held, digests, put_head};
+use super::rows::{self, MessageRow, ReceiptRow, SENT, message_in, put_message};
 use super::{ActionError, Exchange, Peer};
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::entry::{EntryDraft, Event};
@@ -18,8 +19,11 @@ pub enum RecordError {
     #[error(transparent)]
     Receipt(#[from] ReceiptError),
     /// Its checkpoint is not the one that was proved on the stream: the peer's fault.
-    #[error("the receipt's checkpoint is not one that was proved on this stream: {0}")]
-    Unproven(String),
+    #[error("the receipt's checkpoint is not the one that was proved on this stream")]
+    Unproven,
+    /// Its checkpoint does not prove itself an extension of what the peer showed before.
+    #[error(transparent)]
+    Head(#[from] HeadError),
     /// It is for a message that we never sent to that peer: the peer's fault.
     #[error("the receipt is for a message that this node did not send to the peer")]
     UnknownMessage,
@@ -36,7 +40,8 @@ impl RecordError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Receipt(_) | Self::Irrelevant(_) => "BAD_RECEIPT",
-            Self::Unproven(_) => "UNPROVEN_CHECKPOINT",
+            Self::Unproven => "UNPROVEN_CHECKPOINT",
+            Self::Head(error) => error.code(),
             Self::UnknownMessage => "UNKNOWN_MESSAGE",
             Self::Ours(_) => "UNAVAILABLE",
         }
@@ -62,28 +67,22 @@ impl Exchange {
         let proved =
             self.prove(peer, text, |checkpoint| match *checkpoint == proven.checkpoint {
                 true => Ok(proven.clone()),
-                false => Err(RecordError::Unproven("another tree".into())),
+                false => Err(RecordError::Unproven),
             })?;
         self.commit_receipt(peer, proved).await
     }
 
-    /// Verifies the receipt in an answer on our own stream; its checkpoint becomes the peer's
-    /// newest head on that stream.
-    pub(crate) fn prove_answer(
+    /// Verifies the receipt in an answer on our own stream, with its checkpoint.
+    pub(crate) async fn prove_answer(
         &self,
         peer: &Peer,
         answer: &pb::SignedReceipt,
-        before: &Checkpoint,
-    ) -> Result<(Proved, Held), RecordError> {
-        let unproven = |e: String| RecordError::Unproven(e);
-        let proof = digests(&answer.consistency)
-            .ok_or_else(|| unproven("a hash has not 32 bytes".into()))?;
+    ) -> Result<Proved, RecordError> {
+        let proof = digests(&answer.consistency).ok_or(HeadError::Inconsistent)?;
         let receipt = Receipt::parse(&answer.text)?;
-        let note = receipt.checkpoint_note();
-        let head = verify_head(peer, note, Some(before), &proof)
-            .map_err(|error| unproven(error.to_string()))?;
-        let proved = self.prove(peer, &answer.text, |_| Ok(head.clone()))?;
-        Ok((proved, head))
+        let (note, keys) = (receipt.checkpoint_note(), peer.card.log_keys());
+        let head = self.heads.take_in_turn(keys, note, answer.from_size, &proof).await?;
+        self.prove(peer, &answer.text, |_| Ok(head))
     }
 
     fn prove(
@@ -127,7 +126,7 @@ impl Exchange {
     ) -> Result<(), RecordError> {
         let head = proved.head.clone();
         let id = proved.id;
-        let key = peer_key(&self.home, peer.authority());
+        let key = self.head_key(&head);
         let row = receipt_row(peer, &proved);
         let receipt = proved.receipt;
         let draft = EntryDraft::new(receipt.event())
@@ -138,15 +137,14 @@ impl Exchange {
             .remote(receipt.coordinates().clone());
         let code = receipt.code().map(str::to_owned);
         let event = receipt.event();
-        let committed = self
-            .store
+        self.store
             .commit(move |tx| {
                 let mut message = message_in(tx, id)?.ok_or(RecordError::UnknownMessage)?;
                 put_head(tx, &key, &head)?;
                 tx.delete(Table::Outbox, id.as_bytes());
                 let known = message.receipts.iter();
                 if known.clone().any(|r| r.event == row.event && r.issuer == row.issuer) {
-                    return Ok(head);
+                    return Ok(());
                 }
                 let draft = draft.envelope(message.digest()).payload(message.payload());
                 let draft = match &code {
@@ -159,11 +157,10 @@ impl Exchange {
                 // On their own stream, later receipts may overtake the first.
                 message.receipts.sort_by_key(|receipt| (receipt.at_ms, receipt.index));
                 put_message(tx, id, &message);
-                Ok::<_, RecordError>(head)
+                Ok::<_, RecordError>(())
             })
             .await
             .map_err(unwrap_commit)?;
-        self.raise_head(peer.authority(), &committed.value);
         self.outbox.done(peer.authority().as_str(), id.as_bytes());
         Ok(())
     }
@@ -206,6 +203,7 @@ fn unwrap_commit(error: CommitError<RecordError>) -> RecordError {
     match error {
         CommitError::Rejected(error) => error,
         CommitError::Busy => RecordError::Ours(ActionError::Unavailable("busy".into())),
+        CommitError::Frozen => RecordError::Ours(rolled_back()),
         other => RecordError::Ours(ActionError::fault(other)),
     }
 }

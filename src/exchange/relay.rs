@@ -27,7 +27,8 @@ pub async fn supervise(
     let mut changes = exchange.directory.changes();
     let mut running = BTreeSet::new();
     loop {
-        let peers = exchange.directory.all();
+        let mut peers = exchange.directory.all();
+        peers.retain(|peer| peer.suspended.is_none());
         running.retain(|name| peers.iter().any(|peer| peer.authority() == name));
         for peer in peers {
             if running.insert(peer.authority().clone()) {
@@ -50,14 +51,14 @@ async fn run(
     stop: CancellationToken,
 ) {
     let mut attempt = 0;
-    while let Some(peer) = exchange.directory.get(&name) {
-        let mut greeted = false;
+    while let Some(peer) = exchange.directory.get(&name).filter(|peer| peer.suspended.is_none()) {
+        let mut useful = false;
         let ended = tokio::select! {
             () = stop.cancelled() => return,
             () = departed(&exchange, &peer) => Trouble("the directory has changed".into()),
-            ended = stream(&exchange, &courier, &peer, &mut greeted) => ended,
+            ended = stream(&exchange, &courier, &peer, &mut useful) => ended,
         };
-        attempt = if greeted { 0 } else { attempt };
+        attempt = if useful { 0 } else { attempt };
         exchange.outbox.give_all_back(&name, &ended.0);
         let clock_offset_ms = exchange.link(&name).clock_offset_ms;
         let trouble = ended.0.clone();
@@ -79,7 +80,8 @@ async fn departed(exchange: &Exchange, peer: &Peer) {
     let mut changes = exchange.directory.changes();
     loop {
         let now = exchange.directory.get(peer.authority());
-        if now.is_none_or(|now| now.card.digest() != peer.card.digest()) {
+        let same = |now: &Peer| now.suspended.is_none() && now.card.digest() == peer.card.digest();
+        if !now.is_some_and(|now| same(&now)) {
             return;
         }
         if changes.changed().await.is_err() {
@@ -95,12 +97,16 @@ fn pause(exchange: &Exchange, attempt: u32) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// One stream, from connecting to its end. Says why it ended.
+/// A stream that lasts so long counts as one that works.
+const WORKS_AFTER_MS: i64 = 60_000;
+
+/// One stream, from connecting to its end. Says why it ended, and whether it was of use: one that
+/// breaks at the first message each time must not be tried without a pause.
 async fn stream(
     exchange: &Arc<Exchange>,
     courier: &Arc<dyn Courier>,
     peer: &Arc<Peer>,
-    greeted: &mut bool,
+    useful: &mut bool,
 ) -> Trouble {
     let link = match courier.relay(peer.clone()).await {
         Ok(link) => link,
@@ -110,8 +116,10 @@ async fn stream(
         Ok(stream) => stream,
         Err(trouble) => return trouble,
     };
-    *greeted = true;
-    match stream.pump().await {
+    let began = exchange.now().unix_ms();
+    let ended = stream.pump().await;
+    *useful = stream.has_moved() || exchange.now().unix_ms() - began > WORKS_AFTER_MS;
+    match ended {
         Err(trouble) => trouble,
         Ok(()) => Trouble("the peer ended the stream".into()),
     }

@@ -43,6 +43,10 @@ pub(crate) fn peer_key(home: &HomeKey, peer: &AuthorityId) -> [u8; 16] {
     home.blind("peer", peer.as_str().as_bytes())
 }
 
+pub(crate) fn head_key(home: &HomeKey, origin: &str) -> [u8; 16] {
+    home.blind("head", origin.as_bytes())
+}
+
 pub(crate) fn message(store: &Store, id: MessageId) -> Result<Option<MessageRow>, ActionError> {
     load(store, Table::Messages, id.as_bytes())
 }

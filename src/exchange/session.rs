@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::accept::Accepted;
-use super::heads::{Held, OwnHead, digests, hashes, verify_head};
+use super::heads::{HeadError, Held, OwnHead, digests, hashes};
 use super::issue::Issued;
 use super::{ActionError, Exchange, Peer};
 use crate::pb::v1 as pb;
@@ -44,14 +44,12 @@ pub struct Session {
     /// The peer's checkpoint that was verified last on this stream.
     proven: Option<Held>,
     greeted: bool,
-    /// Size of our log as the peer saw it last on this stream.
-    shown: u64,
 }
 
 impl Session {
     /// For a peer that its TLS certificate has named.
     pub fn new(exchange: Arc<Exchange>, peer: Arc<Peer>) -> Self {
-        Self { exchange, peer, proven: None, greeted: false, shown: 0 }
+        Self { exchange, peer, proven: None, greeted: false }
     }
 
     /// Answers frames until the peer ends the stream, breaks a rule, loses our trust, or `stop`.
@@ -75,7 +73,7 @@ impl Session {
                     if !self.answer(sequence, judged, &answers).await { return; }
                 }
                 frame = asked.recv(), if open && judging.len() < PENDING_MAX => match frame {
-                    Some(frame) => judging.push_back(self.judge(frame)),
+                    Some(frame) => judging.push_back(self.judge(frame).await),
                     None => open = false,
                 },
             }
@@ -85,7 +83,9 @@ impl Session {
     fn is_trusted(&self) -> bool {
         // With a newer card, another key may be the right one: the stream is opened anew.
         let now = self.exchange.directory.get(self.peer.authority());
-        now.is_some_and(|now| now.card.digest() == self.peer.card.digest())
+        now.is_some_and(|now| {
+            now.suspended.is_none() && now.card.digest() == self.peer.card.digest()
+        })
     }
 
     /// Sends an answer; false when the stream is over.
@@ -98,11 +98,8 @@ impl Session {
         let (frame, go_on) = match judged {
             Judged::Answer(frame) => (frame, true),
             Judged::End(refusal) => (Answered::Refused(refusal), false),
-            Judged::Receipt(issued) => match issued.signed(&self.exchange.store, self.shown) {
-                Ok((receipt, size)) => {
-                    self.shown = size;
-                    (delivered(pb::deliver_reply::Outcome::Receipt(receipt)), true)
-                }
+            Judged::Receipt(issued) => match self.signed(&issued) {
+                Ok(receipt) => (delivered(pb::deliver_reply::Outcome::Receipt(receipt)), true),
                 Err(error) => {
                     tracing::error!(%error, "a receipt cannot be proved");
                     (delivered(pb::deliver_reply::Outcome::Retry(unavailable())), true)
@@ -113,12 +110,19 @@ impl Session {
         answers.send(response).await.is_ok() && go_on
     }
 
-    fn judge(&mut self, request: pb::RelayRequest) -> Judging {
+    /// The receipt, under a checkpoint that extends what the peer was shown last.
+    fn signed(&self, issued: &Issued) -> Result<pb::SignedReceipt, ActionError> {
+        let store = &self.exchange.store;
+        let (from, head) = self.exchange.shown.next(self.peer.authority(), store);
+        issued.signed(store, from, &head)
+    }
+
+    async fn judge(&mut self, request: pb::RelayRequest) -> Judging {
         let sequence = request.sequence;
         let now = |judged| -> Judging { Box::pin(async move { (sequence, judged) }) };
         match (self.greeted, request.frame) {
             (false, Some(Asked::Hello(hello))) => now(self.hello(&hello)),
-            (true, Some(Asked::Checkpoint(update))) => self.checkpoint(sequence, &update),
+            (true, Some(Asked::Checkpoint(update))) => self.checkpoint(sequence, &update).await,
             (true, Some(Asked::Deliver(deliver))) => self.deliver(sequence, deliver),
             (true, Some(Asked::Receipt(receipt))) => self.receipt(sequence, receipt),
             (true, Some(Asked::Ping(_))) => {
@@ -161,8 +165,8 @@ impl Session {
         let head = self.exchange.store.head();
         let consistency = self.exchange.store.consistency(shown, head.checkpoint.size)?;
         self.greeted = true;
-        self.shown = head.checkpoint.size;
-        self.proven = self.exchange.heads.of(self.peer.authority());
+        self.exchange.shown.reset(self.peer.authority(), head.checkpoint.size);
+        self.proven = self.exchange.head_of(&self.peer);
         Ok(pb::HelloReply {
             version: PROTOCOL_VERSION,
             software: self.exchange.software().to_owned(),
@@ -174,32 +178,31 @@ impl Session {
     }
 
     /// Verified at once, so that the frames behind it can refer to it; durable before the answer.
-    fn checkpoint(&mut self, sequence: u64, update: &pb::CheckpointUpdate) -> Judging {
-        let before = self.proven.as_ref().map(|held| &held.checkpoint);
-        let from = before.map_or(0, |checkpoint| checkpoint.size);
-        let proof = digests(&update.consistency).filter(|_| update.from_size == from);
-        let verified = match proof {
-            Some(proof) => verify_head(&self.peer, &update.checkpoint, before, &proof)
-                .map_err(|error| end(error.code(), error.to_string())),
-            None => Err(end("BAD_CHECKPOINT", format!("the proof must start at size {from}"))),
-        };
-        let head = match verified {
+    async fn checkpoint(&mut self, sequence: u64, update: &pb::CheckpointUpdate) -> Judging {
+        let head = match self.take_head(update).await {
             Ok(head) => head,
-            Err(judged) => {
-                tracing::error!(peer = %self.peer.authority(), "the peer's log is not believed");
+            Err(error) => {
+                tracing::error!(peer = %self.peer.authority(), %error, "a checkpoint is refused");
+                let judged = end(error.code(), error.to_string());
                 return Box::pin(async move { (sequence, judged) });
             }
         };
         self.proven = Some(head.clone());
-        let (exchange, peer) = (self.exchange.clone(), self.peer.clone());
+        let exchange = self.exchange.clone();
         Box::pin(async move {
             let size = head.checkpoint.size;
-            let judged = match exchange.keep_head(peer.authority(), head).await {
+            let judged = match exchange.keep_head(&head).await {
                 Ok(()) => Judged::Answer(Answered::Checkpoint(pb::CheckpointReply { size })),
                 Err(error) => fault(&error),
             };
             (sequence, judged)
         })
+    }
+
+    async fn take_head(&self, update: &pb::CheckpointUpdate) -> Result<Held, HeadError> {
+        let proof = digests(&update.consistency).ok_or(HeadError::Inconsistent)?;
+        let (keys, heads) = (self.peer.card.log_keys(), &self.exchange.heads);
+        heads.take_in_turn(keys, &update.checkpoint, update.from_size, &proof).await
     }
 
     fn deliver(&mut self, sequence: u64, deliver: pb::Deliver) -> Judging {

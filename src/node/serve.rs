@@ -123,7 +123,12 @@ pub async fn serve_bound(
         exchange: bound.exchange.local_addr()?.to_string(),
         agency: bound.agency.local_addr()?.to_string(),
     };
-    node.log_start().await?;
+    if node.exchange.is_read_only() {
+        // It would be an entry of a second past (I3).
+        tracing::error!("the node serves reading only: `rogatory status` says why");
+    } else {
+        node.log_start().await?;
+    }
     for warning in &node.warnings {
         tracing::warn!("{warning}");
     }

@@ -10,6 +10,7 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 
 use super::apply::{Durable, apply};
 use super::files::StateFile;
+use super::frozen::Frozen;
 use super::index::Batch;
 use super::job::{Job, StopState, text};
 use super::journal::{Journal, Written};
@@ -39,6 +40,7 @@ pub(super) struct Writer {
     pub(super) journal: Journal,
     pub(super) tree: Tree,
     pub(super) mark: Mark,
+    pub(super) frozen: Arc<Frozen>,
     pub(super) sign: Sign,
     pub(super) clock: Clock,
     pub(super) origin: String,
@@ -77,6 +79,12 @@ impl Writer {
 
     fn serve(&mut self, queue: &Receiver<Message>) -> Result<(), Stopped> {
         while let Ok(Message::Job(job)) = queue.recv() {
+            if self.frozen.why().is_some() {
+                // Queued before that was known.
+                let reason = "a peer holds a longer log of this node".into();
+                job.settle(Err(&Stopped { orderly: false, reason }));
+                continue;
+            }
             let group = self.gather(job, queue);
             match self.make_durable(&group.staged) {
                 Ok(head) => group.jobs.into_iter().for_each(|job| job.settle(Ok(&head))),

@@ -231,6 +231,9 @@ pub enum CommitError<E> {
     /// Too many are waiting; nothing was stored. Try again later.
     #[error("too many commits are waiting: try again later")]
     Busy,
+    /// The store is an older copy of itself and takes nothing ([`Store::freeze`](super::Store::freeze)).
+    #[error("a peer holds a longer log of this node than the node itself: it takes nothing")]
+    Frozen,
     /// The store has stopped. Whether this commit is durable is *unknown* until the next start;
     /// nobody may be told that it is, or that it is not.
     #[error(transparent)]

@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 
 use super::commit::{Message, Writer};
 use super::files::Lock;
+use super::frozen::Frozen;
 use super::index::{Direction, Row};
 use super::job::{Committed, StopState, Work};
 use super::journal::disk;
@@ -30,6 +31,7 @@ pub(super) struct Inner {
     queue: SyncSender<Message>,
     pub(super) stop: Arc<StopState>,
     writer: Mutex<Option<JoinHandle<()>>>,
+    frozen: Arc<Frozen>,
     /// Let go of last, when nothing writes or reads any more.
     _lock: Lock,
 }
@@ -60,6 +62,7 @@ impl Store {
         writer: Writer,
         lock: Lock,
     ) -> Result<Self, StoreFault> {
+        let frozen = writer.frozen.clone();
         let (queue, queued) = sync_channel(COMMIT_QUEUE_MAX);
         let thread = std::thread::Builder::new().name("store-writer".into());
         let thread = thread.spawn(move || writer.run(queued));
@@ -69,7 +72,7 @@ impl Store {
             source,
         })?;
         let writer = Mutex::new(Some(thread));
-        Ok(Self { inner: Arc::new(Inner { view, queue, stop, writer, _lock: lock }) })
+        Ok(Self { inner: Arc::new(Inner { view, queue, stop, writer, frozen, _lock: lock }) })
     }
 
     /// Runs `closure` on the writer's thread and makes what it staged durable. Nothing of it is
@@ -109,6 +112,9 @@ impl Store {
     pub(super) fn enqueue<E>(&self, message: Message) -> Result<(), CommitError<E>> {
         if let Some(stopped) = self.inner.stop.get() {
             return Err(stopped.into());
+        }
+        if self.inner.frozen.why().is_some() && matches!(message, Message::Job(_)) {
+            return Err(CommitError::Frozen);
         }
         self.inner.queue.try_send(message).map_err(|error| match error {
             TrySendError::Full(_) => CommitError::Busy,
@@ -210,6 +216,21 @@ impl Store {
     /// [`StoreFault`] when the index cannot be read.
     pub fn tile(&self, tile: TileId) -> Result<Vec<Digest>, StoreFault> {
         self.inner.view.tile(tile)
+    }
+
+    /// Takes no commit any more, over restarts too: somebody holds a checkpoint that this log has
+    /// signed and does not have, so the store is an older copy, and whatever it appended would be a
+    /// second past (I3). `note` is that checkpoint; it is kept beside the high-water mark.
+    ///
+    /// # Errors
+    /// [`StoreFault::Io`] when it cannot be kept; the store is frozen all the same.
+    pub fn freeze(&self, note: &str) -> Result<(), StoreFault> {
+        self.inner.frozen.freeze(note)
+    }
+
+    /// The checkpoint for which the store was frozen, if it was.
+    pub fn frozen(&self) -> Option<Arc<str>> {
+        self.inner.frozen.why()
     }
 
     /// Becomes ready when the store stops, at once if it has. Unless it was asked to, the process

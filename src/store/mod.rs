@@ -55,6 +55,7 @@ pub mod arrival;
 mod commit;
 mod errors;
 mod files;
+mod frozen;
 mod handle;
 mod index;
 mod job;
@@ -142,6 +143,9 @@ pub struct Opened {
     pub replayed: u64,
     /// Entries in the log.
     pub entries: u64,
+    /// It takes no commit: a peer holds this checkpoint, which the log has signed and does not have
+    /// ([`Store::freeze`]).
+    pub frozen: Option<String>,
     /// There was no high-water mark: a restored backup would not have been noticed here. Compare
     /// with peers before the first append.
     pub mark_missing: bool,
@@ -157,6 +161,9 @@ impl Opened {
         }
         if self.mark_missing {
             tracing::warn!("there was no high-water mark; a restored backup is not noticed here");
+        }
+        if self.frozen.is_some() {
+            tracing::error!("the store takes nothing: a peer holds a longer log of this node");
         }
         if let Some(name) = &self.file_system {
             tracing::warn!(name, "the store was never tried on this file system");

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::commit::Writer;
 use super::files::{LastStop, Lock, StateFile, create_dir, untried_file_system};
+use super::frozen::Frozen;
 use super::index::{Index, Unopened, is_doubted, set_aside};
 use super::job::StopState;
 use super::journal::ahead::Ahead;
@@ -125,7 +126,9 @@ fn open_locked(settings: Settings, wrap: Wrap, lock: Lock) -> Result<(Store, Ope
     if mark.last() != Some(high) {
         mark.raise(high)?;
     }
+    let frozen = Frozen::open(&settings.mark)?;
     let opened = Opened {
+        frozen: frozen.why().map(|note| note.to_string()),
         recovered: last != LastStop::Clean && position.sequence > 0,
         rebuilt: rebuilt.filter(|_| position.replayed > 0),
         torn_bytes: position.end.torn,
@@ -135,7 +138,8 @@ fn open_locked(settings: Settings, wrap: Wrap, lock: Lock) -> Result<(Store, Ope
         file_system: untried_file_system(&paths.data),
     };
     opened.trace();
-    let parts = Parts { paths, owner, mark, index, slots: Arc::new(slots), tree, position, state };
+    let slots = Arc::new(slots);
+    let parts = Parts { paths, owner, mark, frozen, index, slots, tree, position, state };
     Ok((start(settings, wrap, lock, parts)?, opened))
 }
 
@@ -299,6 +303,7 @@ struct Parts {
     paths: Paths,
     owner: Owner,
     mark: Mark,
+    frozen: Frozen,
     index: Index,
     slots: Arc<Slots>,
     tree: Tree,
@@ -308,7 +313,7 @@ struct Parts {
 
 /// Starts the threads.
 fn start(settings: Settings, wrap: Wrap, lock: Lock, parts: Parts) -> Result<Store, OpenError> {
-    let Parts { paths, owner, mark, index, slots, tree, position, state } = parts;
+    let Parts { paths, owner, mark, frozen, index, slots, tree, position, state } = parts;
     let Settings { home, origin, sign, clock, segment_bytes, .. } = settings;
     let checkpoint = Checkpoint { origin: origin.clone(), size: tree.size(), root: tree.root() };
     let head = Head { note: sign(&checkpoint), checkpoint };
@@ -326,6 +331,7 @@ fn start(settings: Settings, wrap: Wrap, lock: Lock, parts: Parts) -> Result<Sto
         journal,
         tree,
         mark,
+        frozen: Arc::new(frozen),
         sign,
         clock,
         origin,

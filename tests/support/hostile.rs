@@ -2,10 +2,15 @@
 //! every frame is made by hand.
 #![allow(dead_code, missing_docs)] // Each test file uses its part.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use rogatory::api::courier::TonicCourier;
+use rogatory::audit::Checkpoint;
 use rogatory::audit::entry::{EntryDraft, Event};
+use rogatory::audit::merkle::{
+    NodeId, complete_root, consistency_proof, infallible, leaf_hash, root_of,
+};
 use rogatory::crypto::keys::{Algorithm, Role, SigningSecret};
 use rogatory::crypto::{Digest, random, sha256};
 use rogatory::domain::{AuthorityId, MessageId, Timestamp};
@@ -24,9 +29,27 @@ pub struct Hostile {
     pub node: OpenNode,
     pub victim: Arc<Peer>,
     courier: TonicCourier,
-    link: Option<Link>,
-    sequence: u64,
+    line: Option<Line>,
     shown: u64,
+}
+
+/// One stream to the victim.
+pub struct Line {
+    link: Link,
+    sequence: u64,
+}
+
+impl Line {
+    /// Sends a frame and gives its answer.
+    pub async fn ask(&mut self, frame: Ask) -> Result<Answer, Trouble> {
+        self.sequence += 1;
+        let request = pb::RelayRequest { sequence: self.sequence, frame: Some(frame) };
+        self.link.ask.send(request).await.map_err(|_| Trouble("the stream has ended".into()))?;
+        let answer = tokio::time::timeout(DEADLINE, self.link.answers.recv()).await;
+        let answer = answer.expect("in time").ok_or_else(|| Trouble("the end".into()))??;
+        assert_eq!(answer.sequence, self.sequence);
+        Ok(answer.frame.expect("an answer has a frame"))
+    }
 }
 
 impl Hostile {
@@ -35,7 +58,7 @@ impl Hostile {
         let node = home.open().await;
         let courier = TonicCourier::new(node.exchange.clone(), node.identity.clone());
         let victim = node.exchange.directory().get(victim.authority()).expect("it is a peer");
-        Self { node, victim, courier, link: None, sequence: 0, shown: 0 }
+        Self { node, victim, courier, line: None, shown: 0 }
     }
 
     pub fn me(&self) -> &AuthorityId {
@@ -44,8 +67,17 @@ impl Hostile {
 
     /// Opens a stream and sends a first frame.
     pub async fn open(&mut self, first: Ask) -> Result<Answer, Trouble> {
-        self.link = Some(self.courier.relay(self.victim.clone()).await?);
-        self.ask(first).await
+        let (line, answer) = self.line(first).await?;
+        self.line = Some(line);
+        Ok(answer)
+    }
+
+    /// Opens one more stream.
+    pub async fn line(&self, first: Ask) -> Result<(Line, Answer), Trouble> {
+        let link = self.courier.relay(self.victim.clone()).await?;
+        let mut line = Line { link, sequence: 0 };
+        let answer = line.ask(first).await?;
+        Ok((line, answer))
     }
 
     pub fn hello(&self) -> pb::Hello {
@@ -74,25 +106,43 @@ impl Hostile {
     }
 
     pub fn update(&self) -> pb::CheckpointUpdate {
+        self.update_from(self.shown)
+    }
+
+    /// The newest checkpoint of the log, with its proof from the tree of `from_size` entries.
+    pub fn update_from(&self, from_size: u64) -> pb::CheckpointUpdate {
         let head = self.node.store.head();
-        let proof = self.node.store.consistency(self.shown, head.checkpoint.size);
+        let proof = self.node.store.consistency(from_size, head.checkpoint.size);
         pb::CheckpointUpdate {
             checkpoint: head.note.clone(),
-            from_size: self.shown,
-            consistency: proof.expect("a proof").iter().map(|h| h.to_vec().into()).collect(),
+            from_size,
+            consistency: hashes(&proof.expect("a proof")),
         }
+    }
+
+    /// Another past: a checkpoint of a log that has the first `from_size` entries of this one and
+    /// then others, with a sound proof from there.
+    pub fn fork(&self, from_size: u64, size: u64) -> pb::CheckpointUpdate {
+        let entries = self.node.store.entries(0, from_size as usize).expect("readable");
+        let others = (from_size..size).map(|n| format!("another entry {n}").into_bytes());
+        let entries: Vec<Vec<u8>> = entries.into_iter().chain(others).collect();
+        let leaves: Vec<Digest> = entries.iter().map(|entry| leaf_hash(entry)).collect();
+        let node = |node: NodeId| {
+            let first = (node.index << node.level) as usize;
+            Ok::<_, Infallible>(complete_root(&leaves[first..first + (1 << node.level)]).unwrap())
+        };
+        let proof = infallible(consistency_proof(from_size, size, node));
+        let root = root_of(entries.iter().map(Vec::as_slice));
+        let origin = self.node.store.head().checkpoint.origin.clone();
+        let seed = self.node.keys.seed(Role::Log).expect("the key");
+        let key = SigningSecret::new(&seed, Algorithm::Ed25519).expect("it signs");
+        let checkpoint = Checkpoint { origin, size, root }.sign(&key);
+        pb::CheckpointUpdate { checkpoint, from_size, consistency: hashes(&proof) }
     }
 
     /// Sends a frame and gives its answer.
     pub async fn ask(&mut self, frame: Ask) -> Result<Answer, Trouble> {
-        let link = self.link.as_mut().expect("a stream is open");
-        self.sequence += 1;
-        let request = pb::RelayRequest { sequence: self.sequence, frame: Some(frame) };
-        link.ask.send(request).await.map_err(|_| Trouble("the stream has ended".into()))?;
-        let answer = tokio::time::timeout(DEADLINE, link.answers.recv()).await;
-        let answer = answer.expect("in time").ok_or_else(|| Trouble("the end".into()))??;
-        assert_eq!(answer.sequence, self.sequence);
-        Ok(answer.frame.expect("an answer has a frame"))
+        self.line.as_mut().expect("a stream is open").ask(frame).await
     }
 
     pub fn signer(&self) -> SigningSecret {
@@ -201,6 +251,10 @@ impl Hostile {
     pub async fn deliver_receipt(&mut self, text: String) -> Answer {
         self.ask(Ask::Receipt(pb::ReceiptDelivery { text })).await.expect("answered")
     }
+}
+
+fn hashes(digests: &[Digest]) -> Vec<bytes::Bytes> {
+    digests.iter().map(|hash| hash.to_vec().into()).collect()
 }
 
 /// The facts of a receipt in an answer.

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use crate::audit::checkpoint::Checkpoint;
 use crate::exchange::courier::{Courier, Link, Trouble};
-use crate::exchange::heads::{OwnHead, digests, hashes, verify_head};
+use crate::exchange::heads::{HeadError, OwnHead, digests, hashes};
 use crate::exchange::issue::Issued;
 use crate::exchange::outbox::Item;
 use crate::exchange::packages::push_all;
+use crate::exchange::record::RecordError;
 use crate::exchange::rows;
 use crate::exchange::session::{PENDING_MAX, PROTOCOL_VERSION};
 use crate::exchange::{ActionError, Exchange, LinkState, Peer};
@@ -42,17 +42,16 @@ pub(super) struct Stream {
     link: Link,
     sequence: u64,
     awaited: BTreeMap<u64, Awaited>,
-    /// The peer's checkpoint that was verified last on this stream.
-    theirs: Checkpoint,
-    /// Our checkpoint that the peer was shown last; nothing yet: size 0.
+    /// Our checkpoint that the peer was shown last on this stream.
     ours: Option<Arc<Head>>,
-    ours_size: u64,
     /// Commits of what the peer proved, each with the key of what waited for it.
     recording: JoinSet<(Vec<u8>, Result<(), String>)>,
     /// Packages on their way, one message at a time; the others wait here.
     pushing: JoinSet<(Vec<u8>, Result<(), Trouble>)>,
     to_push: Vec<Item>,
     heard_ms: i64,
+    /// Something has arrived at the peer.
+    moved: bool,
 }
 
 impl Stream {
@@ -63,7 +62,7 @@ impl Stream {
         peer: &Arc<Peer>,
         mut link: Link,
     ) -> Result<Self, Trouble> {
-        let held = exchange.heads.of(peer.authority());
+        let held = exchange.head_of(peer);
         let hello = pb::Hello {
             versions: vec![PROTOCOL_VERSION],
             software: exchange.software().to_owned(),
@@ -79,11 +78,10 @@ impl Stream {
             _ => return Err(Trouble("the peer answers the Hello with something else".into())),
         };
         let proof = digests(&reply.consistency).unwrap_or_default();
-        let before = held.as_ref().map(|held| &held.checkpoint);
-        let theirs = verify_head(peer, &reply.checkpoint, before, &proof).map_err(|error| {
-            tracing::error!(peer = %peer.authority(), %error, "the peer's log is not believed");
-            Trouble(format!("{}: {error}", error.code()))
-        })?;
+        let from = held.map_or(0, |held| held.checkpoint.size);
+        let (keys, heads) = (peer.card.log_keys(), &exchange.heads);
+        let theirs = heads.take_in_turn(keys, &reply.checkpoint, from, &proof).await;
+        let theirs = theirs.map_err(|error| disbelieved(peer, &error))?;
         let ours_size = match exchange.compare_own_head(&reply.held_checkpoint).map_err(fault)? {
             OwnHead::Nothing => 0,
             OwnHead::Ours(size) => size,
@@ -100,7 +98,8 @@ impl Stream {
                 )));
             }
         };
-        exchange.keep_head(peer.authority(), theirs.clone()).await.map_err(fault)?;
+        exchange.keep_head(&theirs).await.map_err(fault)?;
+        exchange.shown.at_least(peer.authority(), ours_size);
         let now_ms = exchange.now().unix_ms();
         let clock_offset_ms = reply.now_ms.saturating_sub(now_ms);
         let state = LinkState { connected: true, trouble: String::new(), clock_offset_ms };
@@ -113,14 +112,18 @@ impl Stream {
             link,
             sequence: 0,
             awaited: BTreeMap::new(),
-            theirs: theirs.checkpoint,
             ours: None,
-            ours_size,
             recording: JoinSet::new(),
             pushing: JoinSet::new(),
             to_push: Vec::new(),
             heard_ms: now_ms,
+            moved: false,
         })
+    }
+
+    /// Whether anything has arrived at the peer by it.
+    pub(super) fn has_moved(&self) -> bool {
+        self.moved
     }
 
     /// Sends and records until the stream ends.
@@ -135,7 +138,7 @@ impl Stream {
                 biased;
                 answer = self.link.answers.recv() => match answer {
                     None => return Ok(()),
-                    Some(answer) => self.heed(answer?)?,
+                    Some(answer) => self.heed(answer?).await?,
                 },
                 Some(done) = self.recording.join_next(), if !self.recording.is_empty() => {
                     self.recorded(done.map_err(fault)?)?;
@@ -172,9 +175,10 @@ impl Stream {
         let items = self.exchange.outbox.take(self.peer.authority(), room);
         let mut ready = Vec::new();
         for item in items {
-            match self.needs_packages(&item).map_err(fault)? {
-                true => self.to_push.push(item),
-                false => ready.push(item),
+            match self.needs_packages(&item) {
+                Ok(true) => self.to_push.push(item),
+                Ok(false) => ready.push(item),
+                Err(error) => self.break_off(&item, &error),
             }
         }
         self.push_next();
@@ -185,6 +189,13 @@ impl Stream {
             self.send(item).await?;
         }
         Ok(())
+    }
+
+    /// What is damaged here keeps nothing else from the peer.
+    fn break_off(&self, item: &Item, error: &ActionError) {
+        let peer = self.peer.authority();
+        tracing::error!(%peer, %error, "something in the queue cannot be sent");
+        self.exchange.outbox.break_off(peer, &item.row.key(), &format!("this node: {error}"));
     }
 
     fn needs_packages(&self, item: &Item) -> Result<bool, ActionError> {
@@ -211,7 +222,10 @@ impl Stream {
     fn pushed(&mut self, (key, result): (Vec<u8>, Result<(), Trouble>)) {
         let peer = self.peer.authority();
         match result {
-            Ok(()) => self.exchange.outbox.packages_there(peer, &key, true),
+            Ok(()) => {
+                self.moved = true;
+                self.exchange.outbox.packages_there(peer, &key, true);
+            }
             Err(trouble) => {
                 tracing::warn!(%peer, %trouble, "a package does not go through");
                 let (exchange, peer) = (self.exchange.clone(), peer.clone());
@@ -226,37 +240,44 @@ impl Stream {
 
     /// Shows the peer a checkpoint that covers the entry, if it has not seen one.
     async fn show_log(&mut self, entry: u64) -> Result<(), Trouble> {
-        if self.ours.is_some() && entry < self.ours_size {
+        if self.ours.as_ref().is_some_and(|head| entry < head.checkpoint.size) {
             return Ok(());
         }
-        let head = self.exchange.store.head();
-        let size = head.checkpoint.size;
-        let proof = self.exchange.store.consistency(self.ours_size, size).map_err(fault)?;
-        let update = pb::CheckpointUpdate {
-            checkpoint: head.note.clone(),
-            from_size: self.ours_size,
-            consistency: hashes(&proof),
-        };
+        let store = &self.exchange.store;
+        let (from_size, head) = self.exchange.shown.next(self.peer.authority(), store);
+        let proof = store.consistency(from_size, head.checkpoint.size).map_err(fault)?;
+        let checkpoint = head.note.clone();
+        let update = pb::CheckpointUpdate { checkpoint, from_size, consistency: hashes(&proof) };
         self.ask(Ask::Checkpoint(update), Awaited::Checkpoint).await?;
         self.ours = Some(head);
-        self.ours_size = size;
         Ok(())
     }
 
     async fn send(&mut self, item: Item) -> Result<(), Trouble> {
+        match self.frame(&item) {
+            Ok((frame, awaited)) => self.ask(frame, awaited).await,
+            Err(error) => {
+                self.break_off(&item, &error);
+                Ok(())
+            }
+        }
+    }
+
+    fn frame(&self, item: &Item) -> Result<(Ask, Awaited), ActionError> {
         let key = item.row.key();
         if item.row.is_receipt() {
-            let text = self.receipt_text(item.row.entry_index).map_err(fault)?;
-            let frame = Ask::Receipt(pb::ReceiptDelivery { text });
-            return self.ask(frame, Awaited::Receipt(key)).await;
+            let text = self.receipt_text(item.row.entry_index)?;
+            return Ok((Ask::Receipt(pb::ReceiptDelivery { text }), Awaited::Receipt(key)));
         }
-        let frame = Ask::Deliver(self.delivery(&item).map_err(fault)?);
-        self.ask(frame, Awaited::Message(key)).await
+        Ok((Ask::Deliver(self.delivery(item)?), Awaited::Message(key)))
+    }
+
+    fn shown(&self) -> Result<&Arc<Head>, ActionError> {
+        self.ours.as_ref().ok_or_else(|| ActionError::Fault("no checkpoint was shown".into()))
     }
 
     fn receipt_text(&self, index: u64) -> Result<String, ActionError> {
-        let head = self.ours.as_ref();
-        let head = head.ok_or_else(|| ActionError::Fault("no checkpoint was shown".into()))?;
+        let head = self.shown()?;
         let (receipt, _) = Issued::at(index).receipt_under(&self.exchange.store, head)?;
         Ok(receipt.text().to_owned())
     }
@@ -267,7 +288,7 @@ impl Stream {
         let row = rows::message(store, item.row.message()?)?.ok_or_else(missing)?;
         let envelope = store.body(BodySlot(row.body_slot))?.ok_or_else(missing)?;
         let entry = store.entry(row.entry_index)?.ok_or_else(missing)?;
-        let inclusion = store.inclusion(row.entry_index, self.ours_size)?;
+        let inclusion = store.inclusion(row.entry_index, self.shown()?.checkpoint.size)?;
         Ok(pb::Deliver {
             envelope: envelope.into(),
             entry: entry.into(),
@@ -276,14 +297,16 @@ impl Stream {
         })
     }
 
-    fn heed(&mut self, answer: pb::RelayResponse) -> Result<(), Trouble> {
+    async fn heed(&mut self, answer: pb::RelayResponse) -> Result<(), Trouble> {
         self.heard_ms = self.exchange.now().unix_ms();
         let awaited = self.awaited.remove(&answer.sequence);
         match (answer.frame, awaited) {
             (Some(Answer::Checkpoint(_)), Some(Awaited::Checkpoint))
             | (Some(Answer::Pong(_)), Some(Awaited::Ping)) => Ok(()),
             (Some(Answer::Deliver(reply)), Some(Awaited::Message(key))) => match reply.outcome {
-                Some(pb::deliver_reply::Outcome::Receipt(receipt)) => self.proved(key, &receipt),
+                Some(pb::deliver_reply::Outcome::Receipt(receipt)) => {
+                    self.proved(key, &receipt).await
+                }
                 Some(pb::deliver_reply::Outcome::Retry(retry)) => self.retry(&key, &retry),
                 None => Err(Trouble("the peer answers a message with nothing".into())),
             },
@@ -297,21 +320,29 @@ impl Stream {
                 tracing::warn!(%peer, %code, "the peer refuses a receipt");
                 Ok(())
             }
-            (Some(Answer::Refused(refusal)), _) => Err(refused(&refusal)),
+            (Some(Answer::Refused(refusal)), _) => {
+                if refusal.code == "CHECKPOINT_BASE" {
+                    // What was shown on another stream got lost with it.
+                    self.exchange.shown.reset(self.peer.authority(), 0);
+                }
+                Err(refused(&refusal))
+            }
             _ => Err(Trouble("the peer answers what was not asked".into())),
         }
     }
 
-    fn proved(&mut self, key: Vec<u8>, receipt: &pb::SignedReceipt) -> Result<(), Trouble> {
-        let (proved, head) = self
-            .exchange
-            .prove_answer(&self.peer, receipt, &self.theirs)
-            .map_err(|error| Trouble(format!("{}: {error}", error.code())))?;
+    async fn proved(&mut self, key: Vec<u8>, receipt: &pb::SignedReceipt) -> Result<(), Trouble> {
+        let proved =
+            self.exchange.prove_answer(&self.peer, receipt).await.map_err(
+                |error| match &error {
+                    RecordError::Head(error) => disbelieved(&self.peer, error),
+                    error => Trouble(format!("{}: {error}", error.code())),
+                },
+            )?;
         let of_this = key == proved.id.as_bytes();
         if !of_this {
             return Err(Trouble("BAD_RECEIPT: the receipt is for another message".into()));
         }
-        self.theirs = head.checkpoint;
         let (exchange, peer) = (self.exchange.clone(), self.peer.clone());
         self.recording.spawn(async move {
             let done = exchange.commit_receipt(&peer, proved).await;
@@ -351,9 +382,15 @@ impl Stream {
 
     fn recorded(&mut self, (key, done): (Vec<u8>, Result<(), String>)) -> Result<(), Trouble> {
         done.map_err(|error| Trouble(format!("a receipt cannot be recorded: {error}")))?;
+        self.moved = true;
         self.exchange.outbox.done(self.peer.authority().as_str(), &key);
         Ok(())
     }
+}
+
+fn disbelieved(peer: &Peer, error: &HeadError) -> Trouble {
+    tracing::error!(peer = %peer.authority(), %error, "the peer's log is not believed");
+    Trouble(format!("{}: {error}", error.code()))
 }
 
 fn closed() -> Trouble {

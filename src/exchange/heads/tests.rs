@@ -1,0 +1,110 @@
+use super::*;
+use crate::audit::entry::{EntryDraft, Event};
+use crate::audit::merkle::{consistency_proof, infallible};
+use crate::audit::testing::{TestLog, node_of};
+
+fn log(entries: usize) -> TestLog {
+    let mut log = TestLog::new("xa.oag", 1);
+    for _ in 1..entries {
+        log.push(EntryDraft::new(Event::NodeStarted).software("rogatory 0.1.0"));
+    }
+    log
+}
+
+fn note(log: &TestLog, size: u64) -> String {
+    log.checkpoint(size).sign(&log.key)
+}
+
+fn proof(log: &TestLog, old: u64, new: u64) -> Vec<Digest> {
+    let leaves = log.leaves();
+    infallible(consistency_proof(old, new, |node| Ok(node_of(&leaves, node))))
+}
+
+/// The same log up to `size` entries, then another.
+fn fork(log: &TestLog, size: usize, entries: usize) -> TestLog {
+    let mut fork = TestLog::new("xa.oag", 1);
+    fork.entries = log.entries[..size].to_vec();
+    while fork.entries.len() < entries {
+        fork.push(EntryDraft::new(Event::NodeStopped).software("rogatory 0.1.0"));
+    }
+    fork
+}
+
+fn heads() -> Heads {
+    Heads { chains: Mutex::default(), advanced: watch::Sender::new(0) }
+}
+
+fn take(heads: &Heads, log: &TestLog, from: u64, size: u64) -> Result<u64, HeadError> {
+    let taken = heads.take(&[log.verifier()], &note(log, size), from, &proof(log, from, size));
+    taken.map(|held| held.checkpoint.size)
+}
+
+#[test]
+fn each_head_extends_the_one_before() {
+    let (heads, log) = (heads(), log(9));
+    assert_eq!(take(&heads, &log, 0, 3), Ok(3));
+    assert_eq!(take(&heads, &log, 3, 5), Ok(5));
+    assert_eq!(take(&heads, &log, 3, 5), Ok(5), "what is held is no news and no fault");
+    assert_eq!(take(&heads, &log, 3, 3), Ok(3), "nor is what was held before");
+    assert_eq!(take(&heads, &log, 5, 9), Ok(9));
+    assert_eq!(heads.of(&log.origin).map(|held| held.checkpoint), Some(log.checkpoint(9)));
+    assert_eq!(take(&heads, &log, 0, 4), Err(HeadError::Shrunk { shown: 4, held: 9 }));
+    assert_eq!(heads.of("xb.oag/log/2026"), None);
+}
+
+#[test]
+fn a_sound_proof_from_what_was_left_behind_does_not_count() {
+    let (heads, log) = (heads(), log(9));
+    let fork = fork(&log, 5, 9);
+    assert_eq!(take(&heads, &log, 0, 5), Ok(5));
+    assert_eq!(take(&heads, &log, 5, 7), Ok(7));
+    assert_eq!(take(&heads, &fork, 5, 9), Err(HeadError::Base { from: 5, held: 7 }));
+    assert_eq!(take(&heads, &fork, 7, 9), Err(HeadError::Inconsistent));
+    assert_eq!(take(&heads, &log, 7, 9), Ok(9), "the chain stands");
+}
+
+#[test]
+fn two_roots_of_one_size_are_two_pasts_and_both_notes_are_kept() {
+    let (heads, log) = (heads(), log(9));
+    let fork = fork(&log, 5, 9);
+    for size in 1..=9 {
+        assert_eq!(take(&heads, &log, size - 1, size), Ok(size));
+    }
+    match take(&heads, &fork, 5, 7) {
+        Err(HeadError::Equivocation { held, shown }) => {
+            assert_eq!(held.note, note(&log, 7));
+            assert_eq!(shown.note, note(&fork, 7));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_no_key_of_the_log_has_signed_is_refused() {
+    let (heads, log, other) = (heads(), log(3), TestLog::new("xb.oag", 2));
+    let refused = heads.take(&[other.verifier()], &note(&log, 3), 0, &[]);
+    assert!(matches!(refused, Err(HeadError::Checkpoint(_))), "{refused:?}");
+    assert_eq!(heads.of(&log.origin), None);
+}
+
+#[test]
+fn a_log_that_is_forgotten_begins_anew() {
+    let (heads, log) = (heads(), log(9));
+    let fork = fork(&log, 1, 4);
+    assert_eq!(take(&heads, &log, 0, 9), Ok(9));
+    heads.forget(&log.origin);
+    assert_eq!(take(&heads, &fork, 0, 4), Ok(4));
+}
+
+#[tokio::test]
+async fn a_proof_waits_for_what_it_starts_from() {
+    let (heads, log) = (std::sync::Arc::new(heads()), log(9));
+    assert_eq!(take(&heads, &log, 0, 3), Ok(3));
+    let (later, keys) = (note(&log, 9), [log.verifier()]);
+    let (waiting, steps) = (heads.clone(), proof(&log, 5, 9));
+    let later = tokio::spawn(async move { waiting.take_in_turn(&keys, &later, 5, &steps).await });
+    tokio::task::yield_now().await;
+    assert_eq!(take(&heads, &log, 3, 5), Ok(5));
+    let taken = later.await.expect("no panic").map(|held| held.checkpoint.size);
+    assert_eq!(taken, Ok(9));
+}

@@ -1,0 +1,43 @@
+//! Whether the store takes nothing any more because it is an older copy of itself (I3).
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::StoreFault;
+use super::files::replace;
+
+/// The state, and the file that keeps it: beside the high-water mark, where a restored copy of the
+/// data directory does not reach.
+pub(super) struct Frozen {
+    path: PathBuf,
+    why: RwLock<Option<Arc<str>>>,
+}
+
+impl Frozen {
+    /// Reads the state that was kept.
+    pub(super) fn open(mark: &Path) -> Result<Self, StoreFault> {
+        let mut name = mark.as_os_str().to_owned();
+        name.push(".frozen");
+        let path = PathBuf::from(name);
+        let why = match std::fs::read_to_string(&path) {
+            Ok(note) => Some(note.into()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => return Err(StoreFault::io("read", &path)(error)),
+        };
+        Ok(Self { path, why: RwLock::new(why) })
+    }
+
+    pub(super) fn why(&self) -> Option<Arc<str>> {
+        self.why.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// In memory first: what cannot be written must not go on either. The first reason stays.
+    pub(super) fn freeze(&self, note: &str) -> Result<(), StoreFault> {
+        let mut why = self.why.write().unwrap_or_else(PoisonError::into_inner);
+        if why.is_some() {
+            return Ok(());
+        }
+        *why = Some(note.into());
+        replace(&self.path, note.as_bytes())
+    }
+}
