@@ -29,6 +29,8 @@ pub struct Config {
     pub data: PathBuf,
     /// The high-water mark, outside `data`.
     pub mark: PathBuf,
+    /// Peers that must have shown what they hold of this log before the first entry after a start.
+    pub ask_peers: usize,
     /// Private keys.
     pub keys: PathBuf,
     /// The passphrase of the home's key; `None` where the key is in clear or a systemd credential
@@ -118,6 +120,7 @@ struct Operator {
 struct StoreFile {
     data: Option<PathBuf>,
     mark: Option<Spanned<PathBuf>>,
+    ask_peers: Option<u16>,
 }
 
 #[derive(Deserialize, Default)]
@@ -201,6 +204,7 @@ impl Config {
             )? * 1000,
             trace_filter: file.trace.filter.unwrap_or_else(|| "info".into()),
             trace_json: file.trace.json.unwrap_or(false),
+            ask_peers: file.store.ask_peers.unwrap_or(0).into(),
             data,
             mark,
             home,

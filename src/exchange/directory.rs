@@ -201,6 +201,7 @@ impl Exchange {
     /// # Errors
     /// [`ActionError::NotFound`] for an authority that is not in the directory.
     pub async fn remove_peer(&self, authority: &AuthorityId) -> Result<(), ActionError> {
+        self.check_writable()?;
         let unknown = || ActionError::NotFound(format!("{authority} is not in the directory"));
         let peer = self.directory.get(authority).ok_or_else(unknown)?;
         let row = peer.to_row(true);
@@ -252,6 +253,7 @@ impl Exchange {
         code: Option<String>,
         who: Option<&str>,
     ) -> Result<Arc<Peer>, ActionError> {
+        self.check_writable()?;
         let unknown = || ActionError::NotFound(format!("{authority} is not in the directory"));
         let peer = self.directory.get(authority).ok_or_else(unknown)?;
         if peer.suspended == code {

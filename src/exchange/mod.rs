@@ -21,6 +21,7 @@ pub mod courier;
 pub mod directory;
 pub mod error;
 pub mod expire;
+pub mod guard;
 pub mod heads;
 pub mod issue;
 pub mod keys;
@@ -38,6 +39,7 @@ pub mod session;
 pub mod submit;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, watch};
@@ -84,6 +86,8 @@ pub struct Exchange {
     links: Mutex<BTreeMap<AuthorityId, LinkState>>,
     pub(crate) shown: heads::Shown,
     refusals: refusals::Budgets,
+    /// Nothing is appended yet: [`guard::agree`] has not ended.
+    waits: AtomicBool,
     cases: submit::CaseNumbers,
     offers: packages::Offers,
 }
@@ -146,6 +150,7 @@ impl Exchange {
             links: Mutex::default(),
             shown: heads::Shown::default(),
             refusals: refusals::Budgets::default(),
+            waits: AtomicBool::new(false),
             cases: submit::CaseNumbers::default(),
             offers: packages::Offers::default(),
         }))
@@ -220,11 +225,26 @@ impl Exchange {
         self.store.frozen().is_some()
     }
 
+    /// Says whether peers are still to be asked what they hold of our log ([`guard`]): until then
+    /// nothing is taken from anybody.
+    pub fn set_waiting(&self, waits: bool) {
+        self.waits.store(waits, Ordering::Release);
+    }
+
+    /// Whether anything may be appended to the log now.
+    pub fn may_append(&self) -> bool {
+        self.check_writable().is_ok()
+    }
+
     pub(crate) fn check_writable(&self) -> Result<(), ActionError> {
-        match self.is_read_only() {
-            false => Ok(()),
-            true => Err(error::rolled_back()),
+        if self.is_read_only() {
+            return Err(error::rolled_back());
         }
+        if self.waits.load(Ordering::Acquire) {
+            let message = "the node has just started and asks its peers what they hold of its log";
+            return Err(ActionError::Unavailable(message.into()));
+        }
+        Ok(())
     }
 
     /// The handle under which an agency or operator stands in the log: its name for whoever has

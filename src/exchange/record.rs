@@ -64,6 +64,7 @@ impl Exchange {
         text: &str,
         proven: &Held,
     ) -> Result<(), RecordError> {
+        self.check_writable()?;
         let proved =
             self.prove(peer, text, |checkpoint| match *checkpoint == proven.checkpoint {
                 true => Ok(proven.clone()),

@@ -25,7 +25,8 @@ use crate::api::probe::Probe;
 use crate::api::{listen, tls};
 use crate::audit::entry::Event;
 use crate::config::Config;
-use crate::exchange::{consign, expire, relay};
+use crate::exchange::courier::Courier;
+use crate::exchange::{consign, expire, guard, relay};
 use crate::pb::v1 as pb;
 use pb::agency_service_server::AgencyServiceServer;
 use pb::audit_service_server::AuditServiceServer;
@@ -123,18 +124,14 @@ pub async fn serve_bound(
         exchange: bound.exchange.local_addr()?.to_string(),
         agency: bound.agency.local_addr()?.to_string(),
     };
-    if node.exchange.is_read_only() {
-        // It would be an entry of a second past (I3).
-        tracing::error!("the node serves reading only: `rogatory status` says why");
-    } else {
-        node.log_start().await?;
-    }
     for warning in &node.warnings {
         tracing::warn!("{warning}");
     }
     let tasks = TaskTracker::new();
-    start_workers(&node, &tasks, &stop);
+    // Peers that wait for us to say what we hold must not wait for our own asking to end.
+    node.exchange.set_waiting(node.config.ask_peers > 0);
     let servers = start_servers(&node, bound, &addresses, &stop)?;
+    start_workers(&node, &tasks, &stop).await?;
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     let entries = node.exchange.log_head().checkpoint.size;
     tracing::info!(
@@ -156,7 +153,7 @@ pub async fn serve_bound(
         }
     })
     .await;
-    if ended.is_ok() {
+    if ended.is_ok() && node.exchange.may_append() {
         let _ = node.exchange.log_node(Event::NodeStopped).await;
     }
     let store = node.store.clone();
@@ -165,13 +162,31 @@ pub async fn serve_bound(
     ended
 }
 
-fn start_workers(node: &OpenNode, tasks: &TaskTracker, stop: &CancellationToken) {
+/// Asks peers, logs the start, and sets to work.
+async fn start_workers(
+    node: &OpenNode,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
     let exchange = &node.exchange;
-    let courier = Arc::new(TonicCourier::new(exchange.clone(), node.identity.clone()));
+    let courier: Arc<dyn Courier> =
+        Arc::new(TonicCourier::new(exchange.clone(), node.identity.clone()));
+    guard::agree(exchange, &courier, node.config.ask_peers, stop).await;
+    if exchange.is_read_only() {
+        // The start would be an entry of a second past (I3).
+        tracing::error!("the node serves reading only: `rogatory status` says why");
+        return Ok(());
+    }
+    if stop.is_cancelled() {
+        return Ok(());
+    }
+    node.log_start().await?;
+    exchange.set_waiting(false);
     let stop = |_: &str| stop.child_token();
     tasks.spawn(consign::run(exchange.clone(), stop("consign")));
     tasks.spawn(expire::run(exchange.clone(), stop("expire")));
     tasks.spawn(relay::supervise(exchange.clone(), courier, stop("relay"), tasks.clone()));
+    Ok(())
 }
 
 type Serving = tokio::task::JoinHandle<()>;

@@ -7,13 +7,14 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use crate::exchange::courier::{Courier, Link, Trouble};
+use crate::exchange::guard::hello;
 use crate::exchange::heads::{HeadError, OwnHead, digests, hashes};
 use crate::exchange::issue::Issued;
 use crate::exchange::outbox::Item;
 use crate::exchange::packages::push_all;
 use crate::exchange::record::RecordError;
 use crate::exchange::rows;
-use crate::exchange::session::{PENDING_MAX, PROTOCOL_VERSION};
+use crate::exchange::session::PENDING_MAX;
 use crate::exchange::{ActionError, Exchange, LinkState, Peer};
 use crate::pb::v1 as pb;
 use crate::store::{BodySlot, Head, Table};
@@ -64,11 +65,8 @@ impl Stream {
     ) -> Result<Self, Trouble> {
         let held = exchange.head_of(peer);
         let hello = pb::Hello {
-            versions: vec![PROTOCOL_VERSION],
-            software: exchange.software().to_owned(),
-            now_ms: exchange.now().unix_ms(),
             held_checkpoint: held.as_ref().map(|held| held.note.clone()).unwrap_or_default(),
-            recipient: peer.authority().to_string(),
+            ..hello(exchange, peer)
         };
         let hello = pb::RelayRequest { sequence: 0, frame: Some(Ask::Hello(hello)) };
         link.ask.send(hello).await.map_err(|_| closed())?;

@@ -1,0 +1,92 @@
+//! Before the first entry after a start: what do peers hold of our log?
+//!
+//! The high-water mark notices a restored data directory, but a restored machine takes the mark
+//! along. Then peers are the guard (I3): as many as the operator wants must have shown what they
+//! hold of this log before anything is appended to it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::courier::{Courier, Trouble};
+use super::heads::OwnHead;
+use super::schedule::pause_ms;
+use super::session::PROTOCOL_VERSION;
+use super::{Exchange, Peer};
+use crate::crypto::random;
+use crate::pb::v1 as pb;
+use pb::relay_request::Frame as Ask;
+use pb::relay_response::Frame as Answer;
+
+/// Waits until `needed` peers have shown what they hold of our log and it is ours, until the log
+/// turns out to be an older copy, or `stop`. Fewer peers than that in the directory: all of them.
+pub async fn agree(
+    exchange: &Arc<Exchange>,
+    courier: &Arc<dyn Courier>,
+    needed: usize,
+    stop: &CancellationToken,
+) {
+    let mut asking = JoinSet::new();
+    for peer in exchange.directory.all().into_iter().filter(|peer| peer.suspended.is_none()) {
+        asking.spawn(ask_until_told(exchange.clone(), courier.clone(), peer));
+    }
+    let mut missing = needed.min(asking.len());
+    while missing > 0 && !exchange.is_read_only() {
+        tracing::info!(missing, "waiting for peers to show what they hold of this log");
+        tokio::select! {
+            () = stop.cancelled() => return,
+            told = asking.join_next() => match told {
+                Some(_) => missing -= 1,
+                None => return,
+            },
+        }
+    }
+}
+
+async fn ask_until_told(exchange: Arc<Exchange>, courier: Arc<dyn Courier>, peer: Arc<Peer>) {
+    for attempt in 0.. {
+        match ask(&exchange, &*courier, &peer).await {
+            Ok(()) => return,
+            Err(trouble) => {
+                tracing::info!(peer = %peer.authority(), %trouble, "not told what the peer holds");
+            }
+        }
+        let jitter = f64::from(u32::from_le_bytes(random())) / f64::from(u32::MAX);
+        let settings = &exchange.settings;
+        let ms = pause_ms(attempt, settings.retry_first_ms, settings.retry_cap_ms, jitter);
+        tokio::time::sleep(Duration::from_millis(ms)).await;
+    }
+}
+
+/// One Hello; nothing else is said on that stream.
+async fn ask(exchange: &Exchange, courier: &dyn Courier, peer: &Arc<Peer>) -> Result<(), Trouble> {
+    let mut link = courier.relay(peer.clone()).await?;
+    let closed = || Trouble("the peer closed the stream".into());
+    let hello = pb::RelayRequest { sequence: 0, frame: Some(Ask::Hello(hello(exchange, peer))) };
+    link.ask.send(hello).await.map_err(|_| closed())?;
+    let answer = link.answers.recv().await.ok_or_else(closed)??;
+    let Some(Answer::Hello(reply)) = answer.frame else {
+        return Err(Trouble("the peer answers the Hello with something else".into()));
+    };
+    match exchange.compare_own_head(&reply.held_checkpoint) {
+        // What is not ours has frozen the store by now.
+        Ok(OwnHead::Nothing | OwnHead::Ours(_) | OwnHead::NotOurs { .. }) => Ok(()),
+        Ok(OwnHead::NotSigned) => {
+            Err(Trouble("the peer holds a checkpoint that our log did not sign".into()))
+        }
+        Err(error) => Err(Trouble(error.to_string())),
+    }
+}
+
+/// How every stream to a peer begins.
+pub(super) fn hello(exchange: &Exchange, peer: &Peer) -> pb::Hello {
+    pb::Hello {
+        versions: vec![PROTOCOL_VERSION],
+        software: exchange.software().to_owned(),
+        now_ms: exchange.now().unix_ms(),
+        held_checkpoint: exchange.head_of(peer).map(|held| held.note).unwrap_or_default(),
+        recipient: peer.authority().to_string(),
+    }
+}
