@@ -2,6 +2,7 @@
 #![allow(dead_code, missing_docs)] // Each test file uses its part.
 
 pub mod hostile;
+pub mod impostor;
 pub mod process;
 
 use std::path::{Path, PathBuf};
@@ -101,6 +102,11 @@ impl Node {
             }
         };
         tokio::time::timeout(DEADLINE, open).await.expect("the store is let go of")
+    }
+
+    /// The port that the card names, for somebody else to answer on.
+    pub fn exchange_port(&mut self) -> tokio::net::TcpListener {
+        self.ports.take().expect("not started").exchange
     }
 
     /// Answers where the other's card says that the other is.
