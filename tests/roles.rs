@@ -1,0 +1,138 @@
+//! Which role each method demands: every method of the API, called with every role alone.
+#![allow(missing_docs)]
+
+mod support;
+
+use std::collections::BTreeSet;
+
+use prost::Message as _;
+use rogatory::client::Profile;
+use rogatory::pb::v1 as pb;
+use support::*;
+use tonic::Code;
+use tonic::transport::Channel;
+
+use pb::agency_service_client::AgencyServiceClient;
+use pb::audit_service_client::AuditServiceClient;
+use pb::operator_service_client::OperatorServiceClient;
+
+const ROLES: [&str; 4] = ["submit", "read", "audit", "operate"];
+
+/// Calls one method with an empty request; the code of the refusal, if it is one.
+macro_rules! call {
+    ($client:expr, $method:ident, stream $request:ty) => {
+        $client.$method(tokio_stream::iter([<$request>::default()])).await.err()
+    };
+    ($client:expr, $method:ident, $request:ty) => {
+        $client.$method(<$request>::default()).await.err()
+    };
+}
+
+macro_rules! table {
+    ($($service:ident $client:ident {
+        $($rpc:ident $method:ident ($($request:tt)+) $role:literal;)+
+    })+) => {
+        /// Service, method, role.
+        const TABLE: &[(&str, &str, &str)] =
+            &[$($((stringify!($service), stringify!($rpc), $role),)+)+];
+
+        /// What each method answers, in the order of the table.
+        async fn call_all(channel: &Channel) -> Vec<Option<Code>> {
+            let mut codes = Vec::new();
+            $({
+                let mut client = $client::new(channel.clone());
+                $(
+                    let refused: Option<tonic::Status> = call!(client, $method, $($request)+);
+                    codes.push(refused.map(|status| status.code()));
+                )+
+            })+
+            codes
+        }
+    };
+}
+
+table! {
+    AgencyService AgencyServiceClient {
+        SubmitMessage submit_message (pb::SubmitMessageRequest) "submit";
+        ReplyMessage reply_message (pb::ReplyMessageRequest) "submit";
+        GetMessage get_message (pb::GetMessageRequest) "read";
+        ListMessages list_messages (pb::ListMessagesRequest) "read";
+        WatchInbox watch_inbox (pb::WatchInboxRequest) "read";
+        ConfirmHandover confirm_handover (pb::ConfirmHandoverRequest) "read";
+        CancelMessage cancel_message (pb::CancelMessageRequest) "submit";
+        ListReceipts list_receipts (pb::ListReceiptsRequest) "read";
+        UploadPackage upload_package (stream pb::UploadPackageRequest) "submit";
+        ListExhibits list_exhibits (pb::ListExhibitsRequest) "read";
+        DownloadExhibit download_exhibit (pb::DownloadExhibitRequest) "read";
+    }
+    OperatorService OperatorServiceClient {
+        GetStatus get_status (pb::GetStatusRequest) "operate";
+        GetCard get_card (pb::GetCardRequest) "operate";
+        ListPeers list_peers (pb::ListPeersRequest) "operate";
+        AddPeer add_peer (pb::AddPeerRequest) "operate";
+        RemovePeer remove_peer (pb::RemovePeerRequest) "operate";
+        SuspendPeer suspend_peer (pb::SuspendPeerRequest) "operate";
+        ResumePeer resume_peer (pb::ResumePeerRequest) "operate";
+        TestPeer test_peer (pb::TestPeerRequest) "operate";
+        ListQueue list_queue (pb::ListQueueRequest) "operate";
+        HoldMessage hold_message (pb::HoldMessageRequest) "operate";
+        RetryMessage retry_message (pb::RetryMessageRequest) "operate";
+        AddAgency add_agency (pb::AddAgencyRequest) "operate";
+        RenewAgency renew_agency (pb::RenewAgencyRequest) "operate";
+        RevokeAgency revoke_agency (pb::RevokeAgencyRequest) "operate";
+        ListAgencies list_agencies (pb::ListAgenciesRequest) "operate";
+    }
+    AuditService AuditServiceClient {
+        GetCheckpoint get_checkpoint (pb::GetCheckpointRequest) "audit";
+        ListEntries list_entries (pb::ListEntriesRequest) "audit";
+        GetInclusionProof get_inclusion_proof (pb::GetInclusionProofRequest) "audit";
+        GetConsistencyProof get_consistency_proof (pb::GetConsistencyProofRequest) "audit";
+        ExportLog export_log (pb::ExportLogRequest) "audit";
+    }
+}
+
+#[test]
+fn the_table_has_every_method_that_agencies_can_reach() {
+    let files = prost_types::FileDescriptorSet::decode(rogatory::pb::DESCRIPTORS).expect("decodes");
+    let services = files.file.iter().flat_map(|file| &file.service);
+    let methods = services.flat_map(|service| {
+        service.method.iter().map(|method| (service.name().to_owned(), method.name().to_owned()))
+    });
+    // The exchange service is on another listener, for peers.
+    let known: BTreeSet<_> = methods.filter(|(name, _)| name != "ExchangeService").collect();
+    let table = TABLE.iter().map(|(service, rpc, _)| (service.to_string(), rpc.to_string()));
+    assert_eq!(table.collect::<BTreeSet<_>>(), known);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_method_is_reached_with_its_role_and_with_no_other() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut node = Node::new(dir.path(), "xa.oag").await;
+    node.start().await;
+    for given in ROLES {
+        node.agency(given, &[given], false).await;
+        let profile = Profile::read(&node.home.join(format!("{given}.toml"))).expect("a profile");
+        let channel = profile.connect().await.expect("connects");
+        for ((service, rpc, role), code) in TABLE.iter().zip(call_all(&channel).await) {
+            let denied = code == Some(Code::PermissionDenied);
+            assert_eq!(denied, *role != given, "{service}.{rpc} with the role {given}: {code:?}");
+        }
+    }
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_has_no_role_any_more_reaches_nothing() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut node = Node::new(dir.path(), "xa.oag").await;
+    node.start().await;
+    node.agency("desk", &ROLES, true).await;
+    let profile = Profile::read(&node.home.join("desk.toml")).expect("a profile");
+    let channel = profile.connect().await.expect("connects");
+    let revoke = pb::RevokeAgencyRequest { agency: "desk".into() };
+    node.operator().await.revoke_agency(revoke).await.expect("revoked");
+    for ((service, rpc, _), code) in TABLE.iter().zip(call_all(&channel).await) {
+        assert_eq!(code, Some(Code::PermissionDenied), "{service}.{rpc}");
+    }
+    node.stop().await;
+}
