@@ -160,13 +160,17 @@ impl CardBody {
 }
 
 fn check_endpoint(endpoint: &str) -> Result<(), CardError> {
-    let ok = endpoint.rsplit_once(':').is_some_and(|(host, port)| {
+    if is_endpoint(endpoint) { Ok(()) } else { Err(field("endpoint", "is not host:port")) }
+}
+
+/// Whether a text is host:port, as something that can be called.
+pub fn is_endpoint(text: &str) -> bool {
+    text.rsplit_once(':').is_some_and(|(host, port)| {
         let host_ok = !host.is_empty()
             && host.len() <= 253
             && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._[]:".contains(&b));
         host_ok && port.parse::<u16>().is_ok_and(|port| port != 0)
-    });
-    if ok { Ok(()) } else { Err(field("endpoint", "is not host:port")) }
+    })
 }
 
 pub(super) fn key(

@@ -9,7 +9,7 @@
 mod body;
 mod fingerprint;
 
-pub use body::{CardBody, CardKey, LogKeys, TlsTrust};
+pub use body::{CardBody, CardKey, LogKeys, TlsTrust, is_endpoint};
 pub use fingerprint::{Fingerprint, InvalidFingerprint};
 
 use base64::Engine as _;
