@@ -10,8 +10,12 @@
 mod certificates;
 mod init;
 mod keys;
+mod look;
+mod passphrase;
 
 pub(crate) use certificates::agency_ca_name;
 pub use certificates::{Issued, issue_agency};
 pub use init::{InitOptions, init};
 pub use keys::{HomeKeys, KeyFileError};
+pub use look::KeysSeen;
+pub use passphrase::{CREDENTIAL, PassphraseError, credential, read_passphrase};
