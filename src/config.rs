@@ -1,14 +1,18 @@
 //! The configuration: one TOML file, read and judged whole before any port is bound.
 
-use std::fmt;
-use std::net::SocketAddr;
+mod file;
+mod finding;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-use toml::Spanned;
+use tracing_subscriber::EnvFilter;
 
+use crate::card::is_endpoint;
 use crate::domain::AuthorityId;
 use crate::domain::limits::{DELIVERY_WINDOW_DEFAULT_MS, DELIVERY_WINDOW_MAX_MS};
+use file::{Lines, Reader, Section};
+pub use finding::{ConfigError, Finding, Severity};
 
 /// A configuration that was judged.
 #[derive(Clone, Debug)]
@@ -48,121 +52,26 @@ pub struct Config {
     pub trace_filter: String,
     /// Whether traces are JSON.
     pub trace_json: bool,
-}
-
-/// Why a configuration is refused: where, what and what to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfigError {
+    /// The file, as it was named.
     file: PathBuf,
-    line: Option<usize>,
-    message: String,
-    hint: String,
+    /// Where its keys stand.
+    lines: Lines,
 }
 
-impl ConfigError {
-    /// What to do about it.
-    pub fn hint(&self) -> String {
-        self.hint.clone()
-    }
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.file.display())?;
-        if let Some(line) = self.line {
-            write!(f, ":{line}")?;
-        }
-        write!(f, ": {}", self.message)
-    }
-}
-
-impl std::error::Error for ConfigError {}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    authority: Spanned<String>,
-    exchange: Listener,
-    agencies: Agencies,
-    #[serde(default)]
-    operator: Operator,
-    #[serde(default)]
-    store: StoreFile,
-    #[serde(default)]
-    keys: KeysFile,
-    #[serde(default)]
-    delivery: Delivery,
-    #[serde(default)]
-    trace: Trace,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Listener {
-    listen: Spanned<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Agencies {
-    listen: Spanned<String>,
-    endpoint: Option<String>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
-struct Operator {
-    socket: Option<PathBuf>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
-struct StoreFile {
-    data: Option<PathBuf>,
-    mark: Option<Spanned<PathBuf>>,
-    ask_peers: Option<u16>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
-struct KeysFile {
-    directory: Option<PathBuf>,
-    passphrase_file: Option<PathBuf>,
-    signature_suite: Option<Spanned<u32>>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
-struct Delivery {
-    window_days: Option<Spanned<u32>>,
-    retry_first_ms: Option<Spanned<u64>>,
-    retry_cap_seconds: Option<Spanned<u64>>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
-struct Trace {
-    filter: Option<String>,
-    json: Option<bool>,
-}
-
+/// In the place of an authority id that cannot be read; ISO 3166 gives ZZ to nobody.
+const NOBODY: &str = "zz.unknown";
 const RETRY_FIRST_MS: u64 = 500;
 const RETRY_CAP_SECONDS: u64 = 300;
 const DAY_SECONDS: u64 = 24 * 3600;
+const DAY_MS: i64 = 24 * 3600 * 1000;
 
 impl Config {
     /// Reads and judges a configuration file.
     ///
     /// # Errors
-    /// [`ConfigError`], with file, line and a hint.
+    /// [`ConfigError`], with everything that is wrong with the file.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|error| ConfigError {
-            file: path.to_owned(),
-            line: None,
-            message: format!("the configuration cannot be read: {error}"),
-            hint: "`rogatory init` writes one; --config names another".into(),
-        })?;
-        Self::parse(path, &text)
+        Self::sound(Self::look(path))
     }
 
     /// Judges the text of a configuration.
@@ -170,184 +79,234 @@ impl Config {
     /// # Errors
     /// As [`Config::read`].
     pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
-        let judge = Judge { path, text };
-        let file: File = toml::from_str(text).map_err(|error| judge.syntax(&error))?;
-        let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        let home = absolute.parent().map_or_else(PathBuf::new, Path::to_owned);
-        let under = |given: Option<PathBuf>, default: &str| {
-            home.join(given.unwrap_or_else(|| PathBuf::from(default)))
-        };
-        let authority = AuthorityId::parse(file.authority.get_ref()).map_err(|e| {
-            judge.at(&file.authority, e, "use the id that `rogatory init` was given")
-        })?;
-        let data = under(file.store.data, "data");
-        let mark = judge.mark(file.store.mark, &home, &data)?;
-        Ok(Self {
-            authority,
-            exchange_listen: judge.address(&file.exchange.listen)?,
-            agency_listen: judge.address(&file.agencies.listen)?,
-            agency_endpoint: file.agencies.endpoint,
-            operator_socket: under(file.operator.socket, "run/operator.sock"),
-            keys: under(file.keys.directory, "keys"),
-            passphrase_file: file.keys.passphrase_file.map(|path| home.join(path)),
-            suite: judge.suite(file.keys.signature_suite)?,
-            delivery_window_ms: judge.window(file.delivery.window_days)?,
-            retry_first_ms: judge.pause(
-                file.delivery.retry_first_ms,
-                RETRY_FIRST_MS,
-                DAY_SECONDS * 1000,
-            )?,
-            retry_cap_ms: judge.pause(
-                file.delivery.retry_cap_seconds,
-                RETRY_CAP_SECONDS,
-                DAY_SECONDS,
-            )? * 1000,
-            trace_filter: file.trace.filter.unwrap_or_else(|| "info".into()),
-            trace_json: file.trace.json.unwrap_or(false),
-            ask_peers: file.store.ask_peers.unwrap_or(0).into(),
-            data,
-            mark,
-            home,
-        })
-    }
-}
-
-/// The file being judged, for errors that say where.
-struct Judge<'a> {
-    path: &'a Path,
-    text: &'a str,
-}
-
-impl Judge<'_> {
-    fn line(&self, at: usize) -> usize {
-        let before = self.text.as_bytes().get(..at).unwrap_or_default();
-        before.iter().filter(|b| **b == b'\n').count() + 1
+        Self::sound(Self::judge(path, text))
     }
 
-    fn syntax(&self, error: &toml::de::Error) -> ConfigError {
-        ConfigError {
-            file: self.path.to_owned(),
-            line: error.span().map(|span| self.line(span.start)),
-            message: error.message().to_owned(),
-            hint: "docs/configuration.md lists every key; unknown ones are refused so that a \
-                   misspelt one is not silently without effect"
-                .into(),
+    fn sound((config, findings): (Option<Self>, Vec<Finding>)) -> Result<Self, ConfigError> {
+        match (config, ConfigError::of(&findings)) {
+            (Some(config), None) => Ok(config),
+            (_, error) => Err(error.expect("without a configuration there is a finding")),
         }
     }
 
-    fn at<T>(&self, value: &Spanned<T>, message: impl fmt::Display, hint: &str) -> ConfigError {
-        ConfigError {
-            file: self.path.to_owned(),
-            line: Some(self.line(value.span().start)),
-            message: message.to_string(),
+    /// Reads a file of which something may be wrong, so that the rest of a home can be looked at
+    /// all the same: what breaks a rule is found, and the default stands in its place. Nothing may
+    /// run on it. `None` where the file cannot be read or is no TOML.
+    pub(crate) fn look(path: &Path) -> (Option<Self>, Vec<Finding>) {
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::judge(path, &text),
+            Err(error) => {
+                let finding = Finding {
+                    severity: Severity::Error,
+                    file: Some(path.to_owned()),
+                    line: None,
+                    key: None,
+                    message: format!("the configuration cannot be read: {error}"),
+                    hint: "`rogatory init` writes one; --config names another".into(),
+                };
+                (None, vec![finding])
+            }
+        }
+    }
+
+    fn judge(path: &Path, text: &str) -> (Option<Self>, Vec<Finding>) {
+        let (mut reader, root) = Reader::begin(path, text);
+        let config = root.map(|root| Self::from_tables(path, &mut reader, root));
+        reader.findings.sort_by_key(|finding| finding.line);
+        (config, reader.findings)
+    }
+
+    fn from_tables<'a>(path: &Path, reader: &mut Reader<'a>, mut root: Section<'a>) -> Self {
+        let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let home = absolute.parent().map_or_else(PathBuf::new, Path::to_owned);
+        let mut config = Self::of_home(path, home);
+        if let Some(text) = reader.needed(&mut root, "authority") {
+            match AuthorityId::parse(&text) {
+                Ok(authority) => config.authority = authority,
+                Err(error) => {
+                    let hint = "use the id that `rogatory init` was given";
+                    reader.refuse("authority", error, hint);
+                }
+            }
+        }
+        config.listeners(reader, &mut root);
+        config.places(reader, &mut root);
+        config.sending(reader, &mut root);
+        config.traces(reader, &mut root);
+        reader.end(root);
+        config.lines = std::mem::take(&mut reader.lines);
+        config
+    }
+
+    /// Everything at its default; the authority and the addresses have none, and say nothing.
+    fn of_home(file: &Path, home: PathBuf) -> Self {
+        let nowhere = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+        Self {
+            authority: AuthorityId::parse(NOBODY).expect("two letters, a dot, a name"),
+            exchange_listen: nowhere,
+            agency_listen: nowhere,
+            agency_endpoint: None,
+            operator_socket: home.join("run/operator.sock"),
+            data: home.join("data"),
+            mark: home.join("high-water"),
+            ask_peers: 0,
+            keys: home.join("keys"),
+            passphrase_file: None,
+            suite: 1,
+            delivery_window_ms: DELIVERY_WINDOW_DEFAULT_MS,
+            retry_first_ms: RETRY_FIRST_MS,
+            retry_cap_ms: RETRY_CAP_SECONDS * 1000,
+            trace_filter: "info".into(),
+            trace_json: false,
+            file: file.to_owned(),
+            lines: Lines::new(),
+            home,
+        }
+    }
+
+    fn listeners<'a>(&mut self, reader: &mut Reader<'a>, root: &mut Section<'a>) {
+        let mut exchange = reader.section(root, "exchange");
+        let mut agencies = reader.section(root, "agencies");
+        let nodes = address(reader, &mut exchange, "exchange.listen");
+        let own = address(reader, &mut agencies, "agencies.listen");
+        if let (Some(nodes), Some(own)) = (nodes, own)
+            && collide(nodes, own)
+        {
+            let message = format!("{own} is taken by exchange.listen = {nodes:?}");
+            reader.refuse("agencies.listen", message, "give each listener a port of its own");
+        }
+        self.exchange_listen = nodes.unwrap_or(self.exchange_listen);
+        self.agency_listen = own.unwrap_or(self.agency_listen);
+        self.agency_endpoint = reader.text(&mut agencies, "agencies.endpoint");
+        if let Some(endpoint) = self.agency_endpoint.as_deref().filter(|text| !is_endpoint(text)) {
+            let hint = "as in \"mla.example:8443\": a name or an address, and a port";
+            reader.refuse("agencies.endpoint", format!("{endpoint:?} is not HOST:PORT"), hint);
+        }
+        reader.end(exchange);
+        reader.end(agencies);
+    }
+
+    fn places<'a>(&mut self, reader: &mut Reader<'a>, root: &mut Section<'a>) {
+        let home = self.home.clone();
+        let set = |place: &mut PathBuf, text: Option<String>| {
+            *place = text.map_or_else(|| place.clone(), |text| home.join(text));
+        };
+        let mut operator = reader.section(root, "operator");
+        set(&mut self.operator_socket, reader.text(&mut operator, "operator.socket"));
+        reader.end(operator);
+        let mut store = reader.section(root, "store");
+        set(&mut self.data, reader.text(&mut store, "store.data"));
+        set(&mut self.mark, reader.text(&mut store, "store.mark"));
+        if let Some(peers) = reader.number(&mut store, "store.ask_peers", 0..=1000) {
+            self.ask_peers = peers as usize;
+        }
+        reader.end(store);
+        // It would be restored from the same old copy that it is there to notice (I3).
+        if self.mark.starts_with(&self.data) {
+            let hint = "put it where backups of the data directory do not reach";
+            reader.refuse("store.mark", "lies inside store.data", hint);
+        }
+        let mut keys = reader.section(root, "keys");
+        set(&mut self.keys, reader.text(&mut keys, "keys.directory"));
+        self.passphrase_file =
+            reader.text(&mut keys, "keys.passphrase_file").map(|text| self.home.join(text));
+        let suite = reader.number(&mut keys, "keys.signature_suite", 1..=2);
+        self.suite = suite.map_or(self.suite, |suite| if suite == 2 { 2 } else { 1 });
+        reader.end(keys);
+    }
+
+    fn sending<'a>(&mut self, reader: &mut Reader<'a>, root: &mut Section<'a>) {
+        let mut delivery = reader.section(root, "delivery");
+        let mut number = |key, most| reader.number(&mut delivery, key, 1..=most);
+        let most = (DELIVERY_WINDOW_MAX_MS / DAY_MS).unsigned_abs();
+        let days = number("delivery.window_days", most).and_then(|days| i64::try_from(days).ok());
+        self.delivery_window_ms = days.map_or(self.delivery_window_ms, |days| days * DAY_MS);
+        let first = number("delivery.retry_first_ms", DAY_SECONDS * 1000);
+        self.retry_first_ms = first.unwrap_or(self.retry_first_ms);
+        let cap = number("delivery.retry_cap_seconds", DAY_SECONDS);
+        self.retry_cap_ms = cap.map_or(self.retry_cap_ms, |seconds| seconds * 1000);
+        reader.end(delivery);
+    }
+
+    fn traces<'a>(&mut self, reader: &mut Reader<'a>, root: &mut Section<'a>) {
+        let mut trace = reader.section(root, "trace");
+        if let Some(filter) = reader.text(&mut trace, "trace.filter") {
+            match check_filter(&filter) {
+                Ok(()) => self.trace_filter = filter,
+                Err(why) => reader.refuse("trace.filter", why, FILTER_HINT),
+            }
+        }
+        self.trace_json = reader.flag(&mut trace, "trace.json").unwrap_or(self.trace_json);
+        reader.end(trace);
+    }
+
+    /// Something that is wrong with what a key says, or its default.
+    pub(crate) fn finding(
+        &self,
+        severity: Severity,
+        key: &'static str,
+        message: String,
+        hint: &str,
+    ) -> Finding {
+        Finding {
+            severity,
+            file: Some(self.file.clone()),
+            line: self.lines.get(key).copied(),
+            key: Some(key.to_owned()),
+            message,
             hint: hint.to_owned(),
         }
     }
 
-    fn address(&self, value: &Spanned<String>) -> Result<SocketAddr, ConfigError> {
-        value.get_ref().parse().map_err(|_| {
-            let message = format!("listen = {:?} is not ADDRESS:PORT", value.get_ref());
-            self.at(
-                value,
-                message,
-                "as in \"0.0.0.0:7443\" or \"[::]:7443\"; names are not looked up",
-            )
-        })
+    /// Whether the file names an authority.
+    pub(crate) fn is_named(&self) -> bool {
+        self.authority.as_str() != NOBODY
     }
+}
 
-    /// A mark that lies inside the data directory would be restored from the same old copy that
-    /// it is there to notice (I3).
-    fn mark(
-        &self,
-        given: Option<Spanned<PathBuf>>,
-        home: &Path,
-        data: &Path,
-    ) -> Result<PathBuf, ConfigError> {
-        let Some(given) = given else { return Ok(home.join("high-water")) };
-        let mark = home.join(given.get_ref());
-        if mark.starts_with(data) {
-            let message = "store.mark lies inside store.data";
-            let hint = "put it where backups of the data directory do not reach";
-            return Err(self.at(&given, message, hint));
-        }
-        Ok(mark)
+fn address<'a>(
+    reader: &mut Reader<'a>,
+    section: &mut Section<'a>,
+    key: &'static str,
+) -> Option<SocketAddr> {
+    let text = reader.needed(section, key)?;
+    let address = text.parse().ok();
+    if address.is_none() {
+        let hint = "as in \"0.0.0.0:7443\" or \"[::]:7443\"; names are not looked up";
+        reader.refuse(key, format!("{text:?} is not ADDRESS:PORT"), hint);
     }
+    address
+}
 
-    fn suite(&self, given: Option<Spanned<u32>>) -> Result<u32, ConfigError> {
-        match given {
-            None => Ok(1),
-            Some(value) if (1..=2).contains(value.get_ref()) => Ok(value.into_inner()),
-            Some(value) => {
-                let message = format!("keys.signature_suite = {} is unknown", value.get_ref());
-                Err(self.at(&value, message, "1 is Ed25519, 2 is Ed25519 and ML-DSA-65"))
-            }
-        }
-    }
+/// Whether the second of two listeners would find its address taken. Port 0 is a free one.
+fn collide(one: SocketAddr, other: SocketAddr) -> bool {
+    let anywhere = |at: SocketAddr| at.ip().is_unspecified();
+    // The IPv6 wildcard takes IPv4 too, where the system is as it comes.
+    let all = |at: SocketAddr, of: SocketAddr| anywhere(at) && (at.is_ipv6() || of.is_ipv4());
+    let same = one.ip() == other.ip() || all(one, other) || all(other, one);
+    one.port() != 0 && one.port() == other.port() && same
+}
 
-    fn window(&self, given: Option<Spanned<u32>>) -> Result<i64, ConfigError> {
-        let Some(value) = given else { return Ok(DELIVERY_WINDOW_DEFAULT_MS) };
-        let ms = i64::from(*value.get_ref()) * 24 * 3600 * 1000;
-        match (1..=DELIVERY_WINDOW_MAX_MS).contains(&ms) {
-            true => Ok(ms),
-            false => {
-                let message = format!("delivery.window_days = {} is out of range", value.get_ref());
-                Err(self.at(&value, message, "1 to 400 days"))
-            }
-        }
-    }
+/// What to say where a trace filter is wrong.
+pub(crate) const FILTER_HINT: &str =
+    "a level (error, warn, info, debug, trace, off), or target=level, with commas between them";
 
-    fn pause(
-        &self,
-        given: Option<Spanned<u64>>,
-        default: u64,
-        most: u64,
-    ) -> Result<u64, ConfigError> {
-        match given {
-            None => Ok(default),
-            Some(value) if (1..=most).contains(value.get_ref()) => Ok(value.into_inner()),
-            Some(value) => {
-                Err(self.at(&value, "a pause is out of range", "1 or more, a day at most"))
-            }
-        }
+/// Whether a text is a filter for traces. A single word that is no level would be taken for a
+/// target, and everything else would be silent: it is refused.
+///
+/// # Errors
+/// Says why not.
+pub(crate) fn check_filter(filter: &str) -> Result<(), String> {
+    EnvFilter::try_new(filter).map_err(|error| format!("{filter:?} is no filter: {error}"))?;
+    let is_level = |word: &str| word.parse::<tracing_subscriber::filter::LevelFilter>().is_ok();
+    let words = filter.split(',').map(str::trim);
+    let bare = words.filter(|word| !word.contains(['=', '[', ']', '{', '}']));
+    match bare.into_iter().find(|word| !is_level(word)) {
+        Some(word) => Err(format!("{word:?} is neither a level nor target=level")),
+        None => Ok(()),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const GOOD: &str = "authority = \"th.oag\"\n[exchange]\nlisten = \"127.0.0.1:7443\"\n\
-                        [agencies]\nlisten = \"127.0.0.1:8443\"\n";
-
-    fn parse(text: &str) -> Result<Config, ConfigError> {
-        Config::parse(Path::new("/etc/rogatory/rogatory.toml"), text)
-    }
-
-    #[test]
-    fn the_least_configuration_has_every_default() {
-        let config = parse(GOOD).expect("valid");
-        assert_eq!(config.data, Path::new("/etc/rogatory/data"));
-        assert_eq!(config.mark, Path::new("/etc/rogatory/high-water"));
-        assert_eq!(config.delivery_window_ms, DELIVERY_WINDOW_DEFAULT_MS);
-        assert_eq!((config.retry_first_ms, config.retry_cap_ms, config.suite), (500, 300_000, 1));
-    }
-
-    #[test]
-    fn errors_name_file_line_and_rule() {
-        for (text, line, says) in [
-            (GOOD.replace("th.oag", "TH"), 1, "authority id"),
-            (GOOD.replace("127.0.0.1:7443", "localhost"), 3, "ADDRESS:PORT"),
-            (format!("{GOOD}[store]\nmark = \"data/mark\"\n"), 7, "inside store.data"),
-            (format!("{GOOD}[stor]\n"), 6, "unknown field"),
-            (format!("{GOOD}[keys]\nsignature_suite = 3\n"), 7, "is unknown"),
-            (format!("{GOOD}[delivery]\nwindow_days = 0\n"), 7, "out of range"),
-            (format!("{GOOD}[delivery]\nretry_first_ms = 0\n"), 7, "out of range"),
-        ] {
-            let error = parse(&text).expect_err(says);
-            let shown = error.to_string();
-            assert!(shown.starts_with(&format!("/etc/rogatory/rogatory.toml:{line}: ")), "{shown}");
-            assert!(shown.contains(says), "{shown}");
-            assert!(!error.hint().is_empty());
-        }
-    }
-}
+#[path = "config/tests.rs"]
+mod tests;

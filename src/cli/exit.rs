@@ -59,12 +59,22 @@ pub struct Failure {
     pub message: String,
     /// What to do about it.
     pub hint: Option<String>,
+    /// What is wrong besides, each with its own hint. The code above is that of all.
+    pub also: Vec<Failure>,
 }
 
 impl Failure {
     /// A failure without a hint.
     pub fn new(code: Exit, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), hint: None }
+        Self { code, message: message.into(), hint: None, also: Vec::new() }
+    }
+
+    /// Several failures as one; `None` where there are none.
+    pub(crate) fn all(failures: impl IntoIterator<Item = Self>) -> Option<Self> {
+        let mut failures = failures.into_iter();
+        let mut first = failures.next()?;
+        first.also.extend(failures);
+        Some(first)
     }
 
     /// The same with a hint, in place of any that it had.
@@ -109,7 +119,9 @@ impl From<tonic::Status> for Failure {
 
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
-        Self::new(Exit::BadInput, error.to_string()).hint(error.hint())
+        let each = error.findings().iter();
+        let each = each.map(|one| Self::new(Exit::BadInput, one.to_string()).hint(&one.hint));
+        Self::all(each).expect("a refusal has a finding")
     }
 }
 
@@ -119,10 +131,11 @@ impl From<anyhow::Error> for Failure {
             Ok(failure) => return failure,
             Err(error) => error,
         };
-        let message = format!("{error:#}");
+        let message = told(error.as_ref());
         let mut failure = error.chain().find_map(of_cause).unwrap_or_else(|| {
             let hint = refusal::hint_of_text(&message);
-            Self { code: Exit::Failed, message: String::new(), hint: hint.map(str::to_owned) }
+            let failure = Self::new(Exit::Failed, "");
+            Self { hint: hint.map(str::to_owned), ..failure }
         });
         // A cause that brings its own lines, one a field, is told as it is.
         if failure.message.is_empty() {
@@ -168,7 +181,7 @@ fn locked(error: &UnlockError) -> Failure {
     Failure::new(code, "").hint("give the home's passphrase with --passphrase-file FILE")
 }
 
-fn code_of_io(error: &io::Error) -> Option<Exit> {
+pub(crate) fn code_of_io(error: &io::Error) -> Option<Exit> {
     use io::ErrorKind::*;
     match error.kind() {
         NotFound => Some(Exit::NotFound),

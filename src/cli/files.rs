@@ -7,8 +7,9 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use super::exit::{Exit, Failure};
+use super::exit::{Exit, Failure, code_of_io};
 use crate::card::Card;
+use crate::home::{self, PassphraseError};
 
 /// No text that is read here needs more: requests and cards are smaller.
 const TEXT_MAX_BYTES: u64 = 1 << 20;
@@ -30,16 +31,23 @@ pub(crate) fn read_card(path: &Path) -> Result<Card, Failure> {
     Card::parse(&read_text(path)?).map_err(|error| Failure::bad_file(path, error))
 }
 
-/// Reads a passphrase: the file without the line break at its end.
+/// Reads a passphrase file.
 pub(crate) fn read_passphrase(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let bytes = fs::read(path).map_err(|e| Failure::file(path, "cannot be read", &e))?;
-    let mut bytes = Zeroizing::new(bytes);
-    while bytes.last().is_some_and(|b| matches!(b, b'\n' | b'\r')) {
-        bytes.pop();
-    }
-    match bytes.is_empty() {
-        true => Err(Failure::bad_file(path, "is empty: it must have the passphrase")),
-        false => Ok(bytes),
+    home::read_passphrase(path).map_err(|error| {
+        let code = match &error {
+            PassphraseError::Io { source, .. } => code_of_io(source).unwrap_or(Exit::Failed),
+            PassphraseError::Empty { .. } | PassphraseError::Mode { .. } => Exit::BadInput,
+        };
+        Failure::new(code, format!("{}: {error}", path.display())).hint(error.hint())
+    })
+}
+
+/// Whether a file is there at all: whoever names none there needs another hint than whoever has
+/// a mistake in it.
+pub(crate) fn must_be_there(path: &Path, hint: &str) -> Result<(), Failure> {
+    match fs::metadata(path) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Failure::file(path, "cannot be read", &error).hint(hint)),
     }
 }
 
@@ -112,18 +120,6 @@ mod tests {
         assert_eq!(empty_directory(dir.path()), Ok(()));
         fs::write(dir.path().join("x"), "x").expect("written");
         assert_eq!(empty_directory(dir.path()).expect_err("in use").code, Exit::Failed);
-    }
-
-    #[test]
-    fn a_passphrase_ends_before_its_line_break() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let path = dir.path().join("passphrase");
-        for (text, passphrase) in [("one two\n", "one two"), ("a\r\n", "a"), (" b ", " b ")] {
-            fs::write(&path, text).expect("written");
-            assert_eq!(*read_passphrase(&path).expect("read"), passphrase.as_bytes());
-        }
-        fs::write(&path, "\n").expect("written");
-        assert_eq!(read_passphrase(&path).expect_err("empty").code, Exit::BadInput);
     }
 
     #[test]

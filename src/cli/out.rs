@@ -117,11 +117,12 @@ impl Out {
     /// Tells why a command was not done.
     pub fn failure(&mut self, failure: &Failure) {
         for line in failure.message.lines() {
-            self.talk(&format!("error: {line}"));
+            self.talk(&format!("error: {}", without_numbers(line)));
         }
         if let Some(hint) = &failure.hint {
             self.talk(&format!("hint: {hint}"));
         }
+        failure.also.iter().for_each(|other| self.failure(other));
     }
 
     /// A bar on standard error, where that is a terminal; `total` 0 where it is not known.
@@ -198,6 +199,16 @@ impl Drop for Progress {
     fn drop(&mut self) {
         self.0.finish_and_clear();
     }
+}
+
+/// A line without the numbers that the system gives to its errors.
+pub(crate) fn without_numbers(line: &str) -> String {
+    let mut line = line.to_owned();
+    while let Some(at) = line.find(" (os error ") {
+        let Some(end) = line[at..].find(')') else { break };
+        line.replace_range(at..=at + end, "");
+    }
+    line
 }
 
 /// A text without what a terminal would obey: control characters and changes of direction.

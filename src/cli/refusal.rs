@@ -21,7 +21,7 @@ pub(crate) fn failure(status: &Status) -> Failure {
         .or_else(|| hint_of_field(&details))
         .or_else(|| hint_of_text(&message))
         .or_else(|| hint_of_code(status));
-    Failure { code: code(status), message, hint: hint.map(str::to_owned) }
+    Failure { hint: hint.map(str::to_owned), ..Failure::new(code(status), message) }
 }
 
 /// Whether the status was made on this side, because the connection broke.

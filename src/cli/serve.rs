@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::config::NO_CONFIG;
 use super::exit::Failure;
+use super::files::must_be_there;
 use crate::node;
 
 /// Runs the node until it is told to stop
@@ -18,5 +20,6 @@ pub(crate) struct ServeArgs {
 }
 
 pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
+    must_be_there(&args.config, NO_CONFIG)?;
     Ok(node::serve(&args.config).await?)
 }

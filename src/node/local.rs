@@ -9,8 +9,8 @@ use tokio::net::UnixStream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Channel, Endpoint};
 
-use super::open::{OpenNode, passphrase};
-use super::{config_of, serve};
+use super::open::OpenNode;
+use super::{check, config_of, serve};
 use crate::api::identity::Identity;
 use crate::api::listen::Known;
 use crate::config::Config;
@@ -49,7 +49,7 @@ impl Local {
         if let Some(up) = Self::through_socket(&config).await {
             return Ok(up);
         }
-        let secret = passphrase(&config, passphrase_file)?;
+        let secret = check::home(&config, passphrase_file, check::Why::Open).sound()?;
         let secret = secret.as_ref().map(|secret| secret.as_slice());
         match OpenNode::open(config, secret) {
             Ok(node) => Self::serve_in_memory(node).await,

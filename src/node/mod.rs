@@ -1,5 +1,6 @@
 //! A node: a home that was opened, and the listeners, relays and workers around it.
 
+mod check;
 mod local;
 mod open;
 mod registrar;
@@ -14,7 +15,7 @@ pub use serve::{Bound, serve, serve_bound};
 pub use crate::home::InitOptions;
 
 use crate::card::Card;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Finding};
 use crate::domain::Timestamp;
 
 /// The name of this program and its version, as it stands in logs and on wires.
@@ -39,18 +40,29 @@ pub fn init(options: InitOptions) -> anyhow::Result<Card> {
     Ok(card)
 }
 
-/// Reads and judges a configuration, and says what an operator should look at, without binding a
-/// port or opening the store.
-///
-/// # Errors
-/// [`ConfigError`], with file, line and a hint.
-pub fn check_config(path: &Path) -> Result<(Config, Vec<String>), ConfigError> {
-    let config = Config::read(path)?;
-    let warnings = open::warnings(&config);
-    Ok((config, warnings))
+/// A configuration and its home, as they would be found by a node that starts.
+pub struct Checked {
+    /// The configuration, if the node would start with it.
+    pub config: Option<Config>,
+    /// Everything that is wrong, and what should be looked at.
+    pub findings: Vec<Finding>,
 }
+
+/// Looks at a configuration and its home as a node does before it starts, without binding a port
+/// or opening the store.
+pub fn check_config(path: &Path) -> Checked {
+    let (config, mut findings) = Config::look(path);
+    if let Some(config) = &config {
+        findings.extend(check::home(config, None, check::Why::Check).findings);
+    }
+    let config = config.filter(|_| ConfigError::of(&findings).is_none());
+    Checked { config, findings }
+}
+
+/// The file of a home's configuration.
+pub const CONFIG_FILE: &str = "rogatory.toml";
 
 /// The configuration of a home.
 pub(crate) fn config_of(home: &Path) -> PathBuf {
-    home.join("rogatory.toml")
+    home.join(CONFIG_FILE)
 }

@@ -6,10 +6,8 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use zeroize::Zeroizing;
 
-use super::{SOFTWARE, now};
-use crate::api::operator::ends_soon;
+use super::{SOFTWARE, check, now};
 use crate::api::tls::NodeIdentity;
 use crate::audit::checkpoint::{self, Checkpoint};
 use crate::audit::entry::{EntryDraft, Event};
@@ -50,7 +48,8 @@ impl OpenNode {
     /// # Errors
     /// Says which file, and what to do.
     pub fn open(config: Config, passphrase: Option<&[u8]>) -> anyhow::Result<Self> {
-        let card = read_card(&config)?;
+        let card = check::read_card(&config)?;
+        let warnings = check::warnings(&config);
         let keys = HomeKeys::unlock(&config.keys, passphrase)?;
         check_keys(&card, &keys)?;
         let (store, outcome) = Store::open(settings(&config, &card, &keys)?)?;
@@ -73,14 +72,10 @@ impl OpenNode {
             clock: Box::new(now),
             card,
         })?;
-        let mut warnings = warnings(&config);
-        if keys.is_insecure() {
-            warnings.push("the private keys stand in clear on disk: for demos only".into());
-        }
         let tls = config.home.join("tls");
         Ok(Self {
             identity: identity(&tls, &keys)?,
-            agency_ca: certificate(&tls.join("agency-ca.pem"))?,
+            agency_ca: named(&tls.join("agency-ca.pem"))?,
             keys: Arc::new(keys),
             warnings,
             exchange,
@@ -172,21 +167,6 @@ fn exchange_keys(config: &Config, keys: &HomeKeys) -> anyhow::Result<Keys> {
     })
 }
 
-fn read_card(config: &Config) -> anyhow::Result<Card> {
-    let path = config.home.join("card.txt");
-    let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    let card = Card::parse(&text).with_context(|| path.display().to_string())?;
-    if *card.authority() != config.authority {
-        bail!(
-            "{} is the card of {}, but the configuration says {}",
-            path.display(),
-            card.authority(),
-            config.authority
-        );
-    }
-    Ok(card)
-}
-
 /// The card must be that of these keys: with another, peers would refuse everything we send.
 fn check_keys(card: &Card, keys: &HomeKeys) -> anyhow::Result<()> {
     let signing = keys.seed(Role::Signing)?.public(Role::Signing.algorithm());
@@ -204,56 +184,24 @@ fn check_keys(card: &Card, keys: &HomeKeys) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn certificate(path: &Path) -> anyhow::Result<CertificateDer<'static>> {
-    CertificateDer::from_pem_file(path)
-        .map_err(|error| anyhow::anyhow!("{}: no certificate: {error}", path.display()))
+/// Reads a certificate.
+///
+/// # Errors
+/// When the file cannot be read or holds none; does not name it.
+pub(super) fn certificate(path: &Path) -> anyhow::Result<CertificateDer<'static>> {
+    let text = std::fs::read(path).context("the certificate cannot be read")?;
+    CertificateDer::from_pem_slice(&text)
+        .map_err(|error| anyhow::anyhow!("is no certificate: {error}"))
+}
+
+fn named(path: &Path) -> anyhow::Result<CertificateDer<'static>> {
+    certificate(path).with_context(|| path.display().to_string())
 }
 
 fn identity(tls: &Path, keys: &HomeKeys) -> anyhow::Result<NodeIdentity> {
     let key = keys.seed(Role::Tls)?.to_ed25519_pkcs8().to_vec();
     Ok(NodeIdentity {
-        chain: vec![certificate(&tls.join("node.pem"))?],
+        chain: vec![named(&tls.join("node.pem"))?],
         key: PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key)),
     })
-}
-
-/// What ends soon. The certificates of a home end with its card.
-pub(super) fn warnings(config: &Config) -> Vec<String> {
-    match read_card(config) {
-        Ok(card) => ends_soon(
-            "the card of this node, with its certificates and keys,",
-            card.expires(),
-            now(),
-        )
-        .into_iter()
-        .collect(),
-        Err(error) => vec![format!("the card cannot be read: {error:#}")],
-    }
-}
-
-/// The passphrase of a home: from the file that was given, the one in the configuration, or the
-/// systemd credential `rogatory-passphrase`; `None` where there is none.
-pub(super) fn passphrase(
-    config: &Config,
-    given: Option<&Path>,
-) -> anyhow::Result<Option<Zeroizing<Vec<u8>>>> {
-    let credential = std::env::var_os("CREDENTIALS_DIRECTORY")
-        .map(|dir| Path::new(&dir).join("rogatory-passphrase"))
-        .filter(|path| path.exists());
-    let path = given.map(Path::to_owned).or_else(|| config.passphrase_file.clone()).or(credential);
-    path.map(|path| read_passphrase(&path)).transpose()
-}
-
-/// Reads a passphrase file; a newline at its end is not part of it.
-///
-/// # Errors
-/// When it cannot be read.
-pub fn read_passphrase(path: &Path) -> anyhow::Result<Zeroizing<Vec<u8>>> {
-    let bytes =
-        std::fs::read(path).with_context(|| format!("the passphrase file {}", path.display()))?;
-    let mut bytes = Zeroizing::new(bytes);
-    while matches!(bytes.last(), Some(b'\n' | b'\r')) {
-        bytes.pop();
-    }
-    Ok(bytes)
 }

@@ -12,9 +12,9 @@ use tokio_util::task::TaskTracker;
 use tonic::transport::Server;
 use tonic::transport::server::Router;
 
-use super::now;
-use super::open::{OpenNode, passphrase};
+use super::open::OpenNode;
 use super::registrar::HomeRegistrar;
+use super::{check, now};
 use crate::api::agency::AgencyApi;
 use crate::api::audit::AuditApi;
 use crate::api::courier::{MESSAGE_MAX_BYTES, TonicCourier};
@@ -78,11 +78,11 @@ impl Bound {
 /// Runs the node of a configuration until SIGTERM or SIGINT.
 ///
 /// # Errors
-/// When it cannot start, or its store stops.
+/// When it cannot start, or its store stops. Whatever is wrong with the configuration or the home
+/// is told at once, before anything is opened or bound.
 pub async fn serve(path: &Path) -> anyhow::Result<()> {
-    let config = Config::read(path)?;
+    let (config, secret) = check::before_start(path)?;
     crate::telemetry::start(&config);
-    let secret = passphrase(&config, None)?;
     let secret = secret.as_ref().map(|secret| secret.as_slice());
     let node = OpenNode::open(config, secret)?;
     let bound = Bound::bind(&node.config).await?;

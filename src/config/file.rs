@@ -1,0 +1,179 @@
+//! The text of a configuration: every fault of form is found, with its line, and what can be read
+//! is read all the same.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::path::Path;
+
+use toml::de::{DeTable, DeValue};
+
+use super::{Finding, Severity};
+
+const EVERY_KEY: &str = "docs/configuration.md lists every key";
+
+/// The lines on which keys stand.
+pub(super) type Lines = BTreeMap<&'static str, usize>;
+
+/// Reads a file key by key, and gathers what is wrong with it.
+pub(super) struct Reader<'a> {
+    path: &'a Path,
+    text: &'a str,
+    pub(super) lines: Lines,
+    pub(super) findings: Vec<Finding>,
+}
+
+/// The keys of one table that nobody has asked for yet.
+pub(super) struct Section<'a> {
+    name: &'static str,
+    values: BTreeMap<String, (usize, DeValue<'a>)>,
+    known: Vec<&'static str>,
+}
+
+impl<'a> Reader<'a> {
+    /// Begins with the tables of a text; `None` for the tables of a text that is not TOML.
+    pub(super) fn begin(path: &'a Path, text: &'a str) -> (Self, Option<Section<'a>>) {
+        let (lines, findings) = (Lines::new(), Vec::new());
+        let mut reader = Self { path, text, lines, findings };
+        let (table, errors) = DeTable::parse_recoverable(text);
+        for error in &errors {
+            let line = error.span().map(|span| reader.line(span.start));
+            reader.fault(
+                line,
+                None,
+                error.message(),
+                "texts stand in double quotes; https://toml.io has the form",
+            );
+        }
+        let root = errors.is_empty().then(|| reader.section_of("", table.into_inner()));
+        (reader, root)
+    }
+
+    fn line(&self, at: usize) -> usize {
+        let before = self.text.as_bytes().get(..at).unwrap_or_default();
+        before.iter().filter(|b| **b == b'\n').count() + 1
+    }
+
+    fn fault(
+        &mut self,
+        line: Option<usize>,
+        key: Option<String>,
+        message: impl fmt::Display,
+        hint: impl fmt::Display,
+    ) {
+        self.findings.push(Finding {
+            severity: Severity::Error,
+            file: Some(self.path.to_owned()),
+            line,
+            key,
+            message: message.to_string(),
+            hint: hint.to_string(),
+        });
+    }
+
+    /// Says that a key's value breaks a rule.
+    pub(super) fn refuse(&mut self, key: &'static str, message: impl fmt::Display, hint: &str) {
+        self.fault(self.lines.get(key).copied(), Some(key.to_owned()), message, hint);
+    }
+
+    fn section_of(&self, name: &'static str, table: DeTable<'a>) -> Section<'a> {
+        let values = table.into_iter().map(|(key, value)| {
+            let line = self.line(key.span().start);
+            (key.into_inner().into_owned(), (line, value.into_inner()))
+        });
+        Section { name, values: values.collect(), known: Vec::new() }
+    }
+
+    /// A table of the file; empty where there is none.
+    pub(super) fn section(&mut self, root: &mut Section<'a>, name: &'static str) -> Section<'a> {
+        root.known.push(name);
+        match root.values.remove(name) {
+            Some((_, DeValue::Table(table))) => self.section_of(name, table),
+            Some((line, _)) => {
+                let message = format!("must be a table: [{name}] on a line of its own");
+                self.fault(Some(line), Some(name.to_owned()), message, EVERY_KEY);
+                self.section_of(name, DeTable::new())
+            }
+            None => self.section_of(name, DeTable::new()),
+        }
+    }
+
+    /// Takes the value of a key, which is named with its table.
+    fn take(&mut self, section: &mut Section<'a>, key: &'static str) -> Option<DeValue<'a>> {
+        let name = key.rsplit('.').next().unwrap_or(key);
+        section.known.push(name);
+        let (line, value) = section.values.remove(name)?;
+        self.lines.insert(key, line);
+        Some(value)
+    }
+
+    /// A text that may be left away.
+    pub(super) fn text(&mut self, section: &mut Section<'a>, key: &'static str) -> Option<String> {
+        match self.take(section, key)? {
+            DeValue::String(text) => Some(text.into_owned()),
+            _ => {
+                self.refuse(key, "must be a text", "put it into double quotes");
+                None
+            }
+        }
+    }
+
+    /// A text that must be there.
+    pub(super) fn needed(
+        &mut self,
+        section: &mut Section<'a>,
+        key: &'static str,
+    ) -> Option<String> {
+        let there = self.findings.len();
+        let text = self.text(section, key);
+        if text.is_none() && self.findings.len() == there {
+            self.refuse(key, "is missing", "`rogatory init` writes a file that has it");
+        }
+        text
+    }
+
+    /// A whole number.
+    pub(super) fn number(
+        &mut self,
+        section: &mut Section<'a>,
+        key: &'static str,
+        allowed: RangeInclusive<u64>,
+    ) -> Option<u64> {
+        let value = match self.take(section, key)? {
+            DeValue::Integer(digits) => u64::from_str_radix(digits.as_str(), digits.radix()).ok(),
+            _ => None,
+        };
+        let fits = value.filter(|value| allowed.contains(value));
+        if fits.is_none() {
+            let message =
+                format!("must be a whole number from {} to {}", allowed.start(), allowed.end());
+            self.refuse(key, message, EVERY_KEY);
+        }
+        fits
+    }
+
+    /// `true` or `false`.
+    pub(super) fn flag(&mut self, section: &mut Section<'a>, key: &'static str) -> Option<bool> {
+        match self.take(section, key)? {
+            DeValue::Boolean(flag) => Some(flag),
+            _ => {
+                self.refuse(key, "must be true or false", "without quotes");
+                None
+            }
+        }
+    }
+
+    /// Ends a table: what nobody asked for is refused, so that a misspelt key is not silently
+    /// without effect.
+    pub(super) fn end(&mut self, section: Section<'a>) {
+        let Section { name, values, known } = section;
+        for (key, (line, _)) in values {
+            let (full, place) = match name {
+                "" => (key, "the file".to_owned()),
+                _ => (format!("{name}.{key}"), format!("[{name}]")),
+            };
+            let hint = format!("{place} has {}; {EVERY_KEY}", known.join(", "));
+            self.fault(Some(line), Some(full), "is not a key", hint);
+        }
+    }
+}
