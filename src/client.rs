@@ -1,7 +1,9 @@
 //! The client side of the agency API: a profile, and the connection that it stands for.
 
-use std::path::Path;
-use std::sync::Arc;
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use anyhow::Context as _;
 use rustls_pki_types::pem::PemObject as _;
@@ -11,7 +13,70 @@ use tonic::transport::{Channel, Endpoint};
 use zeroize::Zeroizing;
 
 use crate::api::tls;
+use crate::card::is_endpoint;
 use crate::domain::AuthorityId;
+
+/// Why a file is no profile.
+#[derive(Debug, thiserror::Error)]
+pub enum ProfileError {
+    /// It cannot be read.
+    #[error("the profile {} cannot be read: {source}", path.display())]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It is not of the form.
+    #[error("{} is no profile: {why}", path.display())]
+    Form {
+        /// Which file.
+        path: PathBuf,
+        /// How not.
+        why: String,
+    },
+}
+
+/// Why a node cannot be called.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConnectError {
+    /// Nobody answers.
+    #[error("the node of {authority} at {address} is not reachable: {why}")]
+    Unreachable {
+        /// Whose node.
+        authority: AuthorityId,
+        /// Where it should be.
+        address: String,
+        /// What was met.
+        why: String,
+    },
+    /// Somebody answers, who has not the certificate of this node.
+    #[error("{address} answers, but is not the node of {authority}: {why}")]
+    NotTheNode {
+        /// Whose node it should be.
+        authority: AuthorityId,
+        /// Where.
+        address: String,
+        /// What is wrong with who answers.
+        why: String,
+    },
+}
+
+/// What the last attempt to connect met. What the channel says of it has lost the kind.
+#[derive(Clone, Default)]
+struct Failed(Arc<Mutex<Option<(io::ErrorKind, String)>>>);
+
+impl Failed {
+    fn put(&self, error: &io::Error) {
+        if let Ok(mut last) = self.0.lock() {
+            *last = Some((error.kind(), error.to_string()));
+        }
+    }
+
+    fn take(&self) -> Option<(io::ErrorKind, String)> {
+        self.0.lock().ok()?.take()
+    }
+}
 
 /// What an agency needs to call its node, as `rogatory agency add` writes it. Holds a private
 /// key, so it has no `Debug`.
@@ -35,14 +100,26 @@ impl Profile {
     ///
     /// # Errors
     /// When it cannot be read or is no profile.
-    pub fn read(path: &Path) -> anyhow::Result<Self> {
+    pub fn read(path: &Path) -> Result<Self, ProfileError> {
         let text = std::fs::read_to_string(path)
-            .with_context(|| format!("the profile {} cannot be read", path.display()))?;
+            .map_err(|source| ProfileError::Io { path: path.to_owned(), source })?;
         let text = Zeroizing::new(text);
-        toml::from_str(&text).map_err(|error| {
-            // Never the text around the fault: it could be the key.
-            anyhow::anyhow!("{} is no profile: {}", path.display(), error.message())
-        })
+        let form = |why: String| ProfileError::Form { path: path.to_owned(), why };
+        // Never the text around the fault: it could be the key.
+        let profile: Self = toml::from_str(&text).map_err(|e| form(e.message().to_owned()))?;
+        if !is_endpoint(&profile.endpoint) {
+            return Err(form(format!("its endpoint {:?} is not HOST:PORT", profile.endpoint)));
+        }
+        profile.tls().map_err(|error| form(format!("{error:#}")))?;
+        Ok(profile)
+    }
+
+    /// Whether others than its owner may read a profile file: its permission bits, if they may.
+    /// What cannot be looked at is nobody's to read.
+    pub fn exposed(path: &Path) -> Option<u32> {
+        let data = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
+        let mode = data.permissions().mode() & 0o777;
+        (mode & 0o077 != 0).then_some(mode)
     }
 
     /// The profile file.
@@ -53,22 +130,32 @@ impl Profile {
     /// Connects: TLS 1.3, hybrid post-quantum key exchange, both ends certified.
     ///
     /// # Errors
-    /// When the node is not reachable, is not the one that the profile names, or does not take
-    /// the certificate.
+    /// When the node is not reachable, or what answers is not the one that the profile names. That
+    /// it does not take the certificate is only known after the first call.
     pub async fn connect(&self) -> anyhow::Result<Channel> {
         let config = self.tls()?;
         let server = tls::server_name(&self.authority);
-        let (endpoint, address) = (self.endpoint.clone(), self.endpoint.clone());
+        let (endpoint, failed) = (self.endpoint.clone(), Failed::default());
+        let keep = failed.clone();
         let connector = tower::service_fn(move |_| {
-            tls::connect(endpoint.clone(), server.clone(), config.clone())
+            let keep = keep.clone();
+            let connecting = tls::connect(endpoint.clone(), server.clone(), config.clone());
+            async move { connecting.await.inspect_err(|error| keep.put(error)) }
         });
-        Endpoint::from_shared(format!("https://{}", self.authority))
+        let connected = Endpoint::from_shared(format!("https://{}", self.authority))
             .context("the authority id is no host name")?
             .initial_connection_window_size(tls::CONNECTION_WINDOW_BYTES)
             .initial_stream_window_size(tls::STREAM_WINDOW_BYTES)
             .connect_with_connector(connector)
-            .await
-            .with_context(|| format!("the node {} at {address} is not reachable", self.authority))
+            .await;
+        Ok(connected.map_err(|error| {
+            let (kind, why) = failed.take().unwrap_or((io::ErrorKind::Other, error.to_string()));
+            let (authority, address) = (self.authority.clone(), self.endpoint.clone());
+            match kind {
+                io::ErrorKind::InvalidData => ConnectError::NotTheNode { authority, address, why },
+                _ => ConnectError::Unreachable { authority, address, why },
+            }
+        })?)
     }
 
     fn tls(&self) -> anyhow::Result<Arc<rustls::ClientConfig>> {

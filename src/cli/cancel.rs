@@ -19,8 +19,9 @@ pub(crate) struct CancelArgs {
 }
 
 pub(crate) async fn run(args: CancelArgs, out: &mut Out) -> Result<(), Failure> {
-    let mut client = args.access.connect().await?;
+    let mut client = args.access.connect(out).await?;
     let request = pb::CancelMessageRequest { name: format!("messages/{}", args.id) };
-    send::print(&client.cancel_message(request).await?.into_inner(), out);
+    let message = client.cancel_message(request).await?.into_inner();
+    send::tell(&message, None, &mut client, out).await;
     Ok(())
 }

@@ -6,9 +6,10 @@ use clap::Args;
 use tonic::transport::Channel;
 
 use super::exit::{Exit, Failure};
+use super::files::must_be_there;
 use super::out::Out;
-use crate::client::Profile;
-use crate::node::Local;
+use crate::client::{Profile, ProfileError};
+use crate::node::{CONFIG_FILE, Local};
 use crate::pb::v1::agency_service_client::AgencyServiceClient;
 
 /// The agency API.
@@ -27,15 +28,24 @@ pub(crate) struct AgencyAccess {
 
 impl AgencyAccess {
     /// Connects to the node.
-    pub(crate) async fn connect(&self) -> Result<AgencyClient, Failure> {
+    pub(crate) async fn connect(&self, out: &mut Out) -> Result<AgencyClient, Failure> {
         let missing = || Failure::new(Exit::Usage, "there is no profile").hint(NO_PROFILE);
         let path = self.profile.as_deref().ok_or_else(missing)?;
-        Ok(AgencyServiceClient::new(with_profile(path).await?))
+        Ok(AgencyServiceClient::new(with_profile(path, out).await?))
     }
 }
 
-async fn with_profile(path: &Path) -> Result<Channel, Failure> {
-    let profile = Profile::read(path).map_err(|e| Failure::from(e).or_hint(NO_PROFILE))?;
+async fn with_profile(path: &Path, out: &mut Out) -> Result<Channel, Failure> {
+    let failed = |error: ProfileError| Failure::from(anyhow::Error::new(error)).or_hint(NO_PROFILE);
+    let profile = Profile::read(path).map_err(failed)?;
+    if let Some(mode) = Profile::exposed(path) {
+        let path = path.display();
+        out.talk(&format!(
+            "warning: {path}: others may read this profile and call the node with it (mode \
+             {mode:o})"
+        ));
+        out.talk(&format!("hint: chmod 600 {path}; if somebody has read it, have it renewed"));
+    }
     Ok(profile.connect().await?)
 }
 
@@ -75,12 +85,16 @@ impl OperatorAccess {
         act: impl AsyncFnOnce(Channel, &mut Out) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         if let Some(profile) = &self.profile {
-            return act(with_profile(profile).await?, out).await;
+            return act(with_profile(profile, out).await?, out).await;
         }
         let home = self.home.as_deref().ok_or_else(|| {
             let hint = "name the node's home with --home or ROGATORY_HOME, or give --profile";
             Failure::new(Exit::Usage, "there is no home and no profile").hint(hint)
         })?;
+        must_be_there(
+            &home.join(CONFIG_FILE),
+            "--home names a node's home; `rogatory init` makes one",
+        )?;
         let local = Local::connect(home, self.passphrase_file.as_deref()).await?;
         if local.is_offline() {
             out.talk(&format!("note: no node runs at {}: opened here", home.display()));

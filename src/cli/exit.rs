@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use super::refusal;
+use crate::client::{ConnectError, ProfileError};
 use crate::config::ConfigError;
 use crate::crypto::home_key::UnlockError;
 use crate::home::KeyFileError;
@@ -31,6 +32,8 @@ pub enum Exit {
     NotPermitted = 7,
     /// A fault of this program or of the node.
     Fault = 70,
+    /// Ended by a signal before it was done, as shells number it.
+    Interrupted = 130,
 }
 
 /// The codes as `--help` shows them.
@@ -45,6 +48,7 @@ Exit codes:
   6   verification failed: something is not what it claims to be
   7   not permitted
   70  a fault of this program or of the node
+  130 interrupted
 
 Data goes to standard output, everything else to standard error.";
 
@@ -166,11 +170,39 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Failure> {
     if let Some(KeyFileError::Unlock(error)) = cause.downcast_ref::<KeyFileError>() {
         return Some(locked(error));
     }
+    if let Some(error) = cause.downcast_ref::<ConnectError>() {
+        return Some(not_connected(error));
+    }
+    if let Some(ProfileError::Form { .. }) = cause.downcast_ref::<ProfileError>() {
+        return Some(Failure::new(Exit::BadInput, ""));
+    }
     if cause.is::<tonic::transport::Error>() {
         return Some(Failure::new(Exit::Unavailable, ""));
     }
     let code = cause.downcast_ref::<io::Error>().and_then(code_of_io)?;
     Some(Failure::new(code, ""))
+}
+
+/// An error with its causes, each told once: many libraries tell the next one too.
+pub(crate) fn told(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        let said = next.to_string();
+        if !text.contains(&said) {
+            text = format!("{text}: {said}");
+        }
+        cause = next.source();
+    }
+    text
+}
+
+fn not_connected(error: &ConnectError) -> Failure {
+    match error {
+        ConnectError::Unreachable { .. } => Failure::new(Exit::Unavailable, ""),
+        ConnectError::NotTheNode { .. } => Failure::new(Exit::VerificationFailed, "")
+            .hint("nothing was sent there: ask the operator whether the profile is still right"),
+    }
 }
 
 fn locked(error: &UnlockError) -> Failure {
@@ -212,8 +244,9 @@ mod tests {
             VerificationFailed,
             NotPermitted,
             Fault,
+            Interrupted,
         ] {
-            let line = format!("\n  {:<4}", code as u8);
+            let line = format!("\n  {:<3} ", code as u8);
             assert!(EXIT_CODES.contains(&line), "{code:?}");
         }
     }

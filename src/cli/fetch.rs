@@ -44,8 +44,11 @@ pub(crate) struct FetchArgs {
 }
 
 pub(crate) async fn run(args: FetchArgs, out: &mut Out) -> Result<(), Failure> {
-    let mut client = args.access.connect().await?;
-    let fetched = fetch(&mut client, args.id, &args.out, out).await?;
+    let mut client = args.access.connect(out).await?;
+    let fetched = tokio::select! {
+        fetched = fetch(&mut client, args.id, &args.out, out) => fetched?,
+        () = interrupted() => return Err(cut_short(&args.out)),
+    };
     fetched.print(&args.out, out);
     out.talk(&format!("next: rogatory confirm {} --fetched {}", args.id, args.out.display()));
     Ok(())

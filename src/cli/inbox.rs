@@ -28,7 +28,7 @@ pub(crate) struct InboxArgs {
 }
 
 pub(crate) async fn run(args: InboxArgs, out: &mut Out) -> Result<(), Failure> {
-    let mut client = args.access.connect().await?;
+    let mut client = args.access.connect(out).await?;
     match args.watch {
         true => watch(&mut client, args.after, out).await,
         false => show(&mut client, args.after, out).await,

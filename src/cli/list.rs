@@ -48,7 +48,7 @@ fn state(word: &str) -> Result<DeliveryState, String> {
 const PAGE: i32 = 500;
 
 pub(crate) async fn run(args: ListArgs, out: &mut Out) -> Result<(), Failure> {
-    let mut client = args.access.connect().await?;
+    let mut client = args.access.connect(out).await?;
     let direction = match (args.sent, args.received) {
         (true, _) => pb::Direction::Sent,
         (_, true) => pb::Direction::Received,

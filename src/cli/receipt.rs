@@ -48,13 +48,13 @@ enum ReceiptCommand {
 pub(crate) async fn run(args: ReceiptArgs, out: &mut Out) -> Result<(), Failure> {
     match args.command {
         ReceiptCommand::Show { access, id } => {
-            let receipts = receipts_of(&mut access.connect().await?, id).await?;
+            let receipts = receipts_of(&mut access.connect(out).await?, id).await?;
             let header = ["event", "issuer", "time", "log index"];
             out.list(&header, &receipts, row, view::receipt);
             Ok(())
         }
         ReceiptCommand::Save { access, id, out: dir } => {
-            let receipts = receipts_of(&mut access.connect().await?, id).await?;
+            let receipts = receipts_of(&mut access.connect(out).await?, id).await?;
             create_directory(&dir)?;
             let files = save(&receipts, &dir)?;
             let json = |file: &PathBuf| json!({ "file": file.display().to_string() });

@@ -5,7 +5,7 @@ use std::error::Error as _;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-use super::exit::{Exit, Failure};
+use super::exit::{Exit, Failure, told};
 
 const NODE_DOWN: &str = "is the node running? `rogatory serve --config FILE` starts it, and \
                          `rogatory status --home DIR` says how it is";
@@ -54,18 +54,16 @@ fn violations(details: &ErrorDetails) -> Option<String> {
 }
 
 fn message(status: &Status, reason: &str) -> String {
-    let mut text = match status.message() {
-        "" => status.code().description().to_owned(),
-        text => text.to_owned(),
+    let said = match status.message() {
+        "" => status.code().description(),
+        text => text,
     };
-    let mut cause = status.source();
-    while let Some(error) = cause {
-        let told = error.to_string();
-        if !text.contains(&told) {
-            text = format!("{text}: {told}");
-        }
-        cause = error.source();
-    }
+    // What "transport error" and the like add to their cause is nothing.
+    let text = match status.source().map(told) {
+        Some(cause) if !cause.contains(said) => format!("{said}: {cause}"),
+        Some(cause) => cause,
+        None => said.to_owned(),
+    };
     if reason.is_empty() { text } else { format!("{text} ({reason})") }
 }
 

@@ -66,7 +66,7 @@ pub(crate) async fn run(args: ReplyArgs, out: &mut Out) -> Result<(), Failure> {
     let content = content(&args)?;
     send::check(&content)?;
     let walk = args.send.walk()?;
-    let mut client = args.access.connect().await?;
+    let mut client = args.access.connect(out).await?;
     let ready = Ready::make(args.send, walk, &mut client, out).await?;
     let request = pb::ReplyMessageRequest {
         name: format!("messages/{}", args.id),

@@ -20,7 +20,7 @@ pub(crate) struct ShowArgs {
 }
 
 pub(crate) async fn run(args: ShowArgs, out: &mut Out) -> Result<(), Failure> {
-    let mut client = args.access.connect().await?;
+    let mut client = args.access.connect(out).await?;
     let message = message(&mut client, args.id).await?;
     print(&message, out);
     Ok(())
