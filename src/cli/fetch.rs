@@ -5,6 +5,7 @@
 //! that has it is complete.
 
 mod bag;
+mod check;
 mod download;
 
 use std::path::{Path, PathBuf};
@@ -20,9 +21,12 @@ use super::{receipt, show, view};
 use crate::domain::{MessageId, PackageId};
 use crate::pb::v1 as pb;
 use bag::Bag;
+pub(super) use check::Said;
 
 /// The message itself, in the directory that it was fetched into.
 pub(crate) const MESSAGE_FILE: &str = "message.json";
+/// The directory of its receipts there.
+const RECEIPTS: &str = "receipts";
 
 /// Fetches a message with its evidence into a directory
 ///
@@ -54,9 +58,29 @@ pub(crate) async fn run(args: FetchArgs, out: &mut Out) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A signal that ends the command. What is half written goes with it.
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut int), Ok(mut term)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = int.recv() => {}
+        _ = term.recv() => {}
+    }
+}
+
+fn cut_short(dir: &Path) -> Failure {
+    let message =
+        format!("interrupted: {} is not complete, and has no {MESSAGE_FILE}", dir.display());
+    Failure::new(Exit::Interrupted, message).hint("remove it, and fetch again")
+}
+
 struct Fetched {
     message: pb::Message,
-    packages: Vec<(PackageId, Vec<pb::Exhibit>)>,
+    packages: Packages,
     receipts: usize,
 }
 
@@ -66,11 +90,7 @@ async fn fetch(
     dir: &Path,
     out: &Out,
 ) -> Result<Fetched, Failure> {
-    let message = show::message(client, id).await?;
-    let mut packages = Vec::new();
-    for package in &message.packages {
-        packages.push(list_exhibits(client, id, package).await?);
-    }
+    let (message, packages) = listed(client, id).await?;
     empty_directory(dir)?;
     let total = packages.iter().flat_map(|(_, exhibits)| exhibits).map(|e| e.size_bytes).sum();
     let progress = out.progress("fetching", total, Unit::Bytes);
@@ -83,13 +103,55 @@ async fn fetch(
         bag.finish(&bag_info(&message, *package))?;
     }
     let receipts = receipt::receipts_of(client, id).await?;
-    create_directory(&dir.join("receipts"))?;
-    receipt::save(&receipts, &dir.join("receipts"))?;
+    create_directory(&dir.join(RECEIPTS))?;
+    receipt::save(&receipts, &dir.join(RECEIPTS))?;
     let text = format!("{:#}\n", message_json(&message, &packages));
     sync_directory(dir)?;
     write_new(&dir.join(MESSAGE_FILE), text.as_bytes())?;
     sync_directory(dir)?;
     Ok(Fetched { message, packages, receipts: receipts.len() })
+}
+
+/// The exhibits of each package.
+type Packages = Vec<(PackageId, Vec<pb::Exhibit>)>;
+
+/// A message, and what its packages hold.
+async fn listed(
+    client: &mut AgencyClient,
+    id: MessageId,
+) -> Result<(pb::Message, Packages), Failure> {
+    let message = show::message(client, id).await?;
+    let mut packages = Vec::new();
+    for package in &message.packages {
+        packages.push(list_exhibits(client, id, package).await?);
+    }
+    Ok((message, packages))
+}
+
+/// Checks that a directory is what was fetched into it, and that this is what the node has; gives
+/// the digest of the envelope.
+pub(super) async fn compare(
+    client: &mut AgencyClient,
+    said: &Said,
+    dir: &Path,
+    out: &Out,
+) -> Result<String, Failure> {
+    let progress = out.progress("checking", said.bytes(), Unit::Bytes);
+    said.check(dir, &progress)?;
+    let (message, packages) = listed(client, said.message_id).await?;
+    let has = message_json(&message, &packages);
+    // What cannot change once a message is there.
+    for field in
+        ["envelope_digest", "peer", "kind", "case_id", "in_reply_to", "packages", "content"]
+    {
+        if said.whole[field] != has[field] {
+            let path = dir.join(MESSAGE_FILE);
+            let message = format!("{}: its {field} is not what the node has", path.display());
+            let hint = "nothing was confirmed: fetch the message again";
+            return Err(Failure::new(Exit::VerificationFailed, message).hint(hint));
+        }
+    }
+    Ok(said.envelope_digest.clone())
 }
 
 async fn list_exhibits(

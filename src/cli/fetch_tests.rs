@@ -7,9 +7,9 @@ use crate::cli::out::{Format, testing::memory};
 use crate::cli::testing::{Fake, id, message};
 use crate::crypto::sha256;
 
-const PACKAGE: &str = "01934f3e-0000-7000-8000-00000000000a";
+pub(super) const PACKAGE: &str = "01934f3e-0000-7000-8000-00000000000a";
 
-fn exhibit(number: u32, name: &str, bytes: &[u8]) -> (pb::Exhibit, Vec<u8>) {
+pub(super) fn exhibit(number: u32, name: &str, bytes: &[u8]) -> (pb::Exhibit, Vec<u8>) {
     let head = pb::Exhibit {
         number,
         original_name: name.into(),
@@ -21,7 +21,7 @@ fn exhibit(number: u32, name: &str, bytes: &[u8]) -> (pb::Exhibit, Vec<u8>) {
 }
 
 /// A node with one message that carries these exhibits, and has a receipt.
-fn fake(exhibits: Vec<(pb::Exhibit, Vec<u8>)>) -> Fake {
+pub(super) fn fake(exhibits: Vec<(pb::Exhibit, Vec<u8>)>) -> Fake {
     let package = pb::Package {
         package_id: PACKAGE.into(),
         exhibits: exhibits.len() as u32,
@@ -39,13 +39,13 @@ fn fake(exhibits: Vec<(pb::Exhibit, Vec<u8>)>) -> Fake {
     Fake { messages: vec![message], page: 2, exhibits, receipts, ..Default::default() }
 }
 
-async fn fetched(fake: Fake, dir: &Path) -> Result<Fetched, Failure> {
+pub(super) async fn fetched(fake: Fake, dir: &Path) -> Result<Fetched, Failure> {
     let (mut client, _) = fake.start().await;
     let (out, ..) = memory(Format::Table);
     fetch(&mut client, id(1), dir, &out).await
 }
 
-fn three() -> Vec<(pb::Exhibit, Vec<u8>)> {
+pub(super) fn three() -> Vec<(pb::Exhibit, Vec<u8>)> {
     vec![
         exhibit(0, "a/bank records.csv", b"one, two, three, four"),
         exhibit(1, "พยาน.txt", "ü".as_bytes()),

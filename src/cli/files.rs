@@ -1,9 +1,9 @@
 //! Files that commands read and write, with errors that name them.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{Read as _, Write as _};
+use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
@@ -55,19 +55,79 @@ pub(crate) fn must_be_there(path: &Path, hint: &str) -> Result<(), Failure> {
 pub(crate) fn create(path: &Path) -> Result<File, Failure> {
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     file.map_err(|error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => {
-            let message = format!("{} exists, and is not overwritten", path.display());
-            Failure::new(Exit::Failed, message).hint("name another file, or move that one away")
-        }
+        ErrorKind::AlreadyExists => exists(path),
         _ => Failure::file(path, "cannot be made", &error),
     })
 }
 
-/// Writes a new file, down to the disk.
+/// Writes a new file, down to the disk. It gets its name when all of it is there, so that nobody
+/// takes a part for the whole.
 pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let mut file = create(path)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all());
-    written.map_err(|e| Failure::file(path, "cannot be written", &e))
+    if path.symlink_metadata().is_ok() {
+        return Err(exists(path));
+    }
+    let partial = Partial::of(path);
+    let cannot = |e| Failure::file(path, "cannot be written", &e);
+    let mut file = partial.create()?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(cannot)?;
+    partial.admit(path).map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => exists(path),
+        _ => cannot(error),
+    })
+}
+
+fn exists(path: &Path) -> Failure {
+    let message = format!("{} exists, and is not overwritten", path.display());
+    Failure::new(Exit::Failed, message).hint("name another file, or move that one away")
+}
+
+/// A file that is not whole yet, beside the one that it will be. It goes when it is dropped, also
+/// where that is because a command is interrupted.
+pub(crate) struct Partial(PathBuf);
+
+impl Partial {
+    /// For a file of this name.
+    pub(crate) fn of(path: &Path) -> Self {
+        let mut name = path.to_owned().into_os_string();
+        name.push(".partial");
+        Self(name.into())
+    }
+
+    /// At this very place.
+    pub(crate) fn at(path: PathBuf) -> Self {
+        Self(path)
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Makes it. What another command left behind has no use any more.
+    pub(crate) fn create(&self) -> Result<File, Failure> {
+        let _ = fs::remove_file(&self.0);
+        create(&self.0)
+    }
+
+    /// Gives it its name, if nobody has it.
+    pub(crate) fn admit(self, path: &Path) -> io::Result<()> {
+        match fs::hard_link(&self.0, path) {
+            // Some file systems, as those of memory sticks, have no links.
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => fs::rename(&self.0, path),
+            linked => linked,
+        }
+    }
+
+    /// Gives it its name, in the place of who has it.
+    pub(crate) fn replace(self, path: &Path) -> io::Result<()> {
+        fs::rename(&self.0, path)
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
 }
 
 /// A directory, with those above it, that only its owner can enter; fine if it is there.

@@ -90,8 +90,8 @@ pub(super) fn save(receipts: &[pb::Receipt], dir: &Path) -> Result<Vec<PathBuf>,
     Ok(files)
 }
 
-/// The name is made of what the receipt itself says: who issued it, where it stands, what it is.
-fn file_name(text: &str) -> Result<String, Failure> {
+/// The name of a receipt's file is made of what the receipt itself says: who issued it, where it stands, what it is.
+pub(super) fn file_name(text: &str) -> Result<String, Failure> {
     let receipt = Receipt::parse(text)
         .map_err(|error| Failure::new(Exit::Fault, format!("the node's receipt: {error}")))?;
     let facts = receipt.facts();

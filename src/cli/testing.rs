@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
-use tokio_stream::{Iter, Stream};
+use tokio_stream::{Iter, Stream, StreamExt as _};
 use tonic::transport::{Endpoint, Server};
 use tonic::{Request, Response, Status, Streaming};
 
@@ -30,6 +30,8 @@ pub(crate) struct Seen {
     pub(crate) whole: Option<bool>,
     /// The largest message.
     pub(crate) largest: usize,
+    /// Whether a download has begun that will not end.
+    pub(crate) stalled: bool,
 }
 
 /// A node that answers with what it is given.
@@ -41,6 +43,8 @@ pub(crate) struct Fake {
     pub(crate) exhibits: Vec<(pb::Exhibit, Vec<u8>)>,
     pub(crate) receipts: Vec<pb::Receipt>,
     pub(crate) refuses_uploads: bool,
+    /// Downloads begin and never end.
+    pub(crate) stalls: bool,
     pub(crate) seen: Arc<Mutex<Seen>>,
 }
 
@@ -176,6 +180,11 @@ impl AgencyService for Fake {
         let (_, bytes) = found.ok_or_else(|| Status::not_found("there is none"))?;
         let part = |data: &[u8]| Ok(pb::DownloadExhibitResponse { data: data.to_vec().into() });
         let all: Vec<_> = bytes.chunks(7).map(part).collect();
+        if self.stalls {
+            self.seen.lock().expect("not poisoned").stalled = true;
+            let first = tokio_stream::iter(all.into_iter().take(1));
+            return Ok(Response::new(Box::pin(first.chain(tokio_stream::pending()))));
+        }
         Ok(Response::new(Box::pin(tokio_stream::iter(all))))
     }
 

@@ -1,15 +1,19 @@
 //! A BagIt bag (RFC 8493): exhibits under their own names, with digests that any tool can check.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use time::OffsetDateTime;
 
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::files::{create_directory, sync_directory, write_new};
+use crate::cli::files::{Partial, create_directory, sync_directory, write_new};
 use crate::crypto::{Digest, sha256};
+
+/// The files beside the payload, whose digests are in [`TAG_MANIFEST`].
+pub(super) const TAGS: [&str; 3] = ["bag-info.txt", "bagit.txt", MANIFEST];
+pub(super) const MANIFEST: &str = "manifest-sha256.txt";
+pub(super) const TAG_MANIFEST: &str = "tagmanifest-sha256.txt";
 
 const DECLARATION: &str = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n";
 
@@ -37,9 +41,10 @@ impl Bag {
         })
     }
 
-    /// Where an exhibit is kept until it is verified.
-    pub(super) fn partial(&self) -> PathBuf {
-        self.root.join(".partial")
+    /// Where an exhibit is kept until it is verified. Not beside its later place: another exhibit
+    /// could have that name.
+    pub(super) fn partial(&self) -> Partial {
+        Partial::at(self.root.join(".partial"))
     }
 
     /// Whether an exhibit can have this name here: it must stay inside, and be the only one.
@@ -60,15 +65,20 @@ impl Bag {
     }
 
     /// Gives the verified exhibit its name.
-    pub(super) fn admit(&mut self, name: &str, digest: &Digest, bytes: u64) -> Result<(), Failure> {
+    pub(super) fn admit(
+        &mut self,
+        partial: Partial,
+        name: &str,
+        digest: &Digest,
+        bytes: u64,
+    ) -> Result<(), Failure> {
         let path = self.check_name(name)?;
         if let Some(parent) = path.parent() {
             create_directory(parent)?;
             let above = parent.ancestors().take_while(|dir| *dir != self.root);
             self.directories.extend(above.map(Path::to_owned));
         }
-        let moved = fs::rename(self.partial(), &path);
-        moved.map_err(|e| Failure::file(&path, "cannot be made", &e))?;
+        partial.admit(&path).map_err(|e| Failure::file(&path, "cannot be made", &e))?;
         self.manifest.push_str(&line(digest, &format!("data/{name}")));
         self.bytes += bytes;
         self.exhibits += 1;
@@ -85,33 +95,36 @@ impl Bag {
             text.push_str(&format!("{label}: {}\n", value.replace(['\r', '\n'], " ")));
         }
         let mut tags = String::new();
-        for (name, text) in [
-            ("bag-info.txt", text.as_str()),
-            ("bagit.txt", DECLARATION),
-            ("manifest-sha256.txt", &self.manifest),
-        ] {
+        for (name, text) in TAGS.into_iter().zip([&text, DECLARATION, &self.manifest]) {
             write_new(&self.root.join(name), text.as_bytes())?;
             tags.push_str(&line(&sha256(text.as_bytes()), name));
         }
-        write_new(&self.root.join("tagmanifest-sha256.txt"), tags.as_bytes())?;
+        write_new(&self.root.join(TAG_MANIFEST), tags.as_bytes())?;
         sync_directory(&self.root)
     }
 }
 
 /// A line of a manifest.
 fn line(digest: &Digest, path: &str) -> String {
-    // RFC 8493 section 2.1.3: these three and no others are encoded.
-    let path = path.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
-    format!("{}  {path}\n", hex::encode(digest))
+    format!("{}  {}\n", hex::encode(digest), encoded(path))
+}
+
+/// A path as it stands in a manifest: RFC 8493 section 2.1.3 has these three encoded, and no
+/// others.
+pub(super) fn encoded(path: &str) -> String {
+    path.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn admit(bag: &mut Bag, name: &str, bytes: &[u8]) -> Result<(), Failure> {
-        fs::write(bag.partial(), bytes).expect("written");
-        bag.admit(name, &sha256(bytes), bytes.len() as u64)
+        let partial = bag.partial();
+        fs::write(partial.path(), bytes).expect("written");
+        bag.admit(partial, name, &sha256(bytes), bytes.len() as u64)
     }
 
     fn read(dir: &Path, name: &str) -> String {

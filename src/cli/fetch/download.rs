@@ -5,7 +5,7 @@ use std::io::Write as _;
 use super::Bag;
 use crate::cli::connect::AgencyClient;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::files::create;
+use crate::cli::files::Partial;
 use crate::cli::out::Progress;
 use crate::crypto::{Digest, Sha256};
 use crate::domain::{MessageId, PackageId};
@@ -33,30 +33,22 @@ pub(super) async fn exhibit(
     bag: &mut Bag,
     progress: &Progress,
 ) -> Result<(), Failure> {
+    // The name is judged before a byte is fetched for it.
+    bag.check_name(&exhibit.original_name)?;
     let partial = bag.partial();
-    let fetched = stream(client, request, exhibit, bag, progress).await;
-    match fetched {
-        Ok(digest) => bag.admit(&exhibit.original_name, &digest, exhibit.size_bytes),
-        Err(failure) => {
-            // Nobody should find it and take it for the exhibit.
-            let _ = std::fs::remove_file(partial);
-            Err(failure)
-        }
-    }
+    let digest = stream(client, request, exhibit, &partial, progress).await?;
+    bag.admit(partial, &exhibit.original_name, &digest, exhibit.size_bytes)
 }
 
 async fn stream(
     client: &mut AgencyClient,
     request: pb::DownloadExhibitRequest,
     exhibit: &pb::Exhibit,
-    bag: &Bag,
+    partial: &Partial,
     progress: &Progress,
 ) -> Result<Digest, Failure> {
-    // The name is judged before a byte is fetched for it.
-    bag.check_name(&exhibit.original_name)?;
-    let path = bag.partial();
-    let cannot = |e| Failure::file(&path, "cannot be written", &e);
-    let mut file = create(&path)?;
+    let cannot = |e| Failure::file(partial.path(), "cannot be written", &e);
+    let mut file = partial.create()?;
     let mut parts = client.download_exhibit(request).await?.into_inner();
     let (mut hash, mut bytes) = (Sha256::new(), 0);
     while let Some(part) = parts.message().await? {
