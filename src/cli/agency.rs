@@ -11,9 +11,10 @@ use zeroize::Zeroizing;
 
 use super::connect::OperatorAccess;
 use super::exit::{Exit, Failure};
-use super::files::{create, create_directory, sync_directory};
+use super::files::{Partial, create_directory, sync_directory};
 use super::out::Out;
 use super::view;
+use crate::client::Profile;
 use crate::pb::v1 as pb;
 use crate::pb::v1::operator_service_client::OperatorServiceClient;
 
@@ -47,7 +48,10 @@ enum AgencyCommand {
         #[command(flatten)]
         profile: NewProfile,
     },
-    /// Gives an agency a new profile; the old one ends
+    /// Gives an agency a new profile; the old one ends at once
+    ///
+    ///   rogatory agency renew fraud-desk --replace
+    #[command(verbatim_doc_comment)]
     Renew {
         /// Its name
         name: AgencyName,
@@ -71,6 +75,9 @@ struct NewProfile {
     /// Where the profile is written; HOME/agencies/NAME.profile.toml if absent
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Puts the profile in the place of a file that is there
+    #[arg(long)]
+    replace: bool,
 }
 
 /// The name of an agency: safe as a file's name.
@@ -97,16 +104,16 @@ pub(crate) async fn run(args: AgencyArgs, out: &mut Out) -> Result<(), Failure> 
         let mut client = OperatorServiceClient::new(channel);
         match command {
             AgencyCommand::Add { name, roles, all_cases, profile } => {
-                let file = ProfileFile::begin(&name.0, profile.out, home, Old::IsRefused)?;
                 let valid_days = profile.days.unwrap_or(0);
+                let file = ProfileFile::begin(&name.0, profile, home)?;
                 let agency = name.0;
                 let request = pb::AddAgencyRequest { agency, roles, all_cases, valid_days };
                 let given = client.add_agency(request).await?.into_inner();
                 file.finish(given, out)
             }
             AgencyCommand::Renew { name, profile } => {
-                let file = ProfileFile::begin(&name.0, profile.out, home, Old::IsReplaced)?;
                 let valid_days = profile.days.unwrap_or(0);
+                let file = ProfileFile::begin(&name.0, profile, home)?;
                 let request = pb::RenewAgencyRequest { agency: name.0, valid_days };
                 let given = client.renew_agency(request).await?.into_inner();
                 file.finish(given, out)
@@ -118,66 +125,51 @@ pub(crate) async fn run(args: AgencyArgs, out: &mut Out) -> Result<(), Failure> 
     access.at(out, act).await
 }
 
-/// What becomes of a profile that is there, where no file was named.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Old {
-    IsRefused,
-    IsReplaced,
-}
-
 /// The file that a profile will be in. Made before the node issues the certificate: what is shown
 /// once must have a place to go.
 struct ProfileFile {
     path: PathBuf,
-    partial: PathBuf,
+    partial: Partial,
     file: fs::File,
-    done: bool,
+    replace: bool,
 }
 
 impl ProfileFile {
-    fn begin(
-        name: &str,
-        named: Option<PathBuf>,
-        home: Option<PathBuf>,
-        old: Old,
-    ) -> Result<Self, Failure> {
-        let path = match (&named, home) {
-            (Some(path), _) => path.clone(),
+    fn begin(name: &str, given: NewProfile, home: Option<PathBuf>) -> Result<Self, Failure> {
+        let path = match (given.out, home) {
+            (Some(path), _) => path,
             (None, Some(home)) => home.join("agencies").join(format!("{name}.profile.toml")),
             (None, None) => {
                 let failure = Failure::new(Exit::Usage, "there is no place for the profile");
                 return Err(failure.hint("name its file with --out"));
             }
         };
-        // A named file is never replaced; a renewed profile takes the place of its predecessor.
-        let replaces = old == Old::IsReplaced && named.is_none();
-        if path.symlink_metadata().is_ok() && !replaces {
+        if path.symlink_metadata().is_ok() && !given.replace {
             let message = format!("{} exists, and is not overwritten", path.display());
-            return Err(Failure::new(Exit::Failed, message).hint("name another with --out"));
+            let hint = "--replace puts the new profile in its place; --out names another";
+            return Err(Failure::new(Exit::Failed, message).hint(hint));
         }
-        if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            create_directory(parent)?;
+        create_directory(directory_of(&path))?;
+        let partial = Partial::of(&path);
+        let file = partial.create()?;
+        if Profile::exposed(partial.path()).is_some() {
+            let message = format!("others could read a profile at {}", path.display());
+            let hint = "its disk keeps no modes: name a file on another with --out";
+            return Err(Failure::new(Exit::Failed, message).hint(hint));
         }
-        let mut partial = path.clone().into_os_string();
-        partial.push(".partial");
-        let partial = PathBuf::from(partial);
-        // Left over by one that was interrupted, with nothing in it that still has a use.
-        let _ = fs::remove_file(&partial);
-        Ok(Self { file: create(&partial)?, path, partial, done: false })
+        Ok(Self { path, partial, file, replace: given.replace })
     }
 
-    fn finish(mut self, given: pb::AgencyCredential, out: &mut Out) -> Result<(), Failure> {
+    fn finish(self, given: pb::AgencyCredential, out: &mut Out) -> Result<(), Failure> {
         let profile = Zeroizing::new(given.profile);
         let agency = given.agency.unwrap_or_default();
+        let path = self.path.clone();
         self.write(&profile).map_err(|e| {
-            Failure::file(&self.path, "cannot be written, and the profile is lost", &e)
+            Failure::file(&path, "cannot be written, and the profile is lost", &e)
                 .hint(format!("`rogatory agency renew {}` makes another", agency.agency))
         })?;
-        self.done = true;
-        sync_directory(
-            self.path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")),
-        )?;
-        let profile = self.path.display().to_string();
+        sync_directory(directory_of(&path))?;
+        let profile = path.display().to_string();
         let mut json = view::agency(&agency);
         json["profile"] = json!(profile);
         let fields = [
@@ -191,19 +183,18 @@ impl ProfileFile {
         Ok(())
     }
 
-    fn write(&mut self, profile: &str) -> std::io::Result<()> {
+    fn write(mut self, profile: &str) -> std::io::Result<()> {
         self.file.write_all(profile.as_bytes())?;
         self.file.sync_all()?;
-        fs::rename(&self.partial, &self.path)
+        match self.replace {
+            true => self.partial.replace(&self.path),
+            false => self.partial.admit(&self.path),
+        }
     }
 }
 
-impl Drop for ProfileFile {
-    fn drop(&mut self) {
-        if !self.done {
-            let _ = fs::remove_file(&self.partial);
-        }
-    }
+fn directory_of(path: &Path) -> &Path {
+    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 async fn revoke(mut client: Client, name: AgencyName, out: &mut Out) -> Result<(), Failure> {
@@ -237,32 +228,39 @@ mod tests {
         pb::AgencyCredential { agency: Some(agency), profile: profile.into() }
     }
 
+    fn wanted(out: Option<&Path>, replace: bool) -> NewProfile {
+        NewProfile { days: None, out: out.map(Path::to_owned), replace }
+    }
+
     #[test]
-    fn a_profile_is_private_and_not_overwritten_but_by_its_renewal() {
+    fn a_profile_is_private_and_only_overwritten_when_that_is_said() {
         let home = tempfile::tempdir().expect("a directory");
-        let begin = |out, old| ProfileFile::begin("desk", out, Some(home.path().to_owned()), old);
+        let begin = |profile| ProfileFile::begin("desk", profile, Some(home.path().to_owned()));
         let path = home.path().join("agencies/desk.profile.toml");
         let (mut out, data, _) = memory(Format::Json);
-        let file = begin(None, Old::IsRefused).expect("no file yet");
+        let file = begin(wanted(None, false)).expect("no file yet");
         file.finish(given("one"), &mut out).expect("written");
         assert_eq!(data.json()["profile"], path.display().to_string());
         assert_eq!(fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
-        assert_eq!(begin(None, Old::IsRefused).err().expect("it is there").code, Exit::Failed);
-        let named = Some(path.clone());
-        assert!(begin(named, Old::IsReplaced).is_err(), "a named file is never replaced");
-        let file = begin(None, Old::IsReplaced).expect("may be replaced");
+        for named in [None, Some(path.as_path())] {
+            let failure = begin(wanted(named, false)).err().expect("it is there");
+            assert_eq!(failure.code, Exit::Failed);
+            assert!(failure.hint.expect("a hint").contains("--replace"));
+        }
+        let file = begin(wanted(None, true)).expect("may be replaced");
         file.finish(given("two"), &mut out).expect("written");
         assert_eq!(fs::read_to_string(&path).expect("there"), "two");
+        assert_eq!(fs::read_dir(home.path().join("agencies")).expect("there").count(), 1);
     }
 
     #[test]
     fn nothing_is_left_where_the_node_refuses() {
         let home = tempfile::tempdir().expect("a directory");
-        let file = ProfileFile::begin("desk", None, Some(home.path().into()), Old::IsRefused);
+        let file = ProfileFile::begin("desk", wanted(None, false), Some(home.path().into()));
         drop(file.expect("no file yet"));
         let left = fs::read_dir(home.path().join("agencies")).expect("there").count();
         assert_eq!(left, 0);
-        let nowhere = ProfileFile::begin("desk", None, None, Old::IsRefused);
+        let nowhere = ProfileFile::begin("desk", wanted(None, false), None);
         assert_eq!(nowhere.err().expect("no place").code, Exit::Usage);
     }
 
