@@ -45,6 +45,9 @@ pub(super) fn run(args: VerifyArgs, out: &mut Out) -> Result<(), Failure> {
     if let Some(fingerprint) = &args.fingerprint {
         peer::compare(&card, fingerprint)?;
     }
+    if let Some(path) = &args.card {
+        same_log(&args.dir, path, &card, out)?;
+    }
     let whose_word = args.card.is_none() && args.fingerprint.is_none();
     match verify(&args.dir, &card, out)? {
         Ok(report) => print(&report, &card, whose_word, out),
@@ -76,6 +79,26 @@ fn exported_card(dir: &Path) -> Result<Card, Failure> {
         true => Ok(card),
         false => Err(unproven(&format!("the export's card of {authority} is of another"))),
     }
+}
+
+/// A card of another log says nothing about the export, good or bad. What cannot be read here is
+/// named by the verification.
+fn same_log(dir: &Path, path: &Path, card: &Card, out: &mut Out) -> Result<(), Failure> {
+    let text = read_text(&dir.join(CHECKPOINT_PATH)).unwrap_or_default();
+    let origin = Checkpoint::parse_unverified(&text).map(|checkpoint| checkpoint.origin);
+    let Some(origin) = origin.ok().filter(|origin| origin != card.log_origin()) else {
+        return Ok(());
+    };
+    let (path, dir, whose, log) =
+        (path.display(), dir.display(), card.authority(), card.log_origin());
+    let message =
+        format!("{path}: is the card of {whose}, for the log {log}; but {dir} is of {origin}");
+    if out.is_json() {
+        let nothing = Value::Null;
+        out.json(&json!({ "ok": false, "path": nothing, "entry": nothing, "message": message }));
+    }
+    let hint = "give the card that names this log with --card";
+    Err(Failure::new(Exit::VerificationFailed, message).hint(hint))
 }
 
 type Verified = Result<Report, VerifyFailure>;

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::card::Card;
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::exit::{Exit, Failure, told};
 use crate::cli::files::{read_card, read_text};
 use crate::cli::out::Out;
 use crate::crypto::Digest;
@@ -49,39 +49,45 @@ pub(super) fn run(args: VerifyArgs, out: &mut Out) -> Result<(), Failure> {
     let card = read_card(&args.card)?;
     let shown = args.file.display();
     let failed = |error: &dyn std::fmt::Display| {
-        Failure::new(Exit::VerificationFailed, format!("{shown}: {error}"))
+        Failure::new(Exit::VerificationFailed, format!("{shown}: {error}")).hint(NOT_PROVEN)
     };
     let receipt = Receipt::parse(&read_text(&args.file)?).map_err(|error| failed(&error))?;
+    same_log(&receipt, &card, &args)?;
     let verified = check(&receipt, &card, &args).map_err(|error| failed(&told(&error)))?;
     print(&verified, &card, &args, out);
     Ok(())
 }
 
-/// The error with its cause.
-fn told(error: &Unproven) -> String {
-    match std::error::Error::source(error) {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
+const NOT_PROVEN: &str = "it proves nothing of what was expected: keep it as it is, and have \
+                          another saved with `rogatory receipt save`";
+
+/// A card of another log says nothing about the receipt, good or bad.
+fn same_log(receipt: &Receipt, card: &Card, args: &VerifyArgs) -> Result<(), Failure> {
+    let origin = &receipt.facts().origin;
+    if card.log_keys().iter().any(|key| key.name() == origin) {
+        return Ok(());
     }
+    let (file, receipt) = (args.card.display(), args.file.display());
+    let (whose, log) = (card.authority(), card.log_origin());
+    let message = format!(
+        "{file}: is the card of {whose}, for the log {log}; but {receipt} is from {origin}"
+    );
+    let hint = match origin.split_once("/log/") {
+        Some((issuer, _)) if issuer == whose.as_str() => {
+            format!("give the card of {issuer} that names this log")
+        }
+        Some((issuer, _)) => format!("give the card of {issuer} with --card"),
+        None => NOT_PROVEN.to_owned(),
+    };
+    Err(Failure::new(Exit::VerificationFailed, message).hint(hint))
 }
 
 #[derive(Debug, thiserror::Error)]
 enum Unproven {
     #[error("the receipt names no {0}")]
     Nameless(&'static str),
-    #[error("{error}")]
-    Refused {
-        error: ReceiptError,
-        #[source]
-        source: Option<Box<dyn std::error::Error + Send + Sync>>,
-    },
-}
-
-impl From<ReceiptError> for Unproven {
-    fn from(error: ReceiptError) -> Self {
-        let source = std::error::Error::source(&error).map(|cause| cause.to_string().into());
-        Self::Refused { error, source }
-    }
+    #[error(transparent)]
+    Refused(#[from] ReceiptError),
 }
 
 fn check(receipt: &Receipt, card: &Card, args: &VerifyArgs) -> Result<VerifiedReceipt, Unproven> {

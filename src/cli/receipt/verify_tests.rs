@@ -73,7 +73,7 @@ fn what_is_something_else_is_refused() {
         ("another message", VerifyArgs { message: Some(message(4)), ..args() }),
         ("other bytes", VerifyArgs { envelope: Some(envelope(4)), ..args() }),
         ("another authority", VerifyArgs { peer: Some(authority("xc.moj")), ..args() }),
-        ("not a log of its issuer", VerifyArgs { card: dir.path().join("other"), ..args() }),
+        ("is the card of xa.moj", VerifyArgs { card: dir.path().join("other"), ..args() }),
         ("malformed", VerifyArgs { file: dir.path().join("card"), ..args() }),
     ] {
         let (mut out, data, _) = memory(Format::Json);
