@@ -44,7 +44,7 @@ async fn show(client: &mut AgencyClient, after: u64, out: &mut Out) -> Result<()
     }
     inbox.sort_by_key(|message| message.inbox_position);
     let header = ["no", "message", "peer", "kind", "case", "state", "created", "packages"];
-    out.list(&header, &inbox, |message| row(message).to_vec(), view::message);
+    out.list(&header, &inbox, |message| row(message).to_vec(), view::summary);
     Ok(())
 }
 
@@ -74,7 +74,7 @@ async fn watch(client: &mut AgencyClient, after: u64, out: &mut Out) -> Result<(
 
 fn print(message: &pb::Message, out: &mut Out) {
     match out.is_json() {
-        true => out.json(&view::message(message)),
+        true => out.json(&view::summary(message)),
         false => out.data(&row(message).join("  ")),
     }
 }

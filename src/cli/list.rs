@@ -76,14 +76,14 @@ async fn list(
             rows.extend(page);
             continue;
         }
-        page.iter().for_each(|message| out.json(&view::message(message)));
+        page.iter().for_each(|message| out.json(&view::summary(message)));
         if out.is_closed() {
             return Ok(());
         }
     }
     if !out.is_json() {
         let header = ["message", "way", "peer", "kind", "case", "state", "created"];
-        out.list(&header, &rows, row, view::message);
+        out.list(&header, &rows, row, view::summary);
     }
     Ok(())
 }

@@ -77,7 +77,7 @@ pub(crate) async fn run(args: ReplyArgs, out: &mut Out) -> Result<(), Failure> {
         expire_after_seconds: ready.expire_after_seconds,
     };
     let answer = client.reply_message(request).await.map_err(|status| ready.failure(status))?;
-    send::print(&answer.into_inner(), out);
+    send::tell(&answer.into_inner(), Some(&ready.request_id), &mut client, out).await;
     Ok(())
 }
 

@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use serde_json::json;
 
 use super::connect::AgencyClient;
 use super::evidence::{self, Walk};
 use super::exit::{Exit, Failure};
 use super::files::read_text;
 use super::out::Out;
-use super::view;
+use super::{receipt, view};
 use crate::crypto::random;
 use crate::domain::request::{Content, Severity};
 use crate::domain::{MessageKind, PackageId, RequestId};
@@ -151,8 +152,32 @@ pub(crate) fn kind(word: &str) -> Result<MessageKind, String> {
     MessageKind::parse(&word).map_err(|error| error.to_string())
 }
 
-/// Prints what became of a message.
-pub(crate) fn print(message: &pb::Message, out: &mut Out) {
+/// Tells what became of a message, and nothing of what it says.
+pub(crate) async fn tell(
+    message: &pb::Message,
+    request_id: Option<&str>,
+    client: &mut AgencyClient,
+    out: &mut Out,
+) {
+    let receipt = newest_receipt(message, client).await;
+    print(message, request_id, receipt.as_ref(), out);
+}
+
+/// The newest receipt of a message, for its place in the log. It is done whether this is told or
+/// not, and who may only submit may not read receipts.
+async fn newest_receipt(message: &pb::Message, client: &mut AgencyClient) -> Option<pb::Receipt> {
+    let id = message.message_id.parse().ok()?;
+    receipt::receipts_of(client, id).await.ok()?.pop()
+}
+
+fn print(
+    message: &pb::Message,
+    request_id: Option<&str>,
+    receipt: Option<&pb::Receipt>,
+    out: &mut Out,
+) {
+    let place = receipt.map(|r| format!("{} of {}, entry {}", r.event, r.issuer, r.index));
+    let receipts = place.unwrap_or_else(|| message.receipts.join(", "));
     let fields = [
         ("message", message.message_id.clone()),
         ("kind", view::kind(message.kind).to_owned()),
@@ -161,10 +186,31 @@ pub(crate) fn print(message: &pb::Message, out: &mut Out) {
         ("state", view::state(message.state).to_owned()),
         ("expires", message.expire_time.clone()),
         ("envelope", message.envelope_digest.clone()),
-        ("receipts", message.receipts.join(", ")),
+        ("receipt", receipts),
         ("refused", message.refusal_code.clone()),
     ];
-    out.record(&fields, &view::message(message));
+    let json = json!({
+        "message_id": message.message_id,
+        "request_id": request_id,
+        "kind": view::kind(message.kind),
+        "peer": message.peer,
+        "case_id": message.case_id,
+        "in_reply_to": message.in_reply_to,
+        "state": view::state(message.state),
+        "create_time": message.create_time,
+        "expire_time": message.expire_time,
+        "envelope_digest": message.envelope_digest,
+        "package_ids": message.packages.iter().map(|p| &p.package_id).collect::<Vec<_>>(),
+        "receipt": receipt.map(|r| json!({
+            "event": r.event,
+            "issuer": r.issuer,
+            "event_time": r.event_time,
+            "index": r.index,
+        })),
+        "refusal_code": message.refusal_code,
+        "warnings": message.warnings,
+    });
+    out.record(&fields, &json);
     for warning in &message.warnings {
         out.talk(&format!("warning: {warning}"));
     }

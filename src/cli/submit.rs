@@ -62,7 +62,7 @@ pub(crate) async fn run(args: SubmitArgs, out: &mut Out) -> Result<(), Failure> 
         case_id: args.case.map(String::from).unwrap_or_default(),
     };
     let answer = client.submit_message(request).await.map_err(|status| ready.failure(status))?;
-    send::print(&answer.into_inner(), out);
+    send::tell(&answer.into_inner(), Some(&ready.request_id), &mut client, out).await;
     Ok(())
 }
 

@@ -31,8 +31,9 @@ pub(crate) fn bytes(count: u64) -> String {
     indicatif::HumanBytes(count).to_string()
 }
 
-pub(crate) fn message(m: &pb::Message) -> Value {
-    let mut value = json!({
+/// A message without what it says: for lists, which end up in the logs of scripts.
+pub(crate) fn summary(m: &pb::Message) -> Value {
+    json!({
         "message_id": m.message_id,
         "direction": direction(m.direction),
         "peer": m.peer,
@@ -50,7 +51,12 @@ pub(crate) fn message(m: &pb::Message) -> Value {
         "inbox_position": m.inbox_position,
         "receipts": m.receipts,
         "warnings": m.warnings,
-    });
+    })
+}
+
+/// A message with what it says.
+pub(crate) fn message(m: &pb::Message) -> Value {
+    let mut value = summary(m);
     if let Some(said) = &m.content {
         value["content"] = content(said);
     }
