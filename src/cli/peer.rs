@@ -48,6 +48,19 @@ enum PeerCommand {
         /// As in xb.pps
         authority: AuthorityId,
     },
+    /// Exchanges nothing with an authority until it is resumed; what waits for it waits
+    Suspend {
+        /// As in xb.pps
+        authority: AuthorityId,
+        /// Why, for the log: UPPER_SNAKE
+        #[arg(long, value_name = "CODE", default_value = "SUSPENDED")]
+        reason: String,
+    },
+    /// Ends a suspension
+    Resume {
+        /// As in xb.pps
+        authority: AuthorityId,
+    },
     /// Walks the way to an authority's node and says which step fails
     Test {
         /// As in xb.pps
@@ -72,6 +85,10 @@ pub(crate) async fn run(args: PeerArgs, out: &mut Out) -> Result<(), Failure> {
             }
             (PeerCommand::Add { .. } | PeerCommand::List, _) => list(client, out).await,
             (PeerCommand::Remove { authority }, _) => remove(client, authority, out).await,
+            (PeerCommand::Suspend { authority, reason }, _) => {
+                suspend(client, authority, reason, out).await
+            }
+            (PeerCommand::Resume { authority }, _) => resume(client, authority, out).await,
             (PeerCommand::Test { authority }, _) => test(client, authority, out).await,
         }
     };
@@ -124,11 +141,12 @@ async fn add(
 
 async fn list(mut client: Client, out: &mut Out) -> Result<(), Failure> {
     let peers = client.list_peers(pb::ListPeersRequest {}).await?.into_inner().peers;
-    let header = ["authority", "name", "endpoint", "card", "since", "expires"];
+    let header = ["authority", "name", "endpoint", "card", "since", "expires", "suspended"];
     let row = |p: &pb::Peer| {
         let card = p.card_version.to_string();
         let texts = [&p.authority, &p.display_name, &p.endpoint, &card];
-        texts.into_iter().chain([&p.create_time, &p.expire_time]).cloned().collect()
+        let more = [&p.create_time, &p.expire_time, &p.suspended];
+        texts.into_iter().chain(more).cloned().collect()
     };
     out.list(&header, &peers, row, view::peer);
     Ok(())
@@ -137,6 +155,27 @@ async fn list(mut client: Client, out: &mut Out) -> Result<(), Failure> {
 async fn remove(mut client: Client, who: AuthorityId, out: &mut Out) -> Result<(), Failure> {
     client.remove_peer(pb::RemovePeerRequest { authority: who.to_string() }).await?;
     out.record(&[("removed", who.to_string())], &json!({ "removed": who }));
+    Ok(())
+}
+
+async fn suspend(
+    mut client: Client,
+    who: AuthorityId,
+    code: String,
+    out: &mut Out,
+) -> Result<(), Failure> {
+    let request = pb::SuspendPeerRequest { authority: who.to_string(), code };
+    let peer = client.suspend_peer(request).await?.into_inner();
+    let fields = [("suspended", peer.authority.clone()), ("reason", peer.suspended.clone())];
+    out.record(&fields, &view::peer(&peer));
+    out.talk(&format!("next: rogatory peer resume {who}, once it is cleared up"));
+    Ok(())
+}
+
+async fn resume(mut client: Client, who: AuthorityId, out: &mut Out) -> Result<(), Failure> {
+    let request = pb::ResumePeerRequest { authority: who.to_string() };
+    let peer = client.resume_peer(request).await?.into_inner();
+    out.record(&[("resumed", peer.authority.clone())], &view::peer(&peer));
     Ok(())
 }
 

@@ -109,6 +109,7 @@ pub(crate) fn peer(p: &pb::Peer) -> Value {
         "create_time": p.create_time,
         "expire_time": p.expire_time,
         "fingerprint": p.fingerprint,
+        "suspended": p.suspended,
     })
 }
 
