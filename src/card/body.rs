@@ -129,7 +129,8 @@ impl CardBody {
         if !self.log.origin.starts_with(&prefix) {
             return Err(field("log.origin", "does not begin with its authority id and /log/"));
         }
-        if self.signing.iter().any(|key| key.algorithm == Algorithm::XWing)
+        let signs = [Algorithm::Ed25519, Algorithm::MlDsa65];
+        if self.signing.iter().any(|key| !signs.contains(&key.algorithm))
             || self.sealing.iter().any(|key| key.algorithm != Algorithm::XWing)
         {
             return Err(field("signing and sealing keys", "have algorithms of another use"));

@@ -5,7 +5,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::primitives::{self, AeadKey, Ed25519, MlDsa65, Opaque, hkdf_sha256, hmac_sha256, pae};
+use super::primitives::{
+    self, AeadKey, Ed25519, MlDsa, MlDsaSet, Opaque, hkdf_sha256, hmac_sha256, pae,
+};
 
 /// What a key is for. No key has two duties.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -76,6 +78,9 @@ pub enum Algorithm {
     /// RFC 8032.
     #[serde(rename = "Ed25519")]
     Ed25519,
+    /// FIPS 204; only for cosignatures.
+    #[serde(rename = "ML-DSA-44")]
+    MlDsa44,
     /// FIPS 204.
     #[serde(rename = "ML-DSA-65")]
     MlDsa65,
@@ -89,6 +94,7 @@ impl Algorithm {
     pub fn as_str(self) -> &'static str {
         match self {
             Algorithm::Ed25519 => "Ed25519",
+            Algorithm::MlDsa44 => "ML-DSA-44",
             Algorithm::MlDsa65 => "ML-DSA-65",
             Algorithm::XWing => "X-Wing",
         }
@@ -97,7 +103,8 @@ impl Algorithm {
     fn public_bytes(self) -> usize {
         match self {
             Algorithm::Ed25519 => 32,
-            Algorithm::MlDsa65 => 1952,
+            Algorithm::MlDsa44 => MlDsaSet::MlDsa44.public_bytes(),
+            Algorithm::MlDsa65 => MlDsaSet::MlDsa65.public_bytes(),
             Algorithm::XWing => primitives::XWING_PUBLIC_BYTES,
         }
     }
@@ -173,11 +180,15 @@ impl PublicKey {
     /// # Errors
     /// [`Opaque`] when it is not one over these bytes, or the key does not sign.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), Opaque> {
-        match self.algorithm {
-            Algorithm::Ed25519 => primitives::ed25519_verify(&self.bytes, message, signature),
-            Algorithm::MlDsa65 => primitives::ml_dsa_65_verify(&self.bytes, message, signature),
-            Algorithm::XWing => Err(Opaque),
-        }
+        let set = match self.algorithm {
+            Algorithm::Ed25519 => {
+                return primitives::ed25519_verify(&self.bytes, message, signature);
+            }
+            Algorithm::MlDsa44 => MlDsaSet::MlDsa44,
+            Algorithm::MlDsa65 => MlDsaSet::MlDsa65,
+            Algorithm::XWing => return Err(Opaque),
+        };
+        primitives::ml_dsa_verify(set, &self.bytes, message, signature)
     }
 
     /// Seals a short secret to this key.
@@ -225,7 +236,8 @@ impl Seed {
     pub fn public(&self, algorithm: Algorithm) -> PublicKey {
         let bytes = match algorithm {
             Algorithm::Ed25519 => Ed25519::from_seed(self.expose()).public().to_vec(),
-            Algorithm::MlDsa65 => MlDsa65::from_seed(self.expose()).public(),
+            Algorithm::MlDsa44 => MlDsa::from_seed(MlDsaSet::MlDsa44, self.expose()).public(),
+            Algorithm::MlDsa65 => MlDsa::from_seed(MlDsaSet::MlDsa65, self.expose()).public(),
             Algorithm::XWing => primitives::xwing_public(self.expose()),
         };
         PublicKey { algorithm, bytes }
@@ -234,7 +246,7 @@ impl Seed {
 
 enum Signer {
     Ed25519(Ed25519),
-    MlDsa65(Box<MlDsa65>),
+    MlDsa(Box<MlDsa>),
 }
 
 /// A private key that signs.
@@ -249,9 +261,11 @@ impl SigningSecret {
     /// # Errors
     /// [`Opaque`] for an algorithm that does not sign.
     pub fn new(seed: &Seed, algorithm: Algorithm) -> Result<Self, Opaque> {
+        let ml_dsa = |set| Signer::MlDsa(Box::new(MlDsa::from_seed(set, seed.expose())));
         let signer = match algorithm {
             Algorithm::Ed25519 => Signer::Ed25519(Ed25519::from_seed(seed.expose())),
-            Algorithm::MlDsa65 => Signer::MlDsa65(Box::new(MlDsa65::from_seed(seed.expose()))),
+            Algorithm::MlDsa44 => ml_dsa(MlDsaSet::MlDsa44),
+            Algorithm::MlDsa65 => ml_dsa(MlDsaSet::MlDsa65),
             Algorithm::XWing => return Err(Opaque),
         };
         Ok(Self { signer, public: seed.public(algorithm) })
@@ -261,7 +275,7 @@ impl SigningSecret {
     pub fn sign(&self, message: &[u8]) -> Vec<u8> {
         match &self.signer {
             Signer::Ed25519(key) => key.sign(message).to_vec(),
-            Signer::MlDsa65(key) => key.sign(message),
+            Signer::MlDsa(key) => key.sign(message),
         }
     }
 
@@ -330,42 +344,5 @@ impl HomeKey {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_key_id_depends_on_the_algorithm_and_the_key() {
-        let seed = Seed::from_slice(&[5; 32]).expect("32 bytes");
-        let a = seed.public(Algorithm::Ed25519);
-        let b = PublicKey { algorithm: Algorithm::MlDsa65, bytes: a.bytes().to_vec() };
-        assert_ne!(a.id(), b.id());
-        assert_eq!(a.id(), seed.public(Algorithm::Ed25519).id());
-    }
-
-    #[test]
-    fn keys_do_only_what_their_algorithm_does() {
-        let seed = Seed::generate();
-        assert!(SigningSecret::new(&seed, Algorithm::XWing).is_err());
-        assert!(seed.public(Algorithm::Ed25519).seal(b"", b"x").is_err());
-        assert!(seed.public(Algorithm::XWing).verify(b"", b"").is_err());
-        assert!(PublicKey::new(Algorithm::Ed25519, vec![0; 31]).is_err());
-    }
-
-    #[test]
-    fn both_signature_algorithms_sign_and_verify() {
-        for algorithm in [Algorithm::Ed25519, Algorithm::MlDsa65] {
-            let key = SigningSecret::new(&Seed::generate(), algorithm).expect("signs");
-            let sig = key.sign(b"m");
-            assert!(key.public().verify(b"m", &sig).is_ok());
-            assert!(key.public().verify(b"n", &sig).is_err());
-        }
-    }
-
-    #[test]
-    fn blinded_names_differ_by_label_and_home() {
-        let (one, two) = (HomeKey::generate(), HomeKey::generate());
-        assert_eq!(one.blind("peer", b"th.oag"), one.blind("peer", b"th.oag"));
-        assert_ne!(one.blind("peer", b"th.oag"), one.blind("agency", b"th.oag"));
-        assert_ne!(one.blind("peer", b"th.oag"), two.blind("peer", b"th.oag"));
-    }
-}
+#[path = "keys_tests.rs"]
+mod tests;

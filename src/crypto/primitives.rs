@@ -25,8 +25,6 @@ pub struct Opaque;
 pub const XWING_PUBLIC_BYTES: usize = 1216;
 /// X-Wing encapsulated secret.
 pub const XWING_ENC_BYTES: usize = 1120;
-/// ML-DSA-65 signature (FIPS 204 table 2).
-pub const ML_DSA_65_SIGNATURE_BYTES: usize = 3309;
 /// Nonce of AES-256-GCM (NIST SP 800-38D section 8.2.1).
 pub const NONCE_BYTES: usize = 12;
 /// Tag of AES-256-GCM.
@@ -219,39 +217,82 @@ pub fn ed25519_verify(public: &[u8], message: &[u8], sig: &[u8]) -> Result<(), O
     key.verify(message, sig).map_err(|_| Opaque)
 }
 
-/// An ML-DSA-65 key pair (FIPS 204), from its seed.
-pub struct MlDsa65(aws_lc_rs::signature::PqdsaKeyPair);
+/// A parameter set of ML-DSA (FIPS 204 section 4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MlDsaSet {
+    /// Category 2: cosignatures, which C2SP fixes to this set.
+    MlDsa44,
+    /// Category 3: messages.
+    MlDsa65,
+}
 
-impl MlDsa65 {
-    /// From the 32-byte seed.
-    pub fn from_seed(seed: &[u8; 32]) -> Self {
-        use aws_lc_rs::signature::{ML_DSA_65_SIGNING, PqdsaKeyPair};
-        let pair = PqdsaKeyPair::from_seed(&ML_DSA_65_SIGNING, seed);
-        Self(pair.expect("any 32 bytes are an ML-DSA-65 seed"))
+impl MlDsaSet {
+    /// Length of a public key (FIPS 204 table 2).
+    pub const fn public_bytes(self) -> usize {
+        match self {
+            Self::MlDsa44 => 1312,
+            Self::MlDsa65 => 1952,
+        }
     }
 
-    /// The public key, 1952 bytes.
+    /// Length of a signature (FIPS 204 table 2).
+    pub const fn signature_bytes(self) -> usize {
+        match self {
+            Self::MlDsa44 => 2420,
+            Self::MlDsa65 => 3309,
+        }
+    }
+}
+
+/// An ML-DSA key pair (FIPS 204), from its seed.
+pub struct MlDsa {
+    set: MlDsaSet,
+    pair: aws_lc_rs::signature::PqdsaKeyPair,
+}
+
+impl MlDsa {
+    /// From the 32-byte seed.
+    pub fn from_seed(set: MlDsaSet, seed: &[u8; 32]) -> Self {
+        use aws_lc_rs::signature::{ML_DSA_44_SIGNING, ML_DSA_65_SIGNING, PqdsaKeyPair};
+        let algorithm = match set {
+            MlDsaSet::MlDsa44 => &ML_DSA_44_SIGNING,
+            MlDsaSet::MlDsa65 => &ML_DSA_65_SIGNING,
+        };
+        let pair = PqdsaKeyPair::from_seed(algorithm, seed);
+        Self { set, pair: pair.expect("any 32 bytes are an ML-DSA seed") }
+    }
+
+    /// The public key, [`MlDsaSet::public_bytes`] long.
     pub fn public(&self) -> Vec<u8> {
         use aws_lc_rs::signature::KeyPair as _;
-        self.0.public_key().as_ref().to_vec()
+        self.pair.public_key().as_ref().to_vec()
     }
 
     /// Signs with an empty context (the domain string stands in the message).
     pub fn sign(&self, message: &[u8]) -> Vec<u8> {
-        let mut sig = vec![0; ML_DSA_65_SIGNATURE_BYTES];
-        let len = self.0.sign(message, &mut sig).expect("the buffer has the signature's size");
+        let mut sig = vec![0; self.set.signature_bytes()];
+        let len = self.pair.sign(message, &mut sig).expect("the buffer has the signature's size");
         sig.truncate(len);
         sig
     }
 }
 
-/// Verifies an ML-DSA-65 signature.
+/// Verifies an ML-DSA signature.
 ///
 /// # Errors
 /// [`Opaque`] when it is not one by this key over this message.
-pub fn ml_dsa_65_verify(public: &[u8], message: &[u8], sig: &[u8]) -> Result<(), Opaque> {
-    use aws_lc_rs::signature::{ML_DSA_65, UnparsedPublicKey};
-    UnparsedPublicKey::new(&ML_DSA_65, public).verify(message, sig).map_err(|_| Opaque)
+pub fn ml_dsa_verify(
+    set: MlDsaSet,
+    public: &[u8],
+    message: &[u8],
+    sig: &[u8],
+) -> Result<(), Opaque> {
+    use aws_lc_rs::signature::{ML_DSA_44, ML_DSA_65, UnparsedPublicKey};
+    let algorithm = match set {
+        MlDsaSet::MlDsa44 => &ML_DSA_44,
+        MlDsaSet::MlDsa65 => &ML_DSA_65,
+    };
+    UnparsedPublicKey::new(algorithm, public).verify(message, sig).map_err(|_| Opaque)
 }
 
 /// The X-Wing public key of a 32-byte seed.
@@ -307,69 +348,5 @@ pub fn xwing_open(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pae_tells_any_two_lists_apart() {
-        assert_ne!(pae("d", &[b"ab", b"c"]), pae("d", &[b"a", b"bc"]));
-        assert_ne!(pae("d", &[b""]), pae("d", &[]));
-        assert_eq!(pae("d", &[b"x"]), b"\x01\0\0\0\0\0\0\0d\x01\0\0\0\0\0\0\0x");
-    }
-
-    #[test]
-    fn ed25519_matches_rfc_8032_test_1() {
-        let seed = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60";
-        let public = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
-        let seed: [u8; 32] = hex::decode(seed).expect("hex").try_into().expect("32 bytes");
-        let pair = Ed25519::from_seed(&seed);
-        assert_eq!(hex::encode(pair.public()), public);
-        let sig = pair.sign(b"");
-        assert!(hex::encode(sig).starts_with("e5564300c360ac729086e2cc806e828a"));
-        assert_eq!(ed25519_verify(&pair.public(), b"", &sig), Ok(()));
-        assert_eq!(ed25519_verify(&pair.public(), b"x", &sig), Err(Opaque));
-    }
-
-    #[test]
-    fn hkdf_matches_rfc_5869_case_1() {
-        let okm: Zeroizing<[u8; 42]> = hkdf_sha256(
-            &hex::decode("000102030405060708090a0b0c").expect("hex"),
-            &[0x0b; 22],
-            &hex::decode("f0f1f2f3f4f5f6f7f8f9").expect("hex"),
-        );
-        assert!(hex::encode(&okm[..]).starts_with("3cb25f25faacd57a90434f64d0362f2a"));
-    }
-
-    #[test]
-    fn ml_dsa_verifies_only_its_own() {
-        let pair = MlDsa65::from_seed(&[9; 32]);
-        let sig = pair.sign(b"message");
-        assert_eq!(ml_dsa_65_verify(&pair.public(), b"message", &sig), Ok(()));
-        assert_eq!(ml_dsa_65_verify(&pair.public(), b"massage", &sig), Err(Opaque));
-    }
-
-    #[test]
-    fn xwing_opens_only_with_its_key_and_info() {
-        let public = xwing_public(&[1; 32]);
-        assert_eq!(public.len(), XWING_PUBLIC_BYTES);
-        let (enc, ct) = xwing_seal(&public, b"info", b"secret").expect("seals");
-        assert_eq!(enc.len(), XWING_ENC_BYTES);
-        assert_eq!(xwing_open(&[1; 32], &enc, b"info", &ct).expect("opens").as_slice(), b"secret");
-        assert!(xwing_open(&[1; 32], &enc, b"other", &ct).is_err());
-        assert!(xwing_open(&[2; 32], &enc, b"info", &ct).is_err());
-    }
-
-    #[test]
-    fn an_aead_refuses_every_altered_bit() {
-        let key = AeadKey::new(&[3; 32]);
-        let sealed = key.seal_random(b"aad", b"text");
-        assert_eq!(key.open_random(b"aad", &sealed).expect("opens").as_slice(), b"text");
-        for at in 0..sealed.len() {
-            let mut bad = sealed.clone();
-            bad[at] ^= 1;
-            assert!(key.open_random(b"aad", &bad).is_err(), "byte {at}");
-        }
-        assert!(key.open_random(b"axd", &sealed).is_err());
-        assert!(key.open_random(b"aad", &sealed[..11]).is_err());
-    }
-}
+#[path = "primitives_tests.rs"]
+mod tests;
