@@ -1,7 +1,8 @@
 //! Signed notes: a text with signature lines under it (C2SP signed-note v1.0.0).
 //!
-//! Only Ed25519 keys (type 0x01) are known. A verifier knows keys by name and id together, ignores
-//! the lines of all others, and refuses a note where any line of a known key fails.
+//! Here a note is signed and verified with Ed25519 keys (type 0x01). A verifier knows keys by name
+//! and id together, ignores the lines of all others, and refuses a note where any line of a known
+//! key fails. Lines of witnesses (types 0x04 and 0x06) are [`super::cosignature`]'s to verify.
 
 mod key;
 
@@ -10,9 +11,10 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::crypto::SigningSecret;
 use crate::crypto::keys::Algorithm;
-use key::{key_id, quoted};
+use key::key_id;
 
-pub use key::{NAME_MAX_BYTES, VerifierKey, is_key_name};
+pub(crate) use key::quoted;
+pub use key::{KeyType, NAME_MAX_BYTES, VerifierKey, WitnessKey, is_key_name, is_key_text};
 
 /// Signature lines in one note. SPEC: at least 16 must be accepted; more should be bounded.
 pub const SIGNATURES_MAX: usize = 64;
@@ -28,8 +30,8 @@ pub enum NoteError {
     /// Not `<name>+<8 hex digits>+<base64>`, or the id is not the one of name and key.
     #[error("{0:?} is not a verifier key")]
     Key(String),
-    /// A key of a type other than Ed25519.
-    #[error("keys of type {0:#04x} are not supported")]
+    /// A key of a type that is unknown, or that has another use.
+    #[error("a key of type {0:#04x} has no use here")]
     KeyType(u8),
     /// The text does not end in a newline.
     #[error("the text of the note does not end in a newline")]
@@ -76,7 +78,27 @@ impl Signature {
         self.id
     }
 
-    fn parse(line: &str) -> Option<Self> {
+    /// What follows the key id: the signature itself, for a cosignature after its time.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    pub(super) fn new(name: &str, id: [u8; 4], bytes: Vec<u8>) -> Self {
+        Self { name: name.to_owned(), id, bytes }
+    }
+
+    /// Whether it claims the same key.
+    pub(super) fn same_key(&self, other: &Self) -> bool {
+        (self.id, &self.name) == (other.id, &other.name)
+    }
+
+    /// The line, without a newline: the only spelling that parses.
+    pub(super) fn to_line(&self) -> String {
+        let blob = [self.id.as_slice(), &self.bytes].concat();
+        format!("{LINE_START}{} {}", self.name, STANDARD.encode(blob))
+    }
+
+    pub(super) fn parse(line: &str) -> Option<Self> {
         let (name, blob) = line.strip_prefix(LINE_START)?.split_once(' ')?;
         let blob = STANDARD.decode(blob).ok()?;
         let (id, bytes) = blob.split_first_chunk::<4>()?;
@@ -125,6 +147,22 @@ impl Note {
     /// The signature lines, in their order.
     pub fn signatures(&self) -> &[Signature] {
         &self.signatures
+    }
+
+    /// The whole note, byte for byte what was parsed.
+    pub fn to_text(&self) -> String {
+        let lines = self.signatures.iter().map(|line| line.to_line() + "\n");
+        format!("{}\n{}", self.text, lines.collect::<String>())
+    }
+
+    /// The note with only the lines that `keep` keeps; one without any line is none.
+    pub(super) fn filtered(&self, keep: impl Fn(&Signature) -> bool) -> Self {
+        let signatures = self.signatures.iter().filter(|line| keep(line)).cloned().collect();
+        Self { text: self.text.clone(), signatures }
+    }
+
+    pub(super) fn push(&mut self, line: Signature) {
+        self.signatures.push(line);
     }
 
     /// Checks every line that is by one of `keys`.
@@ -198,9 +236,9 @@ pub fn sign_note(text: &str, name: &str, key: &SigningSecret) -> Result<String, 
 
 /// [`sign_note`] for texts and names that are right by construction.
 pub(super) fn join(text: &str, name: &str, key: &SigningSecret) -> String {
-    let id = key_id(name, key.public().bytes());
-    let blob = [id.as_slice(), &key.sign(text.as_bytes())].concat();
-    format!("{text}\n{LINE_START}{name} {}\n", STANDARD.encode(blob))
+    let id = key_id(name, KeyType::Note, key.public().bytes());
+    let line = Signature::new(name, id, key.sign(text.as_bytes()));
+    format!("{text}\n{}\n", line.to_line())
 }
 
 #[cfg(test)]

@@ -44,6 +44,7 @@ fn a_signed_note_verifies_and_gives_its_text() {
     assert_eq!(parsed.signatures()[0].name(), NAME);
     assert_eq!(parsed.signatures()[0].key_id(), keys()[0].key_id());
     assert_eq!(parsed.verify(&keys()).expect("signed").signers(), keys());
+    assert_eq!(parsed.to_text(), note());
 }
 
 #[test]
@@ -164,6 +165,7 @@ fn verifier_keys_have_one_spelling() {
         ("other name", format!("xb.moj+{id}+{key}")),
         ("space in the name", format!("a b+{id}+{key}")),
         ("cosignature type", format!("{name}+{id}+{}", with_type(4))),
+        ("ML-DSA-44 type", format!("{name}+{id}+{}", with_type(6))),
         ("ECDSA type", format!("{name}+{id}+{}", with_type(2))),
         ("short key", format!("{name}+{id}+{}", STANDARD.encode(&blob[..32]))),
         ("no key", format!("{name}+{id}+")),
@@ -172,9 +174,58 @@ fn verifier_keys_have_one_spelling() {
         assert!(VerifierKey::parse(&bad).is_err(), "{defect}");
     }
     assert_eq!(
-        VerifierKey::parse(&format!("{name}+{id}+{}", with_type(4))),
-        Err(NoteError::KeyType(4))
+        VerifierKey::parse(&format!("{name}+{id}+{}", with_type(2))),
+        Err(NoteError::KeyType(2))
     );
+}
+
+#[test]
+fn a_key_of_one_type_is_no_key_of_another() {
+    let seed = Seed::from_slice(&[1; 32]).expect("32 bytes");
+    let ed25519 = WitnessKey::new(NAME, &seed.public(Algorithm::Ed25519)).expect("a name");
+    let ml_dsa = WitnessKey::new(NAME, &seed.public(Algorithm::MlDsa44)).expect("a name");
+    let log = keys().remove(0);
+    assert_eq!(log.public(), ed25519.public(), "the same bytes");
+    for (text, kind) in [(ed25519.to_string(), 4), (ml_dsa.to_string(), 6)] {
+        assert_eq!(VerifierKey::parse(&text), Err(NoteError::KeyType(kind)));
+        assert!(WitnessKey::parse(&text).is_ok_and(|key| key.key_type().byte() == kind));
+        assert!(is_key_text(&text));
+    }
+    assert_eq!(WitnessKey::parse(&log.to_string()), Err(NoteError::KeyType(1)));
+    assert_ne!(log.key_id(), ed25519.key_id(), "the type is in the id");
+    // The line of a log under the id that its key would have as a witness is not the log's.
+    let as_witness = with_blob(&[ed25519.key_id().as_slice(), &blob()[4..]].concat());
+    assert_eq!(check(&as_witness), Err(NoteError::NoKnownKey));
+    for algorithm in [Algorithm::MlDsa65, Algorithm::XWing] {
+        let refused = WitnessKey::new(NAME, &seed.public(algorithm));
+        assert_eq!(refused, Err(NoteError::KeyType(0xff)));
+    }
+}
+
+#[test]
+fn witness_keys_have_one_spelling() {
+    let seed = Seed::from_slice(&[1; 32]).expect("32 bytes");
+    for algorithm in [Algorithm::Ed25519, Algorithm::MlDsa44] {
+        let key = WitnessKey::new("xb.oag/witness", &seed.public(algorithm)).expect("a name");
+        let good = key.to_string();
+        assert_eq!(WitnessKey::parse(&good), Ok(key.clone()));
+        let (name, rest) = good.split_once('+').expect("a name");
+        let (id, base64) = rest.split_once('+').expect("an id");
+        let bytes = STANDARD.decode(base64).expect("base64");
+        let with_type = |kind: u8| STANDARD.encode([&[kind], &bytes[1..]].concat());
+        let other = if key.key_type().byte() == 4 { 6 } else { 4 };
+        for (defect, bad) in [
+            ("wrong id", format!("{name}+00000000+{base64}")),
+            ("other name", format!("xc.oag/witness+{id}+{base64}")),
+            ("key of the other type", format!("{name}+{id}+{}", with_type(other))),
+            ("short key", format!("{name}+{id}+{}", STANDARD.encode(&bytes[..bytes.len() - 1]))),
+            ("long key", format!("{name}+{id}+{}", STANDARD.encode([&bytes[..], &[0]].concat()))),
+            ("no key", format!("{name}+{id}+{}", STANDARD.encode(&bytes[..1]))),
+            ("nothing", String::new()),
+        ] {
+            assert!(WitnessKey::parse(&bad).is_err(), "{defect}");
+        }
+    }
 }
 
 #[test]

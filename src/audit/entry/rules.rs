@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Coordinates, Entry, EntryError, Event, INTEGER_MAX};
-use crate::audit::note::{VerifierKey, is_key_name};
+use crate::audit::note::{is_key_name, is_key_text};
 
 /// A field that some events have and others have not. (`at`, `ev`, `nonce` and `v` stand in all.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -230,7 +230,7 @@ fn is_handle(text: &str) -> bool {
 }
 
 fn is_key(text: &str) -> bool {
-    is_handle(text) || VerifierKey::parse(text).is_ok_and(|key| key.name().is_ascii())
+    is_handle(text) || (text.is_ascii() && is_key_text(text))
 }
 
 fn is_software(text: &str) -> bool {
