@@ -10,7 +10,7 @@ use super::merkle::empty_root;
 use super::note::{self, Note, NoteError, VerifierKey, is_key_name};
 use crate::crypto::{Digest, SigningSecret};
 use crate::domain::AuthorityId;
-use crate::domain::limits::PROOF_TEXT_MAX_BYTES;
+use crate::domain::limits::CHECKPOINT_MAX_BYTES;
 
 /// The size of a tree and its root, under the name of its log.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -26,8 +26,8 @@ pub struct Checkpoint {
 /// Why a text is not a checkpoint, or not one that is believed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CheckpointError {
-    /// Longer than any proof may be.
-    #[error("the checkpoint has {0} bytes, more than {PROOF_TEXT_MAX_BYTES}")]
+    /// Longer than any checkpoint may be.
+    #[error("the checkpoint has {0} bytes, more than {CHECKPOINT_MAX_BYTES}")]
     TooLarge(usize),
     /// Not three lines that each end in a newline.
     #[error("a checkpoint has three lines, and each ends in a newline")]
@@ -38,9 +38,12 @@ pub enum CheckpointError {
     /// The second line is no number, or has leading zeros.
     #[error("the second line of the checkpoint is not a decimal size")]
     Size,
-    /// The third line is not the base64 of 32 bytes, or an empty tree has a root of its own.
+    /// The third line is not the base64 of 32 bytes.
     #[error("the third line of the checkpoint is not the base64 of a root")]
     Root,
+    /// A tree without entries has a root of its own.
+    #[error("the checkpoint has no entries, but not the root of the empty tree")]
+    EmptyRoot,
     /// More lines than three.
     #[error("the checkpoint has extension lines")]
     Extension,
@@ -71,6 +74,15 @@ impl Checkpoint {
     /// # Errors
     /// [`CheckpointError`], which names the line.
     pub fn parse_text(text: &str) -> Result<Self, CheckpointError> {
+        let checkpoint = Self::parse_lines(text)?;
+        match checkpoint.size == 0 && checkpoint.root != empty_root() {
+            true => Err(CheckpointError::EmptyRoot),
+            false => Ok(checkpoint),
+        }
+    }
+
+    /// The same for a witness, which answers what is wrong with an empty tree in its own order.
+    pub(super) fn parse_lines(text: &str) -> Result<Self, CheckpointError> {
         let lines = text.strip_suffix('\n').ok_or(CheckpointError::Lines)?;
         let mut lines = lines.split('\n');
         let (Some(origin), Some(size), Some(root)) = (lines.next(), lines.next(), lines.next())
@@ -86,9 +98,6 @@ impl Checkpoint {
         }
         let size = parse_decimal(size).ok_or(CheckpointError::Size)?;
         let root = parse_hash(root).ok_or(CheckpointError::Root)?;
-        if size == 0 && root != empty_root() {
-            return Err(CheckpointError::Root);
-        }
         Ok(Self { origin: origin.to_owned(), size, root })
     }
 
@@ -107,7 +116,7 @@ impl Checkpoint {
     /// [`CheckpointError`]. Signatures of other keys are checked as well, but none replaces the
     /// log's own.
     pub fn verify(note: &str, keys: &[VerifierKey]) -> Result<Self, CheckpointError> {
-        if note.len() > PROOF_TEXT_MAX_BYTES {
+        if note.len() > CHECKPOINT_MAX_BYTES {
             return Err(CheckpointError::TooLarge(note.len()));
         }
         let note = Note::parse(note)?;
@@ -126,7 +135,7 @@ impl Checkpoint {
     /// # Errors
     /// [`CheckpointError`], for a malformed note or checkpoint.
     pub fn parse_unverified(note: &str) -> Result<Self, CheckpointError> {
-        if note.len() > PROOF_TEXT_MAX_BYTES {
+        if note.len() > CHECKPOINT_MAX_BYTES {
             return Err(CheckpointError::TooLarge(note.len()));
         }
         Self::parse_text(Note::parse(note)?.text())

@@ -29,7 +29,7 @@ fn the_checkpoint_of_an_empty_log_has_the_empty_root() {
     let empty = Checkpoint { origin: "x".into(), size: 0, root: empty_root() };
     assert_eq!(Checkpoint::parse_text(&empty.text()), Ok(empty.clone()));
     let wrong = Checkpoint { root: [1; 32], ..empty };
-    assert_eq!(Checkpoint::parse_text(&wrong.text()), Err(CheckpointError::Root));
+    assert_eq!(Checkpoint::parse_text(&wrong.text()), Err(CheckpointError::EmptyRoot));
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn a_signed_extension_line_is_refused() {
 
 #[test]
 fn oversized_notes_are_refused_unread() {
-    let long = "x".repeat(PROOF_TEXT_MAX_BYTES + 1);
+    let long = "x".repeat(CHECKPOINT_MAX_BYTES + 1);
     assert_eq!(Checkpoint::verify(&long, &[]), Err(CheckpointError::TooLarge(long.len())));
     assert_eq!(Checkpoint::parse_unverified(&long), Err(CheckpointError::TooLarge(long.len())));
 }

@@ -39,8 +39,24 @@ pub const MANIFEST_MAX_BYTES: u64 = 64 << 20;
 /// Bytes of one exhibit's original name, and of its media type.
 pub const EXHIBIT_NAME_MAX_BYTES: usize = 1024;
 
-/// A peer's checkpoint or receipt text: 64 hashes of base64, a few signatures, an entry.
-pub const PROOF_TEXT_MAX_BYTES: usize = 32 << 10;
+/// A checkpoint with its signature lines. C2SP signed-note has every verifier take sixteen, and the
+/// longest that exist (ML-DSA-87, 4627 bytes, under names of 255) are 6.3 KiB each in base64.
+pub const CHECKPOINT_MAX_BYTES: usize = 112 << 10;
+
+/// A receipt: a checkpoint, 64 hashes in base64, an entry. With an envelope it fits a frame.
+pub const PROOF_TEXT_MAX_BYTES: usize = 128 << 10;
+
+/// What a witness is asked: a checkpoint, an old size, 63 hashes in base64.
+pub const WITNESS_REQUEST_MAX_BYTES: usize = CHECKPOINT_MAX_BYTES + (4 << 10);
+
+/// What a witness answers: a few lines, for one with keys of several kinds.
+pub const WITNESS_RESPONSE_MAX_BYTES: usize = 32 << 10;
+
+/// Evidence of equivocation: two checkpoints, two paths, an entry.
+pub const EVIDENCE_MAX_BYTES: usize = 2 * CHECKPOINT_MAX_BYTES + (16 << 10);
+
+/// A policy of witnesses: a hundred ML-DSA-44 keys, of 1.8 KiB in base64 each, and groups of them.
+pub const POLICY_MAX_BYTES: usize = 256 << 10;
 
 /// Entries in one group commit: more gains nothing measurable and lengthens the wait of the first.
 pub const GROUP_COMMIT_MAX: usize = 256;
