@@ -10,7 +10,7 @@ use std::convert::Infallible;
 
 use crate::crypto::{Digest, Sha256, sha256};
 
-pub use check::{ProofError, verify_consistency, verify_inclusion};
+pub use check::{ProofError, shown_old_root, verify_consistency, verify_inclusion};
 pub use prove::{consistency_proof, inclusion_proof, root_at};
 
 /// Hash of a leaf: `SHA-256(0x00 || data)`.

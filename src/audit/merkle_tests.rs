@@ -222,6 +222,26 @@ fn spoilt_consistency_proofs_are_refused() {
 }
 
 #[test]
+fn a_proof_shows_the_old_root_of_the_tree_that_it_was_made_in() {
+    let all = leaves(21);
+    for new in 1..=21 {
+        let new_root = root(&all[..new as usize]);
+        for old in 0..=new {
+            let path = consistency(&all, old, new);
+            let shown = shown_old_root(old, new, &new_root, &path);
+            let tells = old != 0 && old < new && !old.is_power_of_two();
+            assert_eq!(shown, tells.then(|| root(&all[..old as usize])), "{old} of {new}");
+            if tells {
+                for (defect, bad) in spoilt(&path) {
+                    assert_eq!(shown_old_root(old, new, &new_root, &bad), None, "{defect}");
+                }
+                assert_eq!(shown_old_root(old, new, &[0; 32], &path), None, "other new root");
+            }
+        }
+    }
+}
+
+#[test]
 fn trivial_consistency_needs_an_empty_proof_and_fitting_roots() {
     let one = root(&leaves(1));
     let empty = empty_root();

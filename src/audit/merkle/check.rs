@@ -103,6 +103,20 @@ pub fn verify_consistency(
         Some(parts) => parts,
         None => return Err(ProofError::TooShort),
     };
+    match roots_from(old, new, first, rest)? {
+        (shown, _) if shown != *old_root => Err(ProofError::OldRootMismatch),
+        (_, shown) if shown != *new_root => Err(ProofError::RootMismatch),
+        _ => Ok(()),
+    }
+}
+
+/// The roots of the earlier and of the later tree that a path leads to, for `0 < old < new`.
+fn roots_from(
+    old: u64,
+    new: u64,
+    first: &Digest,
+    rest: &[Digest],
+) -> Result<(Digest, Digest), ProofError> {
     let levels = (old - 1).trailing_ones();
     let (mut at, mut last) = ((old - 1) >> levels, (new - 1) >> levels);
     let (mut old_node, mut new_node) = (*first, *first);
@@ -120,11 +134,21 @@ pub fn verify_consistency(
         (at, last) = (at >> 1, last >> 1);
     }
     match last {
-        0 if old_node != *old_root => Err(ProofError::OldRootMismatch),
-        0 if new_node != *new_root => Err(ProofError::RootMismatch),
-        0 => Ok(()),
+        0 => Ok((old_node, new_node)),
         _ => Err(ProofError::TooShort),
     }
+}
+
+/// The root that the tree of `new` leaves and `new_root` had with `old` leaves, as a proof made in
+/// that tree shows it. `None` where the proof does not lead to `new_root`, and where it cannot show
+/// the old root because it begins there (a power of two).
+pub fn shown_old_root(old: u64, new: u64, new_root: &Digest, proof: &[Digest]) -> Option<Digest> {
+    if old == 0 || old >= new || old.is_power_of_two() {
+        return None;
+    }
+    let (first, rest) = proof.split_first()?;
+    let (old_root, shown) = roots_from(old, new, first, rest).ok()?;
+    (shown == *new_root).then_some(old_root)
 }
 
 /// Equal sizes, or nothing before: the proof is empty, and the roots speak for themselves.
