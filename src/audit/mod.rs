@@ -6,6 +6,9 @@
 //! - The log only grows, and anyone can check that it did (I3): [`merkle`] has the tree of RFC 6962
 //!   and its proofs, [`checkpoint`] the statement that a log signs over its whole state, [`proof`]
 //!   an entry's place in it as a text that stands on its own feet.
+//! - What a log says of itself, others can vouch for: [`witness`] decides what may be cosigned,
+//!   [`cosignature`] and [`cosigned`] make and check the lines, and [`evidence`] proves to anybody
+//!   that a log has signed two pasts.
 //! - What is exported can be read by any client of C2SP tlog-tiles ([`tiles`], [`bundle`],
 //!   [`export`]), and a changed, missing or added file is found even where those formats would
 //!   ignore it ([`manifest`]).
@@ -20,7 +23,10 @@
 
 pub mod bundle;
 pub mod checkpoint;
+pub mod cosignature;
+pub mod cosigned;
 pub mod entry;
+pub mod evidence;
 pub mod export;
 pub mod manifest;
 pub mod merkle;
@@ -30,6 +36,8 @@ pub mod proof;
 pub(crate) mod testing;
 pub mod tiles;
 pub mod verify;
+pub mod witness;
 
 pub use checkpoint::Checkpoint;
+pub use cosigned::SignedCheckpoint;
 pub use entry::{Entry, EntryDraft, Event};

@@ -1,6 +1,7 @@
 use super::*;
 use crate::audit::entry::{EntryDraft, Event};
-use crate::audit::testing::TestLog;
+use crate::audit::testing::{TestLog, cosigner};
+use crate::crypto::keys::Algorithm;
 
 fn log() -> TestLog {
     let mut log = TestLog::new("xa.moj", 1);
@@ -106,4 +107,31 @@ fn what_does_not_fit_together_is_refused() {
     assert!(matches!(good.verify(&leaf, &[]), Err(TlogProofError::Checkpoint(_))));
     let moved = TlogProof { extra: b"anything".to_vec(), ..good };
     assert!(moved.verify(&leaf, &keys).is_ok(), "extra is not vouched for");
+}
+
+#[test]
+fn cosignatures_change_nothing_for_who_does_not_know_them() {
+    let log = log();
+    let witness = cosigner("xb.oag/witness", 11, Algorithm::MlDsa44);
+    let other = cosigner("xc.pps/witness", 12, Algorithm::Ed25519);
+    let cosigned = log.cosigned(13, &[&witness, &other], 1_795_000_000);
+    let plain = proof(&log, 5);
+    let proof = TlogProof { checkpoint: cosigned.to_note(), ..plain.clone() };
+    assert_eq!(TlogProof::parse(&proof.to_text()), Ok(proof.clone()));
+    assert_eq!(proof.verify(&proof.extra, &[log.verifier()]), Ok(log.head()));
+    let junk = format!("{}\u{2014} xd.moj/witness AAAAAAAA\n", proof.checkpoint);
+    let junk = TlogProof { checkpoint: junk, ..plain };
+    assert_eq!(junk.verify(&junk.extra, &[log.verifier()]), Ok(log.head()), "whatever it has");
+}
+
+#[test]
+fn what_go_made_verifies_with_its_cosignatures() {
+    let text = include_str!("vectors/cosigned.tlog-proof");
+    let proof = TlogProof::parse(text).expect("a proof");
+    assert_eq!(proof.to_text(), text);
+    let key = include_str!("vectors/keys.txt").lines().next().expect("the log's key");
+    let key = VerifierKey::parse(key).expect("a key");
+    let checkpoint = proof.verify(b"entry 5", &[key]).expect("it verifies");
+    assert_eq!((proof.index, checkpoint.size), (5, 13));
+    assert_eq!(proof.extra, b"entry 5");
 }

@@ -3,9 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::checkpoint::{Checkpoint, origin};
+use super::cosignature::Cosignature;
+use super::cosigned::SignedCheckpoint;
 use super::entry::{Coordinates, Entry, EntryDraft, Event};
-use super::merkle::{NodeId, complete_root, inclusion_proof, infallible, leaf_hash, root_of};
+use super::merkle::{
+    NodeId, complete_root, consistency_proof, inclusion_proof, infallible, leaf_hash, root_of,
+};
 use super::note::VerifierKey;
+use super::witness::{AddCheckpoint, Cosigner, decide};
 use crate::crypto::keys::{Algorithm, Seed};
 use crate::crypto::{Digest, SigningSecret, sha256};
 use crate::domain::{AuthorityId, MessageId, Timestamp};
@@ -22,6 +27,16 @@ pub(crate) fn secret(seed: u8) -> SigningSecret {
 pub(crate) fn verifier(name: &str, key: &SigningSecret) -> VerifierKey {
     let public = key.public().bytes().try_into().expect("32 bytes");
     VerifierKey::ed25519(name, public).expect("a valid name")
+}
+
+pub(crate) fn cosigner(name: &str, seed: u8, algorithm: Algorithm) -> Cosigner {
+    let seed = Seed::from_slice(&[seed; 32]).expect("32 bytes");
+    let secret = SigningSecret::new(&seed, algorithm).expect("it signs");
+    Cosigner::new(name, secret).expect("a valid name")
+}
+
+pub(crate) fn seconds(at: u64) -> Timestamp {
+    Timestamp::from_unix_ms(at as i64 * 1000)
 }
 
 pub(crate) fn message(number: u64) -> MessageId {
@@ -75,6 +90,13 @@ impl TestLog {
         self.push_entry(&draft.into_entry(at, nonce, seq))
     }
 
+    /// Entries of no interest.
+    pub(crate) fn push_many(&mut self, count: usize) {
+        for _ in 0..count {
+            self.push(EntryDraft::new(Event::NodeStarted).software("rogatory 0.1.0"));
+        }
+    }
+
     pub(crate) fn push_entry(&mut self, entry: &Entry) -> u64 {
         entry.check().expect("a sound entry");
         self.entries.push(entry.encode());
@@ -97,6 +119,34 @@ impl TestLog {
     pub(crate) fn proof(&self, index: u64, size: u64) -> Vec<Digest> {
         let leaves = self.leaves();
         infallible(inclusion_proof(index, size, |node| Ok(node_of(&leaves, node))))
+    }
+
+    pub(crate) fn consistency(&self, old: u64, new: u64) -> Vec<Digest> {
+        let leaves = self.leaves();
+        infallible(consistency_proof(old, new, |node| Ok(node_of(&leaves, node))))
+    }
+
+    pub(crate) fn signed(&self, size: u64) -> SignedCheckpoint {
+        let note = self.checkpoint(size).sign(&self.key);
+        SignedCheckpoint::verify(&note, &[self.verifier()]).expect("its own signature")
+    }
+
+    /// What a witness that knows nothing yet answers to the checkpoint of `size`.
+    pub(crate) fn cosigned_by(&self, cosigner: &Cosigner, size: u64, at: u64) -> Cosignature {
+        let note = self.checkpoint(size).sign(&self.key);
+        let request = AddCheckpoint::new(0, Vec::new(), note).expect("small");
+        let accepted = decide(None, &[self.verifier()], &request).expect("the first checkpoint");
+        cosigner.cosign(&accepted, seconds(at))
+    }
+
+    /// The signed checkpoint with the lines of these witnesses, all of this time.
+    pub(crate) fn cosigned(&self, size: u64, by: &[&Cosigner], at: u64) -> SignedCheckpoint {
+        let mut signed = self.signed(size);
+        for cosigner in by {
+            let line = self.cosigned_by(cosigner, size, at);
+            assert!(signed.add(&line, cosigner.key()).expect("it verifies"));
+        }
+        signed
     }
 
     pub(crate) fn coordinates(&self, index: u64, size: u64) -> Coordinates {
