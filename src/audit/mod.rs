@@ -7,8 +7,8 @@
 //!   and its proofs, [`checkpoint`] the statement that a log signs over its whole state, [`proof`]
 //!   an entry's place in it as a text that stands on its own feet.
 //! - What a log says of itself, others can vouch for: [`witness`] decides what may be cosigned,
-//!   [`cosignature`] and [`cosigned`] make and check the lines, and [`evidence`] proves to anybody
-//!   that a log has signed two pasts.
+//!   [`cosignature`] and [`cosigned`] make and check the lines, [`policy`] says whose lines are
+//!   enough, and [`evidence`] proves to anybody that a log has signed two pasts.
 //! - What is exported can be read by any client of C2SP tlog-tiles ([`tiles`], [`bundle`],
 //!   [`export`]), and a changed, missing or added file is found even where those formats would
 //!   ignore it ([`manifest`]).
@@ -31,6 +31,7 @@ pub mod export;
 pub mod manifest;
 pub mod merkle;
 pub mod note;
+pub mod policy;
 pub mod proof;
 #[cfg(test)]
 pub(crate) mod testing;
