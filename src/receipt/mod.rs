@@ -10,9 +10,10 @@
 //! the expected counterpart, and the entry is in the issuer's log; each refusal has a reason of its
 //! own.
 //!
-//! It won't say whether the issuer's log showed others another past: the caller compares the
-//! receipt's [`VerifiedReceipt::coordinates`] with the checkpoints that it holds of that log. It
-//! won't decide which event was due: an acceptance and a refusal both verify.
+//! It won't say by itself whether the issuer's log showed others another past: the caller compares
+//! the receipt's [`VerifiedReceipt::coordinates`] with the checkpoints that it holds of that log, or
+//! asks [`VerifiedReceipt::level`] which witnesses have cosigned. It won't decide which event was
+//! due: an acceptance and a refusal both verify.
 
 pub mod verify;
 

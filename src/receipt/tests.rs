@@ -1,7 +1,11 @@
 use super::*;
 use crate::audit::entry::{EntryDraft, Event};
 use crate::audit::note::VerifierKey;
-use crate::audit::testing::{TestLog, authority, delivery, envelope, message, secret, verifier};
+use crate::audit::policy::{Level, Policy, PolicyFailure};
+use crate::audit::testing::{
+    TestLog, authority, cosigner, delivery, envelope, message, secret, verifier,
+};
+use crate::crypto::keys::Algorithm;
 use crate::domain::AuthorityId;
 
 /// The log of xb.oag, which acknowledged messages of xa.moj (and one of xc.moj).
@@ -197,6 +201,44 @@ fn refused_because_the_entry_is_not_in_the_log() {
         let result = Wanted::third(&log).check(&receipt);
         assert!(matches!(result, Err(ReceiptError::NotIncluded(_))), "{defect}: {result:?}");
     }
+}
+
+#[test]
+fn a_receipt_gains_levels_and_stays_the_same_receipt() {
+    let log = log();
+    let sender = cosigner("xa.moj/witness", 11, Algorithm::Ed25519);
+    let auditor = cosigner("auditor.example/w", 12, Algorithm::MlDsa44);
+    let policy = format!("witness auditor {}\nquorum auditor\n", auditor.key());
+    let policy = Policy::parse(policy.as_bytes()).expect("sound");
+    for (by, level, bare) in [
+        (&[][..], Level::Signed, Level::Signed),
+        (&[&sender], Level::Witnessed, Level::Witnessed),
+        (&[&auditor], Level::Quorum, Level::Signed),
+        (&[&sender, &auditor], Level::Quorum, Level::Witnessed),
+    ] {
+        let note = log.cosigned(11, by, 1_795_000_000).to_note();
+        let receipt = Receipt::new(&log.entries[3], 3, log.proof(3, 11), note).expect("sound");
+        let verified =
+            Wanted::third(&log).check(&receipt).expect("cosignatures do not matter here");
+        assert_eq!(verified.coordinates(), log.coordinates(3, 11), "the same entry and state");
+        let standing = verified.level(&policy, Some(sender.key())).expect("sound lines");
+        assert_eq!((standing.level, standing.satisfied), (level, level == Level::Quorum));
+        let standing = verified.level(&Policy::none(), Some(sender.key())).expect("sound lines");
+        assert_eq!((standing.level, standing.satisfied), (bare, true));
+    }
+}
+
+#[test]
+fn a_wrong_line_of_a_witness_spoils_the_level_and_not_the_receipt() {
+    let log = log();
+    let sender = cosigner("xa.moj/witness", 11, Algorithm::Ed25519);
+    let earlier = log.cosigned_by(&sender, 10, 1_795_000_000).to_line();
+    let note = format!("{}{earlier}\n", log.head().sign(&log.key));
+    let receipt = Receipt::new(&log.entries[3], 3, log.proof(3, 11), note).expect("sound");
+    let verified = Wanted::third(&log).check(&receipt).expect("signed by its log");
+    let refused = verified.level(&Policy::none(), Some(sender.key()));
+    assert!(matches!(refused, Err(PolicyFailure::Cosignature(_))), "{refused:?}");
+    assert!(verified.level(&Policy::none(), None).is_ok_and(|s| s.level == Level::Signed));
 }
 
 #[test]

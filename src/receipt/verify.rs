@@ -2,9 +2,11 @@
 
 use super::Receipt;
 use crate::audit::checkpoint::{Checkpoint, CheckpointError};
+use crate::audit::cosigned::SignedCheckpoint;
 use crate::audit::entry::{Coordinates, Event};
 use crate::audit::merkle::{ProofError, leaf_hash, verify_inclusion};
-use crate::audit::note::VerifierKey;
+use crate::audit::note::{VerifierKey, WitnessKey};
+use crate::audit::policy::{Policy, PolicyFailure, Standing};
 use crate::crypto::Digest;
 use crate::domain::{AuthorityId, MessageId, Timestamp};
 
@@ -60,7 +62,10 @@ pub enum ReceiptError {
 
 /// A receipt that proves what it says. Only [`verify()`] makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VerifiedReceipt(Receipt);
+pub struct VerifiedReceipt {
+    receipt: Receipt,
+    head: SignedCheckpoint,
+}
 
 /// Checks a receipt against what was expected.
 ///
@@ -75,7 +80,8 @@ pub fn verify(receipt: &Receipt, expected: &Expected<'_>) -> Result<VerifiedRece
     if keys.is_empty() {
         return Err(ReceiptError::OtherLog { origin: facts.origin.clone() });
     }
-    let head = Checkpoint::verify(&proof.checkpoint, &keys).map_err(ReceiptError::BadCheckpoint)?;
+    let head = SignedCheckpoint::verify(&proof.checkpoint, &keys);
+    let head = head.map_err(ReceiptError::BadCheckpoint)?;
     if entry.is_recorded_receipt() {
         return Err(ReceiptError::NotAReceipt(entry.event));
     }
@@ -91,45 +97,59 @@ pub fn verify(receipt: &Receipt, expected: &Expected<'_>) -> Result<VerifiedRece
     if entry.peer.as_ref() != Some(expected.peer) {
         return Err(ReceiptError::OtherPeer);
     }
-    let leaf = leaf_hash(&proof.extra);
-    verify_inclusion(&leaf, proof.index, head.size, &proof.hashes, &head.root)
+    let (leaf, Checkpoint { size, root, .. }) = (leaf_hash(&proof.extra), head.checkpoint());
+    verify_inclusion(&leaf, proof.index, *size, &proof.hashes, root)
         .map_err(ReceiptError::NotIncluded)?;
-    Ok(VerifiedReceipt(receipt.clone()))
+    Ok(VerifiedReceipt { receipt: receipt.clone(), head })
 }
 
 impl VerifiedReceipt {
     /// What happened. An acceptance or a refusal: the caller decides what was due.
     pub fn event(&self) -> Event {
-        self.0.facts.entry.event
+        self.receipt.facts.entry.event
     }
 
     /// When the issuer's log took it, by the issuer's clock.
     pub fn at(&self) -> Timestamp {
-        self.0.facts.entry.at
+        self.receipt.facts.entry.at
     }
 
     /// The reason, where it is a refusal.
     pub fn code(&self) -> Option<&str> {
-        self.0.facts.entry.code.as_deref()
+        self.receipt.facts.entry.code.as_deref()
     }
 
     /// Where it stands in the issuer's log.
     pub fn coordinates(&self) -> Coordinates {
-        self.0.facts.coordinates()
+        self.receipt.facts.coordinates()
+    }
+
+    /// How much stands behind the issuer's checkpoint: its log's signature alone, the cosignature
+    /// of `counterpart` (whoever the receipt is for, by the witness key in its card), or the quorum
+    /// of a policy. [`Policy::none`] where there is none.
+    ///
+    /// # Errors
+    /// [`PolicyFailure`], when the policy lists other logs, or the line of a known witness is wrong.
+    pub fn level(
+        &self,
+        policy: &Policy,
+        counterpart: Option<&WitnessKey>,
+    ) -> Result<Standing, PolicyFailure> {
+        policy.level(&self.head, counterpart)
     }
 
     /// The text, verbatim.
     pub fn text(&self) -> &str {
-        self.0.text()
+        self.receipt.text()
     }
 
     /// SHA-256 of the text.
     pub fn digest(&self) -> Digest {
-        self.0.digest()
+        self.receipt.digest()
     }
 
     /// The receipt as it was.
     pub fn receipt(&self) -> &Receipt {
-        &self.0
+        &self.receipt
     }
 }
