@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
 
 use super::{CardError, field};
-use crate::audit::note::VerifierKey;
+use crate::audit::note::{VerifierKey, WitnessKey};
 use crate::crypto::keys::Algorithm;
 use crate::crypto::{Digest, PublicKey};
 use crate::domain::{AuthorityId, Timestamp};
@@ -46,7 +46,8 @@ pub struct CardBody {
     pub sealing: Vec<CardKey>,
     /// Its audit log.
     pub log: LogKeys,
-    /// The key with which it cosigns the checkpoints of others (C2SP vkey).
+    /// The key with which it cosigns the checkpoints of others (C2SP vkey of a cosigner, whose name
+    /// begins with the authority id and `/`), or empty.
     pub witness: String,
 }
 
@@ -147,6 +148,18 @@ impl CardBody {
             }
         };
         self.log.keys.iter().map(parse).collect()
+    }
+
+    pub(super) fn witness_key(&self) -> Result<Option<WitnessKey>, CardError> {
+        if self.witness.is_empty() {
+            return Ok(None);
+        }
+        let key = WitnessKey::parse(&self.witness)
+            .map_err(|_| field("witness", "is no vkey of a cosigner (type 0x04 or 0x06)"))?;
+        match key.name().starts_with(&format!("{}/", self.authority)) {
+            true => Ok(Some(key)),
+            false => Err(field("witness", "has a name that does not begin with its authority id")),
+        }
     }
 
     pub(super) fn tls_pins(&self) -> Result<Vec<Digest>, CardError> {

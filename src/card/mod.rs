@@ -15,7 +15,7 @@ pub use fingerprint::{Fingerprint, InvalidFingerprint};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-use crate::audit::note::{Note, VerifierKey, sign_note};
+use crate::audit::note::{Note, VerifierKey, WitnessKey, sign_note};
 use crate::crypto::keys::Algorithm;
 use crate::crypto::{Digest, PublicKey, SigningSecret, sha256};
 use crate::domain::limits::CARD_MAX_BYTES;
@@ -31,6 +31,7 @@ pub struct Card {
     signing: Vec<(CardKey, PublicKey)>,
     sealing: Vec<(CardKey, PublicKey)>,
     log_keys: Vec<VerifierKey>,
+    witness_key: Option<WitnessKey>,
     tls_ca: Vec<u8>,
     tls_pins: Vec<Digest>,
     min_suite: Suite,
@@ -103,6 +104,7 @@ impl Card {
             signing: keys(&body.signing, "signing")?,
             sealing: keys(&body.sealing, "sealing")?,
             log_keys: body.log_keys()?,
+            witness_key: body.witness_key()?,
             tls_ca: BASE64.decode(&body.tls.ca).map_err(|_| field("tls.ca", "is not base64"))?,
             tls_pins: body.tls_pins()?,
             min_suite: suite.ok_or(field("min_suite", "is no known signature suite"))?,
@@ -153,6 +155,10 @@ impl Card {
     /// The keys of its audit log.
     pub fn log_keys(&self) -> &[VerifierKey] {
         &self.log_keys
+    }
+    /// The key with which it cosigns, if it does.
+    pub fn witness_key(&self) -> Option<&WitnessKey> {
+        self.witness_key.as_ref()
     }
     /// The origin of its audit log.
     pub fn log_origin(&self) -> &str {

@@ -28,6 +28,11 @@ fn vkey(name: &str, n: u8) -> String {
     VerifierKey::ed25519(name, public).expect("a name").to_string()
 }
 
+fn witness(name: &str, n: u8) -> String {
+    let key = WitnessKey::new(name, &seed(n).public(Algorithm::Ed25519));
+    key.expect("a name").to_string()
+}
+
 fn body() -> CardBody {
     CardBody {
         v: 1,
@@ -46,7 +51,7 @@ fn body() -> CardBody {
         signing: vec![key(2, Role::Signing), key(3, Role::SigningPq)],
         sealing: vec![key(4, Role::Sealing)],
         log: LogKeys { origin: "xa.oag/log/2026".into(), keys: vec![vkey("xa.oag/log/2026", 5)] },
-        witness: vkey("xa.oag/witness", 6),
+        witness: witness("xa.oag/witness", 6),
     }
 }
 
@@ -58,6 +63,11 @@ fn a_card_comes_back_as_it_was_signed() {
     assert_eq!(again.digest(), card.digest());
     assert_eq!(again.tls_pins(), [[0xab; 32]]);
     assert_eq!(again.log_keys().len(), 1);
+    let key = again.witness_key().expect("it cosigns");
+    assert_eq!(key.to_string(), body().witness);
+    let silent = CardBody { witness: String::new(), ..body() };
+    let silent = Card::sign(&silent, &secret(1)).expect("signed");
+    assert_eq!(silent.witness_key(), None);
 }
 
 #[test]
@@ -87,7 +97,7 @@ fn a_card_is_signed_by_the_root_that_it_names() {
 #[test]
 fn what_breaks_a_rule_is_named() {
     type Change = fn(&mut CardBody);
-    let cases: [(&str, Change); 16] = [
+    let cases: [(&str, Change); 20] = [
         ("v", |b| b.v = 2),
         ("name", |b| b.name.clear()),
         ("name", |b| b.name = "a\nb".into()),
@@ -104,6 +114,10 @@ fn what_breaks_a_rule_is_named() {
         ("signing and sealing keys", |b| b.sealing = vec![key(4, Role::Signing)]),
         ("tls.pins", |b| b.tls.pins = vec!["zz".into()]),
         ("log.keys", |b| b.log.keys = vec![vkey("xa.oag/log/2025", 5)]),
+        ("log.keys", |b| b.log.keys = vec![witness("xa.oag/log/2026", 5)]),
+        ("witness", |b| b.witness = vkey("xa.oag/witness", 6)),
+        ("witness", |b| b.witness = witness("xb.pps/witness", 6)),
+        ("signing and sealing keys", |b| b.signing[1].algorithm = Algorithm::MlDsa44),
     ];
     for (named, change) in cases {
         let mut body = body();

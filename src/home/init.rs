@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::certificates::{self, Issued};
 use super::keys::HomeKeys;
 use crate::audit::checkpoint;
-use crate::audit::note::VerifierKey;
+use crate::audit::note::{VerifierKey, WitnessKey};
 use crate::card::{Card, CardBody, CardKey, LogKeys, TlsTrust};
 use crate::crypto::SigningSecret;
 use crate::crypto::keys::{Algorithm, Role};
@@ -173,13 +173,12 @@ fn make_card(
             key: BASE64.encode(public(role)?.bytes()),
         })
     };
-    let verifier = |name: &str, role: Role| {
-        let key = public(role)?;
-        let bytes = key.bytes().try_into().context("an Ed25519 key has 32 bytes")?;
-        anyhow::Ok(VerifierKey::ed25519(name, bytes)?.to_string())
-    };
     let authority = options.authority.clone();
     let origin = checkpoint::origin(&authority, now.year());
+    let log = public(Role::Log)?;
+    let log = log.bytes().try_into().context("an Ed25519 key has 32 bytes")?;
+    let log = VerifierKey::ed25519(&origin, log)?;
+    let witness = WitnessKey::new(&format!("{authority}/witness"), &public(Role::Witness)?)?;
     let listen = options.listen.as_deref().unwrap_or(LISTEN);
     let body = CardBody {
         v: 1,
@@ -196,8 +195,8 @@ fn make_card(
         tls: TlsTrust { ca: BASE64.encode(&tls.der), pins: vec![hex::encode(tls.key_digest)] },
         signing: vec![dated(Role::Signing)?, dated(Role::SigningPq)?],
         sealing: vec![dated(Role::Sealing)?],
-        log: LogKeys { keys: vec![verifier(&origin, Role::Log)?], origin },
-        witness: verifier(&format!("{authority}/witness"), Role::Witness)?,
+        log: LogKeys { keys: vec![log.to_string()], origin },
+        witness: witness.to_string(),
         authority,
     };
     let root = SigningSecret::new(&keys.seed(Role::Root)?, Algorithm::Ed25519)
