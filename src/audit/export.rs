@@ -17,6 +17,9 @@ use crate::crypto::{SigningSecret, sha256};
 /// The path of the checkpoint.
 pub const CHECKPOINT_PATH: &str = "checkpoint";
 
+/// The path of the policy of witnesses that the node has set, if it has.
+pub const POLICY_PATH: &str = "policy";
+
 /// The folder of the authorities' cards, `<authority>.card`.
 pub const CARDS: &str = "cards/";
 
@@ -25,13 +28,15 @@ pub const RECEIPTS: &str = "receipts/";
 
 /// What an export is made from.
 pub struct Source<'a, E> {
-    /// The signed checkpoint; the export has exactly the entries under it.
+    /// The signed checkpoint, with whatever cosignatures it has gathered; the export has exactly the
+    /// entries under it.
     pub checkpoint: &'a str,
     /// The log's key, which signs the manifest.
     pub key: &'a SigningSecret,
     /// Gives the entries from an index on, at most as many as asked for, and at least one.
     pub entries: &'a mut dyn FnMut(u64, usize) -> Result<Vec<Vec<u8>>, E>,
-    /// Cards and receipts, with their paths below [`CARDS`] and [`RECEIPTS`].
+    /// Cards and receipts, with their paths below [`CARDS`] and [`RECEIPTS`], and the policy file
+    /// under [`POLICY_PATH`].
     pub extras: &'a mut dyn Iterator<Item = Result<(String, Vec<u8>), E>>,
     /// Told how many entries are written, of how many.
     pub progress: &'a mut dyn FnMut(u64, u64),
@@ -63,7 +68,7 @@ pub enum ExportError<E> {
     /// The entries are not those under the checkpoint.
     #[error("the entries do not lead to the root of the checkpoint")]
     Root,
-    /// A card or receipt has a path that it must not have, or that another file has.
+    /// A card, receipt or policy has a path that it must not have, or that another file has.
     #[error("{0:?} cannot be a file of an export")]
     Path(String),
     /// The manifest cannot be signed with this key.
@@ -102,8 +107,11 @@ pub fn write_export<'a, E>(
     Ok(Exported { checkpoint, files: manifest.files.len() as u64 + 1, bytes: out.bytes })
 }
 
-/// Whether a path is one of a card or a receipt.
+/// Whether a path is one of a card, a receipt or the policy.
 pub(super) fn is_extra(path: &str) -> bool {
+    if path == POLICY_PATH {
+        return true;
+    }
     let name = match path.strip_prefix(CARDS) {
         Some(name) => name.strip_suffix(".card"),
         None => path.strip_prefix(RECEIPTS).and_then(|name| name.strip_suffix(".tlog-proof")),

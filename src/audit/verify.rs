@@ -1,7 +1,8 @@
 //! Verifies an export without trusting the node that wrote it: only the keys given by the auditor.
 //!
 //! In this order, and the first fault ends it: the manifest's signature; which files there are; the
-//! checkpoint; every entry, in its order, with the tiles that come of it; the root; the receipts.
+//! checkpoint, and who has cosigned it; every entry, in its order, with the tiles that come of it;
+//! the root; the policy and the receipts.
 //! Each file is read once, bundle by bundle; what is kept is the list of files, a counter a peer
 //! and 80 bytes a recorded receipt, so that logs of millions of entries pass.
 
@@ -9,21 +10,27 @@ mod failure;
 mod files;
 mod receipts;
 mod walk;
+mod witnessing;
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use super::checkpoint::{Checkpoint, CheckpointError};
+use super::cosigned::SignedCheckpoint;
 use super::entry::{Entry, Event};
 use super::export::CHECKPOINT_PATH;
 use super::manifest::{MANIFEST_PATH, Manifest};
 use super::note::VerifierKey;
+use super::policy::Policy;
+use crate::crypto::Digest;
 use crate::domain::{AuthorityId, Timestamp};
 use files::Files;
 use walk::Walk;
+use witnessing::Policies;
 
 pub use failure::VerifyFailure;
 pub use receipts::ReceiptFault;
+pub use witnessing::{WitnessSeen, Witnessing};
 
 /// What the auditor believes beforehand, from elsewhere than the export.
 #[derive(Clone, Debug)]
@@ -34,6 +41,8 @@ pub struct Trust {
     pub keys: Vec<VerifierKey>,
     /// Whose log it is.
     pub authority: AuthorityId,
+    /// Whose cosignatures the checkpoint must have; `None` where that is not asked.
+    pub policy: Option<Policy>,
 }
 
 /// What a sound export holds.
@@ -58,6 +67,12 @@ pub struct Report {
     pub receipts_received: u64,
     /// Receipts of others whose digests the log has, whether or not the export has their text.
     pub receipts_recorded: u64,
+    /// SHA-256 of the policy that the log says was set last, if any was.
+    pub policy_set: Option<Digest>,
+    /// SHA-256 of the policy that the export has, if it has one: the word of the log's owner.
+    pub policy_exported: Option<Digest>,
+    /// What the auditor's policy says; its quorum, if it has one, is reached.
+    pub witnessing: Option<Witnessing>,
 }
 
 /// Gives the bytes of a file of an export by its relative path; `None` if it is not there.
@@ -85,35 +100,40 @@ pub fn verify_export<E: Display>(
         .map_err(VerifyFailure::Manifest)?;
     let size = manifest.size;
     let mut files = Files::new(&mut read, manifest.files, list)?;
-    let checkpoint = verify_checkpoint(&mut files, size, trust)?;
+    let signed = verify_checkpoint(&mut files, size, trust)?;
+    let witnessing = trust.policy.as_ref().map(|policy| witnessing::check(policy, &signed));
+    let witnessing = witnessing.transpose()?;
+    let checkpoint = signed.checkpoint();
     let mut walk = Walk::new(trust, size);
     let root = walk.log(&mut files, progress)?;
     if root != checkpoint.root {
         return Err(VerifyFailure::Root);
     }
-    let extras = files.extras()?;
-    let (issued, received) = receipts::verify(&mut files, &extras, &walk, trust, &checkpoint)?;
-    Ok(walk.report(checkpoint, issued, received))
+    let mut extras = files.extras()?;
+    let exported = witnessing::exported(&mut files, &mut extras)?;
+    let receipts = receipts::verify(&mut files, &extras, &walk, trust, checkpoint)?;
+    Ok(walk.report(checkpoint.clone(), receipts, Policies { exported, witnessing }))
 }
 
 fn verify_checkpoint(
     files: &mut Files<'_>,
     size: u64,
     trust: &Trust,
-) -> Result<Checkpoint, VerifyFailure> {
+) -> Result<SignedCheckpoint, VerifyFailure> {
     let path = CHECKPOINT_PATH;
     let note = String::from_utf8(files.sound(path)?);
     let note =
         note.map_err(|_| VerifyFailure::Unreadable { path: path.into(), why: "not UTF-8".into() })?;
-    let checkpoint = Checkpoint::verify(&note, &trust.keys).map_err(VerifyFailure::Checkpoint)?;
+    let signed = SignedCheckpoint::verify(&note, &trust.keys).map_err(VerifyFailure::Checkpoint)?;
+    let checkpoint = signed.checkpoint();
     if checkpoint.origin != trust.origin {
-        let origin = checkpoint.origin;
+        let origin = checkpoint.origin.clone();
         return Err(VerifyFailure::Checkpoint(CheckpointError::OtherOrigin { origin }));
     }
     match checkpoint.size {
         0 => Err(VerifyFailure::Empty),
         n if n != size => Err(VerifyFailure::Size { manifest: size, checkpoint: n }),
-        _ => Ok(checkpoint),
+        _ => Ok(signed),
     }
 }
 

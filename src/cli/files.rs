@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::exit::{Exit, Failure, code_of_io};
+use crate::audit::policy::Policy;
 use crate::card::Card;
 use crate::home::{self, PassphraseError};
 
@@ -16,6 +17,11 @@ const TEXT_MAX_BYTES: u64 = 1 << 20;
 
 /// Reads a text that a person has written or was sent.
 pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
+    let text = String::from_utf8(read_bytes(path)?);
+    text.map_err(|_| Failure::bad_file(path, "is not UTF-8 text"))
+}
+
+fn read_bytes(path: &Path) -> Result<Vec<u8>, Failure> {
     let cannot = |e: &std::io::Error| Failure::file(path, "cannot be read", e);
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(|e| cannot(&e))?;
@@ -23,7 +29,12 @@ pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
     if bytes.len() as u64 > TEXT_MAX_BYTES {
         return Err(Failure::bad_file(path, "is larger than 1 MiB: it is not what is asked for"));
     }
-    String::from_utf8(bytes).map_err(|_| Failure::bad_file(path, "is not UTF-8 text"))
+    Ok(bytes)
+}
+
+/// Reads a policy of witnesses, which need not be UTF-8.
+pub(crate) fn read_policy(path: &Path) -> Result<Policy, Failure> {
+    Policy::parse(&read_bytes(path)?).map_err(|error| Failure::bad_file(path, error))
 }
 
 /// Reads the card of an authority.

@@ -3,8 +3,9 @@
 use super::ReceiptFault;
 use crate::audit::checkpoint::CheckpointError;
 use crate::audit::entry::{EntryError, Event};
-use crate::audit::export::CHECKPOINT_PATH;
+use crate::audit::export::{CHECKPOINT_PATH, POLICY_PATH};
 use crate::audit::manifest::{MANIFEST_PATH, ManifestError};
+use crate::audit::policy::{PolicyError, PolicyFailure};
 use crate::domain::{AuthorityId, Timestamp};
 
 /// Why an export is not to be believed: the first fault, with the file or the entry.
@@ -50,6 +51,22 @@ pub enum VerifyFailure {
     /// The checkpoint is malformed or not signed by a trusted key.
     #[error("{CHECKPOINT_PATH}: {0}")]
     Checkpoint(#[source] CheckpointError),
+    /// The auditor's policy does not accept the log, or the line of a witness that it knows is
+    /// wrong.
+    #[error("{CHECKPOINT_PATH}: {0}")]
+    Policy(#[source] PolicyFailure),
+    /// The quorum of the auditor's policy is not reached.
+    #[error(
+        "{CHECKPOINT_PATH}: the quorum of the policy is not reached; these witnesses have not \
+         cosigned it: {}", .missing.join(", ")
+    )]
+    Quorum {
+        /// The witnesses that the quorum counts and that have not, by their names in the policy.
+        missing: Vec<String>,
+    },
+    /// The policy in the export is none.
+    #[error("{POLICY_PATH}: {0}")]
+    ExportedPolicy(#[source] PolicyError),
     /// Manifest and checkpoint are of different states.
     #[error("{CHECKPOINT_PATH}: has {checkpoint} entries where the manifest has {manifest}")]
     Size {
@@ -171,7 +188,10 @@ impl VerifyFailure {
         use VerifyFailure::*;
         match self {
             Manifest(_) => Some(MANIFEST_PATH),
-            Checkpoint(_) | Size { .. } | Empty | Root => Some(CHECKPOINT_PATH),
+            Checkpoint(_) | Policy(_) | Quorum { .. } | Size { .. } | Empty | Root => {
+                Some(CHECKPOINT_PATH)
+            }
+            ExportedPolicy(_) => Some(POLICY_PATH),
             Unreadable { path, .. }
             | Missing { path }
             | Unlisted { path }

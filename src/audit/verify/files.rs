@@ -70,7 +70,7 @@ impl<'a> Files<'a> {
         })
     }
 
-    /// What is left when the log has been read: cards and receipts, and nothing else.
+    /// What is left when the log has been read: cards, receipts, the policy, and nothing else.
     pub(super) fn extras(&self) -> Result<Vec<String>, VerifyFailure> {
         match self.unread.iter().find(|path| !is_extra(path)) {
             Some(path) => Err(VerifyFailure::Unexpected { path: path.clone() }),

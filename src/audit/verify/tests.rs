@@ -13,6 +13,7 @@ use crate::crypto::sha256;
 
 mod defects;
 mod receipt_faults;
+mod witnessing;
 
 type Export = BTreeMap<String, Vec<u8>>;
 
@@ -68,6 +69,14 @@ fn export_with(
     checkpoint: &Checkpoint,
     extras: &[(String, Vec<u8>)],
 ) -> Result<(Export, Exported), ExportError<Infallible>> {
+    export_note(log, &checkpoint.sign(&log.key), extras)
+}
+
+fn export_note(
+    log: &TestLog,
+    checkpoint: &str,
+    extras: &[(String, Vec<u8>)],
+) -> Result<(Export, Exported), ExportError<Infallible>> {
     let mut export = Export::new();
     let mut entries = |from: u64, limit: usize| {
         // A source may give fewer than asked for.
@@ -75,7 +84,7 @@ fn export_with(
         Ok(rest.take(limit.min(100)).cloned().collect())
     };
     let source = Source {
-        checkpoint: &checkpoint.sign(&log.key),
+        checkpoint,
         key: &log.key,
         entries: &mut entries,
         extras: &mut extras.iter().cloned().map(Ok),
@@ -100,7 +109,8 @@ fn sound() -> (TestLog, Export) {
 
 fn trust(log: &TestLog) -> Trust {
     let keys = vec![log.verifier(), verifier("xb.oag/log/2026", &secret(2))];
-    Trust { origin: log.origin.clone(), keys, authority: log.authority.clone() }
+    let (origin, authority) = (log.origin.clone(), log.authority.clone());
+    Trust { origin, keys, authority, policy: None }
 }
 
 fn check(log: &TestLog, export: &Export) -> Result<Report, VerifyFailure> {

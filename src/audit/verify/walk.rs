@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::files::Files;
 use super::receipts::statement;
-use super::{Report, Trust, VerifyFailure, parse_entry};
+use super::{Policies, Report, Trust, VerifyFailure, parse_entry};
 use crate::audit::bundle::entries_of;
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::entry::{Entry, Event};
@@ -22,6 +22,8 @@ pub(super) struct Walk<'a> {
     sealed: bool,
     events: BTreeMap<Event, u64>,
     peers: BTreeMap<AuthorityId, u64>,
+    /// The policy that was set last.
+    policy: Option<Digest>,
     /// Digest of a recorded receipt: the entry, and what it states.
     recorded: HashMap<Digest, (u64, Digest)>,
 }
@@ -37,6 +39,7 @@ impl<'a> Walk<'a> {
             sealed: false,
             events: BTreeMap::new(),
             peers: BTreeMap::new(),
+            policy: None,
             recorded: HashMap::new(),
         }
     }
@@ -98,6 +101,9 @@ impl<'a> Walk<'a> {
         if let (Some(digest), Some(remote)) = (entry.receipt, &entry.remote) {
             self.recorded.entry(digest).or_insert((index, statement(entry, remote)));
         }
+        if entry.event == Event::PolicySet {
+            self.policy = entry.document;
+        }
         *self.events.entry(entry.event).or_default() += 1;
         Ok(())
     }
@@ -151,7 +157,12 @@ impl<'a> Walk<'a> {
         self.recorded.get(receipt).copied()
     }
 
-    pub(super) fn report(self, checkpoint: Checkpoint, issued: u64, received: u64) -> Report {
+    pub(super) fn report(
+        self,
+        checkpoint: Checkpoint,
+        (issued, received): (u64, u64),
+        policies: Policies,
+    ) -> Report {
         Report {
             checkpoint,
             entries: self.size,
@@ -162,6 +173,9 @@ impl<'a> Walk<'a> {
             receipts_issued: issued,
             receipts_received: received,
             receipts_recorded: self.recorded.len() as u64,
+            policy_set: self.policy,
+            policy_exported: policies.exported,
+            witnessing: policies.witnessing,
         }
     }
 }

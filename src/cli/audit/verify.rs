@@ -9,11 +9,12 @@ use serde_json::{Value, json};
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::export::{CARDS, CHECKPOINT_PATH};
 use crate::audit::manifest::MANIFEST_MAX_BYTES;
-use crate::audit::verify::{Report, Trust, VerifyFailure, verify_export};
+use crate::audit::policy::Policy;
+use crate::audit::verify::{Report, Trust, VerifyFailure, WitnessSeen, Witnessing, verify_export};
 use crate::card::Card;
 use crate::cli::evidence::files_below;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::files::{read_card, read_text};
+use crate::cli::files::{read_card, read_policy, read_text};
 use crate::cli::out::{Out, Unit};
 use crate::cli::peer;
 
@@ -23,7 +24,7 @@ use crate::cli::peer;
 /// the receipts. The first thing that is wrong is named. What it proves rests on the card: take
 /// one whose fingerprint you have compared with the authority.
 ///
-///   rogatory audit verify export/ --card xb.pps.card
+///   rogatory audit verify export/ --card xb.pps.card --policy witnesses.policy
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct VerifyArgs {
@@ -35,6 +36,9 @@ pub(super) struct VerifyArgs {
     /// The fingerprint that the card must have: twelve words or 64 hex digits
     #[arg(long, value_name = "WORDS|HEX")]
     fingerprint: Option<String>,
+    /// The policy of witnesses (C2SP tlog-policy) that the exported checkpoint must satisfy
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
 }
 
 pub(super) fn run(args: VerifyArgs, out: &mut Out) -> Result<(), Failure> {
@@ -48,8 +52,9 @@ pub(super) fn run(args: VerifyArgs, out: &mut Out) -> Result<(), Failure> {
     if let Some(path) = &args.card {
         same_log(&args.dir, path, &card, out)?;
     }
+    let policy = args.policy.as_deref().map(read_policy).transpose()?;
     let whose_word = args.card.is_none() && args.fingerprint.is_none();
-    match verify(&args.dir, &card, out)? {
+    match verify(&args.dir, &card, policy, out)? {
         Ok(report) => print(&report, &card, whose_word, out),
         Err(failure) => return Err(refuse(&args.dir, &failure, out)),
     }
@@ -103,12 +108,13 @@ fn same_log(dir: &Path, path: &Path, card: &Card, out: &mut Out) -> Result<(), F
 
 type Verified = Result<Report, VerifyFailure>;
 
-fn verify(dir: &Path, card: &Card, out: &Out) -> Result<Verified, Failure> {
+fn verify(dir: &Path, card: &Card, policy: Option<Policy>, out: &Out) -> Result<Verified, Failure> {
     let present: Vec<String> = files_below(dir)?.into_iter().map(|file| file.name).collect();
     let trust = Trust {
         origin: card.log_origin().to_owned(),
         keys: card.log_keys().to_vec(),
         authority: card.authority().clone(),
+        policy,
     };
     let bar = out.progress("verifying", 1, Unit::Entries);
     let handle = bar.handle();
@@ -139,8 +145,14 @@ fn refuse(dir: &Path, failure: &VerifyFailure, out: &mut Out) -> Failure {
         let (path, entry) = (failure.path(), failure.entry());
         out.json(&json!({ "ok": false, "path": path, "entry": entry, "message": message }));
     }
-    Failure::new(Exit::VerificationFailed, format!("{}: {message}", dir.display()))
-        .hint("the export is not to be believed: keep it as it is, and ask for another")
+    let hint = match failure {
+        VerifyFailure::Quorum { .. } => {
+            "ask for an export of a checkpoint that these witnesses have cosigned, or ask them what \
+             they hold of this log"
+        }
+        _ => "the export is not to be believed: keep it as it is, and ask for another",
+    };
+    Failure::new(Exit::VerificationFailed, format!("{}: {message}", dir.display())).hint(hint)
 }
 
 fn print(report: &Report, card: &Card, whose_word: bool, out: &mut Out) {
@@ -149,7 +161,7 @@ fn print(report: &Report, card: &Card, whose_word: bool, out: &mut Out) {
     }
     let peers = report.peers.iter().map(|(peer, count)| format!("{peer}: {count}"));
     let events = report.events.iter().map(|(event, count)| format!("{event}: {count}"));
-    let fields = [
+    let mut fields = vec![
         ("log", report.checkpoint.origin.clone()),
         ("verified", format!("{} entries, all sound", report.entries)),
         ("root", hex::encode(report.checkpoint.root)),
@@ -161,7 +173,39 @@ fn print(report: &Report, card: &Card, whose_word: bool, out: &mut Out) {
         ("receipts received", received(report)),
         ("fingerprint", card.fingerprint().words()),
     ];
+    if let Some(witnessing) = &report.witnessing {
+        fields.push(("quorum", quorum(witnessing)));
+        let seen = witnessing.cosigned.iter().map(seen);
+        fields.push(("cosigned by", seen.collect::<Vec<_>>().join("\n")));
+        fields.push(("not cosigned by", witnessing.missing.join("\n")));
+    }
+    if let Some(exported) = exported_policy(report) {
+        fields.push(("exported policy", exported.to_owned()));
+    }
     out.record(&fields, &Value::Null);
+}
+
+fn quorum(witnessing: &Witnessing) -> String {
+    match witnessing.quorum {
+        true => "reached".to_owned(),
+        false => "none is asked for".to_owned(),
+    }
+}
+
+fn seen(seen: &WitnessSeen) -> String {
+    format!("{} ({}) at {}", seen.witness.name, seen.witness.key.name(), seen.at)
+}
+
+/// What the policy in the export is, as far as the log tells.
+fn exported_policy(report: &Report) -> Option<&'static str> {
+    let exported = report.policy_exported?;
+    let given = report.witnessing.as_ref().is_some_and(|given| given.policy == exported);
+    Some(match (report.policy_set == Some(exported), given) {
+        (true, true) => "the one that the log says was set last, and the one given here",
+        (true, false) => "the one that the log says was set last",
+        (false, true) => "the one given here; not the one that the log says was set last",
+        (false, false) => "not the one that the log says was set last",
+    })
 }
 
 fn received(report: &Report) -> String {
@@ -186,8 +230,27 @@ fn report_json(report: &Report, card: &Card, whose_word: bool) -> Value {
         "receipts_issued": report.receipts_issued,
         "receipts_received": report.receipts_received,
         "receipts_recorded": report.receipts_recorded,
+        "policy_set": report.policy_set.map(hex::encode),
+        "policy_exported": report.policy_exported.map(hex::encode),
+        "witnessing": report.witnessing.as_ref().map(witnessing_json),
         "card_fingerprint": card.fingerprint().hex(),
         "card_from_export": whose_word,
+    })
+}
+
+fn witnessing_json(witnessing: &Witnessing) -> Value {
+    let seen = |seen: &WitnessSeen| {
+        json!({
+            "name": seen.witness.name,
+            "key": seen.witness.key.to_string(),
+            "at": seen.at.timestamp(),
+        })
+    };
+    json!({
+        "policy": hex::encode(witnessing.policy),
+        "quorum": if witnessing.quorum { "reached" } else { "none" },
+        "cosigned": witnessing.cosigned.iter().map(seen).collect::<Vec<_>>(),
+        "missing": witnessing.missing,
     })
 }
 

@@ -2,29 +2,51 @@ use std::convert::Infallible;
 use std::fs;
 
 use super::*;
-use crate::audit::entry::Event;
+use crate::audit::entry::{EntryDraft, Event};
 use crate::audit::export::{Source, write_export};
-use crate::audit::testing::{TestLog, delivery};
+use crate::audit::testing::{TestLog, cosigner, delivery};
+use crate::audit::witness::Cosigner;
 use crate::cli::out::{Format, testing::memory};
 use crate::cli::testing::card_of;
+use crate::crypto::keys::Algorithm;
+use crate::crypto::sha256;
 
-/// Writes an export of the log of xa.moj with 300 entries, and gives its card.
+/// Two witnesses, of which the first has cosigned what [`export`] exports.
+fn witnesses() -> [Cosigner; 2] {
+    [
+        cosigner("xb.oag/witness", 11, Algorithm::MlDsa44),
+        cosigner("xc.moj/witness", 12, Algorithm::Ed25519),
+    ]
+}
+
+/// The text of a policy that knows both.
+fn policy(quorum: &str) -> String {
+    let [one, two] = witnesses().map(|witness| witness.key().to_string());
+    format!("witness one {one}\nwitness two {two}\n{quorum}\n")
+}
+
+/// Writes an export of the log of xa.moj with 301 entries, and gives its card.
 fn export(dir: &Path) -> Card {
     let mut log = TestLog::new("xa.moj", 1);
     for number in 1..300 {
         log.push(delivery(Event::RelayAcceptance, "xa.moj", "xb.oag", number));
     }
     let card = card_of(&log);
+    log.push(EntryDraft::new(Event::PolicySet).document(sha256(policy("quorum none").as_bytes())));
+    let checkpoint = log.cosigned(301, &[&witnesses()[0]], 1_795_000_000).to_note();
     let mut entries = |from: u64, limit: usize| {
         let rest = log.entries.iter().skip(from as usize).take(limit);
         Ok::<_, Infallible>(rest.cloned().collect())
     };
-    let extra = ("cards/xa.moj.card".to_owned(), card.text().as_bytes().to_vec());
+    let extras = [
+        ("cards/xa.moj.card".to_owned(), card.text().as_bytes().to_vec()),
+        ("policy".to_owned(), policy("quorum none").into_bytes()),
+    ];
     let source = Source {
-        checkpoint: &log.head().sign(&log.key),
+        checkpoint: &checkpoint,
         key: &log.key,
         entries: &mut entries,
-        extras: &mut [extra].into_iter().map(Ok),
+        extras: &mut extras.into_iter().map(Ok),
         progress: &mut |_, _| {},
     };
     let mut sink = |path: &str, bytes: &[u8]| {
@@ -38,7 +60,7 @@ fn export(dir: &Path) -> Card {
 }
 
 fn args(dir: &Path) -> VerifyArgs {
-    VerifyArgs { dir: dir.to_owned(), card: None, fingerprint: None }
+    VerifyArgs { dir: dir.to_owned(), card: None, fingerprint: None, policy: None }
 }
 
 #[test]
@@ -51,7 +73,7 @@ fn a_sound_export_verifies_with_the_card_that_is_given() {
     let args = VerifyArgs { card: Some(file), ..args(&dir.path().join("export")) };
     run(args, &mut out).expect("sound");
     let json = data.json();
-    assert_eq!((&json["ok"], &json["entries"]), (&json!(true), &json!(300)));
+    assert_eq!((&json["ok"], &json["entries"]), (&json!(true), &json!(301)));
     assert_eq!(json["events"]["RelayAcceptance"], 299);
     assert_eq!(json["peers"]["xb.oag"], 299);
     assert_eq!(json["card_from_export"], false);
@@ -64,7 +86,7 @@ fn the_exports_own_card_is_no_proof_until_its_fingerprint_was_compared() {
     let fingerprint = export(dir.path()).fingerprint();
     let (mut out, data, talk) = memory(Format::Table);
     run(args(dir.path()), &mut out).expect("sound");
-    assert!(data.text().contains("300 entries, all sound"), "{}", data.text());
+    assert!(data.text().contains("301 entries, all sound"), "{}", data.text());
     assert!(talk.text().contains("the export's own word"), "{}", talk.text());
     assert!(talk.text().contains(&fingerprint.hex()), "{}", talk.text());
     let (mut out, _, talk) = memory(Format::Table);
@@ -98,7 +120,7 @@ fn another_fingerprint_or_card_is_refused() {
 fn a_changed_byte_is_named() {
     let dir = tempfile::tempdir().expect("a directory");
     export(dir.path());
-    let path = dir.path().join("tile/entries/001.p/44");
+    let path = dir.path().join("tile/entries/001.p/45");
     let mut bytes = fs::read(&path).expect("there");
     let last = bytes.len() - 3;
     bytes[last] ^= 1;
@@ -107,9 +129,9 @@ fn a_changed_byte_is_named() {
     let failure = run(args(dir.path()), &mut out).expect_err("changed");
     assert_eq!(failure.code, Exit::VerificationFailed);
     let json = data.json();
-    assert_eq!((&json["ok"], &json["entry"]), (&json!(false), &json!(299)));
-    assert_eq!(json["path"], "tile/entries/001.p/44");
-    assert!(failure.message.contains("entry 299"), "{failure}");
+    assert_eq!((&json["ok"], &json["entry"]), (&json!(false), &json!(300)));
+    assert_eq!(json["path"], "tile/entries/001.p/45");
+    assert!(failure.message.contains("entry 300"), "{failure}");
 }
 
 #[test]
@@ -120,4 +142,72 @@ fn a_file_too_many_is_named() {
     let (mut out, ..) = memory(Format::Table);
     let failure = run(args(dir.path()), &mut out).expect_err("one too many");
     assert!(failure.message.contains("tile/note.txt"), "{failure}");
+}
+
+/// Verifies with a policy of this text.
+fn with_policy(dir: &Path, text: &str, format: Format) -> (Result<(), Failure>, String, String) {
+    let file = dir.join("policy");
+    fs::write(&file, text).expect("written");
+    let args = VerifyArgs { policy: Some(file), ..args(&dir.join("export")) };
+    let (mut out, data, talk) = memory(format);
+    let result = run(args, &mut out);
+    (result, data.text(), talk.text())
+}
+
+#[test]
+fn a_policy_that_is_satisfied_is_told_with_its_witnesses() {
+    let dir = tempfile::tempdir().expect("a directory");
+    export(&dir.path().join("export"));
+    let any = policy("group g any one two\nquorum g");
+    let (result, data, _) = with_policy(dir.path(), &any, Format::Table);
+    result.expect("sound");
+    for told in [
+        "reached",
+        "one (xb.oag/witness) at 2026-11-18T11:06:40.000Z",
+        "not cosigned by",
+        "the one that the log says was set last",
+    ] {
+        assert!(data.contains(told), "{told}: {data}");
+    }
+    let (result, data, _) = with_policy(dir.path(), &any, Format::Json);
+    result.expect("sound");
+    let json: Value = serde_json::from_str(&data).expect("JSON");
+    let witnessing = &json["witnessing"];
+    assert_eq!(witnessing["quorum"], "reached");
+    assert_eq!(witnessing["cosigned"][0]["name"], "one");
+    assert_eq!(witnessing["cosigned"][0]["key"], witnesses()[0].key().to_string());
+    assert_eq!(witnessing["missing"], json!(["two"]));
+    assert_eq!(witnessing["policy"], hex::encode(sha256(any.as_bytes())));
+    assert_eq!(json["policy_set"], json["policy_exported"]);
+    let (result, data, _) = with_policy(dir.path(), &policy("quorum none"), Format::Table);
+    result.expect("sound");
+    assert!(data.contains("none is asked for") && data.contains("the one given here"), "{data}");
+}
+
+#[test]
+fn a_policy_that_is_not_satisfied_names_who_is_missing() {
+    let dir = tempfile::tempdir().expect("a directory");
+    export(&dir.path().join("export"));
+    let all = policy("group g all one two\nquorum g");
+    let (result, data, _) = with_policy(dir.path(), &all, Format::Json);
+    let failure = result.expect_err("two has not cosigned");
+    assert_eq!(failure.code, Exit::VerificationFailed);
+    assert!(failure.message.ends_with("have not cosigned it: two"), "{failure}");
+    assert!(failure.hint.is_some_and(|hint| hint.contains("witnesses")));
+    let json: Value = serde_json::from_str(&data).expect("JSON");
+    assert_eq!((&json["ok"], &json["path"]), (&json!(false), &json!("checkpoint")));
+}
+
+#[test]
+fn a_policy_that_is_none_is_bad_input() {
+    let dir = tempfile::tempdir().expect("a directory");
+    export(&dir.path().join("export"));
+    let (result, ..) = with_policy(dir.path(), &policy("quorum three"), Format::Table);
+    let failure = result.expect_err("there is no three");
+    assert_eq!(failure.code, Exit::BadInput);
+    assert!(failure.message.contains("line 3 of the policy"), "{failure}");
+    let missing = VerifyArgs { policy: Some(dir.path().join("no")), ..args(dir.path()) };
+    let missing = VerifyArgs { dir: dir.path().join("export"), ..missing };
+    let (mut out, ..) = memory(Format::Table);
+    assert_eq!(run(missing, &mut out).expect_err("not there").code, Exit::NotFound);
 }

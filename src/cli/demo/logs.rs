@@ -81,6 +81,7 @@ pub(super) fn verify(dir: &Path, card: &Card) -> Result<Report> {
         origin: card.log_origin().to_owned(),
         keys: card.log_keys().to_vec(),
         authority: card.authority().clone(),
+        policy: None,
     };
     let mut read = |path: &str| match fs::read(dir.join(path)) {
         Ok(bytes) => Ok(Some(bytes)),
