@@ -3,11 +3,13 @@
 mod file;
 mod finding;
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use tracing_subscriber::EnvFilter;
 
+use crate::audit::note::VerifierKey;
 use crate::card::is_endpoint;
 use crate::domain::AuthorityId;
 use crate::domain::limits::{DELIVERY_WINDOW_DEFAULT_MS, DELIVERY_WINDOW_MAX_MS};
@@ -35,6 +37,8 @@ pub struct Config {
     pub mark: PathBuf,
     /// Peers that must have shown what they hold of this log before the first entry after a start.
     pub ask_peers: usize,
+    /// What witnessing needs.
+    pub witness: WitnessConfig,
     /// Private keys.
     pub keys: PathBuf,
     /// The passphrase of the home's key; `None` where the key is in clear or a systemd credential
@@ -56,6 +60,21 @@ pub struct Config {
     file: PathBuf,
     /// Where its keys stand.
     lines: Lines,
+}
+
+/// What witnessing needs; nothing of it is needed for peers to witness each other.
+#[derive(Clone, Debug, Default)]
+pub struct WitnessConfig {
+    /// The policy of witnesses (C2SP tlog-policy), where there is one.
+    pub policy: Option<PathBuf>,
+    /// Peers with which the newest checkpoints of third logs are shared.
+    pub gossip: BTreeSet<AuthorityId>,
+    /// Where the witness answers over HTTP (C2SP tlog-witness), if it does.
+    pub listen: Option<SocketAddr>,
+    /// Logs of strangers that this node is a witness of.
+    pub logs: Vec<VerifierKey>,
+    /// Certificates by which foreign witnesses with an https URL are checked, PEM.
+    pub ca: Option<PathBuf>,
 }
 
 /// In the place of an authority id that cannot be read; ISO 3166 gives ZZ to nobody.
@@ -132,6 +151,7 @@ impl Config {
         config.listeners(reader, &mut root);
         config.places(reader, &mut root);
         config.sending(reader, &mut root);
+        config.witnessing(reader, &mut root);
         config.traces(reader, &mut root);
         reader.end(root);
         config.lines = std::mem::take(&mut reader.lines);
@@ -150,6 +170,7 @@ impl Config {
             data: home.join("data"),
             mark: home.join("high-water"),
             ask_peers: 0,
+            witness: WitnessConfig::default(),
             keys: home.join("keys"),
             passphrase_file: None,
             suite: 1,
@@ -184,6 +205,23 @@ impl Config {
         }
         reader.end(exchange);
         reader.end(agencies);
+    }
+
+    fn witnessing<'a>(&mut self, reader: &mut Reader<'a>, root: &mut Section<'a>) {
+        let mut section = reader.section(root, "witness");
+        let home = self.home.clone();
+        let place = |text: String| home.join(text);
+        self.witness.policy = reader.text(&mut section, "witness.policy").map(place);
+        self.witness.ca = reader.text(&mut section, "witness.ca").map(place);
+        self.witness.listen = optional_address(reader, &mut section, "witness.listen");
+        let peers = reader.texts(&mut section, "witness.gossip_with", |text| {
+            AuthorityId::parse(text).map_err(|error| error.to_string())
+        });
+        self.witness.gossip = peers.into_iter().collect();
+        self.witness.logs = reader.texts(&mut section, "witness.logs", |text| {
+            VerifierKey::parse(text).map_err(|error| error.to_string())
+        });
+        reader.end(section);
     }
 
     fn places<'a>(&mut self, reader: &mut Reader<'a>, root: &mut Section<'a>) {
@@ -270,6 +308,20 @@ fn address<'a>(
     key: &'static str,
 ) -> Option<SocketAddr> {
     let text = reader.needed(section, key)?;
+    parsed(reader, key, &text)
+}
+
+/// One that may be left away.
+fn optional_address<'a>(
+    reader: &mut Reader<'a>,
+    section: &mut Section<'a>,
+    key: &'static str,
+) -> Option<SocketAddr> {
+    let text = reader.text(section, key)?;
+    parsed(reader, key, &text)
+}
+
+fn parsed(reader: &mut Reader<'_>, key: &'static str, text: &str) -> Option<SocketAddr> {
     let address = text.parse().ok();
     if address.is_none() {
         let hint = "as in \"0.0.0.0:7443\" or \"[::]:7443\"; names are not looked up";

@@ -154,11 +154,9 @@ async fn a_log_that_does_not_extend_what_was_shown_is_not_believed() {
     forged.checkpoint = forged.checkpoint.replace("xa.oag/log", "xa.oag/lag");
     let mut wrong_start = honest.clone();
     wrong_start.from_size = 1;
-    for (code, update) in [
-        ("LOG_INCONSISTENT", bad_proof),
-        ("BAD_CHECKPOINT", forged),
-        ("CHECKPOINT_BASE", wrong_start),
-    ] {
+    for (code, update) in
+        [("LOG_INCONSISTENT", bad_proof), ("UNKNOWN_LOG", forged), ("CHECKPOINT_BASE", wrong_start)]
+    {
         match peer.ask(Ask::Checkpoint(update)).await.expect("answered") {
             Answer::Refused(refusal) => assert_eq!(refusal.code, code),
             other => panic!("{code}: {other:?}"),

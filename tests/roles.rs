@@ -61,6 +61,7 @@ table! {
         ConfirmHandover confirm_handover (pb::ConfirmHandoverRequest) "read";
         CancelMessage cancel_message (pb::CancelMessageRequest) "submit";
         ListReceipts list_receipts (pb::ListReceiptsRequest) "read";
+        RefreshReceipts refresh_receipts (pb::RefreshReceiptsRequest) "read";
         UploadPackage upload_package (stream pb::UploadPackageRequest) "submit";
         ListExhibits list_exhibits (pb::ListExhibitsRequest) "read";
         DownloadExhibit download_exhibit (pb::DownloadExhibitRequest) "read";
@@ -87,6 +88,7 @@ table! {
         ListEntries list_entries (pb::ListEntriesRequest) "audit";
         GetInclusionProof get_inclusion_proof (pb::GetInclusionProofRequest) "audit";
         GetConsistencyProof get_consistency_proof (pb::GetConsistencyProofRequest) "audit";
+        ListEvidence list_evidence (pb::ListEvidenceRequest) "audit";
         ExportLog export_log (pb::ExportLogRequest) "audit";
     }
 }

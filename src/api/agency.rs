@@ -243,6 +243,21 @@ impl AgencyService for AgencyApi {
         Ok(Response::new(pb::ListReceiptsResponse { receipts }))
     }
 
+    async fn refresh_receipts(
+        &self,
+        request: Request<pb::RefreshReceiptsRequest>,
+    ) -> Result<Response<pb::RefreshReceiptsResponse>, Status> {
+        let caller = self.caller(&request, Role::Read)?;
+        let id = message_name("parent", &request.get_ref().parent)?;
+        let (exchange, asking) = (self.exchange.clone(), caller.clone());
+        let stronger = whole(async move { exchange.refresh_receipts(&asking, id).await }).await?;
+        let (row, receipts) = self.exchange.receipts(&caller, id).map_err(to_status)?;
+        let receipts =
+            receipts.into_iter().map(|r| convert::receipt(r, &row.envelope_digest)).collect();
+        let stronger = u32::try_from(stronger).unwrap_or(u32::MAX);
+        Ok(Response::new(pb::RefreshReceiptsResponse { receipts, stronger }))
+    }
+
     async fn upload_package(
         &self,
         request: Request<Streaming<pb::UploadPackageRequest>>,

@@ -110,6 +110,21 @@ impl AuditService for AuditApi {
         }))
     }
 
+    async fn list_evidence(
+        &self,
+        request: Request<pb::ListEvidenceRequest>,
+    ) -> Result<Response<pb::ListEvidenceResponse>, Status> {
+        self.auditor(&request)?;
+        let accusations = self.exchange.accusations().map_err(to_status)?;
+        let evidence = accusations.into_iter().map(|accusation| pb::Evidence {
+            digest: hex::encode(accusation.digest),
+            origin: accusation.origin,
+            create_time: accusation.at.to_string(),
+            text: accusation.text,
+        });
+        Ok(Response::new(pb::ListEvidenceResponse { evidence: evidence.collect() }))
+    }
+
     type ExportLogStream = ReceiverStream<Result<pb::ExportLogResponse, Status>>;
 
     async fn export_log(
@@ -119,6 +134,8 @@ impl AuditService for AuditApi {
         self.auditor(&request)?;
         let (piece, pieces) = mpsc::channel(AHEAD);
         let exchange = self.exchange.clone();
+        // What was logged a moment ago is to be cosigned too, where witnesses answer.
+        exchange.gather_for_export().await;
         tokio::task::spawn_blocking(move || {
             let sent = exchange.export_log(&mut |path, bytes| send_file(&piece, path, bytes));
             if let Err(error) = sent {

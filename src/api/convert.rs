@@ -96,6 +96,7 @@ pub(super) fn receipt(view: ReceiptView, digest: &[u8]) -> pb::Receipt {
         issuer: view.issuer,
         event_time: view.at.to_string(),
         index: view.index,
+        level: view.level.as_str().to_owned(),
         text: view.text,
         envelope_digest: hex::encode(digest),
     }

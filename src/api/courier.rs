@@ -108,6 +108,42 @@ impl Courier for TonicCourier {
             Ok(pushed.map_err(of_status)?.into_inner())
         })
     }
+
+    fn receipt(
+        &self,
+        peer: Arc<Peer>,
+        ask: pb::GetReceiptRequest,
+    ) -> Carried<pb::GetReceiptResponse> {
+        let connecting = self.connect(peer);
+        Box::pin(async move {
+            let mut client = connecting.await?;
+            Ok(deadline(client.get_receipt(ask)).await?.into_inner())
+        })
+    }
+
+    fn consistency(
+        &self,
+        peer: Arc<Peer>,
+        ask: pb::GetConsistencyRequest,
+    ) -> Carried<pb::GetConsistencyResponse> {
+        let connecting = self.connect(peer);
+        Box::pin(async move {
+            let mut client = connecting.await?;
+            Ok(deadline(client.get_consistency(ask)).await?.into_inner())
+        })
+    }
+
+    fn share(
+        &self,
+        peer: Arc<Peer>,
+        shared: pb::ShareCheckpointsRequest,
+    ) -> Carried<pb::ShareCheckpointsResponse> {
+        let connecting = self.connect(peer);
+        Box::pin(async move {
+            let mut client = connecting.await?;
+            Ok(deadline(client.share_checkpoints(shared)).await?.into_inner())
+        })
+    }
 }
 
 async fn deadline<T>(call: impl Future<Output = Result<T, Status>>) -> Result<T, Trouble> {

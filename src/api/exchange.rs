@@ -10,7 +10,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::identity;
 use super::status::{invalid, to_status};
-use crate::domain::PackageId;
+use crate::domain::{MessageId, PackageId};
 use crate::exchange::session::{PENDING_MAX, Session};
 use crate::exchange::{Exchange, Peer};
 use crate::pb::v1 as pb;
@@ -113,5 +113,50 @@ impl ExchangeService for ExchangeApi {
         }
         let progress = progress.map_err(to_status)?;
         Ok(Response::new(pb::PushPackageResponse { progress: Some(progress) }))
+    }
+
+    async fn get_receipt(
+        &self,
+        request: Request<pb::GetReceiptRequest>,
+    ) -> Result<Response<pb::GetReceiptResponse>, Status> {
+        let peer = self.peer(&request)?;
+        let request = request.into_inner();
+        let id = MessageId::from_slice(&request.message_id)
+            .map_err(|error| invalid("message_id", error))?;
+        let held = request.held_size;
+        let receipt = self.exchange.receipt_for(&peer, id, &request.event, held);
+        let (text, proof) = receipt.map_err(to_status)?;
+        let consistency = proof.iter().map(|hash| hash.to_vec().into()).collect();
+        Ok(Response::new(pb::GetReceiptResponse { text, consistency }))
+    }
+
+    async fn get_consistency(
+        &self,
+        request: Request<pb::GetConsistencyRequest>,
+    ) -> Result<Response<pb::GetConsistencyResponse>, Status> {
+        self.peer(&request)?;
+        let pb::GetConsistencyRequest { old_size, new_size } = request.into_inner();
+        let newest = self.exchange.log_head().checkpoint.size;
+        if old_size > new_size || new_size > newest {
+            return Err(invalid("new_size", format!("must be between old_size and {newest}")));
+        }
+        let proof = self.exchange.log_consistency(old_size, new_size).map_err(to_status)?;
+        let hashes = proof.iter().map(|hash| hash.to_vec().into()).collect();
+        Ok(Response::new(pb::GetConsistencyResponse { hashes }))
+    }
+
+    async fn share_checkpoints(
+        &self,
+        request: Request<pb::ShareCheckpointsRequest>,
+    ) -> Result<Response<pb::ShareCheckpointsResponse>, Status> {
+        let peer = self.peer(&request)?;
+        if !self.exchange.gossips_with(peer.authority()) {
+            return Ok(Response::new(pb::ShareCheckpointsResponse::default()));
+        }
+        let checkpoints = self.exchange.checkpoints_for(&peer);
+        let told = request.into_inner().checkpoints;
+        let exchange = self.exchange.clone();
+        tokio::spawn(async move { exchange.hear(&peer, told).await });
+        Ok(Response::new(pb::ShareCheckpointsResponse { checkpoints }))
     }
 }

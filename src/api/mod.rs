@@ -16,3 +16,4 @@ pub mod operator;
 pub mod probe;
 pub mod status;
 pub mod tls;
+pub mod witness;

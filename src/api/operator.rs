@@ -78,7 +78,7 @@ impl OperatorApi {
             connected: link.connected,
             trouble: link.trouble,
             queued: u32::try_from(self.exchange.outbox().waiting(name)).unwrap_or(u32::MAX),
-            log_size: head.map_or(0, |head| head.checkpoint.size),
+            log_size: head.map_or(0, |head| head.checkpoint().size),
             clock_offset_ms: link.clock_offset_ms,
         }
     }

@@ -68,7 +68,7 @@ impl Probe {
         self.link(peer).await?;
         holds(say, "version", "both speak version 1".into()).await;
         self.clock(peer, say).await?;
-        let size = self.exchange.head_of(peer).map_or(0, |h| h.checkpoint.size);
+        let size = self.exchange.head_of(peer).map_or(0, |h| h.checkpoint().size);
         let detail = format!("each holds what the other's log has; theirs has {size} entries");
         holds(say, "heads", detail).await;
         self.message(caller, peer.authority(), say).await

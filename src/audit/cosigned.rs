@@ -43,6 +43,12 @@ impl SignedCheckpoint {
         self.note.to_text()
     }
 
+    /// The same with the lines of `keys` only, the log's own.
+    #[must_use]
+    pub fn bare(self, keys: &[VerifierKey]) -> Self {
+        Self::by_log(self.checkpoint, self.note, keys)
+    }
+
     /// The parsed parts of a note that `keys` have signed, with their own lines only.
     pub(super) fn by_log(checkpoint: Checkpoint, note: Note, keys: &[VerifierKey]) -> Self {
         let by_log = |name: &str, id| keys.iter().any(|k| k.name() == name && k.key_id() == id);

@@ -127,6 +127,14 @@ impl AgencyService for Fake {
         Ok(Response::new(pb::ListReceiptsResponse { receipts: self.receipts.clone() }))
     }
 
+    async fn refresh_receipts(
+        &self,
+        _: Request<pb::RefreshReceiptsRequest>,
+    ) -> Answer<pb::RefreshReceiptsResponse> {
+        let receipts = self.receipts.clone();
+        Ok(Response::new(pb::RefreshReceiptsResponse { receipts, stronger: 0 }))
+    }
+
     async fn upload_package(
         &self,
         request: Request<Streaming<pb::UploadPackageRequest>>,

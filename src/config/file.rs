@@ -152,6 +152,35 @@ impl<'a> Reader<'a> {
         fits
     }
 
+    /// A list of texts, each of which `parse` makes something of.
+    pub(super) fn texts<T>(
+        &mut self,
+        section: &mut Section<'a>,
+        key: &'static str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Vec<T> {
+        let items = match self.take(section, key) {
+            None => return Vec::new(),
+            Some(DeValue::Array(items)) => items,
+            Some(_) => {
+                self.refuse(key, "must be a list of texts", "as in [\"one\", \"two\"]");
+                return Vec::new();
+            }
+        };
+        let mut parsed = Vec::new();
+        for item in items {
+            let one = match item.get_ref() {
+                DeValue::String(text) => parse(text),
+                _ => Err("must be a text".into()),
+            };
+            match one {
+                Ok(one) => parsed.push(one),
+                Err(error) => self.refuse(key, error, EVERY_KEY),
+            }
+        }
+        parsed
+    }
+
     /// `true` or `false`.
     pub(super) fn flag(&mut self, section: &mut Section<'a>, key: &'static str) -> Option<bool> {
         match self.take(section, key)? {

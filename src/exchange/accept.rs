@@ -1,6 +1,6 @@
 //! Accepting what a peer delivers: verify, commit, acknowledge. In that order (I1, I2).
 
-use super::heads::{Held, digests, put_head};
+use super::heads::{digests, put_head};
 use super::issue::{Issued, issue};
 use super::refusals::{Refused, refuse_in};
 use super::rows::{
@@ -9,6 +9,7 @@ use super::rows::{
 };
 use super::{ActionError, Exchange, Peer};
 use crate::audit::checkpoint::Checkpoint;
+use crate::audit::cosigned::SignedCheckpoint;
 use crate::audit::entry::{Coordinates, Entry, EntryDraft, Event};
 use crate::audit::merkle::{leaf_hash, verify_inclusion};
 use crate::crypto::{Digest, sha256};
@@ -45,7 +46,7 @@ impl Exchange {
     pub(crate) async fn accept(
         &self,
         peer: &Peer,
-        proven: &Held,
+        proven: &SignedCheckpoint,
         deliver: pb::Deliver,
     ) -> Result<Accepted, ActionError> {
         self.check_writable()?;
@@ -53,7 +54,7 @@ impl Exchange {
         if let Some(again) = self.repeat(peer.authority(), &deliver, &digest)? {
             return Ok(Accepted::Issued(again));
         }
-        let entry = match check_log_proof(peer, &self.me, &proven.checkpoint, &deliver, &digest) {
+        let entry = match check_log_proof(peer, &self.me, proven.checkpoint(), &deliver, &digest) {
             Ok(entry) => entry,
             Err(LogProof::TooNew) => return Ok(retry("CHECKPOINT_TOO_OLD")),
             Err(LogProof::Bad) => {
@@ -86,10 +87,10 @@ impl Exchange {
             settled.await.map_err(ActionError::fault)??;
         }
         let remote = Coordinates {
-            origin: proven.checkpoint.origin.clone(),
+            origin: proven.checkpoint().origin.clone(),
             index: deliver.index,
-            size: proven.checkpoint.size,
-            root: proven.checkpoint.root,
+            size: proven.checkpoint().size,
+            root: proven.checkpoint().root,
         };
         self.commit_message(peer, proven, message, remote).await
     }
@@ -127,7 +128,7 @@ impl Exchange {
     async fn commit_message(
         &self,
         peer: &Peer,
-        proven: &Held,
+        proven: &SignedCheckpoint,
         message: AuthenticMessage,
         remote: Coordinates,
     ) -> Result<Accepted, ActionError> {
@@ -227,7 +228,7 @@ struct Arrived {
     peer: AuthorityId,
     head_key: [u8; 16],
     refusal_key: [u8; 16],
-    head: Held,
+    head: SignedCheckpoint,
     id: MessageId,
     bytes: bytes::Bytes,
     row: MessageRow,

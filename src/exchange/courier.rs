@@ -43,4 +43,25 @@ pub trait Courier: Send + Sync + 'static {
         peer: Arc<Peer>,
         parts: mpsc::Receiver<pb::PushPackageRequest>,
     ) -> Carried<pb::PushPackageResponse>;
+
+    /// Asks for a receipt at its best level.
+    fn receipt(
+        &self,
+        peer: Arc<Peer>,
+        ask: pb::GetReceiptRequest,
+    ) -> Carried<pb::GetReceiptResponse>;
+
+    /// Asks for a consistency proof of the peer's log.
+    fn consistency(
+        &self,
+        peer: Arc<Peer>,
+        ask: pb::GetConsistencyRequest,
+    ) -> Carried<pb::GetConsistencyResponse>;
+
+    /// Tells what is held of third logs, and is told.
+    fn share(
+        &self,
+        peer: Arc<Peer>,
+        shared: pb::ShareCheckpointsRequest,
+    ) -> Carried<pb::ShareCheckpointsResponse>;
 }

@@ -86,7 +86,7 @@ pub(super) fn hello(exchange: &Exchange, peer: &Peer) -> pb::Hello {
         versions: vec![PROTOCOL_VERSION],
         software: exchange.software().to_owned(),
         now_ms: exchange.now().unix_ms(),
-        held_checkpoint: exchange.head_of(peer).map(|held| held.note).unwrap_or_default(),
+        held_checkpoint: exchange.head_of(peer).map(|held| held.to_note()).unwrap_or_default(),
         recipient: peer.authority().to_string(),
     }
 }

@@ -17,12 +17,14 @@ use prost::Message as _;
 use tokio::sync::watch;
 
 use self::chain::Chain;
-pub use self::chain::{HeadError, Held};
+pub use self::chain::{HeadError, Taken};
 pub(crate) use self::shown::Shown;
 use super::rows::{self, HeadRow, head_key};
 use super::{ActionError, Exchange, Peer};
 use crate::audit::checkpoint::Checkpoint;
+use crate::audit::cosigned::SignedCheckpoint;
 use crate::audit::note::VerifierKey;
+use crate::audit::witness::{AddCheckpoint, WitnessRefusal, decide};
 use crate::crypto::Digest;
 use crate::store::{Store, Table, Tx};
 
@@ -39,61 +41,53 @@ impl Heads {
     pub(super) fn load(store: &Store) -> Result<Self, ActionError> {
         let mut chains = BTreeMap::new();
         for row in rows::all::<HeadRow>(store, Table::Heads)? {
-            // Signed by a key that the card may since have dropped, and verified then.
-            let checkpoint =
-                Checkpoint::parse_unverified(&row.checkpoint).map_err(ActionError::fault)?;
-            let origin = checkpoint.origin.clone();
-            chains.insert(origin, Chain::new(Held { checkpoint, note: row.checkpoint }));
+            let head =
+                SignedCheckpoint::assume_verified(&row.checkpoint).map_err(ActionError::fault)?;
+            chains.insert(head.checkpoint().origin.clone(), Chain::new(head));
         }
         Ok(Self { chains: Mutex::new(chains), advanced: watch::Sender::new(0) })
     }
 
     /// What is held of a log.
-    pub fn of(&self, origin: &str) -> Option<Held> {
+    pub fn of(&self, origin: &str) -> Option<SignedCheckpoint> {
         self.chains().get(origin).map(|chain| chain.newest().clone())
     }
 
-    /// Takes a checkpoint that proves itself an extension, from the tree of `from` entries, of
-    /// everything held. In memory: the caller makes it durable before it answers.
+    /// Takes a checkpoint that proves itself an extension of everything held. In memory: the caller
+    /// makes it durable before it answers.
     ///
     /// # Errors
     /// [`HeadError`]: what the log's owner would have to explain, except [`HeadError::Base`].
     pub(crate) fn take(
         &self,
         keys: &[VerifierKey],
-        note: &str,
-        from: u64,
-        proof: &[Digest],
-    ) -> Result<Held, HeadError> {
-        let checkpoint =
-            Checkpoint::verify(note, keys).map_err(|e| HeadError::Checkpoint(e.to_string()))?;
-        let head = Held { checkpoint, note: note.to_owned() };
+        request: &AddCheckpoint,
+    ) -> Result<Taken, HeadError> {
         let mut chains = self.chains();
-        match chains.get_mut(&head.checkpoint.origin) {
-            Some(chain) => chain.take(&head, from, proof)?,
-            None if from == 0 => {
-                chains.insert(head.checkpoint.origin.clone(), Chain::new(head.clone()));
+        let taken = match chains.get_mut(request.origin()) {
+            Some(chain) => chain.take(keys, request)?,
+            None => {
+                let (chain, taken) = Chain::begin(keys, request)?;
+                chains.insert(request.origin().to_owned(), chain);
+                taken
             }
-            None => return Err(HeadError::Base { from, held: 0 }),
-        }
+        };
         drop(chains);
         self.advanced.send_modify(|count| *count += 1);
-        Ok(head)
+        Ok(taken)
     }
 
     /// As [`Heads::take`], but waits a little for what the proof starts from.
     pub(crate) async fn take_in_turn(
         &self,
         keys: &[VerifierKey],
-        note: &str,
-        from: u64,
-        proof: &[Digest],
-    ) -> Result<Held, HeadError> {
+        request: &AddCheckpoint,
+    ) -> Result<Taken, HeadError> {
         let mut advanced = self.advanced.subscribe();
         let taking = async {
             loop {
                 advanced.mark_unchanged();
-                match self.take(keys, note, from, proof) {
+                match self.take(keys, request) {
                     Err(HeadError::Base { from, held }) if from > held => {
                         if advanced.changed().await.is_err() {
                             return Err(HeadError::Base { from, held });
@@ -106,8 +100,38 @@ impl Heads {
         match tokio::time::timeout(OVERTAKEN_FOR, taking).await {
             Ok(done) => done,
             // Whatever came at the last moment counts.
-            Err(_) => self.take(keys, note, from, proof),
+            Err(_) => self.take(keys, request),
         }
+    }
+
+    /// As a witness of strangers takes it: every refusal in the words of tlog-witness.
+    ///
+    /// # Errors
+    /// [`WitnessRefusal`].
+    pub(crate) fn witness(
+        &self,
+        keys: &[VerifierKey],
+        request: &AddCheckpoint,
+    ) -> Result<Taken, WitnessRefusal> {
+        let mut chains = self.chains();
+        let state = chains.get(request.origin()).map(Chain::newest);
+        let accepted = decide(state, keys, request)?;
+        let taken = match chains.get_mut(request.origin()) {
+            Some(chain) => chain.push(accepted),
+            None => {
+                let head = accepted.state().clone();
+                chains.insert(request.origin().to_owned(), Chain::new(head.clone()));
+                Taken { head, accepted: Some(accepted) }
+            }
+        };
+        drop(chains);
+        self.advanced.send_modify(|count| *count += 1);
+        Ok(taken)
+    }
+
+    /// The logs of which something is held.
+    pub(crate) fn origins(&self) -> Vec<String> {
+        self.chains().keys().cloned().collect()
     }
 
     /// Forgets a log: its owner has made another under the same name, and an operator believes it.
@@ -138,7 +162,7 @@ pub enum OwnHead {
 
 impl Exchange {
     /// What is held of a peer's log.
-    pub fn head_of(&self, peer: &Peer) -> Option<Held> {
+    pub fn head_of(&self, peer: &Peer) -> Option<SignedCheckpoint> {
         self.heads.of(peer.card.log_origin())
     }
 
@@ -166,33 +190,40 @@ impl Exchange {
         Ok(OwnHead::NotOurs { size: theirs.size })
     }
 
-    /// Makes a taken head durable, before anything is answered to its owner.
-    pub(crate) async fn keep_head(&self, head: &Held) -> Result<(), ActionError> {
-        let (key, kept) = (self.head_key(head), head.clone());
-        self.store
-            .commit(move |tx| {
-                put_head(tx, &key, &kept)?;
-                Ok::<_, ActionError>(())
-            })
-            .await?;
-        Ok(())
+    pub(crate) fn head_key(&self, head: &SignedCheckpoint) -> [u8; 16] {
+        head_key(&self.home, &head.checkpoint().origin)
     }
+}
 
-    pub(crate) fn head_key(&self, head: &Held) -> [u8; 16] {
-        head_key(&self.home, &head.checkpoint.origin)
-    }
+/// A checkpoint of a peer as a stream brings it.
+///
+/// # Errors
+/// [`HeadError::Checkpoint`] for a proof or a note that no checkpoint has.
+pub(crate) fn request(
+    from: u64,
+    proof: &[bytes::Bytes],
+    note: &str,
+) -> Result<AddCheckpoint, HeadError> {
+    let refuse = |why: &dyn std::fmt::Display| HeadError::Checkpoint(why.to_string());
+    let proof = digests(proof).ok_or_else(|| refuse(&"a hash of its proof has not 32 bytes"))?;
+    AddCheckpoint::new(from, proof, note.to_owned()).map_err(|error| refuse(&error))
 }
 
 /// Writes a head unless a larger one is there. All come from one chain, so the larger one extends
 /// the smaller.
-pub(crate) fn put_head(tx: &mut Tx<'_>, key: &[u8; 16], head: &Held) -> Result<(), ActionError> {
-    if let Some(row) = rows::load_in::<HeadRow>(tx, Table::Heads, key)? {
+pub(crate) fn put_head(
+    tx: &mut Tx<'_>,
+    key: &[u8; 16],
+    head: &SignedCheckpoint,
+) -> Result<(), ActionError> {
+    let mut row = rows::load_in::<HeadRow>(tx, Table::Heads, key)?.unwrap_or_default();
+    if !row.checkpoint.is_empty() {
         let held = Checkpoint::parse_unverified(&row.checkpoint).map_err(ActionError::fault)?;
-        if held.size >= head.checkpoint.size {
+        if held.size >= head.checkpoint().size {
             return Ok(());
         }
     }
-    let row = HeadRow { checkpoint: head.note.clone() };
+    row.checkpoint = head.to_note();
     tx.put(Table::Heads, key, row.encode_to_vec());
     Ok(())
 }

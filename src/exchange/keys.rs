@@ -1,5 +1,6 @@
 //! The private keys that the exchange uses, in memory.
 
+use crate::audit::witness::Cosigner;
 use crate::crypto::{PublicKey, SealingSecret, SigningSecret};
 
 /// The keys of this authority that the exchange needs. Root, TLS and agency keys are not among
@@ -15,6 +16,8 @@ pub struct Keys {
     pub archive: SealingSecret,
     /// Signs the manifests of exports; the store has its own copy for checkpoints.
     pub log: SigningSecret,
+    /// Cosigns the checkpoints of others.
+    pub witness: Cosigner,
 }
 
 impl Keys {

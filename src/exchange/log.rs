@@ -73,10 +73,10 @@ impl Exchange {
     /// # Errors
     /// [`ActionError::Fault`] when the log cannot be read.
     pub fn export_log(&self, sink: &mut dyn FnMut(&str, &[u8]) -> bool) -> Result<(), ActionError> {
-        let head = self.store.head();
+        let checkpoint = self.newest_cosigned();
         let gone = || ActionError::Unavailable("the client went away".into());
         let source = Source {
-            checkpoint: &head.note,
+            checkpoint: &checkpoint,
             key: &self.keys.log,
             entries: &mut |from, limit| Ok(self.store.entries(from, limit)?),
             extras: &mut self.cards().chain(Receipts::new(self)),

@@ -37,10 +37,11 @@ pub(crate) mod rows;
 pub mod schedule;
 pub mod session;
 pub mod submit;
+pub mod witness;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use tokio::sync::{Notify, watch};
 
@@ -49,6 +50,8 @@ pub use directory::{Directory, Peer};
 pub use error::{ActionError, Violation};
 pub use keys::Keys;
 
+use crate::audit::note::VerifierKey;
+use crate::audit::policy::Policy;
 use crate::card::Card;
 use crate::crypto::HomeKey;
 use crate::domain::{AuthorityId, Timestamp};
@@ -66,6 +69,10 @@ pub struct Settings {
     pub retry_cap_ms: u64,
     /// The program and its version, as in `rogatory 0.1.0`.
     pub software: String,
+    /// Peers with which the newest checkpoints of third logs are shared.
+    pub gossip: BTreeSet<AuthorityId>,
+    /// Logs of strangers that this node is a witness of, by their keys.
+    pub witnessed_logs: Vec<VerifierKey>,
 }
 
 /// Everything that the parts of the exchange share.
@@ -85,9 +92,14 @@ pub struct Exchange {
     inbox: watch::Sender<u64>,
     links: Mutex<BTreeMap<AuthorityId, LinkState>>,
     pub(crate) shown: heads::Shown,
+    pub(crate) gathered: witness::Gathered,
+    pub(crate) round: witness::rounds::Round,
+    pub(crate) policy: Policy,
     refusals: refusals::Budgets,
     /// Nothing is appended yet: [`guard::agree`] has not ended.
     waits: AtomicBool,
+    /// Weak: a courier holds the exchange.
+    courier: OnceLock<Weak<dyn courier::Courier>>,
     cases: submit::CaseNumbers,
     offers: packages::Offers,
 }
@@ -117,6 +129,8 @@ pub struct Parts {
     pub vault: Vault,
     /// What the operator chose.
     pub settings: Settings,
+    /// Whose cosignatures make a receipt strong enough.
+    pub policy: Policy,
     /// The clock.
     pub clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
 }
@@ -128,9 +142,10 @@ impl Exchange {
     /// # Errors
     /// [`ActionError::Fault`] when a row cannot be read.
     pub fn new(parts: Parts) -> Result<Arc<Self>, ActionError> {
-        let Parts { card, keys, home, store, vault, settings, clock } = parts;
+        let Parts { card, keys, home, store, vault, settings, policy, clock } = parts;
         let directory = Directory::load(&store)?;
         let heads = heads::Heads::load(&store)?;
+        let gathered = witness::Gathered::load(&store)?;
         let outbox = outbox::Outbox::load(&store)?;
         let inbox = watch::Sender::new(query::newest_inbox_position(&store)?);
         Ok(Arc::new(Self {
@@ -149,8 +164,12 @@ impl Exchange {
             inbox,
             links: Mutex::default(),
             shown: heads::Shown::default(),
+            gathered,
+            round: witness::rounds::Round::default(),
+            policy,
             refusals: refusals::Budgets::default(),
             waits: AtomicBool::new(false),
+            courier: OnceLock::new(),
             cases: submit::CaseNumbers::default(),
             offers: packages::Offers::default(),
         }))
@@ -229,6 +248,18 @@ impl Exchange {
     /// nothing is taken from anybody.
     pub fn set_waiting(&self, waits: bool) {
         self.waits.store(waits, Ordering::Release);
+    }
+
+    /// Gives the exchange its way to peers, once, for what is not the business of a stream.
+    pub fn set_courier(&self, courier: &Arc<dyn courier::Courier>) {
+        // A second one would be the same: a node has one.
+        let _ = self.courier.set(Arc::downgrade(courier));
+    }
+
+    pub(crate) fn courier(&self) -> Result<Arc<dyn courier::Courier>, ActionError> {
+        let offline =
+            || ActionError::Unavailable("the node does not run: peers cannot be asked".into());
+        self.courier.get().and_then(Weak::upgrade).ok_or_else(offline)
     }
 
     /// Whether anything may be appended to the log now.

@@ -4,10 +4,13 @@ use super::agencies::Caller;
 use super::issue::{Issued, own_entry};
 use super::rows::{self, MessageRow, ReceiptRow, SENT, shape_of};
 use super::{ActionError, Exchange};
+use crate::audit::note::WitnessKey;
+use crate::audit::policy::Level;
 use crate::domain::limits::PAGE_SIZE_MAX;
 use crate::domain::{AuthorityId, MessageId, PackageId, Timestamp};
 use crate::envelope::reopen;
 use crate::pb::v1 as pb;
+use crate::receipt::Receipt;
 use crate::store::vault::PackageShape;
 use crate::store::{BodySlot, Direction, Store, Table};
 
@@ -54,6 +57,8 @@ pub struct ReceiptView {
     pub at: Timestamp,
     /// Its index in the issuer's log.
     pub index: u64,
+    /// How much stands behind its checkpoint.
+    pub level: Level,
     /// The tlog-proof text.
     pub text: String,
 }
@@ -173,25 +178,53 @@ impl Exchange {
     ) -> Result<(MessageRow, Vec<ReceiptView>), ActionError> {
         let row = self.seen(caller, id)?;
         // Every message has the receipt of its coming here; the others are noted in the row.
-        let mut receipts = vec![self.own_receipt_view(row.entry_index)?];
+        let counterpart = self.witness_of(&row);
+        let mut receipts = vec![self.own_receipt_view(row.entry_index, counterpart.as_ref())?];
         for receipt in &row.receipts {
             receipts.push(match receipt.text.is_empty() {
-                true => self.own_receipt_view(receipt.index)?,
-                false => recorded(receipt),
+                true => self.own_receipt_view(receipt.index, counterpart.as_ref())?,
+                false => self.recorded(id, receipt)?,
             });
         }
         Ok((row, receipts))
     }
 
-    fn own_receipt_view(&self, index: u64) -> Result<ReceiptView, ActionError> {
+    /// The key with which the other side of a message cosigns.
+    fn witness_of(&self, row: &MessageRow) -> Option<WitnessKey> {
+        let peer = row.peer_id().ok().and_then(|peer| self.directory.get(&peer))?;
+        peer.card.witness_key().cloned()
+    }
+
+    /// A receipt of ours, proved under the checkpoint with the most behind it.
+    fn own_receipt_view(
+        &self,
+        index: u64,
+        counterpart: Option<&WitnessKey>,
+    ) -> Result<ReceiptView, ActionError> {
         let entry = own_entry(&self.store, index)?;
-        let (receipt, _) = Issued::at(index).receipt(&self.store)?;
+        let head = self.best_head(index, counterpart);
+        let (receipt, _) = Issued::at(index).receipt_under(&self.store, &head)?;
         Ok(ReceiptView {
             event: entry.event.as_str().to_owned(),
             issuer: self.me.to_string(),
             at: entry.at,
             index,
+            level: self.level_of(receipt.checkpoint_note(), counterpart),
             text: receipt.text().to_owned(),
+        })
+    }
+
+    /// A receipt of a peer, by its best proof.
+    fn recorded(&self, id: MessageId, receipt: &ReceiptRow) -> Result<ReceiptView, ActionError> {
+        let text = self.better_text(id, &receipt.event)?.unwrap_or_else(|| receipt.text.clone());
+        let note = Receipt::parse(&text).map(|parsed| parsed.checkpoint_note().to_owned());
+        Ok(ReceiptView {
+            event: receipt.event.clone(),
+            issuer: receipt.issuer.clone(),
+            at: Timestamp::from_unix_ms(receipt.at_ms),
+            index: receipt.index,
+            level: self.level_of(&note.unwrap_or_default(), Some(self.keys.witness.key())),
+            text,
         })
     }
 
@@ -213,15 +246,5 @@ impl Exchange {
         let key = body.packages.iter().find(|key| key.package_id == package.as_bytes()[..]);
         let key = key.and_then(|key| key.key.as_ref().try_into().ok()).ok_or_else(missing)?;
         Ok((shape, zeroize::Zeroizing::new(key)))
-    }
-}
-
-fn recorded(receipt: &ReceiptRow) -> ReceiptView {
-    ReceiptView {
-        event: receipt.event.clone(),
-        issuer: receipt.issuer.clone(),
-        at: Timestamp::from_unix_ms(receipt.at_ms),
-        index: receipt.index,
-        text: receipt.text.clone(),
     }
 }

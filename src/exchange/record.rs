@@ -1,10 +1,10 @@
 //! Recording what others prove to us: their receipts for what we sent (I1, I2).
 
 use super::error::rolled_back;
-use super::heads::{HeadError, Held, digests, put_head};
+use super::heads::{HeadError, put_head, request};
 use super::rows::{self, MessageRow, ReceiptRow, SENT, message_in, put_message};
 use super::{ActionError, Exchange, Peer};
-use crate::audit::checkpoint::Checkpoint;
+use crate::audit::cosigned::SignedCheckpoint;
 use crate::audit::entry::{EntryDraft, Event};
 use crate::domain::MessageId;
 use crate::domain::delivery::DeliveryState;
@@ -53,7 +53,7 @@ pub(crate) struct Proved {
     pub id: MessageId,
     receipt: VerifiedReceipt,
     index: u64,
-    head: Held,
+    head: SignedCheckpoint,
 }
 
 impl Exchange {
@@ -62,14 +62,10 @@ impl Exchange {
         &self,
         peer: &Peer,
         text: &str,
-        proven: &Held,
+        proven: &SignedCheckpoint,
     ) -> Result<(), RecordError> {
         self.check_writable()?;
-        let proved =
-            self.prove(peer, text, |checkpoint| match *checkpoint == proven.checkpoint {
-                true => Ok(proven.clone()),
-                false => Err(RecordError::Unproven),
-            })?;
+        let proved = self.prove(peer, &Receipt::parse(text)?, proven.clone())?;
         self.commit_receipt(peer, proved).await
     }
 
@@ -79,20 +75,24 @@ impl Exchange {
         peer: &Peer,
         answer: &pb::SignedReceipt,
     ) -> Result<Proved, RecordError> {
-        let proof = digests(&answer.consistency).ok_or(HeadError::Inconsistent)?;
         let receipt = Receipt::parse(&answer.text)?;
-        let (note, keys) = (receipt.checkpoint_note(), peer.card.log_keys());
-        let head = self.heads.take_in_turn(keys, note, answer.from_size, &proof).await?;
-        self.prove(peer, &answer.text, |_| Ok(head))
+        let request = request(answer.from_size, &answer.consistency, receipt.checkpoint_note())?;
+        let taken = self.take_head(peer, &request).await?;
+        self.prove(peer, &receipt, self.cosign(&taken).head)
     }
 
+    /// The receipt under the checkpoint as this node holds it: with the log's own signatures and
+    /// our cosignature, and without whatever else the peer put there (I7).
     fn prove(
         &self,
         peer: &Peer,
-        text: &str,
-        head: impl FnOnce(&Checkpoint) -> Result<Held, RecordError>,
+        receipt: &Receipt,
+        head: SignedCheckpoint,
     ) -> Result<Proved, RecordError> {
-        let receipt = Receipt::parse(text)?;
+        if receipt.checkpoint() != *head.checkpoint() {
+            return Err(RecordError::Unproven);
+        }
+        let receipt = receipt.under(head.to_note())?;
         let id = receipt.facts().entry.message.ok_or(RecordError::UnknownMessage)?;
         let row = rows::message(&self.store, id)?.ok_or(RecordError::UnknownMessage)?;
         if row.direction != SENT || row.peer != peer.authority().as_str() {
@@ -110,13 +110,7 @@ impl Exchange {
         if state_of(verified.event()).is_none() {
             return Err(RecordError::Irrelevant(verified.event()));
         }
-        let coordinates = verified.coordinates();
-        let checkpoint = Checkpoint {
-            origin: coordinates.origin.clone(),
-            size: coordinates.size,
-            root: coordinates.root,
-        };
-        Ok(Proved { id, head: head(&checkpoint)?, receipt: verified, index })
+        Ok(Proved { id, head, receipt: verified, index })
     }
 
     /// Makes a proved receipt durable: entry, row, head, and the outbox row goes.

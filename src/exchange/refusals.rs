@@ -38,7 +38,7 @@ struct Budget {
 
 impl Budgets {
     /// Takes one; false when none is left.
-    fn take(&self, peer: &AuthorityId, now: Timestamp) -> bool {
+    pub(super) fn take(&self, peer: &AuthorityId, now: Timestamp) -> bool {
         let mut budgets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let budget = budgets.entry(peer.clone()).or_insert(Budget { left: AT_ONCE, at: now });
         let since = now.unix_ms().saturating_sub(budget.at.unix_ms());

@@ -8,14 +8,17 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use futures_util::future::FutureExt as _;
 use futures_util::stream::{FuturesOrdered, StreamExt as _};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::accept::Accepted;
-use super::heads::{HeadError, Held, OwnHead, digests, hashes};
+use super::heads::{HeadError, OwnHead, hashes, request};
 use super::issue::Issued;
+use super::witness::Cosigned;
 use super::{ActionError, Exchange, Peer};
+use crate::audit::cosigned::SignedCheckpoint;
 use crate::pb::v1 as pb;
 use pb::relay_request::Frame as Asked;
 use pb::relay_response::Frame as Answered;
@@ -42,7 +45,7 @@ pub struct Session {
     exchange: Arc<Exchange>,
     peer: Arc<Peer>,
     /// The peer's checkpoint that was verified last on this stream.
-    proven: Option<Held>,
+    proven: Option<SignedCheckpoint>,
     greeted: bool,
 }
 
@@ -67,7 +70,13 @@ impl Session {
                 biased;
                 () = stop.cancelled() => return,
                 Ok(()) = trust.changed() => {
-                    if !self.is_trusted() { return; }
+                    if !self.is_trusted() {
+                        // What has been judged by now is still answered: it may say why.
+                        while let Some(Some((sequence, judged))) = judging.next().now_or_never() {
+                            if !self.answer(sequence, judged, &answers).await { break; }
+                        }
+                        return;
+                    }
                 }
                 Some((sequence, judged)) = judging.next(), if !judging.is_empty() => {
                     if !self.answer(sequence, judged, &answers).await { return; }
@@ -173,36 +182,41 @@ impl Session {
             now_ms: self.exchange.now().unix_ms(),
             checkpoint: head.note.clone(),
             consistency: hashes(&consistency),
-            held_checkpoint: self.proven.as_ref().map(|h| h.note.clone()).unwrap_or_default(),
+            held_checkpoint: self.proven.as_ref().map(|h| h.to_note()).unwrap_or_default(),
         })
     }
 
     /// Verified at once, so that the frames behind it can refer to it; durable before the answer.
     async fn checkpoint(&mut self, sequence: u64, update: &pb::CheckpointUpdate) -> Judging {
-        let head = match self.take_head(update).await {
-            Ok(head) => head,
+        let cosigned = match self.take_head(update).await {
+            Ok(cosigned) => cosigned,
             Err(error) => {
                 tracing::error!(peer = %self.peer.authority(), %error, "a checkpoint is refused");
                 let judged = end(error.code(), error.to_string());
                 return Box::pin(async move { (sequence, judged) });
             }
         };
-        self.proven = Some(head.clone());
-        let exchange = self.exchange.clone();
+        self.proven = Some(cosigned.head.clone());
+        let (exchange, peer) = (self.exchange.clone(), self.peer.clone());
         Box::pin(async move {
-            let size = head.checkpoint.size;
-            let judged = match exchange.keep_head(&head).await {
-                Ok(()) => Judged::Answer(Answered::Checkpoint(pb::CheckpointReply { size })),
+            let size = cosigned.head.checkpoint().size;
+            let cosignature = cosigned.line.clone().unwrap_or_default();
+            // Durable before it leaves: a witness that forgets can be led to sign two pasts (I1).
+            let judged = match exchange.keep_head(Some(peer.authority()), cosigned).await {
+                Ok(()) => {
+                    let reply = pb::CheckpointReply { size, cosignature };
+                    Judged::Answer(Answered::Checkpoint(reply))
+                }
                 Err(error) => fault(&error),
             };
             (sequence, judged)
         })
     }
 
-    async fn take_head(&self, update: &pb::CheckpointUpdate) -> Result<Held, HeadError> {
-        let proof = digests(&update.consistency).ok_or(HeadError::Inconsistent)?;
-        let (keys, heads) = (self.peer.card.log_keys(), &self.exchange.heads);
-        heads.take_in_turn(keys, &update.checkpoint, update.from_size, &proof).await
+    async fn take_head(&self, update: &pb::CheckpointUpdate) -> Result<Cosigned, HeadError> {
+        let request = request(update.from_size, &update.consistency, &update.checkpoint)?;
+        let taken = self.exchange.take_head(&self.peer, &request).await?;
+        Ok(self.exchange.cosign(&taken))
     }
 
     fn deliver(&mut self, sequence: u64, deliver: pb::Deliver) -> Judging {

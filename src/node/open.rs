@@ -11,6 +11,8 @@ use super::{SOFTWARE, check, now};
 use crate::api::tls::NodeIdentity;
 use crate::audit::checkpoint::{self, Checkpoint};
 use crate::audit::entry::{EntryDraft, Event};
+use crate::audit::policy::Policy;
+use crate::audit::witness::Cosigner;
 use crate::card::Card;
 use crate::config::Config;
 use crate::crypto::keys::{Role, SealingSecret, SigningSecret};
@@ -68,7 +70,10 @@ impl OpenNode {
                 retry_first_ms: config.retry_first_ms,
                 retry_cap_ms: config.retry_cap_ms,
                 software: SOFTWARE.to_owned(),
+                gossip: config.witness.gossip.clone(),
+                witnessed_logs: config.witness.logs.clone(),
             },
+            policy: policy(&config)?,
             clock: Box::new(now),
             card,
         })?;
@@ -95,6 +100,7 @@ impl OpenNode {
             false => Event::NodeStarted,
         };
         self.exchange.log_node(event).await?;
+        self.exchange.log_policy().await?;
         Ok(())
     }
 }
@@ -127,6 +133,13 @@ pub(super) fn create_log(
         .map_err(|error| anyhow::anyhow!("the log cannot be opened: {error}"))?;
     store.stop();
     Ok(())
+}
+
+/// The policy of witnesses that the configuration names.
+fn policy(config: &Config) -> anyhow::Result<Policy> {
+    let Some(path) = &config.witness.policy else { return Ok(Policy::none()) };
+    let file = std::fs::read(path).with_context(|| path.display().to_string())?;
+    Policy::parse(&file).with_context(|| path.display().to_string())
 }
 
 fn settings(config: &Config, card: &Card, keys: &HomeKeys) -> anyhow::Result<store::Settings> {
@@ -164,6 +177,10 @@ fn exchange_keys(config: &Config, keys: &HomeKeys) -> anyhow::Result<Keys> {
         sealing: SealingSecret::new(&keys.seed(Role::Sealing)?),
         archive: SealingSecret::new(&keys.seed(Role::Archive)?),
         log: signer(keys, Role::Log)?,
+        witness: Cosigner::new(
+            &format!("{}/witness", config.authority),
+            signer(keys, Role::Witness)?,
+        )?,
     })
 }
 

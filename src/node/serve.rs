@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -22,10 +24,12 @@ use crate::api::exchange::ExchangeApi;
 use crate::api::identity::Identity;
 use crate::api::operator::{NodeFacts, OperatorApi};
 use crate::api::probe::Probe;
-use crate::api::{listen, tls};
+use crate::api::witness::HttpPoster;
+use crate::api::{listen, tls, witness};
 use crate::audit::entry::Event;
 use crate::config::Config;
 use crate::exchange::courier::Courier;
+use crate::exchange::witness::{foreign, gossip, rounds};
 use crate::exchange::{consign, expire, guard, relay};
 use crate::pb::v1 as pb;
 use pb::agency_service_server::AgencyServiceServer;
@@ -55,6 +59,8 @@ pub struct Bound {
     pub exchange: TcpListener,
     /// Where agencies call.
     pub agency: TcpListener,
+    /// Where strangers' logs are cosigned, if they are.
+    pub witness: Option<TcpListener>,
 }
 
 impl Bound {
@@ -71,6 +77,10 @@ impl Bound {
         Ok(Self {
             exchange: bind("exchange", config.exchange_listen).await?,
             agency: bind("agency", config.agency_listen).await?,
+            witness: match config.witness.listen {
+                Some(at) => Some(bind("witness", at).await?),
+                None => None,
+            },
         })
     }
 }
@@ -171,6 +181,7 @@ async fn start_workers(
     let exchange = &node.exchange;
     let courier: Arc<dyn Courier> =
         Arc::new(TonicCourier::new(exchange.clone(), node.identity.clone()));
+    exchange.set_courier(&courier);
     guard::agree(exchange, &courier, node.config.ask_peers, stop).await;
     if exchange.is_read_only() {
         // The start would be an entry of a second past (I3).
@@ -185,8 +196,20 @@ async fn start_workers(
     let stop = |_: &str| stop.child_token();
     tasks.spawn(consign::run(exchange.clone(), stop("consign")));
     tasks.spawn(expire::run(exchange.clone(), stop("expire")));
+    tasks.spawn(rounds::run(exchange.clone(), stop("rounds")));
+    foreign::run(exchange, &poster(&node.config)?, &stop("witnesses"));
+    tasks.spawn(gossip::run(exchange.clone(), stop("gossip")));
     tasks.spawn(relay::supervise(exchange.clone(), courier, stop("relay"), tasks.clone()));
     Ok(())
+}
+
+/// What asks foreign witnesses.
+fn poster(config: &Config) -> anyhow::Result<Arc<dyn foreign::Poster>> {
+    let Some(path) = &config.witness.ca else { return Ok(Arc::new(HttpPoster::default())) };
+    let unreadable = || format!("{}: no certificates", path.display());
+    let read = CertificateDer::pem_file_iter(path).with_context(unreadable)?;
+    let ca = read.collect::<Result<Vec<_>, _>>().with_context(unreadable)?;
+    Ok(Arc::new(HttpPoster { tls: Some(tls::https_client(ca)?) }))
 }
 
 type Serving = tokio::task::JoinHandle<()>;
@@ -207,6 +230,9 @@ fn start_servers(
     let config = tls::agency_server(node.agency_ca.clone(), node.identity.clone())?;
     let agencies = listen::tls(bound.agency, config, identify, stop.clone());
 
+    if let Some(listener) = bound.witness {
+        tokio::spawn(witness::serve(node.exchange.clone(), listener, stop.clone()));
+    }
     let operators = listen::socket(bind_socket(&node.config.operator_socket)?, stop.clone());
     Ok(vec![
         run(

@@ -96,6 +96,21 @@ impl Receipt {
         &self.proof.checkpoint
     }
 
+    /// What its checkpoint says, unverified.
+    pub fn checkpoint(&self) -> Checkpoint {
+        let Facts { origin, size, root, .. } = &self.facts;
+        Checkpoint { origin: origin.clone(), size: *size, root: *root }
+    }
+
+    /// The same receipt under another note of its checkpoint: with more cosignatures, or fewer.
+    ///
+    /// # Errors
+    /// [`ReceiptError::Malformed`] when the note is none.
+    pub fn under(&self, note: String) -> Result<Self, ReceiptError> {
+        let TlogProof { extra, index, hashes, .. } = self.proof.clone();
+        Self::new(&extra, index, hashes, note)
+    }
+
     /// What it claims, unverified.
     pub fn facts(&self) -> &Facts {
         &self.facts

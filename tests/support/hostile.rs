@@ -72,6 +72,11 @@ impl Hostile {
         Ok(answer)
     }
 
+    /// Closes the stream that is open.
+    pub fn hang_up(&mut self) {
+        self.line = None;
+    }
+
     /// Opens one more stream.
     pub async fn line(&self, first: Ask) -> Result<(Line, Answer), Trouble> {
         let link = self.courier.relay(self.victim.clone()).await?;

@@ -48,7 +48,7 @@ impl Fault {
         (Fault::OtherEnvelope, "BAD_RECEIPT"),
         (Fault::OtherPeer, "BAD_RECEIPT"),
         (Fault::EventThatDecidesNothing, "BAD_RECEIPT"),
-        (Fault::ForeignCheckpoint, "BAD_CHECKPOINT"),
+        (Fault::ForeignCheckpoint, "UNKNOWN_LOG"),
         (Fault::BrokenConsistency, "LOG_INCONSISTENT"),
         (Fault::Nothing, "with nothing"),
         (Fault::OtherKind, "what was not asked"),
@@ -242,5 +242,26 @@ impl ExchangeService for State {
         _: Request<Streaming<pb::PushPackageRequest>>,
     ) -> Result<Response<pb::PushPackageResponse>, Status> {
         Err(Status::unimplemented("no packages here"))
+    }
+
+    async fn get_receipt(
+        &self,
+        _: Request<pb::GetReceiptRequest>,
+    ) -> Result<Response<pb::GetReceiptResponse>, Status> {
+        Err(Status::unimplemented("no receipts here"))
+    }
+
+    async fn get_consistency(
+        &self,
+        _: Request<pb::GetConsistencyRequest>,
+    ) -> Result<Response<pb::GetConsistencyResponse>, Status> {
+        Err(Status::unimplemented("no proofs here"))
+    }
+
+    async fn share_checkpoints(
+        &self,
+        _: Request<pb::ShareCheckpointsRequest>,
+    ) -> Result<Response<pb::ShareCheckpointsResponse>, Status> {
+        Err(Status::unimplemented("no gossip here"))
     }
 }

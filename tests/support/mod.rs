@@ -19,9 +19,11 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 
 use pb::agency_service_client::AgencyServiceClient;
+use pb::audit_service_client::AuditServiceClient;
 use pb::operator_service_client::OperatorServiceClient;
 
 pub type Agency = AgencyServiceClient<Channel>;
+pub type Auditor = AuditServiceClient<Channel>;
 pub type Operator = OperatorServiceClient<Channel>;
 
 /// Nothing here takes longer than this unless it hangs.
@@ -64,7 +66,8 @@ impl Node {
         })
         .expect("a home is made");
         quick_retries(&home);
-        Self { home, card, ports: Some(Bound { exchange, agency }), running: None }
+        let ports = Some(Bound { exchange, agency, witness: None });
+        Self { home, card, ports, running: None }
     }
 
     pub fn authority(&self) -> &AuthorityId {
@@ -104,6 +107,23 @@ impl Node {
         tokio::time::timeout(DEADLINE, open).await.expect("the store is let go of")
     }
 
+    /// Adds to a section of the configuration.
+    pub fn configure(&self, section: &str, text: &str) {
+        let path = self.home.join("rogatory.toml");
+        let known = std::fs::read_to_string(&path).expect("readable");
+        let head = format!("[{section}]\n");
+        assert!(known.contains(&head), "{section}");
+        std::fs::write(&path, known.replace(&head, &format!("{head}{text}"))).expect("written");
+    }
+
+    /// Has the node cosign for strangers too; where.
+    pub async fn witness_port(&mut self) -> String {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("bound").to_string();
+        self.ports.as_mut().expect("not started").witness = Some(listener);
+        address
+    }
+
     /// The port that the card names, for somebody else to answer on.
     pub fn exchange_port(&mut self) -> tokio::net::TcpListener {
         self.ports.take().expect("not started").exchange
@@ -113,7 +133,7 @@ impl Node {
     pub fn take_place_of(&mut self, other: &mut Node) {
         let (mine, theirs) = (self.ports.take(), other.ports.take());
         let (mine, theirs) = (mine.expect("not started"), theirs.expect("not started"));
-        self.ports = Some(Bound { exchange: theirs.exchange, agency: mine.agency });
+        self.ports = Some(Bound { exchange: theirs.exchange, agency: mine.agency, witness: None });
     }
 
     pub async fn stop(&mut self) {
@@ -138,8 +158,29 @@ impl Node {
         }
     }
 
+    /// The home, opened once whoever had it open has let go of it.
+    async fn local(&self) -> Local {
+        let open = async {
+            loop {
+                match Local::connect(&self.home, None).await {
+                    Ok(local) => return local,
+                    Err(error) if format!("{error:#}").contains("lock") => {}
+                    Err(error) => panic!("the home does not open: {error:#}"),
+                }
+            }
+        };
+        tokio::time::timeout(DEADLINE, open).await.expect("the store is let go of")
+    }
+
+    /// The auditor's services over the home's socket.
+    pub async fn auditor(&self) -> Auditor {
+        self.operator().await;
+        let local = Local::connect(&self.home, None).await.expect("connects");
+        AuditServiceClient::new(local.channel())
+    }
+
     pub async fn trust(&self, other: &Node) {
-        let local = Local::connect(&self.home, None).await.expect("the home opens");
+        let local = self.local().await;
         let mut operator = OperatorServiceClient::new(local.channel());
         let request = pb::AddPeerRequest {
             card: other.card.text().to_owned(),

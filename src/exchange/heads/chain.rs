@@ -2,44 +2,35 @@
 
 use std::collections::VecDeque;
 
-use crate::audit::checkpoint::Checkpoint;
-use crate::audit::merkle::verify_consistency;
-use crate::crypto::Digest;
-
-/// A checkpoint that was verified, with its note.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
-    /// What it says.
-    pub checkpoint: Checkpoint,
-    /// The signed note.
-    pub note: String,
-}
+use crate::audit::checkpoint::CheckpointError;
+use crate::audit::cosigned::SignedCheckpoint;
+use crate::audit::evidence::Evidence;
+use crate::audit::note::VerifierKey;
+use crate::audit::witness::{Accepted, AddCheckpoint, RefusalReason, WitnessRefusal, decide};
 
 /// Why another log is not believed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HeadError {
+    /// The log is none of those that this node knows.
+    #[error("no log {0:?} is known here")]
+    UnknownLog(String),
     /// No valid checkpoint of the log.
-    #[error("the checkpoint is not a valid one of the peer's log: {0}")]
+    #[error("the checkpoint is not a valid one of the log: {0}")]
     Checkpoint(String),
     /// Smaller than what it showed before.
-    #[error("the peer shows a log of {shown} entries, but showed {held} before: it lost entries")]
+    #[error("the log has {shown} entries, but showed {held} before: it lost entries")]
     Shrunk {
         /// Entries now.
         shown: u64,
         /// Entries before.
         held: u64,
     },
-    /// No extension of what it showed before.
-    #[error("the peer's log does not extend what it showed before: its past was changed")]
+    /// No extension of what it showed before. Suspicion only: a wrong proof proves nothing.
+    #[error("the log does not extend what it showed before: its past was changed")]
     Inconsistent,
-    /// Signed twice at one size, with different roots: proof of two pasts.
-    #[error("the peer's log has signed two pasts of {} entries", .shown.checkpoint.size)]
-    Equivocation {
-        /// What it showed before.
-        held: Box<Held>,
-        /// What it shows now.
-        shown: Box<Held>,
-    },
+    /// Proof of two pasts.
+    #[error("the log has signed two pasts: the evidence is kept")]
+    Equivocation(Box<Evidence>),
     /// The proof starts from another tree than the one held. Not a fault: one of the two sides has
     /// started anew, or a stream broke.
     #[error("the proof starts from {from} entries, and {held} are held: say Hello again")]
@@ -55,13 +46,37 @@ impl HeadError {
     /// The closed code for the peer.
     pub fn code(&self) -> &'static str {
         match self {
+            Self::UnknownLog(_) => "UNKNOWN_LOG",
             Self::Checkpoint(_) => "BAD_CHECKPOINT",
             Self::Shrunk { .. } => "LOG_SHRUNK",
             Self::Inconsistent => "LOG_INCONSISTENT",
-            Self::Equivocation { .. } => "LOG_EQUIVOCATION",
+            Self::Equivocation(_) => "LOG_EQUIVOCATION",
             Self::Base { .. } => "CHECKPOINT_BASE",
         }
     }
+
+    fn of(reason: &RefusalReason) -> Self {
+        match reason {
+            RefusalReason::UnknownLog { origin } => Self::UnknownLog(origin.clone()),
+            RefusalReason::Inconsistent(_) => Self::Inconsistent,
+            other => Self::Checkpoint(other.to_string()),
+        }
+    }
+}
+
+impl From<CheckpointError> for HeadError {
+    fn from(error: CheckpointError) -> Self {
+        Self::Checkpoint(error.to_string())
+    }
+}
+
+/// A checkpoint that was taken: one of the chain.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    /// The checkpoint, with the log's own signatures only.
+    pub head: SignedCheckpoint,
+    /// That it may be cosigned: it was the newest when it came.
+    pub accepted: Option<Accepted>,
 }
 
 /// Heads that are remembered behind the newest: streams overtake each other by a few.
@@ -69,53 +84,84 @@ const REMEMBERED: usize = 256;
 
 /// Checkpoints of one log, each proved to extend the one before; the newest last.
 pub(super) struct Chain {
-    earlier: VecDeque<Held>,
-    newest: Held,
+    earlier: VecDeque<SignedCheckpoint>,
+    newest: SignedCheckpoint,
 }
 
 impl Chain {
-    pub(super) fn new(newest: Held) -> Self {
+    pub(super) fn new(newest: SignedCheckpoint) -> Self {
         Self { earlier: VecDeque::new(), newest }
     }
 
-    pub(super) fn newest(&self) -> &Held {
+    /// Begins with whatever the log shows first.
+    pub(super) fn begin(
+        keys: &[VerifierKey],
+        request: &AddCheckpoint,
+    ) -> Result<(Self, Taken), HeadError> {
+        let accepted = decide(None, keys, request).map_err(|refusal| match refusal.reason {
+            RefusalReason::Conflict { held } => HeadError::Base { from: request.old(), held },
+            reason => HeadError::of(&reason),
+        })?;
+        let head = accepted.state().clone();
+        Ok((Self::new(head.clone()), Taken { head, accepted: Some(accepted) }))
+    }
+
+    pub(super) fn newest(&self) -> &SignedCheckpoint {
         &self.newest
     }
 
-    /// Takes a head that the log's key has signed, with its proof from the tree of `from` entries.
+    /// Takes a head that proves itself an extension of the newest, or is one of the chain.
     pub(super) fn take(
         &mut self,
-        head: &Held,
-        from: u64,
-        proof: &[Digest],
-    ) -> Result<(), HeadError> {
-        let (newest, next) = (&self.newest.checkpoint, &head.checkpoint);
-        if next.size <= newest.size {
-            return self.known(head);
+        keys: &[VerifierKey],
+        request: &AddCheckpoint,
+    ) -> Result<Taken, HeadError> {
+        match decide(Some(&self.newest), keys, request) {
+            Ok(accepted) => Ok(self.push(accepted)),
+            Err(refusal) => self.known(keys, request, refusal),
         }
-        if from != newest.size {
-            return Err(HeadError::Base { from, held: newest.size });
-        }
-        verify_consistency(newest.size, &newest.root, next.size, &next.root, proof)
-            .map_err(|_| HeadError::Inconsistent)?;
-        self.earlier.push_back(std::mem::replace(&mut self.newest, head.clone()));
-        if self.earlier.len() > REMEMBERED {
-            self.earlier.pop_front();
-        }
-        Ok(())
     }
 
-    /// One that is not larger must be one of those in the chain.
-    fn known(&self, head: &Held) -> Result<(), HeadError> {
-        let size = head.checkpoint.size;
+    pub(super) fn push(&mut self, accepted: Accepted) -> Taken {
+        let head = accepted.state().clone();
+        if accepted.changed() {
+            self.earlier.push_back(std::mem::replace(&mut self.newest, head.clone()));
+            if self.earlier.len() > REMEMBERED {
+                self.earlier.pop_front();
+            }
+        }
+        Taken { head, accepted: Some(accepted) }
+    }
+
+    /// What is no extension of the newest may be one that was taken before.
+    fn known(
+        &self,
+        keys: &[VerifierKey],
+        request: &AddCheckpoint,
+        refusal: WitnessRefusal,
+    ) -> Result<Taken, HeadError> {
+        if let Some(evidence) = refusal.evidence {
+            return Err(HeadError::Equivocation(evidence));
+        }
+        let (RefusalReason::Conflict { .. } | RefusalReason::Shrinks { .. }) = refusal.reason
+        else {
+            return Err(HeadError::of(&refusal.reason));
+        };
+        let shown = SignedCheckpoint::verify(request.note(), keys)?.bare(keys);
+        let (size, held) = (shown.checkpoint().size, self.newest.checkpoint().size);
+        if size > held {
+            return Err(HeadError::Base { from: request.old(), held });
+        }
         let mut chain = self.earlier.iter().chain([&self.newest]);
-        match chain.find(|held| held.checkpoint.size == size) {
-            Some(held) if held.checkpoint.root == head.checkpoint.root => Ok(()),
-            Some(held) => Err(HeadError::Equivocation {
-                held: Box::new(held.clone()),
-                shown: Box::new(head.clone()),
+        match chain.find(|known| known.checkpoint().size == size) {
+            Some(known) if known.checkpoint().root == shown.checkpoint().root => {
+                Ok(Taken { head: known.clone(), accepted: None })
+            }
+            Some(known) => Err(match Evidence::same_size(known, &shown) {
+                Ok(evidence) => HeadError::Equivocation(Box::new(evidence)),
+                Err(error) => HeadError::Checkpoint(error.to_string()),
             }),
-            None => Err(HeadError::Shrunk { shown: size, held: self.newest.checkpoint.size }),
+            None => Err(HeadError::Shrunk { shown: size, held }),
         }
     }
 }

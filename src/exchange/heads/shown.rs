@@ -21,6 +21,15 @@ impl Shown {
         (std::mem::replace(last, head.checkpoint.size), head)
     }
 
+    /// The head of a round, to be shown next, if the peer has not seen as much; the size that its
+    /// proof must start from.
+    pub(crate) fn up_to(&self, peer: &AuthorityId, head: &Head) -> Option<u64> {
+        let mut shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = shown.entry(peer.clone()).or_default();
+        let size = head.checkpoint.size;
+        (*last < size).then(|| std::mem::replace(last, size))
+    }
+
     /// The answer to our Hello says that the peer holds so much. Another stream may have shown it
     /// more since.
     pub(crate) fn at_least(&self, peer: &AuthorityId, size: u64) {

@@ -1,7 +1,7 @@
 use super::*;
 use crate::audit::entry::{EntryDraft, Event};
 use crate::audit::merkle::{consistency_proof, infallible};
-use crate::audit::testing::{TestLog, node_of};
+use crate::audit::testing::{TestLog, node_of, verifier};
 
 fn log(entries: usize) -> TestLog {
     let mut log = TestLog::new("xa.oag", 1);
@@ -35,8 +35,14 @@ fn heads() -> Heads {
 }
 
 fn take(heads: &Heads, log: &TestLog, from: u64, size: u64) -> Result<u64, HeadError> {
-    let taken = heads.take(&[log.verifier()], &note(log, size), from, &proof(log, from, size));
-    taken.map(|held| held.checkpoint.size)
+    let asked = asked(log, from, size);
+    heads.take(&[log.verifier()], &asked).map(|taken| taken.head.checkpoint().size)
+}
+
+/// What the log's owner sends, with the proof that it would make.
+fn asked(log: &TestLog, from: u64, size: u64) -> AddCheckpoint {
+    let proof = if from == 0 { Vec::new() } else { proof(log, from, size) };
+    AddCheckpoint::new(from, proof, note(log, size)).expect("a request")
 }
 
 #[test]
@@ -47,7 +53,8 @@ fn each_head_extends_the_one_before() {
     assert_eq!(take(&heads, &log, 3, 5), Ok(5), "what is held is no news and no fault");
     assert_eq!(take(&heads, &log, 3, 3), Ok(3), "nor is what was held before");
     assert_eq!(take(&heads, &log, 5, 9), Ok(9));
-    assert_eq!(heads.of(&log.origin).map(|held| held.checkpoint), Some(log.checkpoint(9)));
+    let held = heads.of(&log.origin).expect("held");
+    assert_eq!(*held.checkpoint(), log.checkpoint(9));
     assert_eq!(take(&heads, &log, 0, 4), Err(HeadError::Shrunk { shown: 4, held: 9 }));
     assert_eq!(heads.of("xb.oag/log/2026"), None);
 }
@@ -71,9 +78,10 @@ fn two_roots_of_one_size_are_two_pasts_and_both_notes_are_kept() {
         assert_eq!(take(&heads, &log, size - 1, size), Ok(size));
     }
     match take(&heads, &fork, 5, 7) {
-        Err(HeadError::Equivocation { held, shown }) => {
-            assert_eq!(held.note, note(&log, 7));
-            assert_eq!(shown.note, note(&fork, 7));
+        Err(HeadError::Equivocation(evidence)) => {
+            let notes = (note(&log, 7), note(&fork, 7));
+            assert_eq!(evidence.notes(), (notes.0.as_str(), notes.1.as_str()));
+            evidence.verify(&[log.verifier()]).expect("it proves two pasts");
         }
         other => panic!("{other:?}"),
     }
@@ -82,7 +90,10 @@ fn two_roots_of_one_size_are_two_pasts_and_both_notes_are_kept() {
 #[test]
 fn what_no_key_of_the_log_has_signed_is_refused() {
     let (heads, log, other) = (heads(), log(3), TestLog::new("xb.oag", 2));
-    let refused = heads.take(&[other.verifier()], &note(&log, 3), 0, &[]);
+    let refused = heads.take(&[other.verifier()], &asked(&log, 0, 3));
+    assert!(matches!(refused, Err(HeadError::UnknownLog(_))), "{refused:?}");
+    let forged = verifier(&log.origin, &other.key);
+    let refused = heads.take(&[forged], &asked(&log, 0, 3));
     assert!(matches!(refused, Err(HeadError::Checkpoint(_))), "{refused:?}");
     assert_eq!(heads.of(&log.origin), None);
 }
@@ -100,11 +111,10 @@ fn a_log_that_is_forgotten_begins_anew() {
 async fn a_proof_waits_for_what_it_starts_from() {
     let (heads, log) = (std::sync::Arc::new(heads()), log(9));
     assert_eq!(take(&heads, &log, 0, 3), Ok(3));
-    let (later, keys) = (note(&log, 9), [log.verifier()]);
-    let (waiting, steps) = (heads.clone(), proof(&log, 5, 9));
-    let later = tokio::spawn(async move { waiting.take_in_turn(&keys, &later, 5, &steps).await });
+    let (waiting, later, keys) = (heads.clone(), asked(&log, 5, 9), [log.verifier()]);
+    let later = tokio::spawn(async move { waiting.take_in_turn(&keys, &later).await });
     tokio::task::yield_now().await;
     assert_eq!(take(&heads, &log, 3, 5), Ok(5));
-    let taken = later.await.expect("no panic").map(|held| held.checkpoint.size);
+    let taken = later.await.expect("no panic").map(|taken| taken.head.checkpoint().size);
     assert_eq!(taken, Ok(9));
 }

@@ -1,23 +1,25 @@
 //! One stream to a peer, from the Hello to its end.
 
+mod answers;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::exchange::courier::{Courier, Link, Trouble};
 use crate::exchange::guard::hello;
-use crate::exchange::heads::{HeadError, OwnHead, digests, hashes};
+use crate::exchange::heads::{HeadError, OwnHead, hashes, request};
 use crate::exchange::issue::Issued;
 use crate::exchange::outbox::Item;
 use crate::exchange::packages::push_all;
-use crate::exchange::record::RecordError;
 use crate::exchange::rows;
 use crate::exchange::session::PENDING_MAX;
 use crate::exchange::{ActionError, Exchange, LinkState, Peer};
 use crate::pb::v1 as pb;
-use crate::store::{BodySlot, Head, Table};
+use crate::store::{BodySlot, Head};
 use pb::relay_request::Frame as Ask;
 use pb::relay_response::Frame as Answer;
 
@@ -30,7 +32,7 @@ const PUSH_PAUSE: Duration = Duration::from_secs(5);
 
 /// What an answer is awaited for.
 enum Awaited {
-    Checkpoint,
+    Checkpoint(Arc<Head>),
     Message(Vec<u8>),
     Receipt(Vec<u8>),
     Ping,
@@ -53,6 +55,8 @@ pub(super) struct Stream {
     heard_ms: i64,
     /// Something has arrived at the peer.
     moved: bool,
+    /// The checkpoints that all peers are to cosign.
+    rounds: watch::Receiver<Option<Arc<Head>>>,
 }
 
 impl Stream {
@@ -65,7 +69,7 @@ impl Stream {
     ) -> Result<Self, Trouble> {
         let held = exchange.head_of(peer);
         let hello = pb::Hello {
-            held_checkpoint: held.as_ref().map(|held| held.note.clone()).unwrap_or_default(),
+            held_checkpoint: held.as_ref().map(|held| held.to_note()).unwrap_or_default(),
             ..hello(exchange, peer)
         };
         let hello = pb::RelayRequest { sequence: 0, frame: Some(Ask::Hello(hello)) };
@@ -75,11 +79,12 @@ impl Stream {
             Some(Answer::Refused(refusal)) => return Err(refused(&refusal)),
             _ => return Err(Trouble("the peer answers the Hello with something else".into())),
         };
-        let proof = digests(&reply.consistency).unwrap_or_default();
-        let from = held.map_or(0, |held| held.checkpoint.size);
-        let (keys, heads) = (peer.card.log_keys(), &exchange.heads);
-        let theirs = heads.take_in_turn(keys, &reply.checkpoint, from, &proof).await;
-        let theirs = theirs.map_err(|error| disbelieved(peer, &error))?;
+        let from = held.map_or(0, |held| held.checkpoint().size);
+        let theirs = match request(from, &reply.consistency, &reply.checkpoint) {
+            Ok(request) => exchange.take_head(peer, &request).await,
+            Err(error) => Err(error),
+        };
+        let theirs = exchange.cosign(&theirs.map_err(|error| disbelieved(peer, &error))?);
         let ours_size = match exchange.compare_own_head(&reply.held_checkpoint).map_err(fault)? {
             OwnHead::Nothing => 0,
             OwnHead::Ours(size) => size,
@@ -96,7 +101,7 @@ impl Stream {
                 )));
             }
         };
-        exchange.keep_head(&theirs).await.map_err(fault)?;
+        exchange.keep_head(Some(peer.authority()), theirs).await.map_err(fault)?;
         exchange.shown.at_least(peer.authority(), ours_size);
         let now_ms = exchange.now().unix_ms();
         let clock_offset_ms = reply.now_ms.saturating_sub(now_ms);
@@ -116,6 +121,7 @@ impl Stream {
             to_push: Vec::new(),
             heard_ms: now_ms,
             moved: false,
+            rounds: exchange.round.subscribe(),
         })
     }
 
@@ -145,6 +151,7 @@ impl Stream {
                     self.pushed(done.map_err(fault)?);
                 }
                 () = woken => {}
+                Ok(()) = self.rounds.changed() => self.show_round().await?,
                 _ = ping.tick() => self.ping().await?,
             }
         }
@@ -241,12 +248,29 @@ impl Stream {
         if self.ours.as_ref().is_some_and(|head| entry < head.checkpoint.size) {
             return Ok(());
         }
+        // The round first, so that all witnesses see it; what covers the entry is not smaller.
+        self.show_round().await?;
         let store = &self.exchange.store;
         let (from_size, head) = self.exchange.shown.next(self.peer.authority(), store);
+        self.show(from_size, head).await
+    }
+
+    /// Shows the peer the checkpoint of the present round, unless it has seen as much.
+    async fn show_round(&mut self) -> Result<(), Trouble> {
+        let round = self.rounds.borrow_and_update().clone();
+        let Some(head) = round else { return Ok(()) };
+        match self.exchange.shown.up_to(self.peer.authority(), &head) {
+            Some(from_size) => self.show(from_size, head).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn show(&mut self, from_size: u64, head: Arc<Head>) -> Result<(), Trouble> {
+        let store = &self.exchange.store;
         let proof = store.consistency(from_size, head.checkpoint.size).map_err(fault)?;
         let checkpoint = head.note.clone();
         let update = pb::CheckpointUpdate { checkpoint, from_size, consistency: hashes(&proof) };
-        self.ask(Ask::Checkpoint(update), Awaited::Checkpoint).await?;
+        self.ask(Ask::Checkpoint(update), Awaited::Checkpoint(head.clone())).await?;
         self.ours = Some(head);
         Ok(())
     }
@@ -293,96 +317,6 @@ impl Stream {
             index: row.entry_index,
             inclusion: hashes(&inclusion),
         })
-    }
-
-    async fn heed(&mut self, answer: pb::RelayResponse) -> Result<(), Trouble> {
-        self.heard_ms = self.exchange.now().unix_ms();
-        let awaited = self.awaited.remove(&answer.sequence);
-        match (answer.frame, awaited) {
-            (Some(Answer::Checkpoint(_)), Some(Awaited::Checkpoint))
-            | (Some(Answer::Pong(_)), Some(Awaited::Ping)) => Ok(()),
-            (Some(Answer::Deliver(reply)), Some(Awaited::Message(key))) => match reply.outcome {
-                Some(pb::deliver_reply::Outcome::Receipt(receipt)) => {
-                    self.proved(key, &receipt).await
-                }
-                Some(pb::deliver_reply::Outcome::Retry(retry)) => self.retry(&key, &retry),
-                None => Err(Trouble("the peer answers a message with nothing".into())),
-            },
-            (Some(Answer::Receipt(_)), Some(Awaited::Receipt(key))) => {
-                self.receipt_arrived(key);
-                Ok(())
-            }
-            // It stays in flight, so that this stream does not try it again; the next one does.
-            (Some(Answer::Refused(refusal)), Some(Awaited::Receipt(_))) => {
-                let (peer, code) = (self.peer.authority(), &refusal.code);
-                tracing::warn!(%peer, %code, "the peer refuses a receipt");
-                Ok(())
-            }
-            (Some(Answer::Refused(refusal)), _) => {
-                if refusal.code == "CHECKPOINT_BASE" {
-                    // What was shown on another stream got lost with it.
-                    self.exchange.shown.reset(self.peer.authority(), 0);
-                }
-                Err(refused(&refusal))
-            }
-            _ => Err(Trouble("the peer answers what was not asked".into())),
-        }
-    }
-
-    async fn proved(&mut self, key: Vec<u8>, receipt: &pb::SignedReceipt) -> Result<(), Trouble> {
-        let proved =
-            self.exchange.prove_answer(&self.peer, receipt).await.map_err(
-                |error| match &error {
-                    RecordError::Head(error) => disbelieved(&self.peer, error),
-                    error => Trouble(format!("{}: {error}", error.code())),
-                },
-            )?;
-        let of_this = key == proved.id.as_bytes();
-        if !of_this {
-            return Err(Trouble("BAD_RECEIPT: the receipt is for another message".into()));
-        }
-        let (exchange, peer) = (self.exchange.clone(), self.peer.clone());
-        self.recording.spawn(async move {
-            let done = exchange.commit_receipt(&peer, proved).await;
-            (key, done.map_err(|error| error.to_string()))
-        });
-        Ok(())
-    }
-
-    fn retry(&mut self, key: &[u8], retry: &pb::Refusal) -> Result<(), Trouble> {
-        let peer = self.peer.authority();
-        match retry.code.as_str() {
-            "PACKAGES_MISSING" => self.exchange.outbox.packages_there(peer, key, false),
-            "CHECKPOINT_TOO_OLD" => {
-                self.ours = None;
-                self.exchange.outbox.give_back(peer, key, &retry.message);
-            }
-            // Not now: the pause before the next stream is what the peer needs.
-            _ => return Err(refused(retry)),
-        }
-        Ok(())
-    }
-
-    fn receipt_arrived(&mut self, key: Vec<u8>) {
-        let exchange = self.exchange.clone();
-        self.recording.spawn(async move {
-            let deleted = key.clone();
-            let done = exchange
-                .store
-                .commit(move |tx| {
-                    tx.delete(Table::Outbox, &deleted);
-                    Ok::<_, ActionError>(())
-                })
-                .await;
-            (key, done.map(|_| ()).map_err(|error| error.to_string()))
-        });
-    }
-
-    fn recorded(&mut self, (key, done): (Vec<u8>, Result<(), String>)) -> Result<(), Trouble> {
-        done.map_err(|error| Trouble(format!("a receipt cannot be recorded: {error}")))?;
-        self.moved = true;
-        self.exchange.outbox.done(self.peer.authority().as_str(), &key);
-        Ok(())
     }
 }
 

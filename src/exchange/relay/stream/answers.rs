@@ -1,0 +1,121 @@
+//! What the peer answers, and what becomes of it.
+
+use std::sync::Arc;
+
+use super::{Awaited, Stream, disbelieved, refused};
+use crate::exchange::ActionError;
+use crate::exchange::courier::Trouble;
+use crate::exchange::record::RecordError;
+use crate::pb::v1 as pb;
+use crate::store::{Head, Table};
+use pb::relay_response::Frame as Answer;
+
+impl Stream {
+    pub(super) async fn heed(&mut self, answer: pb::RelayResponse) -> Result<(), Trouble> {
+        self.heard_ms = self.exchange.now().unix_ms();
+        let awaited = self.awaited.remove(&answer.sequence);
+        match (answer.frame, awaited) {
+            (Some(Answer::Checkpoint(reply)), Some(Awaited::Checkpoint(head))) => {
+                self.cosigned(&head, &reply.cosignature);
+                Ok(())
+            }
+            (Some(Answer::Pong(_)), Some(Awaited::Ping)) => Ok(()),
+            (Some(Answer::Deliver(reply)), Some(Awaited::Message(key))) => match reply.outcome {
+                Some(pb::deliver_reply::Outcome::Receipt(receipt)) => {
+                    self.proved(key, &receipt).await
+                }
+                Some(pb::deliver_reply::Outcome::Retry(retry)) => self.retry(&key, &retry),
+                None => Err(Trouble("the peer answers a message with nothing".into())),
+            },
+            (Some(Answer::Receipt(_)), Some(Awaited::Receipt(key))) => {
+                self.receipt_arrived(key);
+                Ok(())
+            }
+            // It stays in flight, so that this stream does not try it again; the next one does.
+            (Some(Answer::Refused(refusal)), Some(Awaited::Receipt(_))) => {
+                let (peer, code) = (self.peer.authority(), &refusal.code);
+                tracing::warn!(%peer, %code, "the peer refuses a receipt");
+                Ok(())
+            }
+            (Some(Answer::Refused(refusal)), _) => {
+                if refusal.code == "CHECKPOINT_BASE" {
+                    // What was shown on another stream got lost with it.
+                    self.exchange.shown.reset(self.peer.authority(), 0);
+                }
+                Err(refused(&refusal))
+            }
+            _ => Err(Trouble("the peer answers what was not asked".into())),
+        }
+    }
+
+    /// Keeps the peer's cosignature, on a task of its own: nothing waits for it.
+    fn cosigned(&self, head: &Arc<Head>, line: &str) {
+        let Some(key) = self.peer.card.witness_key().filter(|_| !line.is_empty()) else { return };
+        let (exchange, peer) = (self.exchange.clone(), self.peer.authority().clone());
+        let (head, line, key) = (head.clone(), line.to_owned(), key.clone());
+        tokio::spawn(async move {
+            if let Err(error) = exchange.gather_line(&head, &line, &key).await {
+                tracing::warn!(%peer, %error, "the peer's cosignature is not kept");
+            }
+        });
+    }
+
+    async fn proved(&mut self, key: Vec<u8>, receipt: &pb::SignedReceipt) -> Result<(), Trouble> {
+        let proved =
+            self.exchange.prove_answer(&self.peer, receipt).await.map_err(
+                |error| match &error {
+                    RecordError::Head(error) => disbelieved(&self.peer, error),
+                    error => Trouble(format!("{}: {error}", error.code())),
+                },
+            )?;
+        let of_this = key == proved.id.as_bytes();
+        if !of_this {
+            return Err(Trouble("BAD_RECEIPT: the receipt is for another message".into()));
+        }
+        let (exchange, peer) = (self.exchange.clone(), self.peer.clone());
+        self.recording.spawn(async move {
+            let done = exchange.commit_receipt(&peer, proved).await;
+            (key, done.map_err(|error| error.to_string()))
+        });
+        Ok(())
+    }
+
+    fn retry(&mut self, key: &[u8], retry: &pb::Refusal) -> Result<(), Trouble> {
+        let peer = self.peer.authority();
+        match retry.code.as_str() {
+            "PACKAGES_MISSING" => self.exchange.outbox.packages_there(peer, key, false),
+            "CHECKPOINT_TOO_OLD" => {
+                self.ours = None;
+                self.exchange.outbox.give_back(peer, key, &retry.message);
+            }
+            // Not now: the pause before the next stream is what the peer needs.
+            _ => return Err(refused(retry)),
+        }
+        Ok(())
+    }
+
+    fn receipt_arrived(&mut self, key: Vec<u8>) {
+        let exchange = self.exchange.clone();
+        self.recording.spawn(async move {
+            let deleted = key.clone();
+            let done = exchange
+                .store
+                .commit(move |tx| {
+                    tx.delete(Table::Outbox, &deleted);
+                    Ok::<_, ActionError>(())
+                })
+                .await;
+            (key, done.map(|_| ()).map_err(|error| error.to_string()))
+        });
+    }
+
+    pub(super) fn recorded(
+        &mut self,
+        (key, done): (Vec<u8>, Result<(), String>),
+    ) -> Result<(), Trouble> {
+        done.map_err(|error| Trouble(format!("a receipt cannot be recorded: {error}")))?;
+        self.moved = true;
+        self.exchange.outbox.done(self.peer.authority().as_str(), &key);
+        Ok(())
+    }
+}

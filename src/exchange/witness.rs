@@ -1,0 +1,124 @@
+//! Witnessing: this node cosigns what peers and other logs show it, and gathers the cosignatures of
+//! others for its own checkpoints.
+//!
+//! Nothing here ever delays a commit: a receipt is a proof without any cosignature (L0), and
+//! becomes a stronger one as they come (L1: the counterpart's; L2: the quorum of the policy). What
+//! a log's owner cannot explain is kept: as evidence where it proves two pasts, otherwise as a
+//! refusal.
+
+mod accuse;
+mod better;
+pub mod foreign;
+mod gathered;
+pub mod gossip;
+mod policy;
+pub mod rounds;
+
+use prost::Message as _;
+
+pub use self::accuse::Accusation;
+pub(crate) use self::gathered::Gathered;
+use super::heads::{HeadError, Taken, put_head};
+use super::rows::{HeadRow, load_in};
+use super::{ActionError, Exchange, Peer};
+use crate::audit::cosigned::SignedCheckpoint;
+use crate::audit::entry::{Coordinates, EntryDraft, Event};
+use crate::audit::witness::AddCheckpoint;
+use crate::domain::{AuthorityId, Timestamp};
+use crate::store::{Table, Tx};
+
+const DAY_MS: i64 = 24 * 3600 * 1000;
+
+/// A head that was taken, with our cosignature if it may have one.
+pub(crate) struct Cosigned {
+    /// With our line.
+    pub head: SignedCheckpoint,
+    /// Our line alone. It must not leave before the head is durable.
+    pub line: Option<String>,
+}
+
+impl Exchange {
+    /// Takes a checkpoint that a peer shows of its log. What the peer would have to explain is
+    /// logged; two pasts are kept as evidence and end the exchange with it.
+    pub(crate) async fn take_head(
+        &self,
+        peer: &Peer,
+        request: &AddCheckpoint,
+    ) -> Result<Taken, HeadError> {
+        let taken = self.heads.take_in_turn(peer.card.log_keys(), request).await;
+        if let Err(error) = &taken {
+            self.heed(Some(peer.authority()), request, error).await;
+        }
+        taken
+    }
+
+    /// Cosigns a head. It is in memory only, so the cosignature must wait for [`Self::keep_head`].
+    pub(crate) fn cosign(&self, taken: &Taken) -> Cosigned {
+        let mut head = taken.head.clone();
+        let Some(accepted) = &taken.accepted else { return Cosigned { head, line: None } };
+        let ours = self.keys.witness.cosign(accepted, self.now());
+        match head.add(&ours, self.keys.witness.key()) {
+            Ok(_) => Cosigned { head, line: Some(ours.to_line()) },
+            // A note without room: it is held, and not cosigned.
+            Err(error) => {
+                tracing::warn!(%error, "a checkpoint cannot be cosigned");
+                Cosigned { head, line: None }
+            }
+        }
+    }
+
+    /// Makes a taken head durable, before anything is answered to its owner.
+    pub(crate) async fn keep_head(
+        &self,
+        peer: Option<&AuthorityId>,
+        cosigned: Cosigned,
+    ) -> Result<(), ActionError> {
+        let (key, now) = (self.head_key(&cosigned.head), self.now());
+        let peer = peer.cloned();
+        self.store
+            .commit(move |tx| {
+                put_head(tx, &key, &cosigned.head)?;
+                if cosigned.line.is_some() {
+                    note_cosigning(tx, &key, &cosigned.head, peer, now)?;
+                }
+                Ok::<_, ActionError>(())
+            })
+            .await?;
+        Ok(())
+    }
+}
+
+/// The entry for our cosignature: the first one of each day of each log. One for each would make
+/// two nodes that cosign each other write for ever.
+fn note_cosigning(
+    tx: &mut Tx<'_>,
+    key: &[u8; 16],
+    head: &SignedCheckpoint,
+    peer: Option<AuthorityId>,
+    now: Timestamp,
+) -> Result<(), ActionError> {
+    let mut row = load_in::<HeadRow>(tx, Table::Heads, key)?.unwrap_or_default();
+    let day = now.unix_ms().div_euclid(DAY_MS);
+    if row.cosigned_day == day {
+        return Ok(());
+    }
+    row.cosigned_day = day;
+    tx.put(Table::Heads, key, row.encode_to_vec());
+    let mut draft = EntryDraft::new(Event::WitnessCosigned).remote(place(head));
+    if let Some(peer) = peer {
+        draft = draft.peer(peer);
+    }
+    tx.append(draft);
+    Ok(())
+}
+
+/// A whole checkpoint as an entry has it: its newest entry stands for it.
+fn place(head: &SignedCheckpoint) -> Coordinates {
+    let checkpoint = head.checkpoint();
+    Coordinates {
+        origin: checkpoint.origin.clone(),
+        index: checkpoint.size.saturating_sub(1),
+        size: checkpoint.size,
+        root: checkpoint.root,
+    }
+}

@@ -1,0 +1,132 @@
+//! Gossip: what a peer holds of third logs, held against what this node holds of them.
+//!
+//! Opt-in, peer by peer: it shows who deals with whom. A checkpoint that a third authority's log key
+//! has signed is believed of nobody; it is put to that authority, which must prove that it belongs
+//! to the log that it shows here.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::audit::cosigned::SignedCheckpoint;
+use crate::audit::evidence::Evidence;
+use crate::audit::witness::AddCheckpoint;
+use crate::domain::AuthorityId;
+use crate::exchange::heads::{HeadError, digests};
+use crate::exchange::{ActionError, Exchange, Peer};
+use crate::pb::v1 as pb;
+
+/// Checkpoints that are told and heard at once.
+pub const SHARED_MAX: usize = 256;
+/// How often. What it is there to find happened on purpose, and is not in a hurry.
+const EVERY: Duration = Duration::from_secs(60);
+
+/// Tells and hears, until `stop`.
+pub async fn run(exchange: Arc<Exchange>, stop: CancellationToken) {
+    let mut clock = tokio::time::interval(EVERY);
+    clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = clock.tick() => {}
+        }
+        for peer in exchange.directory.all() {
+            if exchange.gossips_with(peer.authority()) && peer.suspended.is_none() {
+                exchange.share(&peer).await;
+            }
+        }
+    }
+}
+
+impl Exchange {
+    /// Whether the operator wants to share checkpoints with a peer.
+    pub fn gossips_with(&self, peer: &AuthorityId) -> bool {
+        self.settings.gossip.contains(peer)
+    }
+
+    /// The newest checkpoints of third logs, for a peer: of those in the directory, not its own.
+    pub fn checkpoints_for(&self, peer: &Peer) -> Vec<String> {
+        let third = |other: &Arc<Peer>| other.authority() != peer.authority();
+        let others = self.directory.all().into_iter().filter(third);
+        let held = others.filter_map(|other| self.head_of(&other));
+        held.take(SHARED_MAX).map(|head| head.to_note()).collect()
+    }
+
+    async fn share(&self, peer: &Arc<Peer>) {
+        let checkpoints = self.checkpoints_for(peer);
+        let shared = pb::ShareCheckpointsRequest { checkpoints };
+        let told = match self.courier() {
+            Ok(courier) => courier.share(peer.clone(), shared).await,
+            Err(_) => return,
+        };
+        match told {
+            Ok(told) => self.hear(peer, told.checkpoints).await,
+            Err(trouble) => {
+                tracing::info!(peer = %peer.authority(), %trouble, "no checkpoints were shared");
+            }
+        }
+    }
+
+    /// Puts what a peer tells of third logs to their owners.
+    pub async fn hear(&self, from: &Peer, notes: Vec<String>) {
+        for note in notes.into_iter().take(SHARED_MAX) {
+            if let Err(error) = self.hear_one(&note).await {
+                tracing::info!(from = %from.authority(), %error, "a checkpoint is not compared");
+            }
+        }
+    }
+
+    async fn hear_one(&self, note: &str) -> Result<(), ActionError> {
+        let Some((owner, heard)) = self.known_log(note) else { return Ok(()) };
+        let Some(held) = self.head_of(&owner) else { return Ok(()) };
+        let (a, b) = (held.checkpoint().size, heard.checkpoint().size);
+        if a == b {
+            return match Evidence::same_size(&held, &heard) {
+                Ok(evidence) => self.accuse(Some(owner.authority()), &evidence).await,
+                // The same root: they say the same.
+                Err(_) => Ok(()),
+            };
+        }
+        let ask = pb::GetConsistencyRequest { old_size: a.min(b), new_size: a.max(b) };
+        let answer = self.courier()?.consistency(owner.clone(), ask).await;
+        let hashes = answer.map_err(|trouble| ActionError::Unavailable(trouble.0))?.hashes;
+        self.compare(&owner, &held, &heard, &hashes).await
+    }
+
+    /// The peer whose log key has signed a note.
+    fn known_log(&self, note: &str) -> Option<(Arc<Peer>, SignedCheckpoint)> {
+        self.directory.all().into_iter().find_map(|peer| {
+            let keys = peer.card.log_keys();
+            let heard = SignedCheckpoint::verify(note, keys).ok()?.bare(keys);
+            Some((peer, heard))
+        })
+    }
+
+    /// The smaller one in the place of what is held, and the larger one as what is shown: then the
+    /// witness's own decision says what the proof makes of the two.
+    async fn compare(
+        &self,
+        owner: &Peer,
+        held: &SignedCheckpoint,
+        heard: &SignedCheckpoint,
+        hashes: &[bytes::Bytes],
+    ) -> Result<(), ActionError> {
+        let swap = heard.checkpoint().size < held.checkpoint().size;
+        let (old, new) = if swap { (heard, held) } else { (held, heard) };
+        let proof = digests(hashes).unwrap_or_default();
+        let request = AddCheckpoint::new(old.checkpoint().size, proof, new.to_note());
+        let request = request.map_err(ActionError::fault)?;
+        match crate::audit::witness::decide(Some(old), owner.card.log_keys(), &request) {
+            Ok(_) => Ok(()),
+            Err(refusal) => {
+                let error = match refusal.evidence {
+                    Some(evidence) => HeadError::Equivocation(evidence),
+                    None => HeadError::Inconsistent,
+                };
+                self.heed(Some(owner.authority()), &request, &error).await;
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! Nodes that witness each other, and strangers: levels of receipts, evidence, gossip, HTTP.
+#![allow(missing_docs)]
+
+mod support;
+
+use rogatory::audit::Checkpoint;
+use rogatory::audit::cosigned::SignedCheckpoint;
+use rogatory::audit::entry::{EntryDraft, Event};
+use rogatory::audit::evidence::Evidence;
+use rogatory::audit::note::VerifierKey;
+use rogatory::audit::witness::{AddCheckpoint, take_response};
+use rogatory::crypto::keys::{Algorithm, Seed, SigningSecret};
+use rogatory::pb::v1 as pb;
+use rogatory::receipt::Receipt;
+use support::hostile::Hostile;
+use support::*;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use pb::relay_request::Frame as Ask;
+use pb::relay_response::Frame as Answer;
+
+const NAMES: [&str; 3] = ["xa.oag", "xb.pps", "xc.moj"];
+
+async fn three(root: &std::path::Path) -> [Node; 3] {
+    let mut nodes = Vec::new();
+    for name in NAMES {
+        nodes.push(Node::new(root, name).await);
+    }
+    let nodes: [Node; 3] = nodes.try_into().map_err(|_| "three").expect("three");
+    for one in &nodes {
+        for other in nodes.iter().filter(|other| other.authority() != one.authority()) {
+            one.trust(other).await;
+        }
+    }
+    nodes
+}
+
+/// Two of the three must have cosigned.
+fn set_policy(nodes: &[Node; 3]) {
+    let witness = |node: &Node| {
+        let key = node.card.witness_key().expect("it cosigns");
+        format!("witness {} {key}\n", node.authority().as_str().replace('.', "-"))
+    };
+    let witnesses: String = nodes.iter().map(witness).collect();
+    let policy = format!("{witnesses}group two 2 xa-oag xb-pps xc-moj\nquorum two\n");
+    for node in nodes {
+        std::fs::write(node.home.join("policy"), &policy).expect("written");
+        node.configure("witness", "policy = \"policy\"\n");
+    }
+}
+
+async fn receipts(agency: &mut Agency, name: &str) -> Vec<(String, String)> {
+    let request = pb::ListReceiptsRequest { parent: name.into() };
+    let list = agency.list_receipts(request).await.expect("listed").into_inner().receipts;
+    list.into_iter().map(|receipt| (receipt.event, receipt.level)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn receipts_rise_to_the_level_that_their_witnesses_give_them() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut nodes = three(dir.path()).await;
+    set_policy(&nodes);
+    for node in &mut nodes {
+        node.start().await;
+    }
+    let mut desk = nodes[0].desk().await;
+    let sent = desk.submit_message(submission(&nodes[1])).await.expect("submitted").into_inner();
+    reaches(&mut desk, &sent.name, pb::DeliveryState::Consigned).await;
+    let first = receipts(&mut desk, &sent.name).await;
+    assert_eq!(first[1], ("RelayAcceptance".into(), "L1".into()), "with our own cosignature");
+    let all_strong = async {
+        loop {
+            let request = pb::RefreshReceiptsRequest { parent: sent.name.clone() };
+            let now = desk.refresh_receipts(request).await.expect("refreshed").into_inner();
+            if now.receipts.iter().all(|receipt| receipt.level == "L2") {
+                return now.receipts;
+            }
+        }
+    };
+    let strong = tokio::time::timeout(DEADLINE, all_strong).await.expect("the quorum cosigns");
+    assert_eq!(strong.len(), 3);
+    // Whoever is given one needs nothing of ours to see it.
+    let given = strong.iter().find(|r| r.event == "ContentConsignment").expect("there");
+    let text = Receipt::parse(&given.text).expect("a receipt");
+    let keys = [&nodes[0], &nodes[2]].map(|n| n.card.witness_key().expect("one").clone());
+    let head = SignedCheckpoint::verify(text.checkpoint_note(), nodes[1].card.log_keys());
+    let cosigners = head.expect("signed").cosigners(&keys).expect("sound");
+    assert_eq!(cosigners.all().len(), 2);
+    for node in &mut nodes {
+        node.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_at_rest_writes_nothing_however_long_it_is_witnessed() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut nodes = three(dir.path()).await;
+    for node in &mut nodes {
+        node.start().await;
+    }
+    let size = async |node: &Node| {
+        let status = node.operator().await.get_status(pb::GetStatusRequest {}).await;
+        status.expect("answered").into_inner().log_size
+    };
+    // Until each has said of each other that it cosigned: then nothing is left to say today.
+    let settled = async {
+        loop {
+            let sizes = [size(&nodes[0]).await, size(&nodes[1]).await, size(&nodes[2]).await];
+            // log.opened, 5 keys, 2 peers, started, 2 witness.cosigned.
+            if sizes == [11, 11, 11] {
+                return;
+            }
+            assert!(sizes.iter().all(|size| *size <= 11), "{sizes:?}");
+        }
+    };
+    tokio::time::timeout(DEADLINE, settled).await.expect("each cosigns each");
+    for node in &mut nodes {
+        node.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_pasts_leave_evidence_and_suspend_the_peer() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (a, mut b) = pair(dir.path()).await;
+    b.start().await;
+    let mut peer = Hostile::new(&a, &b).await;
+    peer.greet().await;
+    let size = peer.node.store.head().checkpoint.size;
+    let (mut second, _) = peer.line(Ask::Hello(peer.hello())).await.expect("a second stream");
+    peer.log(EntryDraft::new(Event::NodeStarted).software("hostile")).await;
+    peer.show().await;
+    match second.ask(Ask::Checkpoint(peer.fork(size, size + 1))).await.expect("answered") {
+        Answer::Refused(refusal) => assert_eq!(refusal.code, "LOG_EQUIVOCATION"),
+        other => panic!("{other:?}"),
+    }
+    let evidence = evidence(&b).await;
+    assert_eq!(evidence.len(), 1);
+    let text = Evidence::parse(&evidence[0].text).expect("evidence");
+    // Anybody with the card can see it, on any machine.
+    text.verify(a.card.log_keys()).expect("it proves two pasts");
+    assert!(peer.open(Ask::Hello(peer.hello())).await.is_err(), "the peer is suspended");
+    let resume = pb::ResumePeerRequest { authority: "xa.oag".into() };
+    b.operator().await.resume_peer(resume).await.expect("resumed");
+    peer.open(Ask::Hello(peer.hello())).await.expect("the operator has looked");
+    b.stop().await;
+}
+
+async fn evidence(node: &Node) -> Vec<pb::Evidence> {
+    let list = node.auditor().await.list_evidence(pb::ListEvidenceRequest {}).await;
+    list.expect("listed").into_inner().evidence
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn gossip_finds_a_log_that_showed_each_of_two_peers_its_own_past() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let [a, mut b, mut c] = three(dir.path()).await;
+    b.configure("witness", "gossip_with = [\"xc.moj\"]\n");
+    c.configure("witness", "gossip_with = [\"xb.pps\"]\n");
+    b.start().await;
+    let mut to_b = Hostile::new(&a, &b).await;
+    to_b.log(EntryDraft::new(Event::NodeStarted).software("hostile")).await;
+    to_b.greet().await;
+    let size = to_b.node.store.head().checkpoint.size;
+    let other_past = to_b.fork(0, size);
+    // C is shown another past of the same size, and comes to know B's only by talking to B.
+    c.start().await;
+    let victim = to_b.node.exchange.directory().get(c.authority()).expect("a peer");
+    to_b.victim = victim;
+    to_b.open(Ask::Hello(to_b.hello())).await.expect("answered");
+    match to_b.ask(Ask::Checkpoint(other_past)).await.expect("answered") {
+        Answer::Checkpoint(_) => {}
+        other => panic!("{other:?}"),
+    }
+    to_b.hang_up();
+    c.stop().await;
+    c.start().await;
+    let found = async { while evidence(&c).await.is_empty() && evidence(&b).await.is_empty() {} };
+    tokio::time::timeout(DEADLINE, found).await.expect("the two compare");
+    b.stop().await;
+    c.stop().await;
+}
+
+/// One request over plain HTTP; status and body.
+async fn http(address: &str, request: &str) -> (u16, String) {
+    let mut stream = tokio::net::TcpStream::connect(address).await.expect("connects");
+    stream.write_all(request.as_bytes()).await.expect("written");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("text");
+    let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
+    let body = answer.split_once("\r\n\r\n").expect("a body").1.to_owned();
+    (status, body)
+}
+
+async fn post(address: &str, body: &str) -> (u16, String) {
+    let head = format!(
+        "POST /add-checkpoint HTTP/1.1\r\nHost: witness\r\nConnection: close\r\n\
+         Content-Length: {}\r\n\r\n",
+        body.len()
+    );
+    http(address, &(head + body)).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_strangers_log_is_cosigned_over_http() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut node = Node::new(dir.path(), "xa.oag").await;
+    let seed = Seed::from_slice(&[9; 32]).expect("32 bytes");
+    let key = SigningSecret::new(&seed, Algorithm::Ed25519).expect("it signs");
+    let public = key.public().bytes().try_into().expect("32 bytes");
+    let log = VerifierKey::ed25519("stranger.example/log", public).expect("a key");
+    node.configure("witness", &format!("logs = [\"{log}\"]\n"));
+    let address = node.witness_port().await;
+    node.start().await;
+    let leaves = [b"one".as_slice(), b"two", b"three"];
+    let checkpoint = |size: usize| {
+        let root = rogatory::audit::merkle::root_of(leaves[..size].iter().copied());
+        Checkpoint { origin: "stranger.example/log".into(), size: size as u64, root }
+    };
+    let request = |old, proof, size| {
+        AddCheckpoint::new(old, proof, checkpoint(size).sign(&key)).expect("a request").to_text()
+    };
+    let (status, body) = post(&address, &request(0, Vec::new(), 1)).await;
+    assert_eq!(status, 200, "{body}");
+    let mut note = SignedCheckpoint::verify(&checkpoint(1).sign(&key), &[log]).expect("signed");
+    let witness = [node.card.witness_key().expect("it cosigns").clone()];
+    assert_eq!(take_response(&mut note, body.as_bytes(), &witness), Ok(1));
+    let two = rogatory::audit::merkle::leaf_hash(b"two");
+    let (status, _) = post(&address, &request(1, vec![two], 2)).await;
+    assert_eq!(status, 200);
+    let (status, body) = post(&address, &request(0, Vec::new(), 3)).await;
+    assert_eq!((status, body.as_str()), (409, "2\n"));
+    let (status, _) = post(&address, &request(2, vec![two], 3)).await;
+    assert_eq!(status, 422);
+    let unknown = Checkpoint { origin: "nobody.example/log".into(), ..checkpoint(1) }.sign(&key);
+    let unknown = AddCheckpoint::new(0, Vec::new(), unknown).expect("a request").to_text();
+    assert_eq!(post(&address, &unknown).await.0, 404);
+    assert_eq!(post(&address, "old x\n\n").await.0, 400);
+    let hash = hex::encode(rogatory::crypto::sha256(b"stranger.example/log"));
+    let get =
+        format!("GET /{hash}/checkpoint HTTP/1.1\r\nHost: witness\r\nConnection: close\r\n\r\n");
+    let (status, body) = http(&address, &get).await;
+    assert_eq!(status, 200);
+    assert!(body.starts_with("stranger.example/log\n2\n"), "{body}");
+    node.stop().await;
+    // What was cosigned is not forgotten.
+    let address = {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        listener.local_addr().expect("bound").to_string()
+    };
+    node.configure("witness", &format!("listen = \"{address}\"\n"));
+    node.start().await;
+    let (status, body) = post(&address, &request(0, Vec::new(), 1)).await;
+    assert_eq!((status, body.as_str()), (409, "2\n"));
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_foreign_witness_is_asked_over_http() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut a = Node::new(dir.path(), "xa.oag").await;
+    let mut witness = Node::new(dir.path(), "xw.nca").await;
+    let address = witness.witness_port().await;
+    witness.configure("witness", &format!("logs = [\"{}\"]\n", a.card.log_keys()[0]));
+    let key = witness.card.witness_key().expect("it cosigns").clone();
+    let policy = format!("witness w {key} http://{address}\nquorum w\n");
+    std::fs::write(a.home.join("policy"), policy).expect("written");
+    a.configure("witness", "policy = \"policy\"\n");
+    a.start().await;
+    witness.start().await;
+    let (mut export, mut checkpoint) = (a.auditor().await, String::new());
+    let cosigned = async {
+        loop {
+            let files = export.export_log(pb::ExportLogRequest::default()).await;
+            let mut files = files.expect("exports").into_inner();
+            checkpoint.clear();
+            while let Some(piece) = files.message().await.expect("a piece") {
+                if piece.path == "checkpoint" {
+                    checkpoint = String::from_utf8(piece.data.to_vec()).expect("text");
+                }
+            }
+            if checkpoint.contains("xw.nca/witness") {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(DEADLINE, cosigned).await.expect("it cosigns");
+    let head = SignedCheckpoint::verify(&checkpoint, a.card.log_keys()).expect("signed");
+    assert_eq!(head.cosigners(&[key]).expect("sound").all().len(), 1);
+    a.stop().await;
+    witness.stop().await;
+}
