@@ -1,5 +1,6 @@
 //! `rogatory receipt`.
 
+mod level;
 mod verify;
 
 use std::path::{Path, PathBuf};

@@ -12,7 +12,7 @@ use tonic::transport::{Endpoint, Server};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::connect::AgencyClient;
-use crate::audit::testing::{TestLog, secret};
+use crate::audit::testing::{TestLog, cosigner, secret};
 use crate::card::{Card, CardBody, CardKey, LogKeys, TlsTrust};
 use crate::crypto::keys::Algorithm;
 use crate::domain::delivery::DeliveryState;
@@ -239,7 +239,9 @@ pub(crate) fn card_of(log: &TestLog) -> Card {
         signing: vec![key(Algorithm::Ed25519, root.public().bytes())],
         sealing: vec![key(Algorithm::XWing, &[0; 1216])],
         log: LogKeys { origin: log.origin.clone(), keys: vec![log.verifier().to_string()] },
-        witness: String::new(),
+        witness: cosigner(&format!("{}/witness", log.authority), 78, Algorithm::Ed25519)
+            .key()
+            .to_string(),
     };
     Card::sign(&body, &root).expect("a sound card")
 }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
+use super::level::{self, LevelArgs};
+use crate::audit::policy::Standing;
 use crate::card::Card;
 use crate::cli::exit::{Exit, Failure, told};
 use crate::cli::files::{read_card, read_text};
@@ -37,6 +39,8 @@ pub(super) struct VerifyArgs {
     /// The authority that the issuer must have exchanged it with: yours, if the receipt is for you
     #[arg(long, value_name = "AUTHORITY")]
     peer: Option<AuthorityId>,
+    #[command(flatten)]
+    level: LevelArgs,
 }
 
 fn digest(text: &str) -> Result<Digest, &'static str> {
@@ -54,7 +58,11 @@ pub(super) fn run(args: VerifyArgs, out: &mut Out) -> Result<(), Failure> {
     let receipt = Receipt::parse(&read_text(&args.file)?).map_err(|error| failed(&error))?;
     same_log(&receipt, &card, &args)?;
     let verified = check(&receipt, &card, &args).map_err(|error| failed(&told(&error)))?;
-    print(&verified, &card, &args, out);
+    let standing = level::level(&args.level, &verified).map_err(|failure| Failure {
+        message: format!("{shown}: {}", failure.message),
+        ..failure
+    })?;
+    print(&verified, standing.as_ref(), &card, &args, out);
     Ok(())
 }
 
@@ -103,13 +111,19 @@ fn check(receipt: &Receipt, card: &Card, args: &VerifyArgs) -> Result<VerifiedRe
     Ok(verify(receipt, &expected)?)
 }
 
-fn print(verified: &VerifiedReceipt, card: &Card, args: &VerifyArgs, out: &mut Out) {
+fn print(
+    verified: &VerifiedReceipt,
+    standing: Option<&Standing>,
+    card: &Card,
+    args: &VerifyArgs,
+    out: &mut Out,
+) {
     let facts = verified.receipt().facts();
     let entry = &facts.entry;
     let message = entry.message.map(|id| id.to_string()).unwrap_or_default();
     let envelope = entry.envelope.map(hex::encode).unwrap_or_default();
     let peer = entry.peer.as_ref().map(AuthorityId::to_string).unwrap_or_default();
-    let fields = [
+    let mut fields = vec![
         ("receipt", "proven".to_owned()),
         ("event", verified.event().to_string()),
         ("issuer", card.authority().to_string()),
@@ -120,6 +134,7 @@ fn print(verified: &VerifiedReceipt, card: &Card, args: &VerifyArgs, out: &mut O
         ("exchanged with", peer.clone()),
         ("log", format!("{}, entry {} of {}", facts.origin, facts.index, facts.size)),
     ];
+    fields.extend(standing.into_iter().flat_map(level::fields));
     let json = json!({
         "ok": true,
         "event": verified.event().as_str(),
@@ -133,6 +148,7 @@ fn print(verified: &VerifiedReceipt, card: &Card, args: &VerifyArgs, out: &mut O
         "log_index": facts.index,
         "log_size": facts.size,
         "card_fingerprint": card.fingerprint().hex(),
+        "standing": standing.map(level::to_json),
         "expected": {
             "message": args.message.is_some(),
             "envelope": args.envelope.is_some(),
