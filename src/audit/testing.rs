@@ -97,6 +97,11 @@ impl TestLog {
         }
     }
 
+    /// An entry of no interest that differs from those.
+    pub(crate) fn push_stopped(&mut self) {
+        self.push(EntryDraft::new(Event::NodeStopped).software("rogatory 0.1.0"));
+    }
+
     pub(crate) fn push_entry(&mut self, entry: &Entry) -> u64 {
         entry.check().expect("a sound entry");
         self.entries.push(entry.encode());

@@ -1,5 +1,6 @@
 //! `rogatory audit`.
 
+mod evidence;
 mod export;
 mod verify;
 
@@ -8,7 +9,7 @@ use clap::{Args, Subcommand};
 use super::exit::Failure;
 use super::out::Out;
 
-/// Exports the node's log and verifies exports
+/// Exports the node's log, and verifies exports and evidence against logs
 #[derive(Args)]
 pub(crate) struct AuditArgs {
     #[command(subcommand)]
@@ -17,12 +18,14 @@ pub(crate) struct AuditArgs {
 
 #[derive(Subcommand)]
 enum AuditCommand {
+    Evidence(evidence::EvidenceArgs),
     Export(Box<export::ExportArgs>),
     Verify(verify::VerifyArgs),
 }
 
 pub(crate) async fn run(args: AuditArgs, out: &mut Out) -> Result<(), Failure> {
     match args.command {
+        AuditCommand::Evidence(args) => evidence::run(args, out),
         AuditCommand::Export(args) => export::run(*args, out).await,
         AuditCommand::Verify(args) => verify::run(args, out),
     }

@@ -4,7 +4,6 @@ use proptest::prelude::*;
 use super::*;
 use crate::audit::checkpoint::{Checkpoint, CheckpointError};
 use crate::audit::cosigned::SignedCheckpoint;
-use crate::audit::entry::{EntryDraft, Event};
 use crate::audit::merkle::{ProofError, empty_root, verify_consistency};
 use crate::audit::note::{VerifierKey, sign_note};
 use crate::audit::testing::{TestLog, cosigner, seconds, secret, verifier};
@@ -23,7 +22,7 @@ fn logs() -> (TestLog, TestLog) {
     log.push_many(12);
     fork.push_many(4);
     for _ in 0..8 {
-        fork.push(EntryDraft::new(Event::NodeStopped).software("x"));
+        fork.push_stopped();
     }
     (log, fork)
 }
