@@ -157,6 +157,26 @@ fn both_keys_of_a_log_that_changed_its_key_accuse_it() {
     assert!(evidence.verify(&[log.verifier()]).is_err(), "as far as both keys are known");
 }
 
+/// Composed by the Go program that made the other vectors, with `sumdb/tlog` for the paths.
+#[test]
+fn what_go_composed_is_proven() {
+    for (text, facts) in [
+        (include_str!("../vectors/same-size.equivocation"), ["7 entries", "7 entries"]),
+        (
+            include_str!("../vectors/other-prefix.equivocation"),
+            ["8 entries", "the first 8 entries"],
+        ),
+        (include_str!("../vectors/other-entry.equivocation"), ["entry 5", "entry 5"]),
+    ] {
+        let evidence = Evidence::parse(text).expect("evidence");
+        assert_eq!(evidence.to_text(), text);
+        let verdict = evidence.verify(&keys()).expect("two pasts");
+        for (told, fact) in verdict.facts().iter().zip(facts) {
+            assert!(told.contains(fact), "{told}");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
