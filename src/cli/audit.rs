@@ -1,5 +1,6 @@
 //! `rogatory audit`.
 
+mod equivocations;
 mod evidence;
 mod export;
 mod verify;
@@ -18,6 +19,7 @@ pub(crate) struct AuditArgs {
 
 #[derive(Subcommand)]
 enum AuditCommand {
+    Equivocations(Box<equivocations::EquivocationsArgs>),
     Evidence(evidence::EvidenceArgs),
     Export(Box<export::ExportArgs>),
     Verify(verify::VerifyArgs),
@@ -25,6 +27,7 @@ enum AuditCommand {
 
 pub(crate) async fn run(args: AuditArgs, out: &mut Out) -> Result<(), Failure> {
     match args.command {
+        AuditCommand::Equivocations(args) => equivocations::run(*args, out).await,
         AuditCommand::Evidence(args) => evidence::run(args, out),
         AuditCommand::Export(args) => export::run(*args, out).await,
         AuditCommand::Verify(args) => verify::run(args, out),

@@ -33,6 +33,16 @@ enum ReceiptCommand {
         /// The message
         id: MessageId,
     },
+    /// Asks the other authority for its receipts at their best level
+    ///
+    /// The entries stay the same; their proofs gather cosignatures, for years: L0 is the issuer's
+    /// log alone, L1 has the counterpart's cosignature too, L2 the quorum of this node's policy.
+    Refresh {
+        #[command(flatten)]
+        access: AgencyAccess,
+        /// The message
+        id: MessageId,
+    },
     /// Writes a message's receipts to files, to be kept or shown to others
     Save {
         #[command(flatten)]
@@ -50,8 +60,15 @@ pub(crate) async fn run(args: ReceiptArgs, out: &mut Out) -> Result<(), Failure>
     match args.command {
         ReceiptCommand::Show { access, id } => {
             let receipts = receipts_of(&mut access.connect(out).await?, id).await?;
-            let header = ["event", "issuer", "time", "log index"];
-            out.list(&header, &receipts, row, view::receipt);
+            out.list(&HEADER, &receipts, row, view::receipt);
+            Ok(())
+        }
+        ReceiptCommand::Refresh { access, id } => {
+            let request = pb::RefreshReceiptsRequest { parent: format!("messages/{id}") };
+            let refreshed = access.connect(out).await?.refresh_receipts(request).await?;
+            let pb::RefreshReceiptsResponse { receipts, stronger } = refreshed.into_inner();
+            out.list(&HEADER, &receipts, row, view::receipt);
+            out.talk(&format!("{stronger} became stronger"));
             Ok(())
         }
         ReceiptCommand::Save { access, id, out: dir } => {
@@ -66,8 +83,11 @@ pub(crate) async fn run(args: ReceiptArgs, out: &mut Out) -> Result<(), Failure>
     }
 }
 
+const HEADER: [&str; 5] = ["event", "issuer", "time", "log index", "level"];
+
 fn row(r: &pb::Receipt) -> Vec<String> {
-    vec![r.event.clone(), r.issuer.clone(), r.event_time.clone(), r.index.to_string()]
+    let index = r.index.to_string();
+    [&r.event, &r.issuer, &r.event_time, &index, &r.level].map(String::clone).into()
 }
 
 /// All receipts of a message.

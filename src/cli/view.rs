@@ -95,6 +95,7 @@ pub(crate) fn receipt(r: &pb::Receipt) -> Value {
         "issuer": r.issuer,
         "event_time": r.event_time,
         "index": r.index,
+        "level": r.level,
         "envelope_digest": r.envelope_digest,
         "text": r.text,
     })

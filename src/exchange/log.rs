@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::rows::{self, MessageRow};
 use super::{ActionError, Exchange};
 use crate::audit::entry::{EntryDraft, Event};
-use crate::audit::export::{CARDS, ExportError, RECEIPTS, Source, write_export};
+use crate::audit::export::{CARDS, ExportError, POLICY_PATH, RECEIPTS, Source, write_export};
 use crate::crypto::Digest;
 use crate::domain::MessageId;
 use crate::store::{Direction, Head, Table};
@@ -79,7 +79,7 @@ impl Exchange {
             checkpoint: &checkpoint,
             key: &self.keys.log,
             entries: &mut |from, limit| Ok(self.store.entries(from, limit)?),
-            extras: &mut self.cards().chain(Receipts::new(self)),
+            extras: &mut self.cards().chain(self.policy_file()).chain(Receipts::new(self)),
             progress: &mut |_, _| {},
         };
         let mut write = |path: &str, bytes: &[u8]| match sink(path, bytes) {
@@ -91,6 +91,12 @@ impl Exchange {
             Err(ExportError::Io(error)) => Err(error),
             Err(error) => Err(ActionError::Fault(error.to_string())),
         }
+    }
+
+    /// The policy of witnesses, where one was set.
+    fn policy_file(&self) -> impl Iterator<Item = Result<(String, Vec<u8>), ActionError>> {
+        let file = self.settings.policy_file.clone();
+        file.into_iter().map(|file| Ok((POLICY_PATH.to_owned(), file)))
     }
 
     fn cards(&self) -> impl Iterator<Item = Result<(String, Vec<u8>), ActionError>> {

@@ -71,6 +71,8 @@ pub struct Settings {
     pub software: String,
     /// Peers with which the newest checkpoints of third logs are shared.
     pub gossip: BTreeSet<AuthorityId>,
+    /// The file of the policy of witnesses, verbatim, where there is one.
+    pub policy_file: Option<Vec<u8>>,
     /// Logs of strangers that this node is a witness of, by their keys.
     pub witnessed_logs: Vec<VerifierKey>,
 }
@@ -129,7 +131,7 @@ pub struct Parts {
     pub vault: Vault,
     /// What the operator chose.
     pub settings: Settings,
-    /// Whose cosignatures make a receipt strong enough.
+    /// Whose cosignatures make a receipt strong enough: [`Settings::policy_file`], parsed.
     pub policy: Policy,
     /// The clock.
     pub clock: Box<dyn Fn() -> Timestamp + Send + Sync>,

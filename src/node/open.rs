@@ -60,6 +60,7 @@ impl OpenNode {
         if swept > 0 {
             tracing::info!(swept, "uploads that a stop had cut off were removed");
         }
+        let (policy, policy_file) = policy(&config)?;
         let exchange = Exchange::new(Parts {
             keys: exchange_keys(&config, &keys)?,
             home: keys.home().clone(),
@@ -71,9 +72,10 @@ impl OpenNode {
                 retry_cap_ms: config.retry_cap_ms,
                 software: SOFTWARE.to_owned(),
                 gossip: config.witness.gossip.clone(),
+                policy_file: policy_file.clone(),
                 witnessed_logs: config.witness.logs.clone(),
             },
-            policy: policy(&config)?,
+            policy,
             clock: Box::new(now),
             card,
         })?;
@@ -135,11 +137,12 @@ pub(super) fn create_log(
     Ok(())
 }
 
-/// The policy of witnesses that the configuration names.
-fn policy(config: &Config) -> anyhow::Result<Policy> {
-    let Some(path) = &config.witness.policy else { return Ok(Policy::none()) };
+/// The policy of witnesses that the configuration names, and its file.
+fn policy(config: &Config) -> anyhow::Result<(Policy, Option<Vec<u8>>)> {
+    let Some(path) = &config.witness.policy else { return Ok((Policy::none(), None)) };
     let file = std::fs::read(path).with_context(|| path.display().to_string())?;
-    Policy::parse(&file).with_context(|| path.display().to_string())
+    let policy = Policy::parse(&file).with_context(|| path.display().to_string())?;
+    Ok((policy, Some(file)))
 }
 
 fn settings(config: &Config, card: &Card, keys: &HomeKeys) -> anyhow::Result<store::Settings> {
