@@ -140,11 +140,14 @@ impl Writer {
         let written = self.journal.append(&commit, &bodies)?;
         self.next_slot = commit.next_slot;
         // Before the index can say that this frame is applied: a crash here erases again.
-        self.view.slots.erase(&staged.erased)?;
+        let view = self.view.clone();
+        let erasing = (!staged.erased.is_empty()).then(|| view.erasing());
+        view.slots.erase(&staged.erased)?;
         let high = HighWater { sequence: written.sequence, size: growth.size, root: growth.root };
         self.mark.raise(high)?;
         let head = self.head(&growth);
         self.publish(&commit, &growth, &written, &head)?;
+        drop(erasing);
         if written.rolled {
             // Bounds what has to be replayed, and how far back the mark can fall.
             self.view.index.sync()?;

@@ -39,6 +39,12 @@ pub enum StoreFault {
     /// The key of a body is unreadable and was not erased: the body is lost.
     #[error("slot {0} is damaged and was not erased; restore the file slots from its own backup")]
     SlotDamaged(u64),
+    /// The key of a body is gone, and no commit erased it: the body is lost.
+    #[error(
+        "the key of slot {0} was overwritten, and no commit says so; restore the file slots from \
+         its own backup"
+    )]
+    SlotErased(u64),
     /// No body was ever stored under this slot.
     #[error("no body was ever stored under slot {0}")]
     NoSuchSlot(u64),

@@ -200,11 +200,12 @@ impl Store {
         self.inner.view.root_at(size)
     }
 
-    /// A stored body; `None` if it was erased.
+    /// A stored body; `None` if a commit erased it, and then the rows of that commit can be read.
     ///
     /// # Errors
-    /// [`StoreFault::NoSuchSlot`] for one that was never stored, [`StoreFault::SlotDamaged`] for
-    /// one that is lost, others when index or journal cannot be read.
+    /// [`StoreFault::NoSuchSlot`] for one that was never stored, [`StoreFault::SlotDamaged`] and
+    /// [`StoreFault::SlotErased`] for one that is lost, others when index or journal cannot be
+    /// read.
     pub fn body(&self, slot: BodySlot) -> Result<Option<Vec<u8>>, StoreFault> {
         self.inner.view.body(slot)
     }

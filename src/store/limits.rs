@@ -48,7 +48,7 @@ pub(super) const REPLAY_BATCH_BYTES: usize = 512 << 10;
 /// Key of a row: a few ids.
 pub const ROW_KEY_MAX_BYTES: usize = 256;
 
-/// Value of a row. Whatever is larger is a body.
+/// Value of a row. Whatever is larger is a body, and so is whatever must be erased some day.
 pub const ROW_VALUE_MAX_BYTES: usize = 64 << 10;
 
 /// One body: an envelope, with room for what a later suite may add.

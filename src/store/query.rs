@@ -1,7 +1,8 @@
-//! The reading side. Any number of threads, none of which ever waits for the writer's disk.
+//! The reading side. Any number of threads, none of which waits for the writer's disk, but one that
+//! asks for a body at the very moment in which it is erased.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 
 use super::StoreFault;
 use super::index::{Direction, Index, Row, scan_limit};
@@ -32,6 +33,7 @@ pub(super) struct View {
     reader: Reader,
     home: HomeKey,
     head: RwLock<Arc<Head>>,
+    erasing: RwLock<()>,
 }
 
 impl View {
@@ -43,7 +45,18 @@ impl View {
         head: Head,
     ) -> Self {
         let codec = RowCodec::new(&home);
-        Self { index, slots, codec, reader, home, head: RwLock::new(Arc::new(head)) }
+        let (head, erasing) = (RwLock::new(Arc::new(head)), RwLock::default());
+        Self { index, slots, codec, reader, home, head, erasing }
+    }
+
+    /// Held by the writer from the first slot that it overwrites until the index says so too.
+    pub(super) fn erasing(&self) -> RwLockWriteGuard<'_, ()> {
+        self.erasing.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a commit says that a body was erased.
+    fn is_erased(&self, slot: BodySlot) -> Result<bool, StoreFault> {
+        Ok(self.index.get(&numbered(meta::ERASED, slot.0))?.is_some())
     }
 
     pub(super) fn head(&self) -> Arc<Head> {
@@ -135,7 +148,7 @@ impl View {
     }
 
     pub(super) fn body(&self, slot: BodySlot) -> Result<Option<Vec<u8>>, StoreFault> {
-        if self.index.get(&numbered(meta::ERASED, slot.0))?.is_some() {
+        if self.is_erased(slot)? {
             return Ok(None);
         }
         let row = self.index.at_or_below(&numbered(meta::BODIES, slot.0))?;
@@ -146,8 +159,13 @@ impl View {
         let place = place.ok_or(StoreFault::NoSuchSlot(slot.0))?;
         let key = match self.slots.read(slot)? {
             Slot::Key(key) => key,
-            // Erased this moment: the frame that says so is durable, and not yet applied.
-            Slot::Erased => return Ok(None),
+            // Erased this moment: the frame that says so is durable, and not yet applied. The rows
+            // of its commit must be there for whoever is told that the body is not.
+            Slot::Erased => {
+                drop(self.erasing.read().unwrap_or_else(PoisonError::into_inner));
+                let said = self.is_erased(slot)?;
+                return if said { Ok(None) } else { Err(StoreFault::SlotErased(slot.0)) };
+            }
             Slot::Damaged => return Err(StoreFault::SlotDamaged(slot.0)),
         };
         let opened = open_body(&key, slot, &self.reader.body(place)?);

@@ -36,11 +36,13 @@ pub enum Table {
     Agencies = 0x19,
     /// Mutating requests that were answered. Key: blinded agency and `request_id`.
     Requests = 0x1a,
-    /// Refusals that were logged. Key: blinded peer, message id and digest.
+    /// Refusals that were logged. Key: blinded peer and digest of what it sent, or blinded agency,
+    /// `request_id` and digest of what it submitted.
     Refusals = 0x1b,
     /// Receipts that are kept apart from their message. Key: message id, event.
     Receipts = 0x1c,
-    /// Deadlines and other things to be done at a time. Key: milliseconds, id.
+    /// Deadlines and other things to be done at a time. Key: one byte that says what, milliseconds,
+    /// id.
     Schedule = 0x1d,
     /// Settings and single values. Key: a word.
     Settings = 0x1e,
@@ -56,11 +58,16 @@ pub enum Table {
     /// Checkpoints of others that were shown by a third party and are not yet proved to belong to
     /// what is held. Key: blinded origin, size.
     Rumours = 0x23,
+    /// Who was given which content on which day, so that it is logged once. Key: day, blinded
+    /// agency, message id and package id.
+    Access = 0x24,
+    /// Packages whose chunks are to be removed. Key: name in the vault.
+    Removals = 0x25,
 }
 
 impl Table {
     /// All of them, by number.
-    pub const ALL: [Table; 20] = [
+    pub const ALL: [Table; 22] = [
         Table::Messages,
         Table::Outbox,
         Table::Inbox,
@@ -81,6 +88,8 @@ impl Table {
         Table::Evidence,
         Table::Holds,
         Table::Rumours,
+        Table::Access,
+        Table::Removals,
     ];
 
     pub(super) fn number(self) -> u8 {

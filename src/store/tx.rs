@@ -199,8 +199,8 @@ impl<'a> Tx<'a> {
         index
     }
 
-    /// Stores bytes that are already sealed for somebody (an envelope), at most
-    /// [`STORED_BODY_MAX_BYTES`], in a way that they can be erased.
+    /// Stores bytes in a way that they can be erased, at most [`STORED_BODY_MAX_BYTES`]: an
+    /// envelope, and whatever else must not stay in the journal for ever, as rows do.
     pub fn body(&mut self, bytes: Vec<u8>) -> BodySlot {
         let slot = BodySlot(self.next_slot());
         if bytes.len() > STORED_BODY_MAX_BYTES {

@@ -3,12 +3,15 @@
 //! ```text
 //! vault/incoming/<name>/   a package that is not complete: removed, or resumed
 //! vault/packages/<name>/   a complete one: sizes, leaves, 0, 1, 2, … (one file an exhibit)
+//! vault/removing/<name>/   one that no message names any more
 //! ```
 //!
 //! A package is complete when its files and directories are on disk and its directory has its
 //! final name; only then may a row or an entry name it (I4). Names are digests, so nothing here
 //! says whose a package is or what is in it. Trusted for nothing: every chunk is checked against
 //! the signed root when it is read for anybody.
+
+mod removal;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -79,7 +82,7 @@ impl Vault {
     /// # Errors
     /// [`VaultError::Io`].
     pub fn open(root: &Path) -> Result<Self, VaultError> {
-        for dir in ["incoming", "packages"] {
+        for dir in ["incoming", "packages", "removing"] {
             fs::create_dir_all(root.join(dir))?;
         }
         sync_dir(root)?;

@@ -1,6 +1,7 @@
 //! Tests of the whole store, on real files.
 
 mod basics;
+mod erasure;
 mod faults;
 mod model;
 mod recovery;
