@@ -8,6 +8,7 @@ pub mod delivery;
 pub mod ids;
 pub mod kind;
 pub mod limits;
+pub mod reason;
 pub mod request;
 pub mod time;
 
@@ -15,4 +16,5 @@ pub use authority::AuthorityId;
 pub use delivery::DeliveryState;
 pub use ids::{CaseId, MessageId, PackageId, RequestId};
 pub use kind::{MessageKind, UnknownKind};
+pub use reason::Reason;
 pub use time::Timestamp;
