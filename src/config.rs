@@ -13,6 +13,7 @@ use crate::audit::note::VerifierKey;
 use crate::card::is_endpoint;
 use crate::domain::AuthorityId;
 use crate::domain::limits::{DELIVERY_WINDOW_DEFAULT_MS, DELIVERY_WINDOW_MAX_MS};
+use crate::exchange::retention::Rules;
 use file::{Lines, Reader, Section};
 pub use finding::{ConfigError, Finding, Severity};
 
@@ -52,6 +53,8 @@ pub struct Config {
     pub retry_first_ms: u64,
     /// Longest pause, in milliseconds.
     pub retry_cap_ms: u64,
+    /// How long the content of closed messages is kept.
+    pub retention: Rules,
     /// What is traced, as in `info` or `rogatory=debug`.
     pub trace_filter: String,
     /// Whether traces are JSON.
@@ -83,6 +86,8 @@ const RETRY_FIRST_MS: u64 = 500;
 const RETRY_CAP_SECONDS: u64 = 300;
 const DAY_SECONDS: u64 = 24 * 3600;
 const DAY_MS: i64 = 24 * 3600 * 1000;
+/// A century: more is a slip of the hand, and "for ever" is said by leaving the key away.
+const RETENTION_DAYS_MAX: u64 = 36_525;
 
 impl Config {
     /// Reads and judges a configuration file.
@@ -152,6 +157,7 @@ impl Config {
         config.places(reader, &mut root);
         config.sending(reader, &mut root);
         config.witnessing(reader, &mut root);
+        config.keeping(reader, &mut root);
         config.traces(reader, &mut root);
         reader.end(root);
         config.lines = std::mem::take(&mut reader.lines);
@@ -177,6 +183,7 @@ impl Config {
             delivery_window_ms: DELIVERY_WINDOW_DEFAULT_MS,
             retry_first_ms: RETRY_FIRST_MS,
             retry_cap_ms: RETRY_CAP_SECONDS * 1000,
+            retention: Rules::default(),
             trace_filter: "info".into(),
             trace_json: false,
             file: file.to_owned(),
@@ -264,6 +271,19 @@ impl Config {
         let cap = number("delivery.retry_cap_seconds", DAY_SECONDS);
         self.retry_cap_ms = cap.map_or(self.retry_cap_ms, |seconds| seconds * 1000);
         reader.end(delivery);
+    }
+
+    fn keeping<'a>(&mut self, reader: &mut Reader<'a>, root: &mut Section<'a>) {
+        let mut retention = reader.section(root, "retention");
+        let mut days = |key| {
+            let days = reader.number(&mut retention, key, 1..=RETENTION_DAYS_MAX);
+            days.and_then(|days| i64::try_from(days).ok()).map(|days| days * DAY_MS)
+        };
+        self.retention = Rules {
+            sent_ms: days("retention.erase_sent_after_days"),
+            received_ms: days("retention.erase_received_after_days"),
+        };
+        reader.end(retention);
     }
 
     fn traces<'a>(&mut self, reader: &mut Reader<'a>, root: &mut Section<'a>) {

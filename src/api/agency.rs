@@ -9,10 +9,9 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::convert::{self, message_name, optional, package_name, parse, request_id};
+use super::convert::{self, message_name, optional, package_name, page_size, parse, request_id};
 use super::identity;
 use super::status::{invalid, to_status, whole};
-use crate::domain::limits::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
 use crate::domain::{MessageId, PackageId};
 use crate::envelope::wire::content_from_pb;
 use crate::exchange::packages::{PackageContent, Upload};
@@ -90,15 +89,6 @@ fn packages(names: &[String]) -> Result<Vec<PackageId>, Status> {
 
 fn window(seconds: u64) -> Option<i64> {
     (seconds > 0).then(|| i64::try_from(seconds.saturating_mul(1000)).unwrap_or(i64::MAX))
-}
-
-fn page_size(asked: i32) -> Result<usize, Status> {
-    match usize::try_from(asked) {
-        Ok(0) => Ok(PAGE_SIZE_DEFAULT),
-        // AIP-158: more than the limit is brought to it, not refused.
-        Ok(size) => Ok(size.min(PAGE_SIZE_MAX)),
-        Err(_) => Err(invalid("page_size", "must not be negative")),
-    }
 }
 
 #[tonic::async_trait]
@@ -216,7 +206,7 @@ impl AgencyService for AgencyApi {
             .map_err(|_| invalid("envelope_digest", "must be 64 hex digits"))?;
         let exchange = self.exchange.clone();
         let row = whole(async move { exchange.confirm(&caller, id, digest).await }).await?;
-        let view = crate::exchange::query::MessageView { id, row, body: None };
+        let view = self.exchange.shown(id, row, false).map_err(to_status)?;
         Ok(Response::new(convert::message(view)))
     }
 

@@ -3,9 +3,11 @@
 use tonic::Status;
 
 use super::status::invalid;
+use crate::domain::limits::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
 use crate::domain::{MessageId, PackageId, RequestId};
 use crate::exchange::packages::ExhibitInfo;
 use crate::exchange::query::{MessageView, ReceiptView};
+use crate::exchange::queue::Waiting;
 use crate::pb::store::v1::PackageFacts;
 use crate::pb::v1 as pb;
 
@@ -39,9 +41,19 @@ pub(super) fn request_id(text: &str) -> Result<RequestId, Status> {
     parse("request_id", text)
 }
 
+/// How many rows a page is to have.
+pub(super) fn page_size(asked: i32) -> Result<usize, Status> {
+    match usize::try_from(asked) {
+        Ok(0) => Ok(PAGE_SIZE_DEFAULT),
+        // AIP-158: more than the limit is brought to it, not refused.
+        Ok(size) => Ok(size.min(PAGE_SIZE_MAX)),
+        Err(_) => Err(invalid("page_size", "must not be negative")),
+    }
+}
+
 /// A message for the client.
 pub(super) fn message(view: MessageView) -> pb::Message {
-    let MessageView { id, row, body } = view;
+    let MessageView { id, row, details, body } = view;
     let time = |ms| crate::domain::Timestamp::from_unix_ms(ms).to_string();
     let in_reply_to = MessageId::from_slice(&row.in_reply_to).map(|id| id.to_string());
     let receipts = row.receipts.iter().map(|r| format!("{} {}", r.event, r.issuer));
@@ -60,11 +72,16 @@ pub(super) fn message(view: MessageView) -> pb::Message {
         peer: row.peer,
         kind: row.kind,
         case_id: row.case_id,
-        reference: row.reference,
+        reference: details.reference,
         agency: row.agency,
         refusal_code: row.refusal_code,
         inbox_position: row.inbox_position,
-        warnings: row.warnings,
+        warnings: details.warnings,
+        erasure: row.erased.map(|erased| pb::Erasure {
+            erase_time: time(erased.at_ms),
+            reason: erased.code,
+            log_index: erased.entry_index,
+        }),
     }
 }
 
@@ -100,4 +117,25 @@ pub(super) fn receipt(view: ReceiptView, digest: &[u8]) -> pb::Receipt {
         text: view.text,
         envelope_digest: hex::encode(digest),
     }
+}
+
+/// A message that waits, for the client.
+pub(super) fn queue_item(item: Waiting) -> pb::QueueItem {
+    pb::QueueItem {
+        message_id: item.message.to_string(),
+        peer: item.peer,
+        state: item.state.to_owned(),
+        create_time: item.created.to_string(),
+        expire_time: item.expires.to_string(),
+        attempts: item.attempts,
+        trouble: item.trouble,
+    }
+}
+
+/// Resident memory of this process; 0 where the kernel does not say.
+pub(super) fn resident_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    kib.and_then(|kib| kib.trim().parse::<u64>().ok()).unwrap_or(0) * 1024
 }

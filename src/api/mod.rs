@@ -9,6 +9,7 @@ pub mod agency;
 pub mod audit;
 mod convert;
 pub mod courier;
+mod erasure;
 pub mod exchange;
 pub mod identity;
 pub mod listen;

@@ -6,14 +6,13 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use super::convert::parse;
-use super::identity;
+use super::convert::{parse, queue_item, resident_bytes};
 use super::probe::Probe;
 use super::status::{invalid, to_status, whole};
+use super::{erasure, identity};
 use crate::card::Card;
 use crate::domain::AuthorityId;
 use crate::exchange::agencies::{Agency, check_name};
-use crate::exchange::queue::Waiting;
 use crate::exchange::{ActionError, Caller, Exchange, Peer, Role};
 use crate::pb::v1 as pb;
 use pb::operator_service_server::OperatorService;
@@ -247,7 +246,7 @@ impl OperatorService for OperatorApi {
     ) -> Result<Response<pb::ListQueueResponse>, Status> {
         self.operator(&request)?;
         let waiting = self.exchange.waiting().map_err(to_status)?;
-        let items = waiting.into_iter().map(item_to_pb).collect();
+        let items = waiting.into_iter().map(queue_item).collect();
         Ok(Response::new(pb::ListQueueResponse { items }))
     }
 
@@ -259,7 +258,7 @@ impl OperatorService for OperatorApi {
         let id = parse("message_id", &request.get_ref().message_id)?;
         let exchange = self.exchange.clone();
         let item = whole(async move { exchange.hold(id).await }).await?;
-        Ok(Response::new(item_to_pb(item)))
+        Ok(Response::new(queue_item(item)))
     }
 
     async fn retry_message(
@@ -270,7 +269,7 @@ impl OperatorService for OperatorApi {
         let id = parse("message_id", &request.get_ref().message_id)?;
         let exchange = self.exchange.clone();
         let item = whole(async move { exchange.retry(id).await }).await?;
-        Ok(Response::new(item_to_pb(item)))
+        Ok(Response::new(queue_item(item)))
     }
 
     async fn add_agency(
@@ -335,6 +334,38 @@ impl OperatorService for OperatorApi {
         let agencies = agencies.iter().map(agency_to_pb).collect();
         Ok(Response::new(pb::ListAgenciesResponse { agencies }))
     }
+
+    async fn erase_message(
+        &self,
+        request: Request<pb::EraseMessageRequest>,
+    ) -> Result<Response<pb::ErasedMessage>, Status> {
+        let caller = self.operator(&request)?;
+        erasure::erase(&self.exchange, caller, request.get_ref()).await.map(Response::new)
+    }
+
+    async fn set_hold(
+        &self,
+        request: Request<pb::SetHoldRequest>,
+    ) -> Result<Response<pb::Hold>, Status> {
+        let caller = self.operator(&request)?;
+        erasure::set_hold(&self.exchange, caller, request.get_ref()).await.map(Response::new)
+    }
+
+    async fn release_hold(
+        &self,
+        request: Request<pb::ReleaseHoldRequest>,
+    ) -> Result<Response<pb::Hold>, Status> {
+        let caller = self.operator(&request)?;
+        erasure::release_hold(&self.exchange, caller, request.get_ref()).await.map(Response::new)
+    }
+
+    async fn list_holds(
+        &self,
+        request: Request<pb::ListHoldsRequest>,
+    ) -> Result<Response<pb::ListHoldsResponse>, Status> {
+        self.operator(&request)?;
+        erasure::list_holds(&self.exchange, request.get_ref()).map(Response::new)
+    }
 }
 
 impl OperatorApi {
@@ -379,18 +410,6 @@ fn peer_to_pb(peer: &Peer) -> pb::Peer {
     }
 }
 
-fn item_to_pb(item: Waiting) -> pb::QueueItem {
-    pb::QueueItem {
-        message_id: item.message.to_string(),
-        peer: item.peer,
-        state: item.state.to_owned(),
-        create_time: item.created.to_string(),
-        expire_time: item.expires.to_string(),
-        attempts: item.attempts,
-        trouble: item.trouble,
-    }
-}
-
 /// An agency for the client.
 pub fn agency_to_pb(agency: &Agency) -> pb::Agency {
     pb::Agency {
@@ -400,12 +419,4 @@ pub fn agency_to_pb(agency: &Agency) -> pb::Agency {
         expire_time: agency.expires.to_string(),
         revoked: agency.revoked,
     }
-}
-
-/// Resident memory of this process; 0 where the kernel does not say.
-fn resident_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
-    kib.and_then(|kib| kib.trim().parse::<u64>().ok()).unwrap_or(0) * 1024
 }

@@ -25,6 +25,14 @@ fn the_least_configuration_has_every_default() {
     assert_eq!(config.mark, Path::new("/etc/rogatory/high-water"));
     assert_eq!(config.delivery_window_ms, DELIVERY_WINDOW_DEFAULT_MS);
     assert_eq!((config.retry_first_ms, config.retry_cap_ms, config.suite), (500, 300_000, 1));
+    assert_eq!(config.retention, Rules::default(), "nothing is erased unless it is said");
+}
+
+#[test]
+fn what_is_kept_is_said_by_direction() {
+    let text = format!("{GOOD}[retention]\nerase_received_after_days = 3650\n");
+    let rules = parse(&text).expect("valid").retention;
+    assert_eq!(rules, Rules { sent_ms: None, received_ms: Some(3650 * DAY_MS) });
 }
 
 #[test]
@@ -98,6 +106,15 @@ fn errors_name_line_key_and_rule() {
             format!("{GOOD}[delivery]\nretry_cap_seconds = -1\n"),
             "7: delivery.retry_cap_seconds: must be a whole number from 1 to 86400",
         ),
+        (
+            format!("{GOOD}[retention]\nerase_sent_after_days = 0\n"),
+            "7: retention.erase_sent_after_days: must be a whole number from 1 to 36525",
+        ),
+        (
+            format!("{GOOD}[retention]\nerase_received_after_days = 36526\n"),
+            "7: retention.erase_received_after_days: must be a whole number from 1 to 36525",
+        ),
+        (format!("{GOOD}[retention]\nerase_after_days = 9\n"), "7: retention.erase_after_days: is"),
         (
             format!("{GOOD}[trace]\nfilter = \"inof\"\n"),
             "7: trace.filter: \"inof\" is neither a level nor target=level",

@@ -10,8 +10,10 @@ use super::agencies::Caller;
 use super::issue::{issue_consignment, issue_plain};
 use super::query::visible;
 use super::rows::{
-    self, MessageRow, OutboxRow, RECEIVED, ReceiptRow, message_in, note_case, put_message,
+    self, MessageDetails, MessageRow, OutboxRow, RECEIVED, ReceiptRow, message_in, note_case,
+    put_message,
 };
+use super::stored::keep_details;
 use super::{ActionError, Exchange};
 use crate::audit::entry::{EntryDraft, Event};
 use crate::crypto::Digest;
@@ -44,17 +46,17 @@ pub async fn run(exchange: Arc<Exchange>, stop: CancellationToken) {
     }
 }
 
-/// What the content of a message says that its row keeps.
+/// What the content of a message says that is kept beside it.
 struct Consigned {
     kind: MessageKind,
     case_id: String,
-    reference: String,
+    details: MessageDetails,
 }
 
 impl Exchange {
     /// Consigns everything that was accepted, [`AT_ONCE`] messages at a time. One that cannot be
     /// read stays, and keeps no other from its agency.
-    async fn consign_all(self: &Arc<Self>) -> Result<(), ActionError> {
+    pub(super) async fn consign_all(self: &Arc<Self>) -> Result<(), ActionError> {
         let mut after: Option<Vec<u8>> = None;
         loop {
             let (table, from) = (Table::Unopened, after.as_deref());
@@ -102,7 +104,7 @@ impl Exchange {
                 let Some(mut row) = unopened(tx, id)? else { return Ok(None) };
                 row.kind = crate::envelope::wire::kind_to_pb(consigned.kind) as i32;
                 row.case_id = consigned.case_id;
-                row.reference = consigned.reference;
+                keep_details(tx, &mut row, &consigned.details);
                 row.agency = answered_agency(tx, &row)?;
                 note_case(tx, &row);
                 row.learn(DeliveryState::Consigned);
@@ -245,7 +247,7 @@ fn check(opened: &OpenedMessage) -> Result<Consigned, &'static str> {
     Ok(Consigned {
         kind: content.kind,
         case_id: body.case_id.clone(),
-        reference: body.sender_reference.clone(),
+        details: MessageDetails { reference: body.sender_reference.clone(), warnings: Vec::new() },
     })
 }
 

@@ -9,7 +9,9 @@
 //! - one [`relay`] task a peer: our stream to it, and what waits for it in the [`outbox`];
 //! - one [`session`] a peer's stream to us: the checkpoint that the peer proved last;
 //! - one [`consign`] task: opens what was accepted;
-//! - one [`expire`] task: ends delivery windows.
+//! - one [`expire`] task: ends delivery windows;
+//! - one [`retention`] task: erases what must not be kept any longer, and takes its evidence out of
+//!   the vault.
 //!
 //! All may be cancelled at any await: what is durable is found again at the next start, what is
 //! not was acknowledged to nobody.
@@ -19,10 +21,12 @@ pub mod agencies;
 pub mod consign;
 pub mod courier;
 pub mod directory;
+pub mod erase;
 pub mod error;
 pub mod expire;
 pub mod guard;
 pub mod heads;
+pub mod hold;
 pub mod issue;
 pub mod keys;
 pub mod log;
@@ -33,10 +37,15 @@ pub mod queue;
 pub mod record;
 pub(crate) mod refusals;
 pub mod relay;
+mod removal;
+pub mod retention;
 pub(crate) mod rows;
 pub mod schedule;
 pub mod session;
+mod stored;
 pub mod submit;
+#[cfg(test)]
+mod testing;
 pub mod witness;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -67,6 +76,8 @@ pub struct Settings {
     pub retry_first_ms: u64,
     /// Longest pause, in milliseconds.
     pub retry_cap_ms: u64,
+    /// How long what is done with is kept.
+    pub retention: retention::Rules,
     /// The program and its version, as in `rogatory 0.1.0`.
     pub software: String,
     /// Peers with which the newest checkpoints of third logs are shared.
@@ -91,6 +102,7 @@ pub struct Exchange {
     pub(crate) settings: Settings,
     clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
     pub(crate) opener: Notify,
+    pub(crate) remover: Notify,
     inbox: watch::Sender<u64>,
     links: Mutex<BTreeMap<AuthorityId, LinkState>>,
     pub(crate) shown: heads::Shown,
@@ -163,6 +175,7 @@ impl Exchange {
             settings,
             clock,
             opener: Notify::new(),
+            remover: Notify::new(),
             inbox,
             links: Mutex::default(),
             shown: heads::Shown::default(),

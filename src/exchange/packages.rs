@@ -5,12 +5,14 @@
 //! only ever in memory (I6).
 
 mod content;
+mod key;
 mod manifest;
 mod receive;
 mod send;
 mod upload;
 
 pub use content::PackageContent;
+pub(super) use key::{forget_key, keep_key, key_of};
 pub use manifest::ExhibitInfo;
 pub use receive::{Offers, Receiving};
 pub(crate) use send::push_all;

@@ -2,17 +2,17 @@
 
 use super::agencies::Caller;
 use super::issue::{Issued, own_entry};
-use super::rows::{self, MessageRow, ReceiptRow, SENT, shape_of};
+use super::rows::{self, MessageDetails, MessageRow, ReceiptRow, SENT, shape_of};
+use super::stored::erased_error;
 use super::{ActionError, Exchange};
 use crate::audit::note::WitnessKey;
 use crate::audit::policy::Level;
 use crate::domain::limits::PAGE_SIZE_MAX;
 use crate::domain::{AuthorityId, MessageId, PackageId, Timestamp};
-use crate::envelope::reopen;
 use crate::pb::v1 as pb;
 use crate::receipt::Receipt;
 use crate::store::vault::PackageShape;
-use crate::store::{BodySlot, Direction, Store, Table};
+use crate::store::{Direction, Store, Table};
 
 /// A message as its row has it, and its content where that was asked for. Has no `Debug`: it may
 /// hold plaintext (I6).
@@ -21,6 +21,8 @@ pub struct MessageView {
     pub id: MessageId,
     /// Its row.
     pub row: MessageRow,
+    /// Reference and warnings; empty once they were erased.
+    pub details: MessageDetails,
     /// Its content.
     pub body: Option<pb::MessageBody>,
 }
@@ -75,7 +77,7 @@ pub(crate) fn newest_inbox_position(store: &Store) -> Result<u64, ActionError> {
 }
 
 impl Exchange {
-    fn seen(&self, caller: &Caller, id: MessageId) -> Result<MessageRow, ActionError> {
+    pub(super) fn seen(&self, caller: &Caller, id: MessageId) -> Result<MessageRow, ActionError> {
         // What may not be seen is not there: its existence is somebody's secret too.
         rows::message(&self.store, id)?
             .filter(|row| visible(caller, row))
@@ -93,19 +95,30 @@ impl Exchange {
         content: bool,
     ) -> Result<MessageView, ActionError> {
         let row = self.seen(caller, id)?;
-        let body = match content {
-            true => self.body(&row)?,
-            false => None,
-        };
-        Ok(MessageView { id, row, body })
+        self.shown(id, row, content)
     }
 
-    fn body(&self, row: &MessageRow) -> Result<Option<pb::MessageBody>, ActionError> {
-        let Some(stored) = self.store.body(BodySlot(row.body_slot))? else {
-            return Ok(None);
+    /// The view of a message whose row the caller may see.
+    ///
+    /// # Errors
+    /// [`ActionError::Fault`] when what was not erased is not there.
+    pub fn shown(
+        &self,
+        id: MessageId,
+        row: MessageRow,
+        content: bool,
+    ) -> Result<MessageView, ActionError> {
+        let details = self.details(id, &row)?;
+        let body = match content {
+            true => self.content(id, &row)?,
+            false => None,
         };
-        let opened = reopen(&stored, &self.keys.openers()).map_err(ActionError::fault)?;
-        Ok(Some(opened.1))
+        if content && body.is_none() && row.erased.is_none() {
+            // Erased while it was read.
+            let row = rows::message(&self.store, id)?.unwrap_or(row);
+            return Ok(MessageView { id, row, details: MessageDetails::default(), body });
+        }
+        Ok(MessageView { id, row, details, body })
     }
 
     /// A page of messages, newest first, from below `after` on.
@@ -135,7 +148,7 @@ impl Exchange {
                 let row: MessageRow = rows::decode(row)?;
                 if visible(caller, &row) && filter.fits(&row) && found.len() < limit {
                     let id = MessageId::from_slice(key).map_err(ActionError::fault)?;
-                    found.push(MessageView { id, row, body: None });
+                    found.push(self.shown(id, row, false)?);
                 }
             }
         }
@@ -161,7 +174,7 @@ impl Exchange {
             seen = u64::from_be_bytes(key.as_slice().try_into().unwrap_or_default());
             let id = MessageId::from_slice(&id).map_err(ActionError::fault)?;
             if let Some(row) = rows::message(&self.store, id)?.filter(|row| visible(caller, row)) {
-                found.push(MessageView { id, row, body: None });
+                found.push(self.shown(id, row, false)?);
             }
         }
         Ok((found, seen))
@@ -231,7 +244,8 @@ impl Exchange {
     /// The package of a message, with its key.
     ///
     /// # Errors
-    /// [`ActionError::NotFound`] when the message carries no such package, or was erased.
+    /// [`ActionError::NotFound`] when the message carries no such package;
+    /// [`ActionError::Conflict`] with code `ERASED`.
     pub(crate) fn package_of(
         &self,
         caller: &Caller,
@@ -242,7 +256,11 @@ impl Exchange {
         let row = self.seen(caller, message)?;
         let facts = row.packages.iter().find(|facts| facts.package_id == package.as_bytes());
         let shape = shape_of(facts.ok_or_else(missing)?)?;
-        let body = self.body(&row)?.ok_or_else(missing)?;
+        let MessageView { row, body, .. } = self.shown(message, row, true)?;
+        if let Some(erased) = &row.erased {
+            return Err(erased_error(message, erased));
+        }
+        let body = body.ok_or_else(missing)?;
         let key = body.packages.iter().find(|key| key.package_id == package.as_bytes()[..]);
         let key = key.and_then(|key| key.key.as_ref().try_into().ok()).ok_or_else(missing)?;
         Ok((shape, zeroize::Zeroizing::new(key)))

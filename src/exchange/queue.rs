@@ -125,7 +125,7 @@ impl Exchange {
         let (handle, caller_in) = (self.handle(&caller.name), caller.clone());
         let committed = self.store.commit(move |tx| cancel_in(tx, &caller_in, id, &handle)).await;
         match committed {
-            Ok(committed) => Ok(MessageView { id, row: committed.value, body: None }),
+            Ok(committed) => self.shown(id, committed.value, false),
             Err(error) => {
                 self.outbox.insert(item.row);
                 Err(error.into())

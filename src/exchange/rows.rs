@@ -8,8 +8,8 @@ use crate::domain::delivery::DeliveryState;
 use crate::domain::{AuthorityId, MessageId, PackageId};
 use crate::envelope::PackageRef;
 pub(crate) use crate::pb::store::v1::{
-    AgencyRow, HeadRow, MessageRow, OutboxRow, PackageFacts, PackageRow, PeerRow, ReceiptRow,
-    RefusalRow, RequestRow,
+    AccessRow, AgencyRow, ErasureRow, HeadRow, HoldRow, MessageDetails, MessageRow, OutboxRow,
+    PackageFacts, PackageRow, PeerRow, ReceiptRow, RefusalRow, RemovalRow, RequestRow,
 };
 use crate::store::vault::PackageShape;
 use crate::store::{Direction, Store, Table, Tx};
@@ -67,6 +67,7 @@ pub(crate) fn note_case(tx: &mut Tx<'_>, row: &MessageRow) {
 }
 
 pub(crate) fn put_message(tx: &mut Tx<'_>, id: MessageId, row: &MessageRow) {
+    let row = super::retention::scheduled(tx, id, row);
     tx.put(Table::Messages, id.as_bytes(), row.encode_to_vec());
 }
 

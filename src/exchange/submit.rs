@@ -1,6 +1,7 @@
 //! Submitting: from what an agency says to a durable, signed, sealed message in the outbox.
 
 mod cases;
+mod packages;
 mod pending;
 
 use prost::Message as _;
@@ -8,10 +9,11 @@ use zeroize::Zeroizing;
 
 pub(super) use self::cases::CaseNumbers;
 use self::cases::case_key;
+use self::packages::Carried;
 use self::pending::{Pending, first_answer};
 use super::agencies::Caller;
 use super::query::{MessageView, visible};
-use super::rows::{self, MessageRow, PackageRow, RequestRow, SENT, facts_of, ref_of, shape_of};
+use super::rows::{self, MessageDetails, MessageRow, RequestRow, SENT, facts_of, ref_of};
 use super::{ActionError, Exchange, Peer, Violation};
 use crate::audit::entry::{EntryDraft, Event};
 use crate::crypto::primitives::{pae, random};
@@ -25,7 +27,6 @@ use crate::envelope::wire::{content_to_pb, kind_to_pb};
 use crate::envelope::{Draft, SealError, SignedMessage, seal, sign};
 use crate::pb::v1 as pb;
 use crate::store::Table;
-use crate::store::vault::PackageShape;
 
 /// Characters of an agency's own reference.
 pub const REFERENCE_MAX_CHARS: usize = 200;
@@ -52,7 +53,8 @@ pub struct Submission {
 }
 
 impl Submission {
-    /// What a repeat must be equal in.
+    /// What a repeat must be equal in. With the request id, which is kept nowhere: whoever has the
+    /// home cannot try contents against what stays of a message that was erased.
     fn digest(&self) -> Digest {
         let content = content_to_pb(&self.content).encode_to_vec();
         let packages: Vec<u8> = self.packages.iter().flat_map(|id| *id.as_bytes()).collect();
@@ -62,6 +64,7 @@ impl Submission {
         sha256(&pae(
             "rogatory/v1/request",
             &[
+                self.request.as_bytes(),
                 self.recipient.as_str().as_bytes(),
                 &content,
                 &packages,
@@ -77,7 +80,7 @@ impl Submission {
 /// A submission that was checked, with what it needs.
 struct Checked {
     peer: std::sync::Arc<Peer>,
-    packages: Vec<(PackageShape, PackageRow)>,
+    packages: Vec<Carried>,
     case: String,
     new_case: Option<(i32, u64)>,
     warnings: Vec<String>,
@@ -162,33 +165,6 @@ impl Exchange {
         }
     }
 
-    fn check_packages(
-        &self,
-        caller: &Caller,
-        ids: &[PackageId],
-        wrong: &mut Vec<Violation>,
-    ) -> Result<Vec<(PackageShape, PackageRow)>, ActionError> {
-        let mut packages = Vec::new();
-        for (n, id) in ids.iter().enumerate() {
-            let row: Option<PackageRow> = rows::load(&self.store, Table::Packages, id.as_bytes())?;
-            let row = row.filter(|row| row.agency == caller.name);
-            let problem = match &row {
-                None => Some("is no package that this agency uploaded"),
-                Some(row) if !row.message_id.is_empty() => Some("went with another message"),
-                Some(_) if ids.iter().skip(n + 1).any(|other| other == id) => Some("stands twice"),
-                Some(_) => None,
-            };
-            match (problem, row.as_ref().and_then(|row| row.facts.as_ref())) {
-                (None, Some(facts)) => packages.push((shape_of(facts)?, row.unwrap_or_default())),
-                (problem, _) => wrong.push(Violation::new(
-                    format!("packages[{n}]"),
-                    problem.unwrap_or("is damaged in the store"),
-                )),
-            }
-        }
-        Ok(packages)
-    }
-
     /// A case that is named must be one of this node that the caller may see: a number that is yet
     /// to be given would be given twice.
     fn check_known_case(
@@ -232,6 +208,12 @@ impl Exchange {
                 wrong.push(Violation::new("in_reply_to", "is a message of another authority"));
                 Ok(None)
             }
+            // Its case is no longer known.
+            Some(row) if row.erased.is_some() => {
+                let rule = "its content was erased: answer another message of the case";
+                wrong.push(Violation::new("name", rule));
+                Ok(None)
+            }
             Some(row) => Ok(Some(row.case_id)),
             None => {
                 wrong.push(Violation::new("name", format!("there is no message {id}")));
@@ -273,7 +255,7 @@ impl Exchange {
             expires: now.plus_ms(window),
             in_reply_to: submission.in_reply_to,
             sender_card_version: self.card.version(),
-            packages: checked.packages.iter().map(|(shape, _)| ref_of(shape)).collect(),
+            packages: checked.packages.iter().map(|package| ref_of(&package.shape)).collect(),
             plaintext: encode_body(submission, checked),
         };
         // To every active key of the recipient, and to our own archive.
@@ -310,10 +292,12 @@ impl Exchange {
             envelope_digest: signed.digest().to_vec(),
             payload_commitment: header.plaintext_commitment.to_vec(),
             agency: caller.name.clone(),
-            reference: submission.reference.clone(),
-            packages: checked.packages.iter().map(|(shape, _)| facts_of(shape)).collect(),
-            warnings: checked.warnings.clone(),
+            packages: checked.packages.iter().map(|package| facts_of(&package.shape)).collect(),
             ..MessageRow::default()
+        };
+        let details = MessageDetails {
+            reference: submission.reference.clone(),
+            warnings: checked.warnings.clone(),
         };
         let entry = EntryDraft::new(Event::SubmissionAcceptance)
             .by(self.me.clone())
@@ -322,13 +306,13 @@ impl Exchange {
             .envelope(signed.digest())
             .payload(header.plaintext_commitment)
             .who(&self.handle(&caller.name));
-        let packages = checked.packages.iter().map(|(shape, row)| (shape.id, row.clone()));
         Pending {
             id: header.message,
             row,
+            details,
             entry,
             bytes: signed.bytes().clone(),
-            packages: packages.collect(),
+            packages: checked.packages.iter().map(|package| package.shape.id).collect(),
             new_case: checked.new_case,
             request_key,
             request: RequestRow {
@@ -356,9 +340,9 @@ fn check_form(submission: &Submission, wrong: &mut Vec<Violation>) {
 }
 
 fn encode_body(submission: &Submission, checked: &Checked) -> Zeroizing<Vec<u8>> {
-    let key = |(shape, row): &(PackageShape, PackageRow)| pb::PackageKey {
-        package_id: shape.id.as_bytes().to_vec().into(),
-        key: row.key.clone().into(),
+    let key = |package: &Carried| pb::PackageKey {
+        package_id: package.shape.id.as_bytes().to_vec().into(),
+        key: package.key.to_vec().into(),
     };
     let body = pb::MessageBody {
         content: Some(content_to_pb(&submission.content)),

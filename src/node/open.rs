@@ -70,6 +70,7 @@ impl OpenNode {
                 delivery_window_ms: config.delivery_window_ms,
                 retry_first_ms: config.retry_first_ms,
                 retry_cap_ms: config.retry_cap_ms,
+                retention: config.retention,
                 software: SOFTWARE.to_owned(),
                 gossip: config.witness.gossip.clone(),
                 policy_file: policy_file.clone(),

@@ -30,7 +30,7 @@ use crate::audit::entry::Event;
 use crate::config::Config;
 use crate::exchange::courier::Courier;
 use crate::exchange::witness::{foreign, gossip, rounds};
-use crate::exchange::{consign, expire, guard, relay};
+use crate::exchange::{consign, expire, guard, relay, retention};
 use crate::pb::v1 as pb;
 use pb::agency_service_server::AgencyServiceServer;
 use pb::audit_service_server::AuditServiceServer;
@@ -199,6 +199,7 @@ async fn start_workers(
     tasks.spawn(rounds::run(exchange.clone(), stop("rounds")));
     foreign::run(exchange, &poster(&node.config)?, &stop("witnesses"));
     tasks.spawn(gossip::run(exchange.clone(), stop("gossip")));
+    tasks.spawn(retention::run(exchange.clone(), stop("retention")));
     tasks.spawn(relay::supervise(exchange.clone(), courier, stop("relay"), tasks.clone()));
     Ok(())
 }

@@ -6,8 +6,8 @@ use prost::Message as _;
 use tokio::sync::{mpsc, oneshot};
 use zeroize::Zeroizing;
 
-use super::PARTS_AHEAD;
 use super::manifest::{ExhibitInfo, ManifestHead, check_head};
+use super::{PARTS_AHEAD, keep_key};
 use crate::crypto::Sha256;
 use crate::crypto::primitives::random;
 use crate::domain::limits::{
@@ -103,18 +103,19 @@ impl Upload {
         let ended = self.done.await;
         let (shape, key) =
             ended.map_err(|_| ActionError::Fault("the package cannot be sealed".into()))??;
-        let row = PackageRow {
+        let mut row = PackageRow {
             facts: Some(facts_of(&shape)),
-            key: key.to_vec(),
             agency: self.agency,
             created_ms: self.exchange.now().unix_ms(),
             message_id: Vec::new(),
+            key_slot: None,
         };
         let id = shape.id;
         // Bytes before rows (I4): the package has its final name by now.
         self.exchange
             .store
             .commit(move |tx| {
+                keep_key(tx, &mut row, &key);
                 tx.put(Table::Packages, id.as_bytes(), row.encode_to_vec());
                 Ok::<_, ActionError>(())
             })

@@ -6,9 +6,11 @@ use crate::audit::entry::EntryDraft;
 use crate::crypto::Digest;
 use crate::domain::{MessageId, PackageId};
 use crate::exchange::ActionError;
+use crate::exchange::packages::forget_key;
 use crate::exchange::rows::{
-    MessageRow, OutboxRow, PackageRow, RequestRow, load_in, note_case, put_message,
+    MessageDetails, MessageRow, OutboxRow, PackageRow, RequestRow, load_in, note_case, put_message,
 };
+use crate::exchange::stored::keep_details;
 use crate::store::{Table, Tx};
 
 /// What a request_id that came before leads to.
@@ -32,9 +34,10 @@ pub(super) fn first_answer(
 pub(super) struct Pending {
     pub id: MessageId,
     pub row: MessageRow,
+    pub details: MessageDetails,
     pub entry: EntryDraft,
     pub bytes: bytes::Bytes,
-    pub packages: Vec<(PackageId, PackageRow)>,
+    pub packages: Vec<PackageId>,
     pub new_case: Option<(i32, u64)>,
     pub request_key: [u8; 16],
     pub request: RequestRow,
@@ -51,14 +54,14 @@ impl Pending {
         if let Some(first) = first_answer(known, &digest)? {
             return Ok((first, None));
         }
-        for (id, mut row) in self.packages {
-            let now = load_in::<PackageRow>(tx, Table::Packages, id.as_bytes())?;
-            if now.is_none_or(|now| !now.message_id.is_empty()) {
+        for id in self.packages {
+            let row = load_in::<PackageRow>(tx, Table::Packages, id.as_bytes())?;
+            let Some(mut row) = row.filter(|row| row.message_id.is_empty()) else {
                 return Err(ActionError::invalid("packages", "one went with another message"));
-            }
+            };
             row.message_id = self.id.as_bytes().to_vec();
-            // The key now travels in the sealed body; the row keeps only what is no secret.
-            row.key.clear();
+            // It is in the sealed body of this message from now on, and nowhere else.
+            forget_key(tx, &mut row);
             tx.put(Table::Packages, id.as_bytes(), row.encode_to_vec());
         }
         if let Some((year, number)) = self.new_case {
@@ -67,6 +70,7 @@ impl Pending {
         let mut row = self.row;
         row.entry_index = tx.append(self.entry);
         row.body_slot = tx.body(self.bytes.to_vec()).0;
+        keep_details(tx, &mut row, &self.details);
         note_case(tx, &row);
         put_message(tx, self.id, &row);
         tx.put(Table::Requests, &self.request_key, self.request.encode_to_vec());

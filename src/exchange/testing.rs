@@ -1,0 +1,292 @@
+//! An exchange without a network, with a clock that is set by hand, for tests.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use prost::Message as _;
+
+use super::agencies::{Caller, Role};
+use super::packages::Upload;
+use super::query::MessageView;
+use super::rows::{MessageRow, RECEIVED, message, message_in, put_message};
+use super::submit::Submission;
+use super::{ActionError, Exchange, Keys, Parts, Settings, retention};
+use crate::audit::checkpoint::{Checkpoint, origin};
+use crate::audit::entry::{Entry, EntryDraft, Event};
+use crate::audit::note::VerifierKey;
+use crate::card::{Card, CardBody, CardKey, LogKeys, TlsTrust};
+use crate::crypto::keys::{Algorithm, Seed};
+use crate::crypto::{HomeKey, SealingSecret, SigningSecret, random, sha256};
+use crate::domain::delivery::DeliveryState;
+use crate::domain::request::{Content, Note};
+use crate::domain::{AuthorityId, MessageId, MessageKind, PackageId, RequestId, Timestamp};
+use crate::envelope::AuthenticMessage;
+use crate::store::vault::{PackageShape, Vault};
+use crate::store::{self, BodySlot, Store, Table};
+
+pub(super) const DAY_MS: i64 = 24 * 3600 * 1000;
+const START_MS: i64 = 1_795_000_000_000;
+
+/// A home on disk, and its exchange.
+pub(super) struct Lone {
+    dir: tempfile::TempDir,
+    home: HomeKey,
+    seeds: [Seed; 5],
+    clock: Arc<AtomicI64>,
+    rules: retention::Rules,
+    opened: Option<Arc<Exchange>>,
+}
+
+impl Lone {
+    pub(super) fn new(authority: &str, rules: retention::Rules) -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let clock = Arc::new(AtomicI64::new(START_MS));
+        let (home, seeds) = (HomeKey::generate(), std::array::from_fn(|_| Seed::generate()));
+        let mut lone = Self { dir, home, seeds, clock, rules, opened: None };
+        let authority = AuthorityId::parse(authority).expect("valid");
+        let (store, _) = Store::create(lone.store_settings(&authority)).expect("a store");
+        lone.opened = Some(lone.exchange(store, &authority));
+        lone
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub(super) fn x(&self) -> &Arc<Exchange> {
+        self.opened.as_ref().expect("open")
+    }
+
+    /// Ends, and starts again from what is on disk.
+    pub(super) fn restart(&mut self) {
+        let authority = self.x().me.clone();
+        self.x().store.stop();
+        self.opened = None;
+        let (store, _) = Store::open(self.store_settings(&authority)).expect("opens");
+        self.opened = Some(self.exchange(store, &authority));
+    }
+
+    pub(super) fn wait_days(&self, days: i64) {
+        self.clock.fetch_add(days * DAY_MS, Ordering::Relaxed);
+    }
+
+    /// Trusts each other.
+    pub(super) async fn meet(&self, other: &Self) {
+        for (one, other) in [(self, other), (other, self)] {
+            let card = other.x().card.clone();
+            let words = card.fingerprint().words();
+            one.x().add_peer(card, &words).await.expect("trusted");
+        }
+    }
+
+    fn store_settings(&self, authority: &AuthorityId) -> store::Settings {
+        let secret = self.signer(2);
+        let clock = self.clock.clone();
+        store::Settings {
+            data: self.path().join("data"),
+            mark: self.path().join("mark"),
+            home: self.home.clone(),
+            origin: origin(authority, 2026),
+            sign: Box::new(move |checkpoint: &Checkpoint| checkpoint.sign(&secret)),
+            clock: Box::new(move || Timestamp::from_unix_ms(clock.load(Ordering::Relaxed))),
+            progress: Box::new(|_| {}),
+            segment_bytes: 1 << 20,
+        }
+    }
+
+    fn signer(&self, seed: usize) -> SigningSecret {
+        SigningSecret::new(&self.seeds[seed], Algorithm::Ed25519).expect("signs")
+    }
+
+    fn exchange(&self, store: Store, authority: &AuthorityId) -> Arc<Exchange> {
+        let clock = self.clock.clone();
+        let parts = Parts {
+            card: self.card(authority),
+            keys: Keys {
+                signing: self.signer(1),
+                signing_pq: None,
+                sealing: SealingSecret::new(&self.seeds[3]),
+                archive: SealingSecret::new(&self.seeds[4]),
+                log: self.signer(2),
+            },
+            home: self.home.clone(),
+            store,
+            vault: Vault::open(&self.path().join("data/vault")).expect("a vault"),
+            settings: Settings {
+                delivery_window_ms: 30 * DAY_MS,
+                retry_first_ms: 1,
+                retry_cap_ms: 1,
+                retention: self.rules,
+                software: "rogatory 0.0.0".into(),
+            },
+            clock: Box::new(move || Timestamp::from_unix_ms(clock.load(Ordering::Relaxed))),
+        };
+        Exchange::new(parts).expect("an exchange")
+    }
+
+    fn card(&self, authority: &AuthorityId) -> Card {
+        let root = self.signer(0);
+        let (from, until) =
+            (Timestamp::from_unix_ms(0), Timestamp::from_unix_ms(9_000_000_000_000));
+        let key = |algorithm, seed: usize| {
+            let key = BASE64.encode(self.seeds[seed].public(algorithm).bytes());
+            CardKey { algorithm, from, until, key }
+        };
+        let origin = origin(authority, 2026);
+        let log = self.seeds[2].public(Algorithm::Ed25519);
+        let log = VerifierKey::ed25519(&origin, log.bytes().try_into().expect("32 bytes"));
+        let body = CardBody {
+            v: 1,
+            authority: authority.clone(),
+            name: "An authority of the tests".into(),
+            country: authority.country().to_ascii_uppercase(),
+            version: 1,
+            issued: from,
+            expires: until,
+            endpoint: "localhost:7443".into(),
+            functions: vec!["mla".into()],
+            languages: vec!["en".into()],
+            min_suite: 1,
+            root: BASE64.encode(root.public().bytes()),
+            tls: TlsTrust {
+                ca: String::new(),
+                pins: vec![hex::encode(sha256(root.public().bytes()))],
+            },
+            signing: vec![key(Algorithm::Ed25519, 1)],
+            sealing: vec![key(Algorithm::XWing, 3)],
+            log: LogKeys { origin, keys: vec![log.expect("a key").to_string()] },
+            witness: String::new(),
+        };
+        Card::sign(&body, &root).expect("a sound card")
+    }
+
+    /// Seals a package of one exhibit.
+    pub(super) async fn upload(&self, bytes: &'static [u8]) -> PackageShape {
+        let mut upload = Upload::begin(self.x().clone(), &desk()).expect("begun");
+        upload.exhibit("records.csv", "text/csv").await.expect("named");
+        upload.data(bytes.into()).await.expect("taken");
+        upload.finish(1).await.expect("sealed")
+    }
+
+    /// Submits a message with these packages.
+    pub(super) async fn submit(&self, to: &Self, packages: &[PackageId]) -> MessageId {
+        let submission = self.submission(to, packages);
+        self.x().submit(&desk(), submission).await.map_err(|e| e.to_string()).expect("submitted").id
+    }
+
+    pub(super) fn submission(&self, to: &Self, packages: &[PackageId]) -> Submission {
+        let (text, language) = ("What the witness said.".into(), "en".into());
+        let note = Note { text, language, ..Note::default() };
+        Submission {
+            request: RequestId::new(random()),
+            recipient: to.x().me.clone(),
+            content: Content::note(MessageKind::SpontaneousInformation, note),
+            packages: packages.to_vec(),
+            reference: "our file on the witness".into(),
+            window_ms: None,
+            case: None,
+            in_reply_to: None,
+        }
+    }
+
+    /// As if the peer had taken the message and proved what became of it.
+    pub(super) async fn becomes(&self, id: MessageId, state: DeliveryState) {
+        let change = move |tx: &mut store::Tx<'_>| {
+            let mut row = message_in(tx, id)?.expect("it is there");
+            tx.delete(Table::Outbox, id.as_bytes());
+            row.learn(state);
+            put_message(tx, id, &row);
+            Ok::<_, ActionError>(())
+        };
+        self.x().store.commit(change).await.expect("committed");
+    }
+
+    /// As if a message of another had been relayed here with its packages, and accepted.
+    pub(super) async fn arrives(&self, from: &Self, id: MessageId) {
+        let sent = self.copy_of(from, id);
+        let slot = BodySlot(from.row(id).body_slot);
+        let bytes = from.x().store.body(slot).expect("readable").expect("there");
+        let authentic = AuthenticMessage::from_store(bytes.clone()).expect("an envelope");
+        let draft = EntryDraft::new(Event::RelayAcceptance)
+            .by(self.x().me.clone())
+            .peer(from.x().me.clone())
+            .message(id)
+            .envelope(authentic.digest());
+        let accept = move |tx: &mut store::Tx<'_>| {
+            let mut row = sent;
+            row.entry_index = tx.append(draft);
+            row.body_slot = tx.body(bytes).0;
+            put_message(tx, id, &row);
+            tx.put(Table::Unopened, id.as_bytes(), Vec::new());
+            Ok::<_, ActionError>(())
+        };
+        self.x().store.commit(accept).await.expect("committed");
+    }
+
+    fn copy_of(&self, from: &Self, id: MessageId) -> MessageRow {
+        let sent = from.row(id);
+        for facts in &sent.packages {
+            let name = super::rows::shape_of(facts).expect("sound").name();
+            let packages = |lone: &Self| lone.path().join("data/vault/packages").join(&name);
+            std::fs::create_dir_all(packages(self)).expect("made");
+            for file in std::fs::read_dir(packages(from)).expect("there") {
+                let file = file.expect("readable");
+                let to = packages(self).join(file.file_name());
+                std::fs::copy(file.path(), to).expect("copied");
+            }
+        }
+        MessageRow {
+            direction: RECEIVED,
+            peer: from.x().me.to_string(),
+            state: DeliveryState::Relayed as i32,
+            created_ms: sent.created_ms,
+            expires_ms: sent.expires_ms,
+            envelope_digest: sent.envelope_digest,
+            payload_commitment: sent.payload_commitment,
+            packages: sent.packages,
+            ..MessageRow::default()
+        }
+    }
+
+    pub(super) fn row(&self, id: MessageId) -> MessageRow {
+        message(&self.x().store, id).expect("readable").expect("there")
+    }
+
+    pub(super) fn view(&self, id: MessageId) -> MessageView {
+        self.x().view(&desk(), id, true).expect("visible")
+    }
+
+    /// The entries of an event, with their places.
+    pub(super) fn entries(&self, event: Event) -> Vec<(u64, Entry)> {
+        let all = self.x().log_entries(0, 1000).expect("readable");
+        let all = (0..).zip(all.iter().map(|entry| Entry::parse(entry).expect("parses")));
+        all.filter(|(_, entry)| entry.event == event).collect()
+    }
+}
+
+/// An agency that may do what agencies may, in all cases.
+pub(super) fn desk() -> Caller {
+    Caller { name: "desk".into(), roles: vec![Role::Submit, Role::Read], all_cases: true }
+}
+
+/// Whoever operates.
+pub(super) fn operator() -> Caller {
+    Caller::local_operator()
+}
+
+/// The code of a conflict.
+pub(super) fn conflict<T>(result: Result<T, ActionError>) -> &'static str {
+    match result {
+        Err(ActionError::Conflict { code, .. }) => code,
+        Err(other) => panic!("another error: {other}"),
+        Ok(_) => panic!("no error"),
+    }
+}
+
+/// What is stored in a row, as it is written.
+pub(super) fn encoded(row: &MessageRow) -> Vec<u8> {
+    row.encode_to_vec()
+}
