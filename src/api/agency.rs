@@ -65,7 +65,7 @@ impl AgencyApi {
             .map_err(|error| invalid(&format!("content.{}", error.path), error.rule))
     }
 
-    /// Runs what reads the vault on a thread for such work.
+    /// Runs what reads the vault on a thread for such work, once the log says who is given it.
     async fn opened<T: Send + 'static>(
         &self,
         caller: Caller,
@@ -74,6 +74,7 @@ impl AgencyApi {
         read: impl FnOnce(PackageContent) -> Result<T, ActionError> + Send + 'static,
     ) -> Result<T, Status> {
         let exchange = self.exchange.clone();
+        exchange.read_package(&caller, message, package).await.map_err(to_status)?;
         let reading = tokio::task::spawn_blocking(move || {
             read(PackageContent::open(&exchange, &caller, message, package)?)
         });
@@ -145,7 +146,7 @@ impl AgencyService for AgencyApi {
     ) -> Result<Response<pb::Message>, Status> {
         let caller = self.caller(&request, Role::Read)?;
         let id = message_name("name", &request.get_ref().name)?;
-        let view = self.exchange.view(&caller, id, true).map_err(to_status)?;
+        let view = self.exchange.read(&caller, id).await.map_err(to_status)?;
         Ok(Response::new(convert::message(view)))
     }
 

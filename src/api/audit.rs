@@ -9,7 +9,7 @@ use tonic::{Request, Response, Status};
 use super::identity;
 use super::status::{invalid, to_status};
 use crate::domain::limits::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
-use crate::exchange::{Exchange, Role};
+use crate::exchange::{Caller, Exchange, Role};
 use crate::pb::v1 as pb;
 use pb::audit_service_server::AuditService;
 
@@ -29,8 +29,8 @@ impl AuditApi {
         Self { exchange }
     }
 
-    fn auditor<T>(&self, request: &Request<T>) -> Result<(), Status> {
-        identity::caller(&self.exchange, request, Role::Audit).map(|_| ())
+    fn auditor<T>(&self, request: &Request<T>) -> Result<Caller, Status> {
+        identity::caller(&self.exchange, request, Role::Audit)
     }
 
     fn size(&self, asked: u64) -> Result<u64, Status> {
@@ -131,7 +131,8 @@ impl AuditService for AuditApi {
         &self,
         request: Request<pb::ExportLogRequest>,
     ) -> Result<Response<Self::ExportLogStream>, Status> {
-        self.auditor(&request)?;
+        let caller = self.auditor(&request)?;
+        self.exchange.log_export(&caller).await.map_err(to_status)?;
         let (piece, pieces) = mpsc::channel(AHEAD);
         let exchange = self.exchange.clone();
         // What was logged a moment ago is to be cosigned too, where witnesses answer.

@@ -1,9 +1,11 @@
 //! The one place where errors become gRPC statuses (AIP-193).
 
+use std::collections::HashMap;
+
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-use crate::exchange::ActionError;
+use crate::exchange::{ActionError, Violation};
 
 /// Runs an action to its end, whatever becomes of the call that asked for it: a client that goes
 /// away between a commit and what follows it in memory must not leave the two apart.
@@ -25,12 +27,12 @@ const DOMAIN: &str = "rogatory";
 pub fn to_status(error: ActionError) -> Status {
     let message = error.to_string();
     match error {
-        ActionError::Invalid(violations) => {
-            let mut details = info("FIELD_VIOLATION");
-            for violation in violations {
-                details.add_bad_request_violation(violation.field, violation.rule);
-            }
-            Status::with_error_details(Code::InvalidArgument, message, details)
+        ActionError::Invalid(violations) => fields(message, violations, HashMap::new()),
+        ActionError::Refused { violations, origin, entry } => {
+            let logged = [("event", "SubmissionRejection".to_owned()), ("log_origin", origin)];
+            let logged = logged.into_iter().chain([("log_index", entry.to_string())]);
+            let logged = logged.map(|(key, value)| (key.to_owned(), value)).collect();
+            fields(message, violations, logged)
         }
         ActionError::NotFound(_) => with(Code::NotFound, message, "NOT_FOUND"),
         ActionError::Forbidden(_) => with(Code::PermissionDenied, message, "FORBIDDEN"),
@@ -44,6 +46,15 @@ pub fn to_status(error: ActionError) -> Status {
             with(Code::Internal, "the node has a fault: its operator finds it traced", "FAULT")
         }
     }
+}
+
+/// Fields that break rules; `logged` says where in the log that stands, if it does.
+fn fields(message: String, violations: Vec<Violation>, logged: HashMap<String, String>) -> Status {
+    let mut details = ErrorDetails::with_error_info("FIELD_VIOLATION", DOMAIN, logged);
+    for violation in violations {
+        details.add_bad_request_violation(violation.field, violation.rule);
+    }
+    Status::with_error_details(Code::InvalidArgument, message, details)
 }
 
 fn info(reason: &str) -> ErrorDetails {

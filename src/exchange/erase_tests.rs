@@ -135,7 +135,7 @@ async fn what_is_missing_without_an_erasure_is_a_fault_that_names_the_message() 
     };
     a.x().store.commit(unsaid).await.expect("committed");
     for missing in
-        [a.x().view(&desk(), id, true).map(drop)]
+        [a.x().view(&desk(), id, true).map(drop), a.x().read(&desk(), id).await.map(drop)]
     {
         let Err(ActionError::Fault(text)) = missing else { panic!("{missing:?}") };
         assert!(text.contains(&id.to_string()) && text.contains("without an erasure"), "{text}");

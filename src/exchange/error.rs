@@ -25,6 +25,16 @@ pub enum ActionError {
     /// The caller's: fields that break rules, all of them.
     #[error("{}", list(.0))]
     Invalid(Vec<Violation>),
+    /// The caller's: a submission whose fields break rules, all of them; and our log says so.
+    #[error("{}", list(.violations))]
+    Refused {
+        /// The fields.
+        violations: Vec<Violation>,
+        /// Origin of our log.
+        origin: String,
+        /// Index of the `SubmissionRejection` there.
+        entry: u64,
+    },
     /// The caller's: there is no such thing, or it is not the caller's to see.
     #[error("{0}")]
     NotFound(String),

@@ -17,6 +17,7 @@
 //! not was acknowledged to nobody.
 
 pub mod accept;
+pub mod access;
 pub mod agencies;
 pub mod consign;
 pub mod courier;

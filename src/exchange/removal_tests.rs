@@ -36,8 +36,9 @@ async fn evidence_leaves_the_vault_behind_its_message() {
     let (id, shape) = sent_and_received(&a, &b).await;
     for lone in [&a, &b] {
         let vault = &lone.x().vault;
-        lone.x().package_of(&desk(), id, shape.id).expect("readable before");
+        lone.x().read_package(&desk(), id, shape.id).await.expect("readable before");
         erase(lone, id).await;
+        assert_eq!(conflict(lone.x().read_package(&desk(), id, shape.id).await), "ERASED");
         let opened = lone.x().package_of(&desk(), id, shape.id);
         assert_eq!(conflict(opened.map(|(shape, _)| shape)), "ERASED");
         lone.x().remove_packages(false).await.expect("a step");

@@ -3,6 +3,7 @@
 mod cases;
 mod packages;
 mod pending;
+mod refuse;
 
 use prost::Message as _;
 use zeroize::Zeroizing;
@@ -91,8 +92,8 @@ impl Exchange {
     /// relayed; a repeat returns the first answer (AIP-155).
     ///
     /// # Errors
-    /// [`ActionError::Invalid`] with every field that breaks a rule; [`ActionError::Conflict`] with
-    /// code `REQUEST_ID_REUSED` when the id came with other content.
+    /// [`ActionError::Refused`] with every field that breaks a rule, which is logged;
+    /// [`ActionError::Conflict`] with code `REQUEST_ID_REUSED` when the id came with other content.
     pub async fn submit(
         &self,
         caller: &Caller,
@@ -100,6 +101,20 @@ impl Exchange {
     ) -> Result<MessageView, ActionError> {
         self.check_writable()?;
         let digest = submission.digest();
+        match self.judge(caller, submission, digest).await {
+            Err(ActionError::Invalid(violations)) => {
+                Err(self.refuse_submission(caller, &digest, violations).await)
+            }
+            judged => judged,
+        }
+    }
+
+    async fn judge(
+        &self,
+        caller: &Caller,
+        submission: Submission,
+        digest: Digest,
+    ) -> Result<MessageView, ActionError> {
         let request_key = self.request_key(caller, submission.request);
         let known = rows::load(&self.store, Table::Requests, &request_key)?;
         if let Some(id) = first_answer(known, &digest)? {

@@ -1,0 +1,136 @@
+//! Who was given what: an entry before content leaves the node.
+//!
+//! One for each caller, message and package and day, so that a client that polls does not fill the
+//! log; the row that remembers it is all that a later read of the day costs.
+
+use prost::Message as _;
+
+use super::agencies::Caller;
+use super::query::MessageView;
+use super::rows::{AccessRow, MessageRow};
+use super::stored::erased_error;
+use super::{ActionError, Exchange};
+use crate::audit::entry::{EntryDraft, Event};
+use crate::crypto::primitives::pae;
+use crate::domain::{MessageId, PackageId, Timestamp};
+use crate::store::{Direction, Table, Tx};
+
+const DAY_MS: i64 = 24 * 3600 * 1000;
+/// Rows of days that are over which a new row takes along: more than one, so that they end.
+const FORGOTTEN_AT_ONCE: usize = 8;
+
+/// Day, then who read what. Days first, so that those that are over are found together.
+type AccessKey = [u8; 20];
+
+impl Exchange {
+    /// A message with its content, once the log says who was given it.
+    ///
+    /// # Errors
+    /// [`ActionError::NotFound`] also for what the caller may not see; others when the entry cannot
+    /// be made durable: then nothing is given.
+    pub async fn read(&self, caller: &Caller, id: MessageId) -> Result<MessageView, ActionError> {
+        let row = self.seen(caller, id)?;
+        if row.erased.is_none() {
+            self.log_access(caller, id, &row, None).await?;
+        }
+        self.shown(id, row, true)
+    }
+
+    /// Logs that the caller is about to be given what is in a package.
+    ///
+    /// # Errors
+    /// [`ActionError::NotFound`] when the message carries no such package or is not the caller's to
+    /// see; [`ActionError::Conflict`] with code `ERASED`; others as [`Exchange::read`].
+    pub async fn read_package(
+        &self,
+        caller: &Caller,
+        id: MessageId,
+        package: PackageId,
+    ) -> Result<(), ActionError> {
+        let row = self.seen(caller, id)?;
+        if !row.packages.iter().any(|facts| facts.package_id == package.as_bytes()) {
+            return Err(ActionError::NotFound(format!("message {id} carries no {package}")));
+        }
+        match &row.erased {
+            Some(erased) => Err(erased_error(id, erased)),
+            None => self.log_access(caller, id, &row, Some(package)).await,
+        }
+    }
+
+    /// Logs that somebody begins to export the log. A node that is read-only exports without: what
+    /// it has is what must be looked at.
+    ///
+    /// # Errors
+    /// [`ActionError`] when the entry cannot be made durable: then nothing is exported.
+    pub async fn log_export(&self, caller: &Caller) -> Result<(), ActionError> {
+        if self.is_read_only() {
+            tracing::warn!("the log is exported without an entry: the node is read-only");
+            return Ok(());
+        }
+        let draft = EntryDraft::new(Event::AccessExported).who(&self.handle(&caller.name));
+        let append = move |tx: &mut Tx<'_>| Ok::<_, ActionError>(tx.append(draft));
+        self.store.commit(append).await?;
+        Ok(())
+    }
+
+    async fn log_access(
+        &self,
+        caller: &Caller,
+        id: MessageId,
+        row: &MessageRow,
+        package: Option<PackageId>,
+    ) -> Result<(), ActionError> {
+        let key = self.access_key(self.now(), caller, id, package);
+        if self.store.get(Table::Access, &key)?.is_some() {
+            return Ok(());
+        }
+        self.check_writable()?;
+        let mut draft = EntryDraft::new(Event::AccessFetched)
+            .who(&self.handle(&caller.name))
+            .peer(row.peer_id()?)
+            .message(id)
+            .envelope(row.digest());
+        if let Some(package) = package {
+            draft = draft.package(package);
+        }
+        self.store
+            .commit(move |tx| {
+                // Two at once are one.
+                if tx.get(Table::Access, &key).is_none() {
+                    forget_other_days(tx, &key);
+                    let entry_index = tx.append(draft);
+                    tx.put(Table::Access, &key, AccessRow { entry_index }.encode_to_vec());
+                }
+                Ok::<_, ActionError>(())
+            })
+            .await?;
+        Ok(())
+    }
+
+    fn access_key(
+        &self,
+        at: Timestamp,
+        caller: &Caller,
+        id: MessageId,
+        package: Option<PackageId>,
+    ) -> AccessKey {
+        let package = package.map_or([0; 16], |package| *package.as_bytes());
+        let what = pae("access", &[caller.name.as_bytes(), id.as_bytes(), &package]);
+        let day = u32::try_from(at.unix_ms() / DAY_MS).unwrap_or(u32::MAX);
+        let mut key = [0; 20];
+        key[..4].copy_from_slice(&day.to_be_bytes());
+        key[4..].copy_from_slice(&self.home.blind("access", &what));
+        key
+    }
+}
+
+fn forget_other_days(tx: &mut Tx<'_>, key: &AccessKey) {
+    let oldest = tx.scan(Table::Access, b"", None, Direction::Forward, FORGOTTEN_AT_ONCE);
+    for (old, _) in oldest.iter().filter(|(old, _)| old[..] < key[..4]) {
+        tx.delete(Table::Access, old);
+    }
+}
+
+#[cfg(test)]
+#[path = "access_tests.rs"]
+mod tests;

@@ -1,0 +1,133 @@
+//! A submission that breaks rules is refused with an entry, as everything is that the node judges.
+
+use prost::Message as _;
+
+use crate::audit::entry::{EntryDraft, Event};
+use crate::crypto::Digest;
+use crate::crypto::primitives::pae;
+use crate::exchange::agencies::Caller;
+use crate::exchange::rows::{RefusalRow, load_in};
+use crate::exchange::{ActionError, Exchange, Violation};
+use crate::store::{Table, Tx};
+
+impl Exchange {
+    /// Logs that a submission was refused, and gives the error that says where. The same submission
+    /// again is the same refusal: a client that repeats it costs one entry.
+    pub(super) async fn refuse_submission(
+        &self,
+        caller: &Caller,
+        digest: &Digest,
+        violations: Vec<Violation>,
+    ) -> ActionError {
+        let name = pae("submission", &[caller.name.as_bytes(), digest]);
+        let key = self.home.blind("submission-refusal", &name);
+        let draft = EntryDraft::new(Event::SubmissionRejection)
+            .by(self.me.clone())
+            .code(code_of(&violations))
+            .who(&self.handle(&caller.name));
+        let committed = self.store.commit(move |tx| log_once(tx, &key, draft)).await;
+        match committed {
+            Ok(committed) => {
+                let origin = self.store.head().checkpoint.origin.clone();
+                ActionError::Refused { violations, origin, entry: committed.value }
+            }
+            // Nothing is answered that is not durable: the client comes again (I1).
+            Err(error) => error.into(),
+        }
+    }
+}
+
+fn log_once(tx: &mut Tx<'_>, key: &[u8; 16], draft: EntryDraft) -> Result<u64, ActionError> {
+    if let Some(row) = load_in::<RefusalRow>(tx, Table::Refusals, key)? {
+        return Ok(row.entry_index);
+    }
+    let entry_index = tx.append(draft);
+    tx.put(Table::Refusals, key, RefusalRow { entry_index }.encode_to_vec());
+    Ok(entry_index)
+}
+
+/// The closed code of what is wrong. Which fields are stays between the node and its client.
+fn code_of(violations: &[Violation]) -> &'static str {
+    let any = |is: fn(&str) -> bool| violations.iter().any(|one| is(&one.field));
+    if any(|field| field == "content" || field.starts_with("content.")) {
+        "CONTENT_INVALID"
+    } else if any(|field| field == "recipient") {
+        "RECIPIENT_UNKNOWN"
+    } else {
+        "FORM_INVALID"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::RequestId;
+    use crate::exchange::retention::Rules;
+    use crate::exchange::submit::Submission;
+    use crate::exchange::testing::{Lone, desk};
+
+    async fn refused(lone: &Lone, caller: &Caller, submission: Submission) -> u64 {
+        match lone.x().submit(caller, submission).await.map(|view| view.id) {
+            Err(ActionError::Refused { entry, origin, violations }) => {
+                assert_eq!(origin, "xa.oag/log/2026");
+                assert!(!violations.is_empty());
+                entry
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_logged_once_for_each_request() {
+        let (a, b) = (Lone::new("xa.oag", Rules::default()), Lone::new("xb.pps", Rules::default()));
+        a.meet(&b).await;
+        let good = a.submission(&b, &[]);
+        let bad = Submission { reference: "x".repeat(201), ..good.clone() };
+        let first = refused(&a, &desk(), bad.clone()).await;
+        assert_eq!(refused(&a, &desk(), bad.clone()).await, first, "the same refusal");
+        let other = Caller { name: "other".into(), ..desk() };
+        let others = refused(&a, &other, bad.clone()).await;
+        let anew = Submission { request: RequestId::new([7; 16]), ..bad.clone() };
+        let anew = refused(&a, &desk(), anew).await;
+        let changed = Submission { reference: "y".repeat(201), ..bad };
+        let changed = refused(&a, &desk(), changed).await;
+        let logged = a.entries(Event::SubmissionRejection);
+        let places: Vec<u64> = logged.iter().map(|(index, _)| *index).collect();
+        assert_eq!(places, [first, others, anew, changed]);
+        let (_, entry) = &logged[0];
+        assert_eq!(entry.code.as_deref(), Some("FORM_INVALID"));
+        assert_eq!(entry.by.as_ref(), Some(a.x().me()));
+        assert_eq!(entry.who, Some(a.x().handle("desk")));
+        // Mended, the same request goes.
+        assert!(a.x().submit(&desk(), good).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_was_not_judged_is_not_a_refusal() {
+        let (a, b) = (Lone::new("xa.oag", Rules::default()), Lone::new("xb.pps", Rules::default()));
+        a.meet(&b).await;
+        let first = a.submission(&b, &[]);
+        a.x().submit(&desk(), first.clone()).await.map(drop).expect("submitted");
+        let reused = Submission { reference: "other".into(), ..first };
+        let reused = a.x().submit(&desk(), reused).await.map(drop);
+        assert!(matches!(reused, Err(ActionError::Conflict { code: "REQUEST_ID_REUSED", .. })));
+        a.x().go_read_only();
+        let late = a.x().submit(&desk(), a.submission(&b, &[])).await.map(drop);
+        assert!(matches!(late, Err(ActionError::Conflict { code: "LOG_ROLLED_BACK", .. })));
+        assert!(a.entries(Event::SubmissionRejection).is_empty());
+    }
+
+    #[test]
+    fn the_code_says_what_is_wrong_and_not_where() {
+        for (fields, code) in [
+            (&["content.request.subject", "recipient"][..], "CONTENT_INVALID"),
+            (&["content"], "CONTENT_INVALID"),
+            (&["packages[0]", "recipient"], "RECIPIENT_UNKNOWN"),
+            (&["reference"], "FORM_INVALID"),
+            (&["contents"], "FORM_INVALID"),
+        ] {
+            let violations: Vec<_> = fields.iter().map(|f| Violation::new(*f, "x")).collect();
+            assert_eq!(code_of(&violations), code, "{fields:?}");
+        }
+    }
+}
