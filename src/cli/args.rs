@@ -5,8 +5,8 @@ use clap::{Parser, Subcommand};
 use super::exit::EXIT_CODES;
 use super::out::Format;
 use super::{
-    agency, audit, cancel, card, completions, config, confirm, demo, fetch, inbox, init, list,
-    peer, queue, receipt, reply, serve, show, status, submit,
+    agency, audit, cancel, card, completions, config, confirm, demo, erase, fetch, hold, inbox,
+    init, list, peer, queue, receipt, reply, serve, show, status, submit,
 };
 
 /// Exchanges requests for mutual legal assistance between the authorities of States
@@ -35,6 +35,8 @@ pub(super) enum Command {
     Agency(agency::AgencyArgs),
     Status(status::StatusArgs),
     Queue(queue::QueueArgs),
+    Erase(erase::EraseArgs),
+    Hold(hold::HoldArgs),
     Submit(Box<submit::SubmitArgs>),
     Inbox(inbox::InboxArgs),
     List(list::ListArgs),

@@ -18,9 +18,11 @@ mod config;
 mod confirm;
 mod connect;
 mod demo;
+mod erase;
 mod evidence;
 mod fetch;
 mod files;
+mod hold;
 mod inbox;
 mod init;
 mod list;
@@ -60,6 +62,8 @@ pub async fn run(cli: Cli, out: &mut Out) -> Result<(), Failure> {
         Command::Agency(args) => Box::pin(agency::run(args, out)).await,
         Command::Status(args) => Box::pin(status::run(args, out)).await,
         Command::Queue(args) => Box::pin(queue::run(args, out)).await,
+        Command::Erase(args) => Box::pin(erase::run(args, out)).await,
+        Command::Hold(args) => Box::pin(hold::run(args, out)).await,
         Command::Submit(args) => Box::pin(submit::run(*args, out)).await,
         Command::Inbox(args) => Box::pin(inbox::run(args, out)).await,
         Command::List(args) => Box::pin(list::run(args, out)).await,

@@ -21,7 +21,17 @@ pub(crate) fn failure(status: &Status) -> Failure {
         .or_else(|| hint_of_field(&details))
         .or_else(|| hint_of_text(&message))
         .or_else(|| hint_of_code(status));
-    Failure { hint: hint.map(str::to_owned), ..Failure::new(code(status), message) }
+    let hint = [hint.map(str::to_owned), logged(&details)].into_iter().flatten();
+    let hint = hint.reduce(|hint, logged| format!("{hint}; {logged}"));
+    Failure { hint, ..Failure::new(code(status), message) }
+}
+
+/// Where the node's log says that it has refused this.
+fn logged(details: &ErrorDetails) -> Option<String> {
+    let told = &details.error_info()?.metadata;
+    let (event, index) = (told.get("event")?, told.get("log_index")?);
+    let origin = told.get("log_origin")?;
+    Some(format!("the refusal is entry {index} of {origin} ({event})"))
 }
 
 /// Whether the status was made on this side, because the connection broke.
@@ -75,6 +85,8 @@ fn hint_of_reason(reason: &str) -> Option<&'static str> {
         "NOT_QUEUED" => {
             "it has begun to leave: tell the other authority with a message of kind WITHDRAWAL"
         }
+        "ON_HOLD" => "`rogatory hold release --message ID` lifts it",
+        "STILL_QUEUED" => "`rogatory queue` shows what waits; its agency can `rogatory cancel` it",
         "LOG_ROLLED_BACK" => "a backup older than what peers hold was restored: stop the node",
         _ => return None,
     })
@@ -143,6 +155,27 @@ mod tests {
         let lines = "content.note.text: is missing\nrecipient: xb.pps is not in the directory";
         assert_eq!(failure.message, lines);
         assert!(failure.hint.expect("a hint").contains("peer list"));
+    }
+
+    #[test]
+    fn a_refusal_that_was_logged_says_where() {
+        let logged = [
+            ("event", "SubmissionRejection"),
+            ("log_index", "17"),
+            ("log_origin", "xa.oag/log/2026"),
+        ];
+        let metadata: Vec<_> = logged.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+        let mut details = ErrorDetails::with_error_info(
+            "FIELD_VIOLATION",
+            "rogatory",
+            metadata.into_iter().collect::<std::collections::HashMap<_, _>>(),
+        );
+        details.add_bad_request_violation("reference", "is too long");
+        let status = Status::with_error_details(Code::InvalidArgument, "1 field", details);
+        let failure = failure(&status);
+        assert_eq!(failure.message, "reference: is too long");
+        let hint = failure.hint.expect("a hint");
+        assert_eq!(hint, "the refusal is entry 17 of xa.oag/log/2026 (SubmissionRejection)");
     }
 
     #[test]

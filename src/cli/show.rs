@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::{Map, Value};
 
 use super::connect::{AgencyAccess, AgencyClient};
-use super::exit::Failure;
+use super::exit::{Exit, Failure};
 use super::out::Out;
 use super::view;
 use crate::domain::MessageId;
@@ -23,7 +23,20 @@ pub(crate) async fn run(args: ShowArgs, out: &mut Out) -> Result<(), Failure> {
     let mut client = args.access.connect(out).await?;
     let message = message(&mut client, args.id).await?;
     print(&message, out);
-    Ok(())
+    refuse_erased(&message)
+}
+
+/// Says that the content of a message is not there any more, if that is so.
+pub(super) fn refuse_erased(message: &pb::Message) -> Result<(), Failure> {
+    let Some(erasure) = &message.erasure else { return Ok(()) };
+    let what = format!(
+        "the content of message {} was erased at {} ({})",
+        message.message_id, erasure.erase_time, erasure.reason
+    );
+    Err(Failure::new(Exit::Failed, what).hint(format!(
+        "its receipts remain: `rogatory receipt show {}`; the erasure is entry {} of the log",
+        message.message_id, erasure.log_index
+    )))
 }
 
 /// One message with its content.
@@ -59,6 +72,7 @@ fn print(m: &pb::Message, out: &mut Out) {
         ("agency", m.agency.clone()),
         ("inbox", position),
         ("receipts", m.receipts.join("\n")),
+        ("erased", m.erasure.as_ref().map(erased).unwrap_or_default()),
     ];
     out.record(&fields, &view::message(m));
     if out.is_json() {
@@ -72,6 +86,10 @@ fn print(m: &pb::Message, out: &mut Out) {
         out.data("");
         out.data(&readable(&view::content(content)));
     }
+}
+
+fn erased(erasure: &pb::Erasure) -> String {
+    format!("{} ({})", erasure.erase_time, erasure.reason)
 }
 
 fn package_row(p: &pb::Package) -> Vec<String> {
@@ -132,6 +150,26 @@ mod tests {
         let content = content_from_toml(file).expect("an example");
         let shown = readable(&view::content(&content_to_pb(&content)));
         assert!(content_from_toml(&shown).expect("a content") == content, "{shown}");
+    }
+
+    #[test]
+    fn what_was_erased_is_shown_as_far_as_it_is_there_and_then_told() {
+        let (mut out, data, _) = memory(Format::Table);
+        let erasure = pb::Erasure {
+            erase_time: "2026-11-23T16:28:01.123Z".into(),
+            reason: "COURT_ORDER".into(),
+            log_index: 9,
+        };
+        let id = "m".to_owned();
+        let message = pb::Message { message_id: id, erasure: Some(erasure), ..Default::default() };
+        print(&message, &mut out);
+        let told = "erased   2026-11-23T16:28:01.123Z (COURT_ORDER)";
+        assert!(data.text().contains(told), "{}", data.text());
+        let failure = refuse_erased(&message).expect_err("it is gone");
+        assert_eq!(failure.code, Exit::Failed);
+        assert!(failure.message.contains("(COURT_ORDER)"), "{failure}");
+        assert!(failure.hint.expect("a hint").contains("entry 9"));
+        assert_eq!(refuse_erased(&pb::Message::default()), Ok(()));
     }
 
     #[test]

@@ -60,7 +60,34 @@ pub(crate) fn message(m: &pb::Message) -> Value {
     if let Some(said) = &m.content {
         value["content"] = content(said);
     }
+    if let Some(erased) = &m.erasure {
+        value["erasure"] = erasure(erased);
+    }
     value
+}
+
+fn erasure(e: &pb::Erasure) -> Value {
+    json!({ "erase_time": e.erase_time, "reason": e.reason, "log_index": e.log_index })
+}
+
+pub(crate) fn erased_message(e: &pb::ErasedMessage) -> Value {
+    json!({
+        "message_id": e.message_id,
+        "erase_time": e.erase_time,
+        "reason": e.reason,
+        "log_index": e.log_index,
+        "packages": e.packages,
+        "earlier": e.earlier,
+    })
+}
+
+pub(crate) fn hold(h: &pb::Hold) -> Value {
+    json!({
+        "message_id": h.message_id,
+        "create_time": h.create_time,
+        "reason": h.reason,
+        "log_index": h.log_index,
+    })
 }
 
 /// A content as a file would have it.

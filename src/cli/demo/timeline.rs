@@ -38,7 +38,9 @@ pub(super) fn tell(logs: &[Log], told: &Told, teller: &mut Teller<'_>) -> Result
     let recorded = |log: &Log| log.entries.iter().filter(|e| e.is_recorded_receipt()).count();
     let shown = lines.len() + logs.iter().map(recorded).sum::<usize>();
     let rest = all.saturating_sub(shown);
-    teller.line(&format!("{rest} more entries are about keys, peers, agencies and checkpoints."));
+    teller.line(&format!(
+        "{rest} more are about keys, peers, agencies, and who was given what to read."
+    ));
     teller.json(&json!({
         "step": "timeline",
         "entries": lines.iter().map(Line::json).collect::<Vec<_>>(),
