@@ -82,6 +82,10 @@ table! {
         RenewAgency renew_agency (pb::RenewAgencyRequest) "operate";
         RevokeAgency revoke_agency (pb::RevokeAgencyRequest) "operate";
         ListAgencies list_agencies (pb::ListAgenciesRequest) "operate";
+        EraseMessage erase_message (pb::EraseMessageRequest) "operate";
+        SetHold set_hold (pb::SetHoldRequest) "operate";
+        ReleaseHold release_hold (pb::ReleaseHoldRequest) "operate";
+        ListHolds list_holds (pb::ListHoldsRequest) "operate";
     }
     AuditService AuditServiceClient {
         GetCheckpoint get_checkpoint (pb::GetCheckpointRequest) "audit";

@@ -4,6 +4,7 @@
 pub mod hostile;
 pub mod impostor;
 pub mod process;
+pub mod walker;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
