@@ -57,14 +57,14 @@ impl Exchange {
         }
     }
 
-    /// Logs that somebody begins to export the log. A node that is read-only exports without: what
-    /// it has is what must be looked at.
+    /// Logs that somebody begins to export the log. A node whose log takes nothing exports without:
+    /// what it has is what must be looked at.
     ///
     /// # Errors
     /// [`ActionError`] when the entry cannot be made durable: then nothing is exported.
     pub async fn log_export(&self, caller: &Caller) -> Result<(), ActionError> {
-        if self.is_read_only() {
-            tracing::warn!("the log is exported without an entry: the node is read-only");
+        if !self.may_append() {
+            tracing::warn!("the log is exported without an entry: it takes none");
             return Ok(());
         }
         let draft = EntryDraft::new(Event::AccessExported).who(&self.handle(&caller.name));

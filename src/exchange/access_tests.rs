@@ -93,7 +93,7 @@ async fn a_node_that_may_not_append_gives_nothing_anew_and_exports_all_the_same(
     let logged = a.entries(Event::AccessExported);
     assert_eq!(logged.len(), 1);
     assert_eq!(logged[0].1.who, Some(a.x().handle("operator")));
-    a.x().go_read_only();
+    a.x().store.freeze("held by a peer").expect("frozen");
     let size = a.x().log_head().checkpoint.size;
     a.x().read(&desk(), read).await.expect("it is logged already");
     assert_eq!(conflict(a.x().read(&desk(), unread).await), "LOG_ROLLED_BACK");

@@ -111,7 +111,7 @@ mod tests {
         let reused = Submission { reference: "other".into(), ..first };
         let reused = a.x().submit(&desk(), reused).await.map(drop);
         assert!(matches!(reused, Err(ActionError::Conflict { code: "REQUEST_ID_REUSED", .. })));
-        a.x().go_read_only();
+        a.x().store.freeze("held by a peer").expect("frozen");
         let late = a.x().submit(&desk(), a.submission(&b, &[])).await.map(drop);
         assert!(matches!(late, Err(ActionError::Conflict { code: "LOG_ROLLED_BACK", .. })));
         assert!(a.entries(Event::SubmissionRejection).is_empty());
