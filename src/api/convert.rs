@@ -131,11 +131,3 @@ pub(super) fn queue_item(item: Waiting) -> pb::QueueItem {
         trouble: item.trouble,
     }
 }
-
-/// Resident memory of this process; 0 where the kernel does not say.
-pub(super) fn resident_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
-    kib.and_then(|kib| kib.trim().parse::<u64>().ok()).unwrap_or(0) * 1024
-}

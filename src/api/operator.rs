@@ -1,20 +1,23 @@
 //! `OperatorService`: what operators call, on the home's socket or with the role `operate`.
 
+mod condition;
+
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use super::convert::{parse, queue_item, resident_bytes};
+use super::convert::{parse, queue_item};
 use super::probe::Probe;
 use super::status::{invalid, to_status, whole};
 use super::{erasure, identity};
 use crate::card::Card;
-use crate::domain::AuthorityId;
+use crate::domain::{AuthorityId, Reason};
 use crate::exchange::agencies::{Agency, check_name};
 use crate::exchange::{ActionError, Caller, Exchange, Peer, Role};
 use crate::pb::v1 as pb;
+pub use condition::ends_soon;
 use pb::operator_service_server::OperatorService;
 
 /// Issues the certificates of agencies: the one thing here that needs a private key, so the node
@@ -67,58 +70,6 @@ impl OperatorApi {
     fn operator<T>(&self, request: &Request<T>) -> Result<Caller, Status> {
         identity::caller(&self.exchange, request, Role::Operate)
     }
-
-    fn peer_status(&self, peer: &Peer) -> pb::PeerStatus {
-        let name = peer.authority();
-        let link = self.exchange.link(name);
-        let head = self.exchange.head_of(peer);
-        pb::PeerStatus {
-            authority: name.to_string(),
-            connected: link.connected,
-            trouble: link.trouble,
-            queued: u32::try_from(self.exchange.outbox().waiting(name)).unwrap_or(u32::MAX),
-            log_size: head.map_or(0, |head| head.checkpoint().size),
-            clock_offset_ms: link.clock_offset_ms,
-        }
-    }
-
-    fn warnings(&self) -> Vec<String> {
-        let mut warnings = self.facts.warnings.clone();
-        if self.exchange.is_read_only() {
-            warnings.push(
-                "a peer holds a longer log of this node than the node itself: it takes nothing \
-                 until the operator has looked (docs/storage.md)"
-                    .into(),
-            );
-        }
-        let now = self.exchange.now();
-        for peer in self.exchange.directory().all() {
-            if let Some(code) = &peer.suspended {
-                warnings.push(format!("{} is suspended: {code}", peer.authority()));
-            }
-            if let Some(text) =
-                ends_soon(&format!("the card of {}", peer.authority()), peer.card.expires(), now)
-            {
-                warnings.push(text);
-            }
-        }
-        warnings
-    }
-}
-
-/// Warned of this long before something ends: time for a meeting about it.
-const WARN_BEFORE_MS: i64 = 60 * 24 * 3600 * 1000;
-
-/// The warning about something that ends within sixty days, or has ended.
-pub fn ends_soon(
-    what: &str,
-    ends: crate::domain::Timestamp,
-    now: crate::domain::Timestamp,
-) -> Option<String> {
-    if ends < now {
-        return Some(format!("{what} ended at {ends}"));
-    }
-    (ends < now.plus_ms(WARN_BEFORE_MS)).then(|| format!("{what} ends at {ends}"))
 }
 
 #[tonic::async_trait]
@@ -128,25 +79,7 @@ impl OperatorService for OperatorApi {
         request: Request<pb::GetStatusRequest>,
     ) -> Result<Response<pb::Status>, Status> {
         self.operator(&request)?;
-        let exchange = &self.exchange;
-        let head = exchange.log_head();
-        let queued = exchange.waiting().map_err(to_status)?.len();
-        let unopened = exchange.unopened().map_err(to_status)?;
-        Ok(Response::new(pb::Status {
-            authority: exchange.me().to_string(),
-            software: exchange.software().to_owned(),
-            start_time: self.facts.start_time.clone(),
-            log_origin: head.checkpoint.origin.clone(),
-            log_size: head.checkpoint.size,
-            log_root: hex::encode(head.checkpoint.root),
-            peers: exchange.directory().all().iter().map(|peer| self.peer_status(peer)).collect(),
-            queued: u32::try_from(queued).unwrap_or(u32::MAX),
-            unopened: u32::try_from(unopened).unwrap_or(u32::MAX),
-            warnings: self.warnings(),
-            exchange_address: self.facts.exchange_address.clone(),
-            agency_address: self.facts.agency_address.clone(),
-            resident_bytes: resident_bytes(),
-        }))
+        self.status().map(Response::new)
     }
 
     async fn get_card(
@@ -204,7 +137,7 @@ impl OperatorService for OperatorApi {
         let authority: AuthorityId = parse("authority", &request.authority)?;
         let code = match request.code.as_str() {
             "" => "SUSPENDED".to_owned(),
-            code => code_of(code)?,
+            code => parse::<Reason>("code", code)?.to_string(),
         };
         let exchange = self.exchange.clone();
         let suspending =
@@ -381,18 +314,6 @@ fn days(asked: u32) -> Result<u32, Status> {
         0 => Ok(365),
         1..=825 => Ok(asked),
         _ => Err(invalid("valid_days", "must be 825 at most")),
-    }
-}
-
-/// A reason as entries have it.
-fn code_of(text: &str) -> Result<String, Status> {
-    let word = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
-    match text.len() <= 64
-        && text.bytes().all(word)
-        && text.starts_with(|c: char| c.is_ascii_uppercase())
-    {
-        true => Ok(text.to_owned()),
-        false => Err(invalid("code", "must be UPPER_SNAKE of at most 64 characters")),
     }
 }
 

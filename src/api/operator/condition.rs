@@ -1,0 +1,89 @@
+//! How the node is, for its operator.
+
+use tonic::Status;
+
+use super::OperatorApi;
+use crate::api::status::to_status;
+use crate::domain::Timestamp;
+use crate::exchange::Peer;
+use crate::pb::v1 as pb;
+
+impl OperatorApi {
+    pub(super) fn status(&self) -> Result<pb::Status, Status> {
+        let exchange = &self.exchange;
+        let head = exchange.log_head();
+        let queued = exchange.waiting().map_err(to_status)?.len();
+        let unopened = exchange.unopened().map_err(to_status)?;
+        Ok(pb::Status {
+            authority: exchange.me().to_string(),
+            software: exchange.software().to_owned(),
+            start_time: self.facts.start_time.clone(),
+            log_origin: head.checkpoint.origin.clone(),
+            log_size: head.checkpoint.size,
+            log_root: hex::encode(head.checkpoint.root),
+            peers: exchange.directory().all().iter().map(|peer| self.peer_status(peer)).collect(),
+            queued: u32::try_from(queued).unwrap_or(u32::MAX),
+            unopened: u32::try_from(unopened).unwrap_or(u32::MAX),
+            warnings: self.warnings(),
+            exchange_address: self.facts.exchange_address.clone(),
+            agency_address: self.facts.agency_address.clone(),
+            resident_bytes: resident_bytes(),
+        })
+    }
+
+    fn peer_status(&self, peer: &Peer) -> pb::PeerStatus {
+        let name = peer.authority();
+        let link = self.exchange.link(name);
+        let head = self.exchange.head_of(peer);
+        pb::PeerStatus {
+            authority: name.to_string(),
+            connected: link.connected,
+            trouble: link.trouble,
+            queued: u32::try_from(self.exchange.outbox().waiting(name)).unwrap_or(u32::MAX),
+            log_size: head.map_or(0, |head| head.checkpoint().size),
+            clock_offset_ms: link.clock_offset_ms,
+        }
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let mut warnings = self.facts.warnings.clone();
+        if self.exchange.is_read_only() {
+            warnings.push(
+                "a peer holds a longer log of this node than the node itself: it takes nothing \
+                 until the operator has looked (docs/storage.md)"
+                    .into(),
+            );
+        }
+        let now = self.exchange.now();
+        for peer in self.exchange.directory().all() {
+            if let Some(code) = &peer.suspended {
+                warnings.push(format!("{} is suspended: {code}", peer.authority()));
+            }
+            if let Some(text) =
+                ends_soon(&format!("the card of {}", peer.authority()), peer.card.expires(), now)
+            {
+                warnings.push(text);
+            }
+        }
+        warnings
+    }
+}
+
+/// Warned of this long before something ends: time for a meeting about it.
+const WARN_BEFORE_MS: i64 = 60 * 24 * 3600 * 1000;
+
+/// The warning about something that ends within sixty days, or has ended.
+pub fn ends_soon(what: &str, ends: Timestamp, now: Timestamp) -> Option<String> {
+    if ends < now {
+        return Some(format!("{what} ended at {ends}"));
+    }
+    (ends < now.plus_ms(WARN_BEFORE_MS)).then(|| format!("{what} ends at {ends}"))
+}
+
+/// Resident memory of this process; 0 where the kernel does not say.
+fn resident_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    kib.and_then(|kib| kib.trim().parse::<u64>().ok()).unwrap_or(0) * 1024
+}
