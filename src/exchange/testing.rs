@@ -1,5 +1,6 @@
 //! An exchange without a network, with a clock that is set by hand, for tests.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -17,6 +18,8 @@ use super::{ActionError, Exchange, Keys, Parts, Settings, retention};
 use crate::audit::checkpoint::{Checkpoint, origin};
 use crate::audit::entry::{Entry, EntryDraft, Event};
 use crate::audit::note::VerifierKey;
+use crate::audit::policy::Policy;
+use crate::audit::witness::Cosigner;
 use crate::card::{Card, CardBody, CardKey, LogKeys, TlsTrust};
 use crate::crypto::keys::{Algorithm, Seed};
 use crate::crypto::{HomeKey, SealingSecret, SigningSecret, random, sha256};
@@ -34,7 +37,7 @@ const START_MS: i64 = 1_795_000_000_000;
 pub(super) struct Lone {
     dir: tempfile::TempDir,
     home: HomeKey,
-    seeds: [Seed; 5],
+    seeds: [Seed; 6],
     clock: Arc<AtomicI64>,
     rules: retention::Rules,
     opened: Option<Arc<Exchange>>,
@@ -111,6 +114,8 @@ impl Lone {
                 sealing: SealingSecret::new(&self.seeds[3]),
                 archive: SealingSecret::new(&self.seeds[4]),
                 log: self.signer(2),
+                witness: Cosigner::new(&format!("{authority}/witness"), self.signer(5))
+                    .expect("a name"),
             },
             home: self.home.clone(),
             store,
@@ -121,7 +126,11 @@ impl Lone {
                 retry_cap_ms: 1,
                 retention: self.rules,
                 software: "rogatory 0.0.0".into(),
+                gossip: BTreeSet::new(),
+                policy_file: None,
+                witnessed_logs: Vec::new(),
             },
+            policy: Policy::none(),
             clock: Box::new(move || Timestamp::from_unix_ms(clock.load(Ordering::Relaxed))),
         };
         Exchange::new(parts).expect("an exchange")
