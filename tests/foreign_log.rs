@@ -1,18 +1,20 @@
 //! A log that this project had no hand in: tests/foreign/go/made wrote it, with the Go project's
-//! packages for notes and trees. tests/foreign/run holds the program to these bytes.
+//! packages for notes and trees, and tests/foreign/run holds the program to these bytes. Foreign
+//! witnesses cosigned it: tests/foreign/cosigned is what tests/foreign/witness once gave.
 #![allow(missing_docs)]
 
 use std::convert::Infallible;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use rogatory::audit::checkpoint::Checkpoint;
+use rogatory::audit::cosigned::SignedCheckpoint;
 use rogatory::audit::merkle::{ProofError, verify_consistency};
-use rogatory::audit::note::VerifierKey;
+use rogatory::audit::note::{KeyType, VerifierKey, WitnessKey};
+use rogatory::audit::policy::{Level, Policy};
 use rogatory::audit::proof::TlogProof;
 use rogatory::audit::verify::{Report, Trust, VerifyFailure, verify_export};
+use rogatory::audit::witness::{AddCheckpoint, RefusalReason, decide};
 use rogatory::crypto::Digest;
 use rogatory::domain::AuthorityId;
 
@@ -20,12 +22,20 @@ const SIZE: u64 = 260;
 const OLD_SIZE: u64 = 100;
 const RECEIPTS: [u64; 3] = [255, 256, 259];
 
+fn foreign() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/foreign")
+}
+
 fn made(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/foreign/made").join(path)
+    foreign().join("made").join(path)
 }
 
 fn text(path: &str) -> String {
     fs::read_to_string(made(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn cosigned(name: &str) -> String {
+    fs::read_to_string(foreign().join("cosigned").join(name)).expect(name)
 }
 
 fn key() -> VerifierKey {
@@ -58,15 +68,11 @@ fn verify(altered: impl Fn(&str, &mut Vec<u8>)) -> Result<Report, VerifyFailure>
     verify_export(&mut read, &files(), &trust, &mut |_, _| {})
 }
 
-/// The hashes of the request to a witness that the Go program made.
-fn proof() -> Vec<Digest> {
-    let request = text("extends");
-    let (head, note) = request.split_once("\n\n").expect("a request");
-    assert_eq!(note, text("log/checkpoint"));
-    let (old, hashes) = head.split_once('\n').expect("a proof");
-    assert_eq!(old, format!("old {OLD_SIZE}"));
-    let hash = |line: &str| STANDARD.decode(line).expect("base64").try_into().expect("32 bytes");
-    hashes.lines().map(hash).collect()
+/// The request to a witness that the Go program made.
+fn request() -> AddCheckpoint {
+    let request = AddCheckpoint::parse(text("extends").as_bytes()).expect("a request");
+    assert_eq!((request.old(), request.note()), (OLD_SIZE, text("log/checkpoint").as_str()));
+    request
 }
 
 #[test]
@@ -90,7 +96,8 @@ fn a_changed_bit_in_any_file_of_it_is_refused() {
 
 #[test]
 fn a_foreign_proof_of_consistency_is_accepted_as_it_is_only() {
-    let (old, new, proof) = (checkpoint("old"), checkpoint("log/checkpoint"), proof());
+    let (old, new) = (checkpoint("old"), checkpoint("log/checkpoint"));
+    let proof = request().proof().to_vec();
     assert_eq!((old.size, new.size), (OLD_SIZE, SIZE));
     let check = |proof: &[Digest], old_root: &Digest, new_root: &Digest| {
         verify_consistency(OLD_SIZE, old_root, SIZE, new_root, proof)
@@ -119,5 +126,44 @@ fn foreign_proofs_of_inclusion_are_accepted_for_their_entry_only() {
         proof.verify(b"another entry", &[key()]).expect_err("another entry");
         let moved = TlogProof { index: index ^ 1, ..proof };
         moved.verify(&moved.extra, &[key()]).expect_err("another place");
+    }
+}
+
+#[test]
+fn as_its_witness_we_cosign_what_extends_and_no_fork() {
+    let old = SignedCheckpoint::verify(&text("old"), &[key()]).expect("signed");
+    let accepted = decide(Some(&old), &[key()], &request()).expect("it extends the old one");
+    assert_eq!(*accepted.state().checkpoint(), checkpoint("log/checkpoint"));
+    let fork = AddCheckpoint::new(SIZE, Vec::new(), text("fork")).expect("a request");
+    let refused = decide(Some(accepted.state()), &[key()], &fork).expect_err("two pasts");
+    assert_eq!(refused.reason, RefusalReason::OtherRoot { size: SIZE });
+    assert!(refused.evidence.is_some(), "both checkpoints are signed: that is proof");
+}
+
+#[test]
+fn cosignatures_of_foreign_witnesses_reach_the_quorum_of_their_policy() {
+    let signed = SignedCheckpoint::verify(&cosigned("cosigned"), &[key()]).expect("signed");
+    let policy = Policy::parse(cosigned("policy").as_bytes()).expect("a policy");
+    let standing = policy.level(&signed, None).expect("no wrong line");
+    assert_eq!(standing.level, Level::Quorum);
+    let kinds = standing.cosigners.all().iter().map(|cosigned| cosigned.key().key_type());
+    let (ed25519, ml_dsa) = (KeyType::CosignatureEd25519, KeyType::CosignatureMlDsa44);
+    assert_eq!(kinds.collect::<Vec<_>>(), [ed25519, ed25519, ml_dsa]);
+}
+
+#[test]
+fn a_changed_character_in_any_line_of_a_foreign_witness_is_refused() {
+    let note = cosigned("cosigned");
+    let keys = cosigned("keys");
+    let keys: Vec<WitnessKey> =
+        keys.lines().map(|key| WitnessKey::parse(key).expect("a key of a witness")).collect();
+    let lines: Vec<&str> = note.lines().collect();
+    for at in lines.len() - keys.len()..lines.len() {
+        let (head, tail) = lines[at].split_at(lines[at].len() - 20);
+        let other = if tail.starts_with('A') { "B" } else { "A" };
+        let line = format!("{head}{other}{}", &tail[1..]);
+        let changed = note.replace(lines[at], &line);
+        let signed = SignedCheckpoint::verify(&changed, &[key()]).expect("the log's line is whole");
+        signed.cosigners(&keys).expect_err(&line);
     }
 }
