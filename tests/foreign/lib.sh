@@ -49,7 +49,7 @@ readonly bin
 build_go() {
     if [ -z "${FOREIGN_BIN:-}" ]; then
         have_go
-        (cd "$here/go" && GOFLAGS=-mod=readonly go build -o "$bin/" ./...) 2>"$work/go.log" || {
+        (cd "$here/go" && go build -buildvcs=false -o "$bin/" ./...) 2>"$work/go.log" || {
             cat "$work/go.log" >&2
             return 1
         }
