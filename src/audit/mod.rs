@@ -26,6 +26,7 @@ pub mod manifest;
 pub mod merkle;
 pub mod note;
 pub mod proof;
+pub mod replay;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod tiles;
