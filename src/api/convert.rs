@@ -6,6 +6,7 @@ use super::status::invalid;
 use crate::domain::{MessageId, PackageId, RequestId};
 use crate::exchange::packages::ExhibitInfo;
 use crate::exchange::query::{MessageView, ReceiptView};
+use crate::exchange::replayed::StateDigest;
 use crate::pb::store::v1::PackageFacts;
 use crate::pb::v1 as pb;
 
@@ -98,5 +99,16 @@ pub(super) fn receipt(view: ReceiptView, digest: &[u8]) -> pb::Receipt {
         index: view.index,
         text: view.text,
         envelope_digest: hex::encode(digest),
+    }
+}
+
+/// What the log leads to, for the client.
+pub(super) fn replayed(replayed: &StateDigest) -> pb::ReplayedState {
+    pb::ReplayedState {
+        size: replayed.checkpoint.size,
+        root: hex::encode(replayed.checkpoint.root),
+        state_digest: hex::encode(replayed.digest),
+        errors: replayed.errors,
+        notices: replayed.notices,
     }
 }

@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use super::convert::parse;
+use super::convert::{self, parse};
 use super::identity;
 use super::probe::Probe;
 use super::status::{invalid, to_status, whole};
@@ -14,6 +14,7 @@ use crate::card::Card;
 use crate::domain::AuthorityId;
 use crate::exchange::agencies::{Agency, check_name};
 use crate::exchange::queue::Waiting;
+use crate::exchange::replayed::StateDigest;
 use crate::exchange::{ActionError, Caller, Exchange, Peer, Role};
 use crate::pb::v1 as pb;
 use pb::operator_service_server::OperatorService;
@@ -83,8 +84,14 @@ impl OperatorApi {
         }
     }
 
-    fn warnings(&self) -> Vec<String> {
+    fn warnings(&self, replayed: Option<&StateDigest>) -> Vec<String> {
         let mut warnings = self.facts.warnings.clone();
+        if let Some(errors) = replayed.map(|replayed| replayed.errors).filter(|n| *n > 0) {
+            warnings.push(format!(
+                "{errors} entries of this node's own log break a rule of their order: \
+                 `rogatory audit check` names them"
+            ));
+        }
         if self.exchange.is_read_only() {
             warnings.push(
                 "a peer holds a longer log of this node than the node itself: it takes nothing \
@@ -127,6 +134,8 @@ impl OperatorService for OperatorApi {
     ) -> Result<Response<pb::Status>, Status> {
         self.operator(&request)?;
         let exchange = &self.exchange;
+        // Before the head is read: then it is no larger than the log that is shown.
+        let replayed = exchange.recent_state_digest().await.map_err(to_status)?;
         let head = exchange.log_head();
         let queued = exchange.waiting().map_err(to_status)?.len();
         let unopened = exchange.unopened().map_err(to_status)?;
@@ -140,7 +149,8 @@ impl OperatorService for OperatorApi {
             peers: exchange.directory().all().iter().map(|peer| self.peer_status(peer)).collect(),
             queued: u32::try_from(queued).unwrap_or(u32::MAX),
             unopened: u32::try_from(unopened).unwrap_or(u32::MAX),
-            warnings: self.warnings(),
+            warnings: self.warnings(replayed.as_deref()),
+            replayed: replayed.as_deref().map(convert::replayed),
             exchange_address: self.facts.exchange_address.clone(),
             agency_address: self.facts.agency_address.clone(),
             resident_bytes: resident_bytes(),

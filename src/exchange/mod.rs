@@ -16,9 +16,11 @@
 
 pub mod accept;
 pub mod agencies;
+pub mod check;
 pub mod consign;
 pub mod courier;
 pub mod directory;
+pub mod disclose;
 pub mod error;
 pub mod expire;
 pub mod heads;
@@ -31,6 +33,7 @@ pub mod query;
 pub mod queue;
 pub mod record;
 pub mod relay;
+pub mod replayed;
 pub(crate) mod rows;
 pub mod schedule;
 pub mod session;
@@ -85,6 +88,7 @@ pub struct Exchange {
     read_only: AtomicBool,
     cases: submit::CaseNumbers,
     offers: packages::Offers,
+    replayed: replayed::Replayed,
 }
 
 /// How our stream to a peer is, for people.
@@ -128,7 +132,9 @@ impl Exchange {
         let heads = heads::Heads::load(&store, &home, &directory)?;
         let outbox = outbox::Outbox::load(&store)?;
         let inbox = watch::Sender::new(query::newest_inbox_position(&store)?);
+        let replayed = replayed::Replayed::new(card.authority());
         Ok(Arc::new(Self {
+            replayed,
             me: card.authority().clone(),
             card,
             keys,
