@@ -5,8 +5,8 @@ use clap::{Parser, Subcommand};
 use super::exit::EXIT_CODES;
 use super::out::Format;
 use super::{
-    agency, audit, cancel, card, completions, config, confirm, demo, fetch, inbox, init, list,
-    peer, queue, receipt, reply, serve, show, status, submit,
+    agency, audit, cancel, card, completions, config, confirm, demo, disclose, fetch, inbox, init,
+    list, peer, queue, receipt, reply, serve, show, status, submit,
 };
 
 /// Exchanges requests for mutual legal assistance between the authorities of States
@@ -45,6 +45,7 @@ pub(super) enum Command {
     Cancel(cancel::CancelArgs),
     Receipt(receipt::ReceiptArgs),
     Audit(audit::AuditArgs),
+    Disclose(disclose::DiscloseArgs),
     Completions(completions::CompletionsArgs),
 }
 

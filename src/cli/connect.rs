@@ -28,9 +28,14 @@ pub(crate) struct AgencyAccess {
 impl AgencyAccess {
     /// Connects to the node.
     pub(crate) async fn connect(&self) -> Result<AgencyClient, Failure> {
+        Ok(AgencyServiceClient::new(self.channel().await?))
+    }
+
+    /// The same for the node's other services.
+    pub(crate) async fn channel(&self) -> Result<Channel, Failure> {
         let missing = || Failure::new(Exit::Usage, "there is no profile").hint(NO_PROFILE);
         let path = self.profile.as_deref().ok_or_else(missing)?;
-        Ok(AgencyServiceClient::new(with_profile(path).await?))
+        with_profile(path).await
     }
 }
 

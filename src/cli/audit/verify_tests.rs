@@ -1,12 +1,10 @@
-use std::convert::Infallible;
 use std::fs;
 
 use super::*;
 use crate::audit::entry::Event;
-use crate::audit::export::{Source, write_export};
 use crate::audit::testing::{TestLog, delivery};
 use crate::cli::out::{Format, testing::memory};
-use crate::cli::testing::card_of;
+use crate::cli::testing::{card_of, export_of};
 
 /// Writes an export of the log of xa.moj with 300 entries, and gives its card.
 fn export(dir: &Path) -> Card {
@@ -14,27 +12,7 @@ fn export(dir: &Path) -> Card {
     for number in 1..300 {
         log.push(delivery(Event::RelayAcceptance, "xa.moj", "xb.oag", number));
     }
-    let card = card_of(&log);
-    let mut entries = |from: u64, limit: usize| {
-        let rest = log.entries.iter().skip(from as usize).take(limit);
-        Ok::<_, Infallible>(rest.cloned().collect())
-    };
-    let extra = ("cards/xa.moj.card".to_owned(), card.text().as_bytes().to_vec());
-    let source = Source {
-        checkpoint: &log.head().sign(&log.key),
-        key: &log.key,
-        entries: &mut entries,
-        extras: &mut [extra].into_iter().map(Ok),
-        progress: &mut |_, _| {},
-    };
-    let mut sink = |path: &str, bytes: &[u8]| {
-        let path = dir.join(path);
-        fs::create_dir_all(path.parent().expect("a parent")).expect("made");
-        fs::write(path, bytes).expect("written");
-        Ok(())
-    };
-    write_export(source, &mut sink).expect("exported");
-    card
+    export_of(&log, dir)
 }
 
 fn args(dir: &Path) -> VerifyArgs {
