@@ -25,6 +25,9 @@ const ISSUED: [Event; 6] = [
     Event::ContentHandoverFailure,
 ];
 
+/// Envelopes that were refused without a message id, sorted, and the entries.
+type Unnamed<'a> = &'a [(Digest, u64)];
+
 pub(super) struct Judge<'a> {
     id: MessageId,
     sender: Which,
@@ -35,8 +38,8 @@ pub(super) struct Judge<'a> {
     sender_ends: Ends,
     receiver_ends: Ends,
     grace_ms: Option<i64>,
-    /// Envelopes that the receiver refused without naming a message.
-    unnamed: &'a [(Digest, u64)],
+    /// Those of the receiver.
+    unnamed: Unnamed<'a>,
     both_sent: bool,
     pub(super) items: Vec<Item>,
     /// At least this much B's clock was ahead of A's, and A's of B's.
@@ -50,7 +53,7 @@ impl<'a> Judge<'a> {
         b: &'a [Fact],
         ends: (Ends, Ends),
         grace_ms: Option<i64>,
-        unnamed: (&'a [(Digest, u64)], &'a [(Digest, u64)]),
+        unnamed: (Unnamed<'a>, Unnamed<'a>),
     ) -> Self {
         let submitted = |facts| own(facts, Event::SubmissionAcceptance).is_some();
         // Where nobody says that it submitted it, who records receipts sent it, or else the side

@@ -123,9 +123,9 @@ fn reconciled(a: &TestLog, b: &TestLog, options: &Options) -> (Summary, Vec<Item
         log.entries.iter().map(|bytes| Entry::parse(bytes).expect("sound")).collect()
     };
     let (entries_a, entries_b) = (entries(a), entries(b));
-    let all = |entries: &[Entry]| -> Entries<'static, Infallible> {
-        Box::new(entries.to_vec().into_iter().map(Ok))
-    };
+    fn all(entries: &[Entry]) -> Entries<'_, Infallible> {
+        Box::new(entries.iter().cloned().map(Ok))
+    }
     let leaves = |log: &TestLog| -> Leaves<'static, Infallible> {
         let hashes: Vec<_> = log.entries.iter().map(|bytes| leaf_hash(bytes)).collect();
         Box::new(hashes.into_iter().map(Ok))

@@ -83,7 +83,7 @@ impl State {
         }
         for (name, peer) in self.peers_by_name() {
             let (name, standing) = (self.names.text(name), peer.standing.as_str());
-            let card = peer.card.as_ref().map(|card| Hex(card));
+            let card = peer.card.as_ref().map(Hex);
             let (card, changed) = (Or(card.as_ref()), Or(peer.changed.as_ref()));
             dump.line(&[&"peer", &name, &standing, &peer.seq, &card, &changed])?;
         }
