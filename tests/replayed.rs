@@ -362,3 +362,74 @@ async fn contents_are_disclosed_to_whoever_audits_and_reads_and_to_nobody_else()
     a.stop().await;
     b.stop().await;
 }
+
+/// What a command prints with `--output json`.
+async fn command(args: &[&str]) -> serde_json::Value {
+    let mut args: Vec<String> = args.iter().map(ToString::to_string).collect();
+    args.extend(["--output".into(), "json".into()]);
+    let run = move || {
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        process::run(&args)
+    };
+    let printed = tokio::task::spawn_blocking(run).await.expect("it succeeds");
+    let last = printed.lines().last().expect("something is printed");
+    serde_json::from_str(last).expect("JSON")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_does_all_of_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (mut a, mut b, sent) = traffic(dir.path()).await;
+    let path = |name: &str| dir.path().join(name).to_str().expect("UTF-8").to_owned();
+    let home = |node: &Node| node.home.to_str().expect("UTF-8").to_owned();
+    let card = |node: &Node| node.home.join("card.txt").to_str().expect("UTF-8").to_owned();
+
+    a.agency("both", &["audit", "read"], true).await;
+    let profile = a.home.join("both.toml");
+    let profile = profile.to_str().expect("UTF-8");
+    let (file, id) = (path("case.jsonl"), sent.message_id.as_str());
+    let disclosed =
+        command(&["disclose", "--message", id, "--out", &file, "--profile", profile]).await;
+    assert_eq!(disclosed["case_id"], sent.case_id.as_str());
+
+    for (node, name) in [(&a, "a"), (&b, "b")] {
+        command(&["audit", "export", "--home", &home(node), "--out", &path(name)]).await;
+    }
+    let replay = ["audit", "replay", &path("a"), "--card", &card(&a), "--message", id];
+    let replayed = command(&[&replay[..], &["--disclosure", &file]].concat()).await;
+    assert_eq!((&replayed["ok"], &replayed["notices"]), (&true.into(), &0.into()));
+    assert_eq!(replayed["proved"][0]["case_id"], sent.case_id.as_str());
+    assert_eq!(replayed["proved"][0]["kind"], "REQUEST");
+    let moments = replayed["message"]["entries"].as_array().expect("entries");
+    let mut events: Vec<_> = moments.iter().filter_map(|moment| moment["event"].as_str()).collect();
+    // Receipts may overtake each other.
+    events.sort_unstable();
+    assert_eq!(
+        events,
+        [
+            "ContentConsignment",
+            "ContentHandover",
+            "RelayAcceptance",
+            "SubmissionAcceptance",
+            "access.exported"
+        ]
+    );
+    let status = command(&["status", "--home", &home(&a)]).await;
+    assert_eq!(status["replayed"]["state_digest"], replayed["state_digest"]);
+    let checked = command(&["audit", "check", "--home", &home(&a), "--bodies"]).await;
+    assert_eq!(checked["state_digest"], replayed["state_digest"]);
+
+    let (card_a, card_b) = (card(&a), card(&b));
+    let cards = ["--card-a", &card_a, "--card-b", &card_b];
+    let reconcile = ["audit", "reconcile", &path("a"), &path("b")];
+    let reconciled = command(&[&reconcile[..], &cards].concat()).await;
+    assert_eq!(reconciled["counts"], serde_json::json!({ "matched": 2, "not_relayed": 1 }));
+
+    let out = path("anchors");
+    let anchors = command(&["audit", "anchors", "--home", &home(&a), "--out", &out]).await;
+    assert_eq!(anchors["fingerprint"], b.card.fingerprint().hex());
+    let readme = std::fs::read_to_string(dir.path().join("anchors/README.txt")).expect("written");
+    assert!(readme.contains(&a.card.fingerprint().words()));
+    a.stop().await;
+    b.stop().await;
+}

@@ -1,4 +1,4 @@
-//! `AuditService`: what auditors read. Nothing here needs to be believed.
+//! `AuditService`: what auditors read. What is told of the log need not be believed.
 
 use std::sync::Arc;
 

@@ -252,3 +252,13 @@ fn two_exports_of_one_log_are_refused() {
     let result = reconcile(&one, &one, &Options::default(), &mut |_| {});
     assert_eq!(result, Err(ReconcileError::Same(authority("xa.moj"))));
 }
+
+#[test]
+fn the_documentation_has_the_table_of_classes() {
+    let page = include_str!("../../../../docs/audit-log.md");
+    for class in Class::ALL {
+        let wrong = if class.is_wrong() { "yes |" } else { "|" };
+        let row = format!("\n| `{}` | {wrong} ", class.as_str());
+        assert!(page.contains(&row), "docs/audit-log.md needs the row {row}");
+    }
+}

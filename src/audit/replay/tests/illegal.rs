@@ -327,6 +327,15 @@ fn what_breaks_a_rule_of_its_message_leaves_the_message_alone() {
 }
 
 #[test]
+fn the_documentation_has_the_table_of_rules() {
+    let page = include_str!("../../../../docs/audit-log.md");
+    for rule in Rule::ALL {
+        let row = format!("| `{rule}` | {} | {} |\n", rule.severity().as_str(), rule.says());
+        assert!(page.contains(&row), "docs/audit-log.md needs the row {row}");
+    }
+}
+
+#[test]
 fn every_rule_has_a_name_of_its_own() {
     let names: std::collections::BTreeSet<_> = Rule::ALL.iter().map(|r| r.as_str()).collect();
     assert_eq!(names.len(), Rule::ALL.len());
