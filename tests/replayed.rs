@@ -251,9 +251,15 @@ async fn rows_that_are_not_what_the_log_says_are_found() {
     ];
     let original = {
         let open = a.open().await;
-        let row = open.store.get(Table::Messages, id.as_bytes()).expect("readable");
-        tokio::task::spawn_blocking(move || open.store.stop()).await.expect("stopped");
-        row.expect("a row")
+        let read = move || {
+            let row = open.store.get(Table::Messages, id.as_bytes()).expect("readable");
+            let replayed = open.exchange.replayed_state_digest().expect("replayed");
+            open.store.stop();
+            (row.expect("a row"), hex::encode(replayed.digest))
+        };
+        let (row, digest) = tokio::task::spawn_blocking(read).await.expect("read");
+        assert_eq!(digest, sound.report.state_digest);
+        row
     };
     let restore = move |tx: &mut Tx<'_>, original: Vec<u8>| {
         tx.put(Table::Messages, id.as_bytes(), original);

@@ -12,7 +12,7 @@ use super::rows::{self, AgencyRow, MessageRow, OutboxRow, PeerRow};
 use super::{ActionError, Exchange};
 use crate::audit::entry::Entry;
 use crate::audit::merkle::{Frontier, leaf_hash};
-use crate::audit::replay::{FeedError, Finding, Severity, State};
+use crate::audit::replay::{Finding, Severity, State};
 use crate::card::Card;
 use crate::crypto::{Digest, sha256};
 use crate::domain::MessageId;
@@ -141,17 +141,14 @@ impl<'a, 'b> Check<'a, 'b> {
             let (frontier, recorded) = (&mut self.frontier, &mut self.recorded);
             let mut read = |from: u64, limit: usize| -> Result<_, ActionError> {
                 let entries = self.exchange.store.entries(from, limit)?;
-                for (index, bytes) in (from..).zip(&entries) {
-                    frontier.push(leaf_hash(bytes));
-                    let entry = Entry::parse(bytes).map_err(|source| {
-                        fault(FeedError::<ActionError>::Entry { index, source })
-                    })?;
-                    recorded.note(index, &entry);
-                }
+                entries.iter().for_each(|bytes| frontier.push(leaf_hash(bytes)));
                 Ok(entries)
             };
-            let fed = self.state.feed(upto, PAGE, &mut read, &mut |finding| found.push(finding));
-            fed.map_err(fault)?;
+            let mut each = |index, entry: &Entry, more: Vec<Finding>| {
+                recorded.note(index, entry);
+                found.extend(more);
+            };
+            self.state.feed(upto, PAGE, &mut read, &mut each).map_err(fault)?;
             self.found(found)?;
             self.tell(Told::Log(upto, size))?;
         }

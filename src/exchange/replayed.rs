@@ -4,8 +4,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 
 use super::{ActionError, Exchange};
-use crate::audit::Checkpoint;
 use crate::audit::replay::{FeedError, Finding, Severity, State};
+use crate::audit::{Checkpoint, Entry};
 use crate::crypto::Digest;
 use crate::domain::AuthorityId;
 use crate::store::{Head, Store};
@@ -14,8 +14,8 @@ use crate::store::{Head, Store};
 const PAGE: usize = 512;
 /// Entries after which a replay in the background looks whether anybody still wants it.
 const SLICE: u64 = 16_384;
-/// A replay of this many entries, over a state of this many messages, is waited for: some tens of
-/// milliseconds.
+/// A replay of this many entries, over a state of ten times as many messages, is waited for: some
+/// tens of milliseconds.
 const WAITED_FOR: u64 = 2_000;
 
 /// The state that the log leads to.
@@ -46,15 +46,23 @@ struct Fold {
 }
 
 impl Fold {
+    fn new(me: AuthorityId) -> Self {
+        Self { state: State::new(me), errors: 0, notices: 0 }
+    }
+
     /// Applies entries up to `size`.
     fn feed(&mut self, store: &Store, size: u64) -> Result<(), ActionError> {
         let Self { state, errors, notices } = self;
-        let mut count = |finding: Finding| match finding.severity() {
-            Severity::Error => {
-                tracing::error!(%finding, "our own log breaks a rule of its order");
-                *errors += 1;
+        let mut count = |_, _: &Entry, found: Vec<Finding>| {
+            for finding in found {
+                match finding.severity() {
+                    Severity::Error => {
+                        tracing::error!(%finding, "our own log breaks a rule of its order");
+                        *errors += 1;
+                    }
+                    Severity::Notice => *notices += 1,
+                }
             }
-            Severity::Notice => *notices += 1,
         };
         let fed = state.feed(size, PAGE, &mut |from, limit| store.entries(from, limit), &mut count);
         fed.map_err(fault)
@@ -73,13 +81,20 @@ impl Fold {
 
 impl Replayed {
     pub(super) fn new(me: &AuthorityId) -> Self {
-        let fold = Fold { state: State::new(me.clone()), errors: 0, notices: 0 };
-        Self { fold: Mutex::new(fold), latest: Mutex::default() }
+        Self { fold: Mutex::new(Fold::new(me.clone())), latest: Mutex::default() }
+    }
+
+    /// A fold that panicked half-way through an entry is begun anew.
+    fn anew<'a>(&'a self, poisoned: PoisonError<MutexGuard<'a, Fold>>) -> MutexGuard<'a, Fold> {
+        let mut fold = poisoned.into_inner();
+        *fold = Fold::new(fold.state.owner().clone());
+        self.fold.clear_poison();
+        fold
     }
 
     /// Replays to the newest entry and waits for whoever is at it.
     pub(super) fn bring_up(&self, store: &Store) -> Result<Arc<StateDigest>, ActionError> {
-        let mut fold = self.fold.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut fold = self.fold.lock().unwrap_or_else(|poisoned| self.anew(poisoned));
         // Read under the lock: nobody has replayed further than this.
         let head = store.head();
         if let Some(latest) = self.at(&head) {
@@ -95,7 +110,7 @@ impl Replayed {
     fn go_on(&self, store: &Store) -> Result<bool, ActionError> {
         let mut fold = match self.fold.try_lock() {
             Ok(fold) => fold,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::Poisoned(poisoned)) => self.anew(poisoned),
             Err(TryLockError::WouldBlock) => return Ok(false),
         };
         let head = store.head();
@@ -134,14 +149,12 @@ impl Exchange {
             return Ok(Some(latest));
         }
         let known = self.replayed.latest().clone();
-        let (size, messages) =
+        let (from, messages) =
             known.map_or((0, 0), |known| (known.checkpoint.size, known.messages));
         let exchange = Arc::downgrade(self);
         let replaying = tokio::task::spawn_blocking(move || replay(&exchange));
-        // Both ahead of the sizes below, so a log that was never replayed counts whole.
-        if head.checkpoint.size - size.min(head.checkpoint.size) <= WAITED_FOR
-            && messages <= 10 * WAITED_FOR
-        {
+        let left = head.checkpoint.size.saturating_sub(from);
+        if left <= WAITED_FOR && messages <= 10 * WAITED_FOR {
             replaying.await.map_err(ActionError::fault)??;
         }
         Ok(self.replayed.latest().clone())

@@ -24,7 +24,7 @@ pub enum FeedError<E> {
 
 impl State {
     /// Applies the entries up to `size`, which `read` gives from an index on, at most as many as
-    /// asked for; what is found goes to `found`.
+    /// asked for; each goes to `each` with what is found in it.
     ///
     /// # Errors
     /// [`FeedError`].
@@ -33,7 +33,7 @@ impl State {
         size: u64,
         page: usize,
         read: &mut dyn FnMut(u64, usize) -> Result<Vec<Vec<u8>>, E>,
-        found: &mut dyn FnMut(Finding),
+        each: &mut dyn FnMut(u64, &Entry, Vec<Finding>),
     ) -> Result<(), FeedError<E>> {
         while self.entries() < size {
             let from = self.entries();
@@ -45,7 +45,8 @@ impl State {
             for (index, bytes) in (from..size).zip(&entries) {
                 let entry = Entry::parse(bytes);
                 let entry = entry.map_err(|source| FeedError::Entry { index, source })?;
-                self.apply(index, &entry).into_iter().for_each(&mut *found);
+                let found = self.apply(index, &entry);
+                each(index, &entry, found);
             }
         }
         Ok(())

@@ -11,7 +11,7 @@ use crate::audit::reconcile::{
     Class, Item, Log, Options, ReconcileError, Summary, Which, reconcile,
 };
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::out::Out;
+use crate::cli::out::{Out, Unit};
 
 /// Compares the exported logs of two authorities: what each says of what they exchanged
 ///
@@ -64,31 +64,48 @@ pub(super) fn run(args: ReconcileArgs, out: &mut Out) -> Result<(), Failure> {
         ..Options::default()
     };
     let mut items = Items { listed: Vec::new(), limit: args.limit };
-    let log = |export: &'_ Export| (export.card().authority().clone(), export.checkpoint().clone());
-    let ((name_a, head_a), (name_b, head_b)) = (log(&a), log(&b));
+    let summary = compare(&a, &b, &options, &mut items, out)?;
+    let names = [&a, &b].map(|export| export.card().authority().as_str());
+    tell(&summary, &items.listed, names, out);
+    conclude(&summary, &items.listed)
+}
+
+fn compare(
+    a: &Export,
+    b: &Export,
+    options: &Options,
+    items: &mut Items,
+    out: &Out,
+) -> Result<Summary, Failure> {
+    let bar = out.progress("comparing", 1, Unit::Entries);
+    // Each log is read once a part, and how many parts there are shows on the way.
+    let begins = |export: &Export| bar.handle().inc_length(export.checkpoint().size);
     let summary = reconcile(
         &Log {
-            authority: &name_a,
-            origin: &head_a.origin,
-            entries: &|| Box::new(a.entries()),
+            authority: a.card().authority(),
+            origin: &a.checkpoint().origin,
+            entries: &|| {
+                begins(a);
+                Box::new(a.entries().inspect(|_| bar.add(1)))
+            },
             leaves: &|| Box::new(a.leaves()),
         },
         &Log {
-            authority: &name_b,
-            origin: &head_b.origin,
-            entries: &|| Box::new(b.entries()),
+            authority: b.card().authority(),
+            origin: &b.checkpoint().origin,
+            entries: &|| {
+                begins(b);
+                Box::new(b.entries().inspect(|_| bar.add(1)))
+            },
             leaves: &|| Box::new(b.leaves()),
         },
-        &options,
+        options,
         &mut |item| items.add(item),
     );
-    let summary = summary.map_err(|error| match error {
+    summary.map_err(|error| match error {
         ReconcileError::Read(failure) => failure,
         same @ ReconcileError::Same(_) => Failure::new(Exit::BadInput, same.to_string()),
-    })?;
-    let names = [name_a.as_str(), name_b.as_str()];
-    tell(&summary, &items.listed, names, out);
-    conclude(&summary, &items.listed)
+    })
 }
 
 /// Items that are listed: those that are wrong before those that are not.

@@ -15,7 +15,8 @@ fn fed(log: &TestLog, page: usize) -> (State, Vec<Finding>) {
         Ok::<_, Infallible>(rest.cloned().collect())
     };
     let size = log.entries.len() as u64;
-    state.feed(size, page, &mut read, &mut |f| found.push(f)).expect("reads");
+    let mut each = |_, _: &Entry, more| found.extend::<Vec<Finding>>(more);
+    state.feed(size, page, &mut read, &mut each).expect("reads");
     (state, found)
 }
 
@@ -67,11 +68,11 @@ fn a_log_that_cannot_be_read_says_where() {
     let mut short = |from: u64, limit: usize| {
         Ok::<_, &str>(log.entries.iter().skip(from as usize).take(limit).cloned().collect())
     };
-    let fed = state.feed(9, 4, &mut short, &mut |_| {});
+    let fed = state.feed(9, 4, &mut short, &mut |_, _, _| {});
     assert_eq!(fed, Err(FeedError::Missing(2)));
-    let fed = state.feed(9, 4, &mut |_, _| Ok::<_, &str>(vec![b"{}".to_vec()]), &mut |_| {});
+    let fed = state.feed(9, 4, &mut |_, _| Ok::<_, &str>(vec![b"{}".to_vec()]), &mut |_, _, _| {});
     assert!(matches!(fed, Err(FeedError::Entry { index: 2, .. })), "{fed:?}");
-    let fed = state.feed(9, 4, &mut |_, _| Err("no disk"), &mut |_| {});
+    let fed = state.feed(9, 4, &mut |_, _| Err("no disk"), &mut |_, _, _| {});
     assert_eq!(fed, Err(FeedError::Read("no disk")));
     assert_eq!(state.entries(), 2);
 }
