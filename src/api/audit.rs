@@ -1,4 +1,4 @@
-//! `AuditService`: what auditors read. Nothing here needs to be believed.
+//! `AuditService`: what auditors read. What is told of the log need not be believed.
 
 use std::sync::Arc;
 
@@ -6,10 +6,12 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
+use super::convert::message_name;
 use super::identity;
-use super::status::{invalid, to_status};
+use super::status::{invalid, to_status, whole};
 use crate::domain::limits::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
-use crate::exchange::{Caller, Exchange, Role};
+use crate::exchange::check::{CheckReport, Divergence, Told};
+use crate::exchange::{Caller, Exchange, Peer, Role};
 use crate::pb::v1 as pb;
 use pb::audit_service_server::AuditService;
 
@@ -134,17 +136,109 @@ impl AuditService for AuditApi {
         let caller = self.auditor(&request)?;
         self.exchange.log_export(&caller).await.map_err(to_status)?;
         let (piece, pieces) = mpsc::channel(AHEAD);
-        let exchange = self.exchange.clone();
+        let (exchange, receipts) = (self.exchange.clone(), !request.get_ref().without_receipts);
         // What was logged a moment ago is to be cosigned too, where witnesses answer.
         exchange.gather_for_export().await;
         tokio::task::spawn_blocking(move || {
-            let sent = exchange.export_log(&mut |path, bytes| send_file(&piece, path, bytes));
+            let mut send = |path: &str, bytes: &[u8]| send_file(&piece, path, bytes);
+            let sent = exchange.export_log(receipts, &mut send);
             if let Err(error) = sent {
                 let _ = piece.blocking_send(Err(to_status(error)));
             }
         });
         Ok(Response::new(pieces.into()))
     }
+
+    async fn get_anchors(
+        &self,
+        request: Request<pb::GetAnchorsRequest>,
+    ) -> Result<Response<pb::GetAnchorsResponse>, Status> {
+        self.auditor(&request)?;
+        let peers = self.exchange.directory().all();
+        let anchor = |peer: &Arc<Peer>| pb::AnchorPeer {
+            card: peer.card.text().to_owned(),
+            create_time: peer.added.to_string(),
+        };
+        Ok(Response::new(pb::GetAnchorsResponse {
+            card: self.exchange.card().text().to_owned(),
+            peers: peers.iter().map(anchor).collect(),
+        }))
+    }
+
+    type CheckStateStream = ReceiverStream<Result<pb::CheckStateResponse, Status>>;
+
+    async fn check_state(
+        &self,
+        request: Request<pb::CheckStateRequest>,
+    ) -> Result<Response<Self::CheckStateStream>, Status> {
+        self.auditor(&request)?;
+        let (say, said) = mpsc::channel(AHEAD);
+        let (exchange, bodies) = (self.exchange.clone(), request.get_ref().bodies);
+        tokio::task::spawn_blocking(move || {
+            let mut tell = |told| say.blocking_send(Ok(told_to_pb(told))).is_ok();
+            let last = match exchange.check_state(bodies, &mut tell) {
+                Ok(report) => Ok(report_to_pb(&report)),
+                Err(error) => Err(to_status(error)),
+            };
+            // Nobody may be listening any more.
+            let _ = say.blocking_send(last);
+        });
+        Ok(Response::new(said.into()))
+    }
+
+    async fn disclose_message(
+        &self,
+        request: Request<pb::DiscloseMessageRequest>,
+    ) -> Result<Response<pb::DiscloseMessageResponse>, Status> {
+        let caller = identity::caller(&self.exchange, &request, Role::Audit)?;
+        let id = message_name("name", &request.get_ref().name)?;
+        let exchange = self.exchange.clone();
+        let disclosed = whole(async move { exchange.disclose(&caller, id).await }).await?;
+        Ok(Response::new(pb::DiscloseMessageResponse {
+            message_id: disclosed.message.to_string(),
+            case_id: disclosed.case_id,
+            envelope_digest: hex::encode(disclosed.envelope),
+            salt: disclosed.salt.to_vec().into(),
+            body: disclosed.body.to_vec().into(),
+        }))
+    }
+}
+
+fn told_to_pb(told: Told) -> pb::CheckStateResponse {
+    use pb::check_state_response::Told as Pb;
+    let progress = |phase: &str, done, total| {
+        Pb::Progress(pb::CheckProgress { phase: phase.to_owned(), done, total })
+    };
+    let told = match told {
+        Told::Log(done, total) => progress("log", done, total),
+        Told::Rows(done, total) => progress("rows", done, total),
+        Told::Finding(finding) => Pb::Finding(pb::LogFinding {
+            index: finding.index,
+            event: finding.event.to_string(),
+            message_id: finding.message.map(|id| id.to_string()).unwrap_or_default(),
+            rule: finding.rule.to_string(),
+            severity: finding.severity().as_str().to_owned(),
+            detail: finding.to_string(),
+        }),
+        Told::Divergence(Divergence { what, detail }) => {
+            Pb::Divergence(pb::StateDivergence { what, detail })
+        }
+    };
+    pb::CheckStateResponse { told: Some(told) }
+}
+
+fn report_to_pb(report: &CheckReport) -> pb::CheckStateResponse {
+    let report = pb::CheckReport {
+        size: report.size,
+        root: hex::encode(report.root),
+        state_digest: hex::encode(report.digest),
+        messages: report.messages,
+        errors: report.errors,
+        notices: report.notices,
+        divergences: report.divergences,
+    };
+    let told = Some(pb::check_state_response::Told::Report(report));
+    pb::CheckStateResponse { told }
 }
 
 /// False when the client has gone.

@@ -8,6 +8,7 @@ use crate::domain::{MessageId, PackageId, RequestId};
 use crate::exchange::packages::ExhibitInfo;
 use crate::exchange::query::{MessageView, ReceiptView};
 use crate::exchange::queue::Waiting;
+use crate::exchange::replayed::StateDigest;
 use crate::pb::store::v1::PackageFacts;
 use crate::pb::v1 as pb;
 
@@ -129,5 +130,16 @@ pub(super) fn queue_item(item: Waiting) -> pb::QueueItem {
         expire_time: item.expires.to_string(),
         attempts: item.attempts,
         trouble: item.trouble,
+    }
+}
+
+/// What the log leads to, for the client.
+pub(super) fn replayed(replayed: &StateDigest) -> pb::ReplayedState {
+    pb::ReplayedState {
+        size: replayed.checkpoint.size,
+        root: hex::encode(replayed.checkpoint.root),
+        state_digest: hex::encode(replayed.digest),
+        errors: replayed.errors,
+        notices: replayed.notices,
     }
 }

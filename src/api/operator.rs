@@ -79,7 +79,7 @@ impl OperatorService for OperatorApi {
         request: Request<pb::GetStatusRequest>,
     ) -> Result<Response<pb::Status>, Status> {
         self.operator(&request)?;
-        self.status().map(Response::new)
+        self.status().await.map(Response::new)
     }
 
     async fn get_card(

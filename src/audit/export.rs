@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::bundle::bundle_bytes;
 use super::checkpoint::{Checkpoint, CheckpointError};
-use super::manifest::{MANIFEST_PATH, Manifest, is_export_path};
+use super::manifest::{MANIFEST_MAX_BYTES, MANIFEST_PATH, Manifest, is_export_path};
 use super::merkle::{Frontier, leaf_hash};
 use super::note::NoteError;
 use super::tiles::{TILE_WIDTH, TileBuilder, TileId, entries_path, tile_bytes};
@@ -71,6 +71,9 @@ pub enum ExportError<E> {
     /// A card, receipt or policy has a path that it must not have, or that another file has.
     #[error("{0:?} cannot be a file of an export")]
     Path(String),
+    /// Its manifest would be larger than any verifier reads.
+    #[error("the export would have too many files for one manifest: leave the receipts out")]
+    TooManyFiles,
     /// The manifest cannot be signed with this key.
     #[error("the manifest cannot be signed")]
     Sign(#[source] NoteError),
@@ -89,7 +92,7 @@ pub fn write_export<'a, E>(
 ) -> Result<Exported, ExportError<E>> {
     let checkpoint = Checkpoint::parse_unverified(source.checkpoint);
     let checkpoint = checkpoint.map_err(ExportError::Checkpoint)?;
-    let mut out = Out { sink, files: BTreeMap::new(), bytes: 0 };
+    let mut out = Out { sink, files: BTreeMap::new(), bytes: 0, listed: MANIFEST_HEAD_BYTES };
     write_log(&checkpoint, source.entries, source.progress, &mut out)?;
     out.file(CHECKPOINT_PATH.to_owned(), source.checkpoint.as_bytes())?;
     for extra in source.extras {
@@ -123,13 +126,23 @@ struct Out<'a, E> {
     sink: &'a mut Sink<'a, E>,
     files: BTreeMap<String, [u8; 32]>,
     bytes: u64,
+    /// Bytes of the manifest so far.
+    listed: usize,
 }
+
+/// Header lines and signature of a manifest take less.
+const MANIFEST_HEAD_BYTES: usize = 4096;
 
 impl<E> Out<'_, E> {
     /// Writes a file that the manifest lists.
     fn file(&mut self, path: String, bytes: &[u8]) -> Result<(), ExportError<E>> {
         if self.files.contains_key(&path) {
             return Err(ExportError::Path(path));
+        }
+        // Digest in hex, two spaces, path, line feed.
+        self.listed += 64 + 2 + path.len() + 1;
+        if self.listed > MANIFEST_MAX_BYTES {
+            return Err(ExportError::TooManyFiles);
         }
         self.write(&path, bytes)?;
         self.files.insert(path, sha256(bytes));
@@ -186,4 +199,20 @@ fn read_bundle<E>(
         bundle.extend(more.into_iter().take(width - bundle.len()));
     }
     Ok(bundle)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_no_manifest_has_room_for_are_refused() {
+        let mut sink = |_: &str, _: &[u8]| Ok::<_, &str>(());
+        let listed = MANIFEST_MAX_BYTES - 200;
+        let mut out = Out { sink: &mut sink, files: BTreeMap::new(), bytes: 0, listed };
+        assert_eq!(out.file("receipts/a.tlog-proof".into(), b"x"), Ok(()));
+        assert_eq!(out.file("receipts/b.tlog-proof".into(), b"x"), Ok(()));
+        let third = out.file("receipts/c.tlog-proof".into(), b"x");
+        assert_eq!(third, Err(ExportError::TooManyFiles));
+    }
 }

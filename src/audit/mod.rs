@@ -13,6 +13,9 @@
 //!   [`export`]), and a changed, missing or added file is found even where those formats would
 //!   ignore it ([`manifest`]).
 //! - [`verify`] believes nothing but the keys that it is given, and names the first fault.
+//! - [`replay`] comes to one state from one log, whoever computes it, and names what is out of
+//!   order; [`reconcile`] holds two logs against each other; [`disclosure`] ties an entry to the
+//!   content that it commits to; [`stats`] counts.
 //!
 //! It is pure: files, clock and storage are closures and parameters. It won't keep a log (that is
 //! the store's work), decide what is logged, or judge whose key is whose: keys come from cards, and
@@ -25,6 +28,7 @@ pub mod bundle;
 pub mod checkpoint;
 pub mod cosignature;
 pub mod cosigned;
+pub mod disclosure;
 pub mod entry;
 pub mod evidence;
 pub mod export;
@@ -33,6 +37,9 @@ pub mod merkle;
 pub mod note;
 pub mod policy;
 pub mod proof;
+pub mod reconcile;
+pub mod replay;
+pub mod stats;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod tiles;

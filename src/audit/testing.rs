@@ -79,13 +79,17 @@ impl TestLog {
     }
 
     pub(crate) fn push(&mut self, draft: EntryDraft) -> u64 {
+        self.push_at(draft, 1_795_000_000_000 + 10 * self.entries.len() as i64)
+    }
+
+    pub(crate) fn push_at(&mut self, draft: EntryDraft, unix_ms: i64) -> u64 {
         let seq = draft.counterpart().cloned().map(|peer| {
             let seq = self.seqs.entry(peer).or_default();
             *seq += 1;
             *seq
         });
         let index = self.entries.len() as u64;
-        let at = Timestamp::from_unix_ms(1_795_000_000_000 + 10 * index as i64);
+        let at = Timestamp::from_unix_ms(unix_ms);
         let nonce = sha256(&index.to_be_bytes())[..16].try_into().expect("16 bytes");
         self.push_entry(&draft.into_entry(at, nonce, seq))
     }

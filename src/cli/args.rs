@@ -5,8 +5,8 @@ use clap::{Parser, Subcommand};
 use super::exit::EXIT_CODES;
 use super::out::Format;
 use super::{
-    agency, audit, cancel, card, completions, config, confirm, demo, erase, fetch, hold, inbox,
-    init, list, peer, queue, receipt, reply, serve, show, status, submit,
+    agency, audit, cancel, card, completions, config, confirm, demo, disclose, erase, fetch, hold,
+    inbox, init, list, peer, queue, receipt, reply, serve, show, status, submit,
 };
 
 /// Exchanges requests for mutual legal assistance between the authorities of States
@@ -47,6 +47,7 @@ pub(super) enum Command {
     Cancel(cancel::CancelArgs),
     Receipt(receipt::ReceiptArgs),
     Audit(audit::AuditArgs),
+    Disclose(disclose::DiscloseArgs),
     Completions(completions::CompletionsArgs),
 }
 

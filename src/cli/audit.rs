@@ -1,16 +1,25 @@
 //! `rogatory audit`.
 
+mod anchors;
+mod check;
+mod dir;
 mod equivocations;
 mod evidence;
 mod export;
+mod prove;
+mod reconcile;
+mod replay;
+mod show;
+mod stats;
 mod verify;
+mod when;
 
 use clap::{Args, Subcommand};
 
 use super::exit::Failure;
 use super::out::Out;
 
-/// Exports the node's log, and verifies exports and evidence against logs
+/// Exports the node's log; verifies, replays and compares exports, and evidence against logs
 #[derive(Args)]
 pub(crate) struct AuditArgs {
     #[command(subcommand)]
@@ -23,6 +32,13 @@ enum AuditCommand {
     Evidence(evidence::EvidenceArgs),
     Export(Box<export::ExportArgs>),
     Verify(verify::VerifyArgs),
+    Replay(Box<replay::ReplayArgs>),
+    Reconcile(Box<reconcile::ReconcileArgs>),
+    Show(Box<show::ShowArgs>),
+    Prove(prove::ProveArgs),
+    Stats(stats::StatsArgs),
+    Anchors(Box<anchors::AnchorsArgs>),
+    Check(Box<check::CheckArgs>),
 }
 
 pub(crate) async fn run(args: AuditArgs, out: &mut Out) -> Result<(), Failure> {
@@ -31,5 +47,12 @@ pub(crate) async fn run(args: AuditArgs, out: &mut Out) -> Result<(), Failure> {
         AuditCommand::Evidence(args) => evidence::run(args, out),
         AuditCommand::Export(args) => export::run(*args, out).await,
         AuditCommand::Verify(args) => verify::run(args, out),
+        AuditCommand::Replay(args) => replay::run(*args, out),
+        AuditCommand::Reconcile(args) => reconcile::run(*args, out),
+        AuditCommand::Show(args) => show::run(*args, out),
+        AuditCommand::Prove(args) => prove::run(args, out),
+        AuditCommand::Stats(args) => stats::run(args, out),
+        AuditCommand::Anchors(args) => anchors::run(*args, out).await,
+        AuditCommand::Check(args) => check::run(*args, out).await,
     }
 }

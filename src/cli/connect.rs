@@ -29,9 +29,14 @@ pub(crate) struct AgencyAccess {
 impl AgencyAccess {
     /// Connects to the node.
     pub(crate) async fn connect(&self, out: &mut Out) -> Result<AgencyClient, Failure> {
+        Ok(AgencyServiceClient::new(self.channel(out).await?))
+    }
+
+    /// The same for the node's other services.
+    pub(crate) async fn channel(&self, out: &mut Out) -> Result<Channel, Failure> {
         let missing = || Failure::new(Exit::Usage, "there is no profile").hint(NO_PROFILE);
         let path = self.profile.as_deref().ok_or_else(missing)?;
-        Ok(AgencyServiceClient::new(with_profile(path, out).await?))
+        with_profile(path, out).await
     }
 }
 

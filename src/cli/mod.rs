@@ -18,6 +18,7 @@ mod config;
 mod confirm;
 mod connect;
 mod demo;
+mod disclose;
 mod erase;
 mod evidence;
 mod fetch;
@@ -74,6 +75,7 @@ pub async fn run(cli: Cli, out: &mut Out) -> Result<(), Failure> {
         Command::Cancel(args) => Box::pin(cancel::run(args, out)).await,
         Command::Receipt(args) => Box::pin(receipt::run(args, out)).await,
         Command::Audit(args) => Box::pin(audit::run(args, out)).await,
+        Command::Disclose(args) => Box::pin(disclose::run(args, out)).await,
         Command::Completions(args) => {
             completions::run(args, out);
             Ok(())

@@ -37,6 +37,7 @@ fn print(status: &pb::Status, out: &mut Out) {
         ("since", status.start_time.clone()),
         ("log", format!("{}, {} entries", status.log_origin, status.log_size)),
         ("log root", status.log_root.clone()),
+        ("state digest", replayed(status)),
         ("queued", status.queued.to_string()),
         ("unopened", status.unopened.to_string()),
         ("for nodes", status.exchange_address.clone()),
@@ -51,6 +52,15 @@ fn print(status: &pb::Status, out: &mut Out) {
     }
     for warning in &status.warnings {
         out.talk(&format!("warning: {warning}"));
+    }
+}
+
+/// What the log leads to, and as of which size where that is not the newest.
+fn replayed(status: &pb::Status) -> String {
+    match &status.replayed {
+        None => "the log is being replayed: ask again".to_owned(),
+        Some(state) if state.size == status.log_size => state.state_digest.clone(),
+        Some(state) => format!("{}, as of {} entries", state.state_digest, state.size),
     }
 }
 
@@ -81,9 +91,25 @@ mod tests {
     fn people_get_tables_and_the_warnings_beside_them() {
         let (mut out, data, talk) = memory(Format::Table);
         print(&status(), &mut out);
-        assert!(data.text().starts_with("authority  xa.oag\n"), "{}", data.text());
+        assert!(data.text().starts_with("authority     xa.oag\n"), "{}", data.text());
         assert!(data.text().contains("xb.pps  down"), "{}", data.text());
         assert_eq!(talk.text(), "warning: the card ends soon\n");
+    }
+
+    #[test]
+    fn a_state_digest_is_told_with_its_size_where_the_log_has_gone_on() {
+        let state = |size| pb::Status {
+            log_size: 9,
+            replayed: Some(pb::ReplayedState {
+                size,
+                state_digest: "ab".into(),
+                ..Default::default()
+            }),
+            ..status()
+        };
+        assert_eq!(replayed(&state(9)), "ab");
+        assert_eq!(replayed(&state(7)), "ab, as of 7 entries");
+        assert!(replayed(&status()).contains("being replayed"));
     }
 
     #[test]

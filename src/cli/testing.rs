@@ -1,5 +1,7 @@
 //! What the tests of commands need: an agency API in memory, and cards of test logs.
 
+use std::convert::Infallible;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
@@ -12,6 +14,7 @@ use tonic::transport::{Endpoint, Server};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::connect::AgencyClient;
+use crate::audit::export::{Source, write_export};
 use crate::audit::testing::{TestLog, cosigner, secret};
 use crate::card::{Card, CardBody, CardKey, LogKeys, TlsTrust};
 use crate::crypto::keys::Algorithm;
@@ -244,4 +247,29 @@ pub(crate) fn card_of(log: &TestLog) -> Card {
             .to_string(),
     };
     Card::sign(&body, &root).expect("a sound card")
+}
+
+/// Writes an export of a log, and gives the card of its authority.
+pub(crate) fn export_of(log: &TestLog, dir: &Path) -> Card {
+    let card = card_of(log);
+    let mut entries = |from: u64, limit: usize| {
+        let rest = log.entries.iter().skip(from as usize).take(limit);
+        Ok::<_, Infallible>(rest.cloned().collect())
+    };
+    let extra = (format!("cards/{}.card", log.authority), card.text().as_bytes().to_vec());
+    let source = Source {
+        checkpoint: &log.head().sign(&log.key),
+        key: &log.key,
+        entries: &mut entries,
+        extras: &mut [extra].into_iter().map(Ok),
+        progress: &mut |_, _| {},
+    };
+    let mut sink = |path: &str, bytes: &[u8]| {
+        let path = dir.join(path);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("made");
+        std::fs::write(path, bytes).expect("written");
+        Ok(())
+    };
+    write_export(source, &mut sink).expect("exported");
+    card
 }

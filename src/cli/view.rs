@@ -171,6 +171,7 @@ pub(crate) fn status(s: &pb::Status) -> Value {
         "log_origin": s.log_origin,
         "log_size": s.log_size,
         "log_root": s.log_root,
+        "replayed": s.replayed.as_ref().map(replayed),
         "queued": s.queued,
         "unopened": s.unopened,
         "warnings": s.warnings,
@@ -178,6 +179,16 @@ pub(crate) fn status(s: &pb::Status) -> Value {
         "agency_address": s.agency_address,
         "resident_bytes": s.resident_bytes,
         "peers": s.peers.iter().map(peer_status).collect::<Vec<_>>(),
+    })
+}
+
+fn replayed(r: &pb::ReplayedState) -> Value {
+    json!({
+        "size": r.size,
+        "root": r.root,
+        "state_digest": r.state_digest,
+        "errors": r.errors,
+        "notices": r.notices,
     })
 }
 

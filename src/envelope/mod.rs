@@ -22,7 +22,7 @@ pub mod wire;
 
 pub use authenticate::{AuthenticMessage, AuthenticateError, Incoming, SenderTrust, authenticate};
 pub use header::{Header, MalformedEnvelope, PackageRef, Suite};
-pub use open::{OpenError, OpenedMessage, open, reopen};
+pub use open::{OpenError, OpenedMessage, Revealed, open, reopen, reveal};
 pub use seal::{Draft, SealError, SealedMessage, SignedMessage, seal, sign};
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 use super::authenticate::AuthenticMessage;
 use super::header::{Header, MalformedEnvelope, Parts};
 use super::seal::{CONTENT_NONCE, ContentKeys, wrap_info};
-use crate::crypto::{SealingSecret, sha256};
+use crate::crypto::{Digest, SealingSecret, sha256};
 use crate::pb::v1 as pb;
 
 /// A message that was authenticated and whose content is what its sender signed for. Has no
@@ -81,15 +81,47 @@ pub fn reopen(
     Ok((parts.header, body))
 }
 
+/// What shows the content of a message to somebody who has only the commitment to it. Has no
+/// `Debug`: it holds plaintext (I6).
+pub struct Revealed {
+    /// What the message says in clear.
+    pub header: Header,
+    /// The salt of the header's commitment.
+    pub salt: Digest,
+    /// The exact bytes that were sealed: `SHA-256(salt || plaintext)` is the commitment.
+    pub plaintext: Zeroizing<Vec<u8>>,
+}
+
+impl Revealed {
+    /// The content.
+    ///
+    /// # Errors
+    /// [`OpenError::Body`] when it is no message body.
+    pub fn body(&self) -> Result<pb::MessageBody, OpenError> {
+        pb::MessageBody::decode(self.plaintext.as_slice()).map_err(|_| OpenError::Body)
+    }
+}
+
+/// Opens again what this node has stored, as [`reopen`] does, for somebody who is to check the
+/// content against the log.
+///
+/// # Errors
+/// [`OpenError`].
+pub fn reveal(stored: &[u8], secrets: &[&SealingSecret]) -> Result<Revealed, OpenError> {
+    let parts = Parts::parse(stored)?;
+    let (keys, plaintext) = open_plaintext(&parts, secrets)?;
+    Ok(Revealed { header: parts.header, salt: keys.salt(), plaintext })
+}
+
 fn open_parts(parts: &Parts, secrets: &[&SealingSecret]) -> Result<pb::MessageBody, OpenError> {
-    let plaintext = open_plaintext(parts, secrets)?;
+    let (_, plaintext) = open_plaintext(parts, secrets)?;
     pb::MessageBody::decode(plaintext.as_slice()).map_err(|_| OpenError::Body)
 }
 
 fn open_plaintext(
     parts: &Parts,
     secrets: &[&SealingSecret],
-) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+) -> Result<(ContentKeys, Zeroizing<Vec<u8>>), OpenError> {
     let header_digest = sha256(&parts.header_bytes);
     let dek = unwrap_key(parts, secrets, &header_digest)?;
     let keys = ContentKeys::derive(&dek);
@@ -107,7 +139,7 @@ fn open_plaintext(
     }
     let len = plaintext.len();
     buffer.truncate(len);
-    Ok(buffer)
+    Ok((keys, buffer))
 }
 
 fn unwrap_key(

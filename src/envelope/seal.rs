@@ -104,6 +104,11 @@ impl ContentKeys {
         }
     }
 
+    /// The salt of the commitment. It says nothing of the key that it is derived from.
+    pub(super) fn salt(&self) -> Digest {
+        *self.salt
+    }
+
     /// `SHA-256(salt || plaintext)`: opened in court by showing salt and plaintext, guessed by
     /// nobody before.
     pub(super) fn commit(&self, plaintext: &[u8]) -> Digest {

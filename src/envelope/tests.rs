@@ -3,7 +3,7 @@ use zeroize::Zeroizing;
 
 use super::*;
 use crate::crypto::keys::{Algorithm, Role, Seed};
-use crate::crypto::{PublicKey, SealingSecret, SigningSecret};
+use crate::crypto::{PublicKey, SealingSecret, SigningSecret, sha256};
 use crate::domain::{AuthorityId, MessageId, Timestamp};
 use crate::pb::v1 as pb;
 
@@ -107,6 +107,22 @@ fn the_archive_key_opens_our_own_copy_and_no_other_does() {
     assert_eq!(own.1, body());
     let other = SealingSecret::new(&seed(9));
     assert_eq!(reopen(message.bytes(), &[&other]).err(), Some(OpenError::NoKey));
+}
+
+#[test]
+fn what_is_revealed_gives_the_commitment_of_the_header_and_nothing_else_does() {
+    let message = signed();
+    let revealed = reveal(message.bytes(), &[&archive()]).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(revealed.body(), Ok(body()));
+    let commit = |salt: &[u8], plaintext: &[u8]| sha256(&[salt, plaintext].concat());
+    let commitment = message.header().plaintext_commitment;
+    assert_eq!(commit(&revealed.salt, &revealed.plaintext), commitment);
+    assert_ne!(commit(&[0; 32], &revealed.plaintext), commitment);
+    // Sealed twice, the same content has another salt: nobody guesses it from a commitment.
+    let again = reveal(signed().bytes(), &[&archive()]).unwrap_or_else(|e| panic!("{e}"));
+    assert_ne!(again.salt, revealed.salt);
+    let stranger = SealingSecret::new(&seed(9));
+    assert_eq!(reveal(message.bytes(), &[&stranger]).err(), Some(OpenError::NoKey));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::replayed::StateDigest;
 use super::rows::{self, MessageRow};
 use super::{ActionError, Exchange};
 use crate::audit::entry::{EntryDraft, Event};
@@ -67,19 +68,37 @@ impl Exchange {
         Ok(self.store.scan(Table::Unopened, b"", None, Direction::Forward, PAGE)?.len())
     }
 
-    /// Writes an export of the log as it is now, while everything goes on. `sink` gives false when
-    /// nobody wants more.
+    /// Replays the log up to its newest entry, a page at a time, from where it was replayed to
+    /// last, and gives what it leads to. Blocks, for minutes the first time if there are millions
+    /// of entries.
     ///
     /// # Errors
     /// [`ActionError::Fault`] when the log cannot be read.
-    pub fn export_log(&self, sink: &mut dyn FnMut(&str, &[u8]) -> bool) -> Result<(), ActionError> {
+    pub fn replayed_state_digest(&self) -> Result<Arc<StateDigest>, ActionError> {
+        self.replayed.bring_up(&self.store)
+    }
+
+    /// Writes an export of the log as it is now, while everything goes on, with the receipts of
+    /// peers if they are wanted. `sink` gives false when nobody wants more.
+    ///
+    /// # Errors
+    /// [`ActionError::Fault`] when the log cannot be read, [`ActionError::Conflict`] when no
+    /// manifest has room for so many receipts.
+    pub fn export_log(
+        &self,
+        receipts: bool,
+        sink: &mut dyn FnMut(&str, &[u8]) -> bool,
+    ) -> Result<(), ActionError> {
         let checkpoint = self.newest_cosigned();
         let gone = || ActionError::Unavailable("the client went away".into());
         let source = Source {
             checkpoint: &checkpoint,
             key: &self.keys.log,
             entries: &mut |from, limit| Ok(self.store.entries(from, limit)?),
-            extras: &mut self.cards().chain(self.policy_file()).chain(Receipts::new(self)),
+            extras: &mut self
+                .cards()
+                .chain(self.policy_file())
+                .chain(receipts.then(|| Receipts::new(self)).into_iter().flatten()),
             progress: &mut |_, _| {},
         };
         let mut write = |path: &str, bytes: &[u8]| match sink(path, bytes) {
@@ -89,6 +108,9 @@ impl Exchange {
         match write_export(source, &mut write) {
             Ok(_) => Ok(()),
             Err(ExportError::Io(error)) => Err(error),
+            Err(error @ ExportError::TooManyFiles) => {
+                Err(ActionError::conflict("TOO_MANY_RECEIPTS", error.to_string()))
+            }
             Err(error) => Err(ActionError::Fault(error.to_string())),
         }
     }

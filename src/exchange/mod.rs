@@ -19,9 +19,11 @@
 pub mod accept;
 pub mod access;
 pub mod agencies;
+pub mod check;
 pub mod consign;
 pub mod courier;
 pub mod directory;
+pub mod disclose;
 pub mod erase;
 pub mod error;
 pub mod expire;
@@ -39,6 +41,7 @@ pub mod record;
 pub(crate) mod refusals;
 pub mod relay;
 mod removal;
+pub mod replayed;
 pub mod retention;
 pub(crate) mod rows;
 pub mod schedule;
@@ -117,6 +120,7 @@ pub struct Exchange {
     courier: OnceLock<Weak<dyn courier::Courier>>,
     cases: submit::CaseNumbers,
     offers: packages::Offers,
+    replayed: replayed::Replayed,
 }
 
 /// How our stream to a peer is, for people.
@@ -163,7 +167,9 @@ impl Exchange {
         let gathered = witness::Gathered::load(&store)?;
         let outbox = outbox::Outbox::load(&store)?;
         let inbox = watch::Sender::new(query::newest_inbox_position(&store)?);
+        let replayed = replayed::Replayed::new(card.authority());
         Ok(Arc::new(Self {
+            replayed,
             me: card.authority().clone(),
             card,
             keys,

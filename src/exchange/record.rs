@@ -7,7 +7,6 @@ use super::{ActionError, Exchange, Peer};
 use crate::audit::cosigned::SignedCheckpoint;
 use crate::audit::entry::{EntryDraft, Event};
 use crate::domain::MessageId;
-use crate::domain::delivery::DeliveryState;
 use crate::pb::v1 as pb;
 use crate::receipt::{self, Expected, Receipt, ReceiptError, VerifiedReceipt};
 use crate::store::{CommitError, Table};
@@ -107,7 +106,7 @@ impl Exchange {
         };
         let index = receipt.facts().index;
         let verified = receipt::verify(&receipt, &expected)?;
-        if state_of(verified.event()).is_none() {
+        if verified.event().proves().is_none() {
             return Err(RecordError::Irrelevant(verified.event()));
         }
         Ok(Proved { id, head, receipt: verified, index })
@@ -174,23 +173,11 @@ fn receipt_row(peer: &Peer, proved: &Proved) -> ReceiptRow {
 
 /// What a receipt teaches about a message.
 fn learn(row: &mut MessageRow, event: Event, code: Option<String>) {
-    if let Some(state) = state_of(event) {
+    if let Some(state) = event.proves() {
         row.learn(state);
     }
     if let Some(code) = code {
         row.refusal_code = code;
-    }
-}
-
-/// The state that a receiver's receipt proves; `None` for events that prove none.
-fn state_of(event: Event) -> Option<DeliveryState> {
-    match event {
-        Event::RelayAcceptance => Some(DeliveryState::Relayed),
-        Event::RelayRejection => Some(DeliveryState::Rejected),
-        Event::ContentConsignment => Some(DeliveryState::Consigned),
-        Event::ContentConsignmentFailure => Some(DeliveryState::NotConsigned),
-        Event::ContentHandover => Some(DeliveryState::HandedOver),
-        _ => None,
     }
 }
 

@@ -3,14 +3,18 @@
 use tonic::Status;
 
 use super::OperatorApi;
+use crate::api::convert;
 use crate::api::status::to_status;
 use crate::domain::Timestamp;
 use crate::exchange::Peer;
+use crate::exchange::replayed::StateDigest;
 use crate::pb::v1 as pb;
 
 impl OperatorApi {
-    pub(super) fn status(&self) -> Result<pb::Status, Status> {
+    pub(super) async fn status(&self) -> Result<pb::Status, Status> {
         let exchange = &self.exchange;
+        // Before the head is read: then it is no larger than the log that is shown.
+        let replayed = exchange.recent_state_digest().await.map_err(to_status)?;
         let head = exchange.log_head();
         let queued = exchange.waiting().map_err(to_status)?.len();
         let unopened = exchange.unopened().map_err(to_status)?;
@@ -24,7 +28,8 @@ impl OperatorApi {
             peers: exchange.directory().all().iter().map(|peer| self.peer_status(peer)).collect(),
             queued: u32::try_from(queued).unwrap_or(u32::MAX),
             unopened: u32::try_from(unopened).unwrap_or(u32::MAX),
-            warnings: self.warnings(),
+            warnings: self.warnings(replayed.as_deref()),
+            replayed: replayed.as_deref().map(convert::replayed),
             exchange_address: self.facts.exchange_address.clone(),
             agency_address: self.facts.agency_address.clone(),
             resident_bytes: resident_bytes(),
@@ -45,8 +50,14 @@ impl OperatorApi {
         }
     }
 
-    fn warnings(&self) -> Vec<String> {
+    fn warnings(&self, replayed: Option<&StateDigest>) -> Vec<String> {
         let mut warnings = self.facts.warnings.clone();
+        if let Some(errors) = replayed.map(|replayed| replayed.errors).filter(|n| *n > 0) {
+            warnings.push(format!(
+                "{errors} entries of this node's own log break a rule of their order: \
+                 `rogatory audit check` names them"
+            ));
+        }
         if self.exchange.is_read_only() {
             warnings.push(
                 "a peer holds a longer log of this node than the node itself: it takes nothing \

@@ -10,7 +10,6 @@ use crate::audit::export::RECEIPTS;
 use crate::audit::merkle::{NodeId, leaf_hash, root_at};
 use crate::audit::note::VerifierKey;
 use crate::audit::proof::{TlogProof, TlogProofError};
-use crate::crypto::primitives::pae;
 use crate::crypto::{Digest, sha256};
 
 /// Why a receipt does not fit the log that it lies beside.
@@ -99,7 +98,7 @@ pub(super) fn verify(
             past.holds(&receipt, files)?.map_err(named)?;
             issued += 1;
         } else {
-            verify_received(&receipt, walk, trust).map_err(named)?;
+            verify_received(&receipt, walk, files, trust, head.size)?.map_err(named)?;
             received += 1;
         }
     }
@@ -139,8 +138,20 @@ impl Past {
 
 /// The issuer's signature is not checked: this log's auditor need not know the issuer's keys. What
 /// is checked is that the log recorded exactly this text, and described it as it is.
-fn verify_received(receipt: &Receipt, walk: &Walk<'_>, trust: &Trust) -> Result<(), ReceiptFault> {
-    let (index, stated) = walk.recorded(&receipt.digest).ok_or(ReceiptFault::Unrecorded)?;
+fn verify_received(
+    receipt: &Receipt,
+    walk: &Walk<'_>,
+    files: &mut Files<'_>,
+    trust: &Trust,
+    size: u64,
+) -> Result<Result<(), ReceiptFault>, VerifyFailure> {
+    let Some(index) = walk.recorded(&receipt.digest) else {
+        return Ok(Err(ReceiptFault::Unrecorded));
+    };
+    let recording = files.entry(index, size)?;
+    let Some(remote) = &recording.remote else {
+        return Ok(Err(ReceiptFault::Contradicted { index }));
+    };
     let place = Coordinates {
         origin: receipt.checkpoint.origin.clone(),
         index: receipt.proof.index,
@@ -148,32 +159,15 @@ fn verify_received(receipt: &Receipt, walk: &Walk<'_>, trust: &Trust) -> Result<
         root: receipt.checkpoint.root,
     };
     let about_us = receipt.entry.peer.as_ref() == Some(&trust.authority);
-    if about_us && stated == statement(&receipt.entry, &place) {
-        Ok(())
-    } else {
-        Err(ReceiptFault::Contradicted { index })
-    }
+    let same = *remote == place && is_same_statement(&receipt.entry, &recording);
+    Ok(if about_us && same { Ok(()) } else { Err(ReceiptFault::Contradicted { index }) })
 }
 
-/// What two logs must say alike of one receipt: who issued it, about what, with which outcome, and
-/// where it stands. One digest, so that a log with many receipts is verified in little memory.
-pub(super) fn statement(entry: &Entry, place: &Coordinates) -> Digest {
-    let by = entry.by.as_ref().map(|by| by.as_str()).unwrap_or_default();
-    let code = entry.code.as_deref().unwrap_or_default();
-    let message = entry.message.as_ref().map(|id| id.as_bytes().as_slice()).unwrap_or_default();
-    let envelope = entry.envelope.as_ref().map(|hash| hash.as_slice()).unwrap_or_default();
-    sha256(&pae(
-        "rogatory/v1/receipt-statement",
-        &[
-            entry.event.as_str().as_bytes(),
-            by.as_bytes(),
-            code.as_bytes(),
-            message,
-            envelope,
-            place.origin.as_bytes(),
-            &place.index.to_be_bytes(),
-            &place.size.to_be_bytes(),
-            &place.root,
-        ],
-    ))
+/// What two logs must say alike of one receipt: who issued it, about what, with which outcome.
+fn is_same_statement(receipt: &Entry, recording: &Entry) -> bool {
+    receipt.event == recording.event
+        && receipt.by == recording.by
+        && receipt.code == recording.code
+        && receipt.message == recording.message
+        && receipt.envelope == recording.envelope
 }

@@ -1,9 +1,9 @@
 //! The way through the entries, in their order.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use super::files::Files;
-use super::receipts::statement;
+use super::recorded::Recorded;
 use super::{Policies, Report, Trust, VerifyFailure, parse_entry};
 use crate::audit::bundle::entries_of;
 use crate::audit::checkpoint::Checkpoint;
@@ -24,12 +24,14 @@ pub(super) struct Walk<'a> {
     peers: BTreeMap<AuthorityId, u64>,
     /// The policy that was set last.
     policy: Option<Digest>,
-    /// Digest of a recorded receipt: the entry, and what it states.
-    recorded: HashMap<Digest, (u64, Digest)>,
+    /// Entries that record a receipt.
+    records: u64,
+    /// Those that record one that the export brings.
+    recorded: Recorded,
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(trust: &'a Trust, size: u64) -> Self {
+    pub(super) fn new(trust: &'a Trust, size: u64, receipts: Vec<Digest>) -> Self {
         let start = Timestamp::from_unix_ms(0);
         Self {
             trust,
@@ -40,7 +42,8 @@ impl<'a> Walk<'a> {
             events: BTreeMap::new(),
             peers: BTreeMap::new(),
             policy: None,
-            recorded: HashMap::new(),
+            records: 0,
+            recorded: Recorded::of(receipts),
         }
     }
 
@@ -48,11 +51,12 @@ impl<'a> Walk<'a> {
     pub(super) fn log(
         &mut self,
         files: &mut Files<'_>,
+        each: &mut dyn FnMut(u64, &Entry),
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<Digest, VerifyFailure> {
         let (mut tiles, mut frontier) = (TileBuilder::new(), Frontier::new());
         for first in (0..self.size).step_by(TILE_WIDTH) {
-            for leaf in self.bundle(first, files)? {
+            for leaf in self.bundle(first, files, each)? {
                 frontier.push(leaf);
                 tiles.push(leaf, &mut |tile, hashes| compare_tile(files, tile, hashes))?;
             }
@@ -63,7 +67,12 @@ impl<'a> Walk<'a> {
     }
 
     /// Checks the entries of a bundle; gives their leaf hashes.
-    fn bundle(&mut self, first: u64, files: &mut Files<'_>) -> Result<Vec<Digest>, VerifyFailure> {
+    fn bundle(
+        &mut self,
+        first: u64,
+        files: &mut Files<'_>,
+        each: &mut dyn FnMut(u64, &Entry),
+    ) -> Result<Vec<Digest>, VerifyFailure> {
         let index = first / TILE_WIDTH as u64;
         let expected = (self.size - first).min(TILE_WIDTH as u64) as usize;
         let path = entries_path(index, expected as u16);
@@ -79,8 +88,10 @@ impl<'a> Walk<'a> {
             let Some(entry) = whole else {
                 return Err(VerifyFailure::Bundle { path, expected, entry: at });
             };
-            self.entry(at, &parse_entry(at, entry)?)?;
             leaves.push(leaf_hash(entry));
+            let entry = parse_entry(at, entry)?;
+            self.entry(at, &entry)?;
+            each(at, &entry);
         }
         if leaves.len() < expected {
             let entry = first + leaves.len() as u64;
@@ -98,8 +109,9 @@ impl<'a> Walk<'a> {
         self.last_at = entry.at;
         self.sequence(index, entry)?;
         self.attribution(index, entry)?;
-        if let (Some(digest), Some(remote)) = (entry.receipt, &entry.remote) {
-            self.recorded.entry(digest).or_insert((index, statement(entry, remote)));
+        if let Some(receipt) = &entry.receipt {
+            self.records += 1;
+            self.recorded.note(receipt, index);
         }
         if entry.event == Event::PolicySet {
             self.policy = entry.document;
@@ -152,9 +164,9 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The entry that records a receipt, and what it states.
-    pub(super) fn recorded(&self, receipt: &Digest) -> Option<(u64, Digest)> {
-        self.recorded.get(receipt).copied()
+    /// The entry that records a receipt that the export brings.
+    pub(super) fn recorded(&self, receipt: &Digest) -> Option<u64> {
+        self.recorded.entry(receipt)
     }
 
     pub(super) fn report(
@@ -172,7 +184,7 @@ impl<'a> Walk<'a> {
             peers: self.peers,
             receipts_issued: issued,
             receipts_received: received,
-            receipts_recorded: self.recorded.len() as u64,
+            receipts_recorded: self.records,
             policy_set: self.policy,
             policy_exported: policies.exported,
             witnessing: policies.witnessing,

@@ -28,13 +28,17 @@ pub(super) struct ExportArgs {
     /// Where: a new directory
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// Leaves out the receipts of peers, one file each: a manifest has room for about a million
+    #[arg(long)]
+    without_receipts: bool,
 }
 
 pub(super) async fn run(args: ExportArgs, out: &mut Out) -> Result<(), Failure> {
-    let ExportArgs { access, out: dir } = args;
+    let ExportArgs { access, out: dir, without_receipts } = args;
     let receive = async |channel, out: &mut Out| {
         let mut client = AuditServiceClient::new(channel);
-        let mut parts = client.export_log(pb::ExportLogRequest {}).await?.into_inner();
+        let mut parts =
+            client.export_log(pb::ExportLogRequest { without_receipts }).await?.into_inner();
         empty_directory(&dir)?;
         let mut sink = Sink::new(&dir);
         let progress = out.progress("exporting", 0, Unit::Bytes);

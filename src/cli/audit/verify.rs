@@ -7,10 +7,13 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::audit::checkpoint::Checkpoint;
+use crate::audit::entry::Entry;
 use crate::audit::export::{CARDS, CHECKPOINT_PATH};
 use crate::audit::manifest::MANIFEST_MAX_BYTES;
 use crate::audit::policy::Policy;
-use crate::audit::verify::{Report, Trust, VerifyFailure, WitnessSeen, Witnessing, verify_export};
+use crate::audit::verify::{
+    Report, Trust, VerifyFailure, WitnessSeen, Witnessing, verify_export_with,
+};
 use crate::card::Card;
 use crate::cli::evidence::files_below;
 use crate::cli::exit::{Exit, Failure};
@@ -54,7 +57,7 @@ pub(super) fn run(args: VerifyArgs, out: &mut Out) -> Result<(), Failure> {
     }
     let policy = args.policy.as_deref().map(read_policy).transpose()?;
     let whose_word = args.card.is_none() && args.fingerprint.is_none();
-    match verify(&args.dir, &card, policy, out)? {
+    match verify(&args.dir, &card, policy, out, &mut |_, _| {})? {
         Ok(report) => print(&report, &card, whose_word, out),
         Err(failure) => return Err(refuse(&args.dir, &failure, out)),
     }
@@ -65,7 +68,7 @@ pub(super) fn run(args: VerifyArgs, out: &mut Out) -> Result<(), Failure> {
 }
 
 /// The card that the export itself brings for the log that it says it is of.
-fn exported_card(dir: &Path) -> Result<Card, Failure> {
+pub(super) fn exported_card(dir: &Path) -> Result<Card, Failure> {
     let hint = "give the authority's card with --card";
     let failed = |failure: Failure| failure.or_hint(hint);
     let path = dir.join(CHECKPOINT_PATH);
@@ -108,7 +111,15 @@ fn same_log(dir: &Path, path: &Path, card: &Card, out: &mut Out) -> Result<(), F
 
 type Verified = Result<Report, VerifyFailure>;
 
-fn verify(dir: &Path, card: &Card, policy: Option<Policy>, out: &Out) -> Result<Verified, Failure> {
+/// Verifies an export with a card; `each` gets the entries, which are proven once this returns a
+/// report.
+pub(super) fn verify(
+    dir: &Path,
+    card: &Card,
+    policy: Option<Policy>,
+    out: &Out,
+    each: &mut dyn FnMut(u64, &Entry),
+) -> Result<Verified, Failure> {
     let present: Vec<String> = files_below(dir)?.into_iter().map(|file| file.name).collect();
     let trust = Trust {
         origin: card.log_origin().to_owned(),
@@ -123,10 +134,10 @@ fn verify(dir: &Path, card: &Card, policy: Option<Policy>, out: &Out) -> Result<
         bar.at(done);
     };
     let mut read = |path: &str| read_bounded(&dir.join(path));
-    Ok(verify_export(&mut read, &present, &trust, &mut progress))
+    Ok(verify_export_with(&mut read, &present, &trust, each, &mut progress))
 }
 
-fn read_bounded(path: &Path) -> io::Result<Option<Vec<u8>>> {
+pub(super) fn read_bounded(path: &Path) -> io::Result<Option<Vec<u8>>> {
     let file = match std::fs::File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         file => file?,
@@ -139,7 +150,7 @@ fn read_bounded(path: &Path) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-fn refuse(dir: &Path, failure: &VerifyFailure, out: &mut Out) -> Failure {
+pub(super) fn refuse(dir: &Path, failure: &VerifyFailure, out: &mut Out) -> Failure {
     let message = failure.to_string();
     if out.is_json() {
         let (path, entry) = (failure.path(), failure.entry());
@@ -254,7 +265,7 @@ fn witnessing_json(witnessing: &Witnessing) -> Value {
     })
 }
 
-fn warn(card: &Card, out: &mut Out) {
+pub(super) fn warn(card: &Card, out: &mut Out) {
     let (whose, fingerprint) = (card.authority(), card.fingerprint());
     out.talk("WARNING: the key is the export's own word: whoever wrote the export chose it.");
     out.talk(&format!("WARNING: this proves nothing until {whose} reads out this fingerprint:"));

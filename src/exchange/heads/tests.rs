@@ -66,7 +66,12 @@ fn a_sound_proof_from_what_was_left_behind_does_not_count() {
     assert_eq!(take(&heads, &log, 0, 5), Ok(5));
     assert_eq!(take(&heads, &log, 5, 7), Ok(7));
     assert_eq!(take(&heads, &fork, 5, 9), Err(HeadError::Base { from: 5, held: 7 }));
-    assert_eq!(take(&heads, &fork, 7, 9), Err(HeadError::Inconsistent));
+    // Its own proof gives it away; one that leads nowhere is only a suspicion.
+    let gives_away = take(&heads, &fork, 7, 9);
+    assert!(matches!(gives_away, Err(HeadError::Equivocation(_))), "{gives_away:?}");
+    let nowhere = AddCheckpoint::new(7, vec![[7; 32]; 3], note(&log, 9)).expect("a request");
+    let nowhere = heads.take(&[log.verifier()], &nowhere).map(|taken| taken.head);
+    assert_eq!(nowhere, Err(HeadError::Inconsistent));
     assert_eq!(take(&heads, &log, 7, 9), Ok(9), "the chain stands");
 }
 

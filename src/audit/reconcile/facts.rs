@@ -1,0 +1,165 @@
+//! What one log says of what was exchanged with the other.
+
+use super::{Log, judge::Ends};
+use crate::audit::entry::{Entry, Event};
+use crate::crypto::Digest;
+use crate::domain::{MessageId, Timestamp};
+
+/// What one entry says of a message.
+#[derive(Clone, Debug)]
+pub(super) struct Fact {
+    pub(super) message: MessageId,
+    pub(super) index: u64,
+    pub(super) at: Timestamp,
+    pub(super) event: Event,
+    /// A receipt of the other side that is recorded; otherwise the log's owner states it.
+    pub(super) recorded: bool,
+    pub(super) envelope: Option<Digest>,
+    pub(super) code: Option<Box<str>>,
+    pub(super) seen: Option<Seen>,
+}
+
+/// What a log saw of the other one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen {
+    pub(super) index: u64,
+    pub(super) size: u64,
+    pub(super) root: Digest,
+}
+
+/// A number that does not follow.
+pub(super) struct Gap {
+    pub(super) index: u64,
+    pub(super) at: Timestamp,
+    pub(super) expected: u64,
+    pub(super) found: u64,
+}
+
+/// Gaps that are told: behind the first, more say little.
+const GAPS_MAX: usize = 100;
+
+/// Which facts are gathered.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted {
+    pub(super) part: u64,
+    pub(super) parts: u64,
+    pub(super) max: usize,
+}
+
+impl Wanted {
+    /// The end of a message id is random, and so divides messages evenly.
+    fn has(self, message: MessageId) -> bool {
+        let [.., a, b, c, d, e, f] = *message.as_bytes();
+        u64::from_be_bytes([0, 0, a, b, c, d, e, f]) % self.parts == self.part
+    }
+}
+
+/// The facts of one side.
+pub(super) struct Facts {
+    /// By message, then in the order of the log.
+    facts: Vec<Fact>,
+    /// How many there are; more than are here where there are too many.
+    pub(super) total: u64,
+    /// Entries that name the other side.
+    pub(super) entries: u64,
+    /// Envelopes that were refused without a message id, sorted, and the entries.
+    pub(super) unnamed: Vec<(Digest, u64)>,
+    /// What entries that are about no message saw of the other log.
+    pub(super) seen: Vec<(u64, Seen)>,
+    pub(super) gaps: Vec<Gap>,
+    pub(super) elsewhere: u64,
+    pub(super) ends: Ends,
+}
+
+impl Facts {
+    /// Reads a log once.
+    pub(super) fn read<E>(log: &Log<'_, E>, of: &Log<'_, E>, wanted: Wanted) -> Result<Self, E> {
+        let start = Timestamp::from_unix_ms(0);
+        let mut facts = Self {
+            facts: Vec::new(),
+            total: 0,
+            entries: 0,
+            unnamed: Vec::new(),
+            seen: Vec::new(),
+            gaps: Vec::new(),
+            elsewhere: 0,
+            ends: Ends { size: 0, at: start },
+        };
+        let mut next = Some(1);
+        for (index, entry) in (0..).zip((log.entries)()) {
+            let entry = entry?;
+            facts.ends = Ends { size: index + 1, at: entry.at };
+            // In a log that goes on from another, the numbers do too.
+            if index == 0 && entry.remote.is_some() {
+                next = None;
+            }
+            if entry.peer.as_ref() == Some(of.authority) {
+                facts.sequence(index, &entry, &mut next);
+                facts.take(index, &entry, of.origin, wanted);
+            }
+        }
+        facts.facts.sort_by_key(|fact| (fact.message, fact.index));
+        facts.unnamed.sort_unstable();
+        Ok(facts)
+    }
+
+    fn sequence(&mut self, index: u64, entry: &Entry, next: &mut Option<u64>) {
+        self.entries += 1;
+        let Some(found) = entry.peer_seq else { return };
+        if let Some(expected) = next.filter(|expected| *expected != found)
+            && self.gaps.len() < GAPS_MAX
+        {
+            self.gaps.push(Gap { index, at: entry.at, expected, found });
+        }
+        *next = Some(found + 1);
+    }
+
+    fn take(&mut self, index: u64, entry: &Entry, origin: &str, wanted: Wanted) {
+        let remote = entry.remote.as_ref();
+        let here = |remote: &&crate::audit::entry::Coordinates| remote.origin == origin;
+        let seen = remote.filter(here);
+        let seen = seen.map(|r| Seen { index: r.index, size: r.size, root: r.root });
+        let mine = match entry.message {
+            Some(message) => wanted.has(message),
+            None => index % wanted.parts == wanted.part,
+        };
+        // A message of any part may be the one that was refused without a name.
+        if let (None, Event::RelayRejection, Some(envelope)) =
+            (entry.message, entry.event, entry.envelope)
+        {
+            self.unnamed.push((envelope, index));
+        }
+        if !mine {
+            return;
+        }
+        self.elsewhere += u64::from(remote.is_some() && seen.is_none());
+        let Some(message) = entry.message else {
+            return self.seen.extend(seen.map(|seen| (index, seen)));
+        };
+        if !entry.event.is_receipt() && entry.event != Event::MessageCancelled {
+            return;
+        }
+        self.total += 1;
+        if self.total > wanted.max as u64 && wanted.parts == 1 {
+            // Only counted from here on: the log is read again, in parts.
+            self.facts = Vec::new();
+            return;
+        }
+        let (at, event, envelope) = (entry.at, entry.event, entry.envelope);
+        let (recorded, code) = (entry.is_recorded_receipt(), entry.code.as_deref().map(Box::from));
+        self.facts.push(Fact { message, index, at, event, recorded, envelope, code, seen });
+    }
+
+    /// The facts of each message, by message.
+    pub(super) fn messages(&self) -> impl Iterator<Item = &[Fact]> {
+        self.facts.chunk_by(|a, b| a.message == b.message)
+    }
+
+    /// Everything that was seen of the other log, with the entry and the message that say so.
+    pub(super) fn all_seen(&self) -> impl Iterator<Item = (u64, Option<MessageId>, Seen)> {
+        let of_messages = self.facts.iter();
+        let of_messages =
+            of_messages.filter_map(|f| f.seen.map(|seen| (f.index, Some(f.message), seen)));
+        of_messages.chain(self.seen.iter().map(|(index, seen)| (*index, None, *seen)))
+    }
+}

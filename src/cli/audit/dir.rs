@@ -1,0 +1,202 @@
+//! An export as it lies in a directory: verified as a whole, or read in places.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::verify;
+use crate::audit::Checkpoint;
+use crate::audit::bundle::entries_of;
+use crate::audit::entry::Entry;
+use crate::audit::export::CHECKPOINT_PATH;
+use crate::audit::merkle::{NodeId, inclusion_proof, leaf_hash, verify_inclusion};
+use crate::audit::tiles::{
+    TILE_WIDTH, TileId, entries_path, node_from_tile, node_in_tile, parse_tile, width_at,
+};
+use crate::audit::verify::Report;
+use crate::card::Card;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::files::{read_card, read_text};
+use crate::cli::out::Out;
+use crate::cli::peer;
+use crate::crypto::Digest;
+
+/// An export and what it is verified with.
+#[derive(Args)]
+pub(super) struct ExportDir {
+    /// The export
+    dir: PathBuf,
+    /// The card of the authority whose log it is
+    #[arg(long, value_name = "FILE")]
+    card: Option<PathBuf>,
+    /// The fingerprint that the card must have: twelve words or 64 hex digits
+    #[arg(long, value_name = "WORDS|HEX")]
+    fingerprint: Option<String>,
+}
+
+impl ExportDir {
+    #[cfg(test)]
+    pub(super) fn of(dir: &Path) -> Self {
+        Self { dir: dir.to_owned(), card: None, fingerprint: None }
+    }
+
+    pub(super) fn open(&self, out: &mut Out) -> Result<Export, Failure> {
+        Export::open(&self.dir, self.card.as_deref(), self.fingerprint.as_deref(), out)
+    }
+}
+
+/// An export whose checkpoint is signed by the log that the card names.
+pub(super) struct Export {
+    dir: PathBuf,
+    card: Card,
+    checkpoint: Checkpoint,
+    note: String,
+}
+
+impl Export {
+    /// Reads card and checkpoint; warns where the card is the export's own.
+    pub(super) fn open(
+        dir: &Path,
+        card: Option<&Path>,
+        fingerprint: Option<&str>,
+        out: &mut Out,
+    ) -> Result<Self, Failure> {
+        let whose_word = card.is_none() && fingerprint.is_none();
+        let card = match card {
+            Some(card) => read_card(card)?,
+            None => verify::exported_card(dir)?,
+        };
+        if let Some(fingerprint) = fingerprint {
+            peer::compare(&card, fingerprint)?;
+        }
+        if whose_word {
+            verify::warn(&card, out);
+        }
+        let path = dir.join(CHECKPOINT_PATH);
+        let note = read_text(&path)?;
+        let unproven = |why: String| {
+            Failure::new(Exit::VerificationFailed, format!("{}: {why}", path.display()))
+        };
+        let checkpoint =
+            Checkpoint::verify(&note, card.log_keys()).map_err(|e| unproven(e.to_string()))?;
+        if checkpoint.origin != card.log_origin() {
+            let (origin, card) = (&checkpoint.origin, card.log_origin());
+            return Err(unproven(format!("is of {origin}, the card of {card}")));
+        }
+        Ok(Self { dir: dir.to_owned(), card, checkpoint, note })
+    }
+
+    pub(super) fn card(&self) -> &Card {
+        &self.card
+    }
+
+    pub(super) fn checkpoint(&self) -> &Checkpoint {
+        &self.checkpoint
+    }
+
+    /// The checkpoint as it was signed.
+    pub(super) fn note(&self) -> &str {
+        &self.note
+    }
+
+    /// Verifies all of it, and gives each entry to `each` on the way.
+    pub(super) fn verify(
+        &self,
+        out: &mut Out,
+        each: &mut dyn FnMut(u64, &Entry),
+    ) -> Result<Report, Failure> {
+        match verify::verify(&self.dir, &self.card, None, out, each)? {
+            Ok(report) => Ok(report),
+            Err(failure) => Err(verify::refuse(&self.dir, &failure, out)),
+        }
+    }
+
+    fn read(&self, path: &str) -> Result<Vec<u8>, Failure> {
+        let full = self.dir.join(path);
+        fs::read(&full).map_err(|e| Failure::file(&full, "cannot be read", &e))
+    }
+
+    fn bad(&self, path: &str, why: &str) -> Failure {
+        let message = format!("{}: {why}", self.dir.join(path).display());
+        Failure::new(Exit::VerificationFailed, message)
+            .hint("`rogatory audit verify` says what is wrong with the export")
+    }
+
+    /// The bytes of the entries of a bundle.
+    fn bundle(&self, number: u64) -> Result<Vec<Vec<u8>>, Failure> {
+        let first = number * TILE_WIDTH as u64;
+        let width = (self.checkpoint.size - first).min(TILE_WIDTH as u64) as u16;
+        let path = entries_path(number, width);
+        let bytes = self.read(&path)?;
+        let entries: Result<Vec<_>, _> =
+            entries_of(&bytes).map(|e| e.map(<[u8]>::to_vec)).collect();
+        match entries {
+            Ok(entries) if entries.len() == usize::from(width) => Ok(entries),
+            _ => Err(self.bad(&path, "does not hold the entries that it should")),
+        }
+    }
+
+    /// An entry, proven to stand under the checkpoint, and the proof.
+    pub(super) fn entry(&self, index: u64) -> Result<(Vec<u8>, Vec<Digest>), Failure> {
+        let size = self.checkpoint.size;
+        if index >= size {
+            let message = format!("the log has {size} entries, from 0: there is no entry {index}");
+            return Err(Failure::new(Exit::NotFound, message));
+        }
+        let bundle = self.bundle(index / TILE_WIDTH as u64)?;
+        let bytes = bundle[index as usize % TILE_WIDTH].clone();
+        let proof = inclusion_proof(index, size, |node| self.node(node))?;
+        let leaf = leaf_hash(&bytes);
+        verify_inclusion(&leaf, index, size, &proof, &self.checkpoint.root)
+            .map_err(|error| self.bad("tile", &format!("entry {index}: {error}")))?;
+        Ok((bytes, proof))
+    }
+
+    /// A node of the tree, from its tile.
+    pub(super) fn node(&self, node: NodeId) -> Result<Digest, Failure> {
+        let (tile, ..) = node_from_tile(node);
+        let (path, hashes) = self.tile(tile)?;
+        node_in_tile(node, &hashes).ok_or_else(|| self.bad(&path, "is not the tile it should be"))
+    }
+
+    fn tile(&self, tile: TileId) -> Result<(String, Vec<Digest>), Failure> {
+        let path = tile.path(width_at(tile, self.checkpoint.size));
+        let hashes = parse_tile(&self.read(&path)?);
+        let hashes = hashes.ok_or_else(|| self.bad(&path, "is no tile"))?;
+        Ok((path, hashes))
+    }
+
+    /// All entries, in their order, without verifying them once more.
+    pub(super) fn entries(&self) -> impl Iterator<Item = Result<Entry, Failure>> {
+        let parse = |(index, bytes): (u64, Vec<u8>)| {
+            Entry::parse(&bytes)
+                .map_err(|error| self.bad("tile/entries", &format!("entry {index}: {error}")))
+        };
+        let bundles = (0..self.checkpoint.size.div_ceil(TILE_WIDTH as u64)).map(move |number| {
+            let entries = self.bundle(number)?;
+            Ok::<_, Failure>((number * TILE_WIDTH as u64..).zip(entries))
+        });
+        flattened(bundles).map(move |entry| entry.and_then(parse))
+    }
+
+    /// All leaf hashes, in their order.
+    pub(super) fn leaves(&self) -> impl Iterator<Item = Result<Digest, Failure>> {
+        let tiles = (0..self.checkpoint.size.div_ceil(TILE_WIDTH as u64))
+            .map(|index| self.tile(TileId { level: 0, index }).map(|(_, hashes)| hashes));
+        flattened(tiles)
+    }
+}
+
+/// The items of pages one after the other; a page that cannot be read is one error.
+fn flattened<I: IntoIterator>(
+    pages: impl Iterator<Item = Result<I, Failure>>,
+) -> impl Iterator<Item = Result<I::Item, Failure>> {
+    pages.flat_map(|page| {
+        let (items, error) = match page {
+            Ok(items) => (Some(items), None),
+            Err(error) => (None, Some(Err(error))),
+        };
+        items.into_iter().flatten().map(Ok).chain(error)
+    })
+}

@@ -1,0 +1,154 @@
+//! `rogatory audit show`: entries of an export, for people and programs.
+
+use std::str::FromStr;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::dir::{Export, ExportDir};
+use crate::audit::entry::{Entry, Event};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::out::Out;
+use crate::domain::{AuthorityId, MessageId};
+
+/// Shows entries of an exported log
+///
+/// Entries that are named by their numbers are proven to stand under the signed checkpoint. A
+/// search reads, and verifies, the whole export.
+///
+///   rogatory audit show export/ 0 17
+///   rogatory audit show export/ --message ID
+#[derive(Args)]
+#[command(verbatim_doc_comment)]
+pub(super) struct ShowArgs {
+    #[command(flatten)]
+    export: ExportDir,
+    /// The entries, from 0
+    #[arg(required_unless_present_any = ["message", "peer", "event"])]
+    #[arg(conflicts_with_all = ["message", "peer", "event"])]
+    index: Vec<u64>,
+    /// Those about this message
+    #[arg(long, value_name = "ID")]
+    message: Option<MessageId>,
+    /// Those with this authority
+    #[arg(long, value_name = "AUTHORITY")]
+    peer: Option<AuthorityId>,
+    /// Those of this event, as in RelayAcceptance
+    #[arg(long, value_name = "EVENT")]
+    event: Option<EventName>,
+    /// At most so many of those that are found
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    limit: usize,
+}
+
+#[derive(Clone, Copy)]
+struct EventName(Event);
+
+impl FromStr for EventName {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let event = Event::parse(text).map(Self);
+        event.ok_or("no such event: docs/audit-log.md lists them")
+    }
+}
+
+pub(super) fn run(args: ShowArgs, out: &mut Out) -> Result<(), Failure> {
+    let export = args.export.open(out)?;
+    if !args.index.is_empty() {
+        return args.index.iter().try_for_each(|index| show(&export, *index, out));
+    }
+    let fits = |entry: &Entry| {
+        args.message.is_none_or(|message| entry.message == Some(message))
+            && args.peer.as_ref().is_none_or(|peer| entry.peer.as_ref() == Some(peer))
+            && args.event.is_none_or(|event| entry.event == event.0)
+    };
+    let (mut found, mut total) = (Vec::new(), 0_u64);
+    export.verify(out, &mut |index, entry| {
+        if fits(entry) {
+            total += 1;
+            if found.len() < args.limit {
+                found.push((index, entry.clone()));
+            }
+        }
+    })?;
+    let header = ["entry", "time", "event", "by", "peer", "no.", "message", "code"];
+    out.list(
+        &header,
+        &found,
+        |(index, entry)| row(*index, entry),
+        |(index, entry)| to_json(*index, &entry.encode()),
+    );
+    if total > found.len() as u64 {
+        out.talk(&format!("{total} entries were found: --limit N shows more"));
+    }
+    Ok(())
+}
+
+fn show(export: &Export, index: u64, out: &mut Out) -> Result<(), Failure> {
+    let (bytes, _) = export.entry(index)?;
+    let entry = Entry::parse(&bytes).map_err(|error| {
+        Failure::new(Exit::VerificationFailed, format!("entry {index}: {error}"))
+    })?;
+    if out.is_json() {
+        out.json(&to_json(index, &bytes));
+        return Ok(());
+    }
+    // Under the names of the documentation, in the order in which they stand in the entry.
+    let fields: Value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+    let mut rows = vec![("entry", index.to_string()), ("event", entry.event.to_string())];
+    for (name, value) in fields.as_object().into_iter().flatten() {
+        if let Some((word, _)) = NAMES.iter().find(|(_, key)| key == name) {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            rows.push((word, value));
+        }
+    }
+    out.record(&rows, &Value::Null);
+    out.data("");
+    Ok(())
+}
+
+/// What the keys of an entry mean, in a few letters.
+const NAMES: [(&str, &str); 17] = [
+    ("time (at)", "at"),
+    ("issuer (by)", "by"),
+    ("card", "card"),
+    ("reason (code)", "code"),
+    ("document (doc)", "doc"),
+    ("envelope (env)", "env"),
+    ("key", "key"),
+    ("message (mid)", "mid"),
+    ("commitment (pay)", "pay"),
+    ("peer", "peer"),
+    ("package (pkg)", "pkg"),
+    ("number with peer (pseq)", "pseq"),
+    ("receipt (rcpt)", "rcpt"),
+    ("other log (rem)", "rem"),
+    ("software (soft)", "soft"),
+    ("nonce", "nonce"),
+    ("agency (who)", "who"),
+];
+
+pub(super) fn row(index: u64, entry: &Entry) -> Vec<String> {
+    let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
+    vec![
+        index.to_string(),
+        entry.at.to_string(),
+        entry.event.to_string(),
+        text(entry.by.as_ref().map(AuthorityId::as_str)),
+        text(entry.peer.as_ref().map(AuthorityId::as_str)),
+        entry.peer_seq.map(|seq| seq.to_string()).unwrap_or_default(),
+        entry.message.map(|id| id.to_string()).unwrap_or_default(),
+        text(entry.code.as_deref()),
+    ]
+}
+
+/// The entry as it stands in the log, and its number.
+fn to_json(index: u64, bytes: &[u8]) -> Value {
+    let entry: Value = serde_json::from_slice(bytes).unwrap_or(Value::Null);
+    json!({ "index": index, "entry": entry })
+}
+
+#[cfg(test)]
+#[path = "show_tests.rs"]
+mod tests;

@@ -1,0 +1,327 @@
+//! The self-check: what the node keeps must be what its log leads to.
+//!
+//! The log is replayed from its first entry, apart from any state that is kept in memory, and its
+//! root computed anew. Then every message, peer and agency that the node has a row of is held
+//! against the replayed state. The node goes on meanwhile: a row that seems to differ is read once
+//! more in a commit of its own, which sees rows and log at one moment, and only then told.
+
+mod compare;
+
+use super::replayed::fault;
+use super::rows::{self, AgencyRow, MessageRow, OutboxRow, PeerRow};
+use super::{ActionError, Exchange};
+use crate::audit::entry::Entry;
+use crate::audit::merkle::{Frontier, leaf_hash};
+use crate::audit::replay::{Finding, Severity, State};
+use crate::card::Card;
+use crate::crypto::{Digest, sha256};
+use crate::domain::MessageId;
+use crate::store::{BodySlot, Direction, Table, Tx};
+use compare::{Kept, Recorded, difference};
+
+/// Entries, and rows, that are read at once.
+const PAGE: usize = 256;
+/// Divergences that are told; the others are counted.
+const TOLD_MAX: u64 = 100;
+
+/// What is told while a check goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// How far it is: entries that were replayed, of how many.
+    Log(u64, u64),
+    /// Messages that were compared, of how many.
+    Rows(u64, u64),
+    /// An entry that breaks a rule, or is worth a look.
+    Finding(Finding),
+    /// Something that the node keeps and its log says otherwise.
+    Divergence(Divergence),
+}
+
+/// What the log leads to, and what the node has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Divergence {
+    /// As in `message 01934f3e-…`, `peer xb.pps`.
+    pub what: String,
+    /// What differs.
+    pub detail: String,
+}
+
+/// What came of a check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckReport {
+    /// Entries that were replayed.
+    pub size: u64,
+    /// The root that they lead to.
+    pub root: Digest,
+    /// The digest of the state that they lead to.
+    pub digest: Digest,
+    /// Messages that were compared.
+    pub messages: u64,
+    /// Entries that break a rule.
+    pub errors: u64,
+    /// Entries that are worth a look.
+    pub notices: u64,
+    /// Divergences, also those that were not told.
+    pub divergences: u64,
+}
+
+/// Takes what is told; false when nobody listens any more.
+pub type Tell<'a> = dyn FnMut(Told) -> bool + 'a;
+
+impl Exchange {
+    /// Replays the whole log and holds what this node keeps against it; with `bodies` every stored
+    /// body too. Blocks.
+    ///
+    /// # Errors
+    /// [`ActionError::Fault`] when log or rows cannot be read; [`ActionError::Unavailable`] when
+    /// nobody listens any more.
+    pub fn check_state(
+        &self,
+        bodies: bool,
+        tell: &mut Tell<'_>,
+    ) -> Result<CheckReport, ActionError> {
+        let mut check = Check::new(self, tell);
+        let head = self.store.head().checkpoint.clone();
+        check.replay(head.size)?;
+        let (root, digest) = (check.frontier.root(), check.state.digest());
+        if root != head.root {
+            let detail = format!("its {} entries lead to another root than was signed", head.size);
+            check.diverges("the log", detail)?;
+        }
+        check.messages(bodies)?;
+        check.peers()?;
+        check.agencies()?;
+        Ok(CheckReport { size: head.size, root, digest, ..check.report })
+    }
+}
+
+struct Check<'a, 'b> {
+    exchange: &'a Exchange,
+    tell: &'a mut Tell<'b>,
+    state: State,
+    frontier: Frontier,
+    recorded: Recorded,
+    report: CheckReport,
+}
+
+impl<'a, 'b> Check<'a, 'b> {
+    fn new(exchange: &'a Exchange, tell: &'a mut Tell<'b>) -> Self {
+        let report = CheckReport {
+            size: 0,
+            root: [0; 32],
+            digest: [0; 32],
+            messages: 0,
+            errors: 0,
+            notices: 0,
+            divergences: 0,
+        };
+        Self {
+            exchange,
+            tell,
+            state: State::new(exchange.me.clone()),
+            frontier: Frontier::new(),
+            recorded: Recorded::default(),
+            report,
+        }
+    }
+
+    fn tell(&mut self, told: Told) -> Result<(), ActionError> {
+        match (self.tell)(told) {
+            true => Ok(()),
+            false => Err(ActionError::Unavailable("the client went away".into())),
+        }
+    }
+
+    /// Replays the log from where it stands up to `size`.
+    fn replay(&mut self, size: u64) -> Result<(), ActionError> {
+        while self.state.entries() < size {
+            let from = self.state.entries();
+            let upto = size.min(from + PAGE as u64);
+            let mut found = Vec::new();
+            let (frontier, recorded) = (&mut self.frontier, &mut self.recorded);
+            let mut read = |from: u64, limit: usize| -> Result<_, ActionError> {
+                let entries = self.exchange.store.entries(from, limit)?;
+                entries.iter().for_each(|bytes| frontier.push(leaf_hash(bytes)));
+                Ok(entries)
+            };
+            let mut each = |index, entry: &Entry, more: Vec<Finding>| {
+                recorded.note(index, entry);
+                found.extend(more);
+            };
+            self.state.feed(upto, PAGE, &mut read, &mut each).map_err(fault)?;
+            self.found(found)?;
+            self.tell(Told::Log(upto, size))?;
+        }
+        Ok(())
+    }
+
+    fn found(&mut self, found: Vec<Finding>) -> Result<(), ActionError> {
+        for finding in found {
+            match finding.severity() {
+                Severity::Error => self.report.errors += 1,
+                Severity::Notice => self.report.notices += 1,
+            }
+            self.tell(Told::Finding(finding))?;
+        }
+        Ok(())
+    }
+
+    fn diverges(&mut self, what: &str, detail: String) -> Result<(), ActionError> {
+        self.report.divergences += 1;
+        if self.report.divergences <= TOLD_MAX {
+            let what = what.to_owned();
+            self.tell(Told::Divergence(Divergence { what, detail }))?;
+        }
+        Ok(())
+    }
+
+    /// Goes through the rows and the replayed messages side by side, both in the order of their
+    /// ids.
+    fn messages(&mut self, bodies: bool) -> Result<(), ActionError> {
+        let mut after: Option<MessageId> = None;
+        loop {
+            let key = after.map(|id| *id.as_bytes());
+            let key = key.as_ref().map(<[u8; 16]>::as_slice);
+            let store = &self.exchange.store;
+            let page = store.scan(Table::Messages, b"", key, Direction::Forward, PAGE)?;
+            let last = page.last().map(|(key, _)| MessageId::from_slice(key));
+            let last = last.transpose().map_err(ActionError::fault)?;
+            // Behind the last row there may still be messages without one.
+            let replayed = self.state.messages_after(after).map(|message| message.id);
+            let replayed: Vec<MessageId> =
+                replayed.take_while(|id| last.is_none_or(|last| *id <= last)).collect();
+            let mut rows = Vec::with_capacity(page.len());
+            for (key, row) in &page {
+                let id = MessageId::from_slice(key).map_err(ActionError::fault)?;
+                rows.push((id, rows::decode::<MessageRow>(row)?));
+            }
+            self.page(rows, replayed, bodies)?;
+            let total = self.state.message_count() as u64;
+            self.tell(Told::Rows(self.report.messages.min(total), total))?;
+            match last {
+                Some(last) => after = Some(last),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    fn page(
+        &mut self,
+        rows: Vec<(MessageId, MessageRow)>,
+        replayed: Vec<MessageId>,
+        bodies: bool,
+    ) -> Result<(), ActionError> {
+        let without = replayed
+            .into_iter()
+            .filter(|id| rows.binary_search_by_key(id, |(row, _)| *row).is_err());
+        for id in without.collect::<Vec<_>>() {
+            self.message(id, None, bodies)?;
+        }
+        for (id, row) in rows {
+            self.message(id, Some(row), bodies)?;
+        }
+        Ok(())
+    }
+
+    fn message(
+        &mut self,
+        id: MessageId,
+        row: Option<MessageRow>,
+        bodies: bool,
+    ) -> Result<(), ActionError> {
+        self.report.messages += 1;
+        let store = &self.exchange.store;
+        let slot = row.as_ref().map(|row| row.body_slot);
+        let kept = Kept {
+            row,
+            queued: rows::load::<OutboxRow>(store, Table::Outbox, id.as_bytes())?.map(|o| o.held),
+            unopened: store.get(Table::Unopened, id.as_bytes())?.is_some(),
+        };
+        let mut detail = difference(&self.state, &self.recorded, id, &kept);
+        if detail.is_some() {
+            detail = self.at_one_moment(id)?;
+        }
+        if let (None, true, Some(slot)) = (&detail, bodies, slot) {
+            detail = self.body(id, slot)?;
+        }
+        match detail {
+            Some(detail) => self.diverges(&format!("message {id}"), detail),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads rows and size of the log in a commit, where nothing happens between the two, and
+    /// replays up to there.
+    fn at_one_moment(&mut self, id: MessageId) -> Result<Option<String>, ActionError> {
+        let look = move |tx: &mut Tx<'_>| {
+            let row = rows::message_in(tx, id)?;
+            let outbox = rows::load_in::<OutboxRow>(tx, Table::Outbox, id.as_bytes())?;
+            let unopened = tx.get(Table::Unopened, id.as_bytes()).is_some();
+            let kept = Kept { row, queued: outbox.map(|outbox| outbox.held), unopened };
+            Ok::<_, ActionError>((tx.next_index(), kept))
+        };
+        let (size, kept) = self.exchange.store.commit_blocking(look)?.value;
+        self.replay(size)?;
+        Ok(difference(&self.state, &self.recorded, id, &kept))
+    }
+
+    /// Whether a stored body is the one whose digest the log has, or is gone as the log says.
+    fn body(&self, id: MessageId, slot: u64) -> Result<Option<String>, ActionError> {
+        let Some(message) = self.state.message(&id) else { return Ok(None) };
+        let stored = match self.exchange.store.body(BodySlot(slot)) {
+            Ok(stored) => stored,
+            Err(error) => return Ok(Some(format!("its body cannot be read: {error}"))),
+        };
+        Ok(match stored {
+            Some(_) if message.erased => Some("the log says that its body was erased".into()),
+            Some(bytes) if message.envelope != Some(sha256(&bytes)) => {
+                Some("its body is not the envelope that the log has".into())
+            }
+            None if !message.erased => Some("its body is gone, and no entry says so".into()),
+            _ => None,
+        })
+    }
+
+    fn peers(&mut self) -> Result<(), ActionError> {
+        let mut kept = Vec::new();
+        for row in self.whole_table::<PeerRow>(Table::Peers)? {
+            let card = Card::parse(&row.card).map_err(ActionError::fault)?;
+            kept.push((card.authority().to_string(), card.digest(), row.removed));
+        }
+        let wrong = compare::peers(&self.state, &kept).into_iter();
+        wrong
+            .map(|(peer, detail)| (format!("peer {peer}"), detail))
+            .try_for_each(|(what, detail)| self.diverges(&what, detail))
+    }
+
+    fn agencies(&mut self) -> Result<(), ActionError> {
+        let rows = self.whole_table::<AgencyRow>(Table::Agencies)?;
+        let kept = rows.iter().map(|row| (self.exchange.handle(&row.name), row.revoked));
+        let wrong = compare::agencies(&self.state, &kept.collect::<Vec<_>>()).into_iter();
+        wrong
+            .map(|(who, detail)| (format!("agency {who}"), detail))
+            .try_for_each(|(what, detail)| self.diverges(&what, detail))
+    }
+
+    /// All rows of a small table, read in a commit, and the log replayed up to that commit.
+    fn whole_table<M>(&mut self, table: Table) -> Result<Vec<M>, ActionError>
+    where
+        M: prost::Message + Default + 'static,
+    {
+        let look = move |tx: &mut Tx<'_>| {
+            let (mut found, mut after) = (Vec::new(), None::<Vec<u8>>);
+            loop {
+                let page = tx.scan(table, b"", after.as_deref(), Direction::Forward, PAGE);
+                let Some((last, _)) = page.last() else { break };
+                after = Some(last.clone());
+                for (_, row) in &page {
+                    found.push(rows::decode::<M>(row)?);
+                }
+            }
+            Ok::<_, ActionError>((tx.next_index(), found))
+        };
+        let (size, found) = self.exchange.store.commit_blocking(look)?.value;
+        self.replay(size)?;
+        Ok(found)
+    }
+}

@@ -1,0 +1,181 @@
+//! One row against the replayed state.
+
+use crate::audit::entry::{Entry, Event};
+use crate::audit::replay::{MessageView, Queue, Side, Standing, State};
+use crate::crypto::{Digest, sha256};
+use crate::domain::MessageId;
+use crate::domain::delivery::DeliveryState;
+use crate::exchange::rows::{MessageRow, ReceiptRow, SENT};
+
+/// What the node keeps of a message.
+pub(super) struct Kept {
+    pub(super) row: Option<MessageRow>,
+    /// Whether it waits to be relayed, and if so, whether it is kept back.
+    pub(super) queued: Option<bool>,
+    /// Whether it is still to be opened.
+    pub(super) unopened: bool,
+}
+
+/// The digests of the receipts that entries record, in the order of the log.
+#[derive(Default)]
+pub(super) struct Recorded(Vec<(u64, Digest)>);
+
+impl Recorded {
+    pub(super) fn note(&mut self, index: u64, entry: &Entry) {
+        self.0.extend(entry.receipt.map(|receipt| (index, receipt)));
+    }
+
+    fn at(&self, index: u64) -> Option<&Digest> {
+        let at = self.0.binary_search_by_key(&index, |(index, _)| *index).ok()?;
+        Some(&self.0[at].1)
+    }
+}
+
+/// The first thing in which a message is kept otherwise than its log says.
+pub(super) fn difference(
+    state: &State,
+    recorded: &Recorded,
+    id: MessageId,
+    kept: &Kept,
+) -> Option<String> {
+    let (message, row) = match (state.message(&id), &kept.row) {
+        (Some(message), Some(row)) => (message, row),
+        // What began in the log before this one may be known from there alone.
+        (Some(message), None) if message.earlier => return None,
+        (None, Some(_)) if state.before().is_some() => return None,
+        (Some(message), None) => {
+            return Some(format!("the log has it as {}, and there is no row", words(&message)));
+        }
+        (None, Some(_)) => return Some("there is a row, and the log knows no such message".into()),
+        (None, None) => return None,
+    };
+    if message.earlier {
+        return None;
+    }
+    facts(&message, row)
+        .or_else(|| waiting(&message, kept))
+        .or_else(|| receipts(&message, recorded, row))
+}
+
+fn words(message: &MessageView<'_>) -> String {
+    format!("{} {}", message.side.as_str(), message.state.as_str())
+}
+
+fn facts(message: &MessageView<'_>, row: &MessageRow) -> Option<String> {
+    let side = if row.direction == SENT { Side::Sent } else { Side::Received };
+    let state = DeliveryState::from_number(row.state);
+    let first = message.events.first().map(|first| first.index);
+    let differs = |what: &str, log: String, kept: String| {
+        (log != kept).then(|| format!("{what}: {log} by the log, {kept} by the row"))
+    };
+    let hex = |digest: Option<Digest>| digest.map(hex::encode).unwrap_or_default();
+    differs("side", message.side.as_str().into(), side.as_str().into())
+        .or_else(|| differs("peer", message.peer.into(), row.peer.clone()))
+        .or_else(|| {
+            let kept = state.map_or("none", DeliveryState::as_str);
+            differs("state", message.state.as_str().into(), kept.into())
+        })
+        .or_else(|| differs("envelope", hex(message.envelope), hex::encode(&row.envelope_digest)))
+        .or_else(|| {
+            let kept = hex::encode(&row.payload_commitment);
+            differs("commitment", hex(message.payload), kept)
+        })
+        .or_else(|| {
+            let log = first.map(|index| index.to_string()).unwrap_or_default();
+            differs("first entry", log, row.entry_index.to_string())
+        })
+}
+
+fn waiting(message: &MessageView<'_>, kept: &Kept) -> Option<String> {
+    let queue = match kept.queued {
+        None => Queue::Gone,
+        Some(true) => Queue::Stopped,
+        Some(false) => Queue::Waiting,
+    };
+    if queue != message.queue {
+        let (log, kept) = (message.queue.as_str(), queue.as_str());
+        return Some(format!("queue: {log} by the log, {kept} by the outbox"));
+    }
+    let opens = [Event::ContentConsignment, Event::ContentConsignmentFailure];
+    let opened = message.events.iter().any(|stated| opens.contains(&stated.event));
+    let to_open = message.side == Side::Received && !opened;
+    match (to_open, kept.unopened) {
+        (true, false) => Some("the log has not opened it, and it does not wait for it".into()),
+        (false, true) => Some("it waits to be opened, and the log has opened it".into()),
+        _ => None,
+    }
+}
+
+/// Every receipt of the row is an event of the log, and the other way round.
+fn receipts(message: &MessageView<'_>, recorded: &Recorded, row: &MessageRow) -> Option<String> {
+    // What begins and what ends a message here has no receipt in its row.
+    let has_receipt = |event: Event, is_recorded: bool| match event {
+        Event::SubmissionAcceptance | Event::RelayFailure | Event::MessageCancelled => false,
+        Event::RelayAcceptance => is_recorded,
+        _ => true,
+    };
+    let events = message.events.iter().filter(|s| has_receipt(s.event, s.recorded));
+    let mut unmatched: Vec<&ReceiptRow> = row.receipts.iter().collect();
+    for stated in events {
+        let issuer_is_peer = |receipt: &ReceiptRow| receipt.issuer == row.peer;
+        let is_it = |receipt: &&ReceiptRow| {
+            receipt.event == stated.event.as_str() && issuer_is_peer(receipt) == stated.recorded
+        };
+        let Some(at) = unmatched.iter().position(is_it) else {
+            return Some(format!("entry {}: the row lacks this {}", stated.index, stated.event));
+        };
+        let receipt = unmatched.swap_remove(at);
+        let text_fits = match stated.recorded {
+            true => recorded.at(stated.index) == Some(&sha256(receipt.text.as_bytes())),
+            false => receipt.index == stated.index,
+        };
+        if !text_fits || receipt.code != stated.code.unwrap_or_default() {
+            return Some(format!("entry {}: the row has another {}", stated.index, stated.event));
+        }
+    }
+    let extra = unmatched.first()?;
+    Some(format!("the row has a {} of {} that the log lacks", extra.event, extra.issuer))
+}
+
+/// Peers that are kept otherwise than the log says: name, digest of the card, whether removed.
+pub(super) fn peers(state: &State, kept: &[(String, Digest, bool)]) -> Vec<(String, String)> {
+    let mut wrong = Vec::new();
+    for peer in state.peers() {
+        let known = matches!(peer.standing, Standing::Trusted | Standing::Suspended);
+        let gone = peer.standing == Standing::Removed;
+        let row = kept.iter().find(|(name, ..)| name == peer.name);
+        let detail = match row {
+            None if known => "the log has it as a peer, and there is no row",
+            Some((_, _, removed)) if known && *removed => "trusted by the log, removed by the row",
+            Some((_, _, removed)) if gone && !removed => "removed by the log, trusted by the row",
+            Some((_, card, _)) if known && peer.card != Some(*card) => {
+                "the row has another card than the log"
+            }
+            _ => continue,
+        };
+        wrong.push((peer.name.to_owned(), detail.to_owned()));
+    }
+    let logged = |name: &str| state.peers().iter().any(|peer| peer.name == name);
+    let unlogged = kept.iter().filter(|(name, ..)| state.before().is_none() && !logged(name));
+    wrong.extend(unlogged.map(|(name, ..)| (name.clone(), "the log never added it".to_owned())));
+    wrong
+}
+
+/// Agencies that are kept otherwise than the log says: handle, whether revoked.
+pub(super) fn agencies(state: &State, kept: &[(String, bool)]) -> Vec<(String, String)> {
+    let mut wrong = Vec::new();
+    for agency in state.agencies() {
+        let detail = match kept.iter().find(|(handle, _)| handle == agency.handle) {
+            None => "the log gave it access, and there is no row",
+            Some((_, revoked)) if *revoked != agency.revoked => {
+                "log and row differ in whether it has access"
+            }
+            _ => continue,
+        };
+        wrong.push((agency.handle.to_owned(), detail.to_owned()));
+    }
+    let logged = |handle: &str| state.agencies().any(|agency| agency.handle == handle);
+    let unlogged = kept.iter().filter(|(handle, _)| state.before().is_none() && !logged(handle));
+    wrong.extend(unlogged.map(|(handle, _)| (handle.clone(), "the log never added it".to_owned())));
+    wrong
+}

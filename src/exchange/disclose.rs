@@ -1,0 +1,77 @@
+//! Disclosing: the content of one message, for an auditor who is to tie the log to a case.
+//!
+//! It takes two rights, and neither is enough: whoever audits may not read, and whoever reads may
+//! not speak for the log. The disclosure is an entry of its own, durable before anything is given
+//! out: nothing leaves a node that is not in its own log.
+
+use zeroize::Zeroizing;
+
+use super::query::visible;
+use super::rows::message_in;
+use super::{ActionError, Caller, Exchange, Role};
+use crate::audit::entry::{EntryDraft, Event};
+use crate::crypto::Digest;
+use crate::domain::MessageId;
+use crate::envelope::{Revealed, reveal};
+use crate::store::BodySlot;
+
+/// Why the log says that content was given out.
+const CODE: &str = "DISCLOSED_TO_AUDITOR";
+
+/// What is disclosed. Has no `Debug`: it holds plaintext (I6).
+pub struct Disclosed {
+    /// The message.
+    pub message: MessageId,
+    /// The case that its body names; empty where it names none.
+    pub case_id: String,
+    /// SHA-256 of its envelope.
+    pub envelope: Digest,
+    /// The salt of the commitment.
+    pub salt: Digest,
+    /// The bytes that were sealed.
+    pub body: Zeroizing<Vec<u8>>,
+}
+
+impl Exchange {
+    /// Gives the content of a message with what proves it, and logs that.
+    ///
+    /// # Errors
+    /// [`ActionError::Forbidden`] unless the caller both audits and reads;
+    /// [`ActionError::NotFound`] also for what it may not see; [`ActionError::Conflict`] with code
+    /// `ERASED` where the content is gone.
+    pub async fn disclose(&self, caller: &Caller, id: MessageId) -> Result<Disclosed, ActionError> {
+        for role in [Role::Audit, Role::Read] {
+            if !caller.roles.contains(&role) {
+                let message = format!(
+                    "{} does not have the role {role}: disclosing takes the roles audit and read",
+                    caller.name
+                );
+                return Err(ActionError::Forbidden(message));
+            }
+        }
+        self.check_writable()?;
+        let row = self.view(caller, id, false)?.row;
+        let erased = || ActionError::conflict("ERASED", "the content of the message was erased");
+        let stored = self.store.body(BodySlot(row.body_slot))?.ok_or_else(erased)?;
+        let revealed = reveal(&stored, &self.keys.openers()).map_err(ActionError::fault)?;
+        let case_id = revealed.body().map_err(ActionError::fault)?.case_id;
+        self.log_disclosure(caller, id).await?;
+        let Revealed { salt, plaintext, .. } = revealed;
+        Ok(Disclosed { message: id, case_id, envelope: row.digest(), salt, body: plaintext })
+    }
+
+    async fn log_disclosure(&self, caller: &Caller, id: MessageId) -> Result<(), ActionError> {
+        let (who, caller) = (self.handle(&caller.name), caller.clone());
+        self.store
+            .commit(move |tx| {
+                let row = message_in(tx, id)?.filter(|row| visible(&caller, row));
+                let row =
+                    row.ok_or_else(|| ActionError::NotFound(format!("there is no message {id}")))?;
+                let draft = EntryDraft::new(Event::AccessExported).message(id).who(&who);
+                tx.append(draft.peer(row.peer_id()?).code(CODE));
+                Ok::<_, ActionError>(())
+            })
+            .await?;
+        Ok(())
+    }
+}

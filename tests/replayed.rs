@@ -1,0 +1,442 @@
+//! What an auditor computes from exports against what the nodes say of themselves: replayed state,
+//! rows, disclosures, two logs.
+#![allow(missing_docs)]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+
+use prost::Message as _;
+use rogatory::audit::disclosure::Record;
+use rogatory::audit::entry::{Entry, Event};
+use rogatory::audit::merkle::leaf_hash;
+use rogatory::audit::reconcile::{Class, Log, Options, reconcile};
+use rogatory::audit::replay::{Finding, State};
+use rogatory::audit::verify::{Trust, verify_export_with};
+use rogatory::card::Card;
+use rogatory::client::Profile;
+use rogatory::domain::MessageId;
+use rogatory::node::Local;
+use rogatory::pb::store::v1::{MessageRow, OutboxRow};
+use rogatory::pb::v1 as pb;
+use rogatory::store::{Table, Tx};
+use support::*;
+use tonic::transport::Channel;
+
+use pb::audit_service_client::AuditServiceClient;
+use pb::check_state_response::Told;
+
+type Auditor = AuditServiceClient<Channel>;
+type Export = BTreeMap<String, Vec<u8>>;
+
+/// The auditor's services over the home's socket, or over the home itself.
+async fn auditor(node: &Node) -> (Auditor, Local) {
+    let local = Local::connect(&node.home, None).await.expect("connects");
+    (AuditServiceClient::new(local.channel()), local)
+}
+
+async fn export(node: &Node, without_receipts: bool) -> Export {
+    let (mut client, _local) = auditor(node).await;
+    let request = pb::ExportLogRequest { without_receipts };
+    let mut parts = client.export_log(request).await.expect("exports").into_inner();
+    let mut export = Export::new();
+    while let Some(part) = parts.message().await.expect("goes on") {
+        export.entry(part.path).or_default().extend_from_slice(&part.data);
+    }
+    export
+}
+
+/// Verifies an export with a card, and replays it.
+fn replayed(export: &Export, card: &Card) -> (State, Vec<Finding>, Vec<Entry>) {
+    let list: Vec<String> = export.keys().cloned().collect();
+    let mut read = |path: &str| Ok::<_, Infallible>(export.get(path).cloned());
+    let trust = Trust {
+        origin: card.log_origin().to_owned(),
+        keys: card.log_keys().to_vec(),
+        authority: card.authority().clone(),
+        policy: None,
+    };
+    let mut state = State::new(card.authority().clone());
+    let (mut found, mut entries) = (Vec::new(), Vec::new());
+    let mut each = |index: u64, entry: &Entry| {
+        found.extend(state.apply(index, entry));
+        entries.push(entry.clone());
+    };
+    verify_export_with(&mut read, &list, &trust, &mut each, &mut |_, _| {}).expect("verifies");
+    (state, found, entries)
+}
+
+struct Checked {
+    report: pb::CheckReport,
+    divergences: Vec<pb::StateDivergence>,
+}
+
+async fn check(node: &Node) -> Checked {
+    let (mut client, local) = auditor(node).await;
+    let request = pb::CheckStateRequest { bodies: true };
+    let mut told = client.check_state(request).await.expect("checks").into_inner();
+    let (mut report, mut divergences) = (None, Vec::new());
+    while let Some(one) = told.message().await.expect("goes on") {
+        match one.told.expect("something") {
+            Told::Report(last) => report = Some(last),
+            Told::Divergence(divergence) => divergences.push(divergence),
+            Told::Finding(finding) => panic!("{finding:?}"),
+            Told::Progress(progress) => assert!(progress.done <= progress.total),
+        }
+    }
+    local.close().await;
+    Checked { report: report.expect("a report"), divergences }
+}
+
+/// Two nodes between which everything has happened once: a request that was handed over, a reply, a
+/// message that was held and withdrawn.
+async fn traffic(dir: &std::path::Path) -> (Node, Node, pb::Message) {
+    let (mut a, mut b) = pair(dir).await;
+    a.start().await;
+    b.start().await;
+    let (mut sender, mut receiver) = (a.desk().await, b.desk().await);
+    let sent = sender.submit_message(submission(&b)).await.expect("submitted").into_inner();
+    let got = next_in_inbox(&mut receiver, 0).await;
+    let (name, envelope_digest) = (got.name.clone(), got.envelope_digest.clone());
+    let confirm = pb::ConfirmHandoverRequest { name, envelope_digest };
+    receiver.confirm_handover(confirm).await.expect("confirmed");
+    reaches(&mut sender, &sent.name, pb::DeliveryState::HandedOver).await;
+    let reply = pb::ReplyMessageRequest {
+        name: got.name,
+        request_id: request_id(),
+        content: Some(note(pb::MessageKind::StatusReport, "It is being looked into.")),
+        ..pb::ReplyMessageRequest::default()
+    };
+    let reply = receiver.reply_message(reply).await.expect("replied").into_inner();
+    reaches(&mut receiver, &reply.name, pb::DeliveryState::Consigned).await;
+
+    b.stop().await;
+    let waits = sender.submit_message(submission(&b)).await.expect("submitted").into_inner();
+    let message_id = waits.message_id;
+    let mut operator = a.operator().await;
+    let hold = pb::HoldMessageRequest { message_id: message_id.clone() };
+    operator.hold_message(hold).await.expect("held");
+    sender.cancel_message(pb::CancelMessageRequest { name: waits.name }).await.expect("cancelled");
+    b.start().await;
+    (a, b, sent)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_leads_to_what_the_node_says_of_itself() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (mut a, mut b, sent) = traffic(dir.path()).await;
+    let mut exported = Vec::new();
+    for node in [&a, &b] {
+        let status = node.operator().await.get_status(pb::GetStatusRequest {}).await;
+        let status = status.expect("status").into_inner();
+        let export = export(node, false).await;
+        let (state, found, entries) = replayed(&export, &node.card);
+        assert_eq!(found, []);
+        let shown = status.replayed.expect("a short log is replayed at once");
+        assert_eq!((shown.size, shown.errors, shown.notices), (state.entries(), 0, 0));
+        assert_eq!((shown.size, &shown.root), (status.log_size, &status.log_root));
+        assert_eq!(shown.state_digest, hex::encode(state.digest()), "{}", node.authority());
+        let checked = check(node).await;
+        assert_eq!(checked.divergences, []);
+        assert_eq!(checked.report.state_digest, shown.state_digest);
+        assert_eq!(checked.report.messages, state.message_count() as u64);
+        exported.push((state, entries));
+    }
+    let id = MessageId::parse(&sent.message_id).expect("an id");
+    let states = exported.iter().map(|(state, _)| state.message(&id).expect("known").state);
+    let handed_over = rogatory::domain::delivery::DeliveryState::HandedOver;
+    assert!(states.clone().all(|state| state == handed_over), "{:?}", states.collect::<Vec<_>>());
+    agree(&a, &exported[0].1, &b, &exported[1].1);
+
+    let without = export(&a, true).await;
+    assert!(!without.keys().any(|path| path.starts_with("receipts/")));
+    assert_eq!(replayed(&without, &a.card).0.digest(), exported[0].0.digest());
+    a.stop().await;
+    b.stop().await;
+}
+
+/// Holds the two logs against each other.
+fn agree(a: &Node, entries_a: &[Entry], b: &Node, entries_b: &[Entry]) {
+    let hash = |entry: &Entry| Ok::<_, Infallible>(leaf_hash(&entry.encode()));
+    let mut items = Vec::new();
+    let summary = reconcile(
+        &Log {
+            authority: a.authority(),
+            origin: a.card.log_origin(),
+            entries: &|| Box::new(entries_a.iter().cloned().map(Ok)),
+            leaves: &|| Box::new(entries_a.iter().map(hash)),
+        },
+        &Log {
+            authority: b.authority(),
+            origin: b.card.log_origin(),
+            entries: &|| Box::new(entries_b.iter().cloned().map(Ok)),
+            leaves: &|| Box::new(entries_b.iter().map(hash)),
+        },
+        &Options::default(),
+        &mut |item| items.push(item),
+    )
+    .expect("two logs");
+    assert!(!summary.is_wrong(), "{items:?}");
+    let classes: Vec<Class> = items.iter().map(|item| item.class).collect();
+    assert_eq!(classes, [Class::NotRelayed], "what was withdrawn: {items:?}");
+    assert_eq!(summary.counts[&Class::Matched], 2);
+}
+
+/// Changes rows of a home that is not open, behind its log.
+async fn tamper<F>(node: &Node, change: F)
+where
+    F: FnOnce(&mut Tx<'_>) + Send + 'static,
+{
+    let open = node.open().await;
+    let store = open.store.clone();
+    let changed = store.commit(move |tx| {
+        change(tx);
+        Ok::<_, Infallible>(())
+    });
+    changed.await.expect("changed");
+    drop(open);
+    tokio::task::spawn_blocking(move || store.stop()).await.expect("stopped");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_are_not_what_the_log_says_are_found() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (mut a, mut b, sent) = traffic(dir.path()).await;
+    a.stop().await;
+    b.stop().await;
+    let sound = check(&a).await;
+    assert_eq!(sound.divergences, [], "also of a home that no node runs in");
+
+    let id = MessageId::parse(&sent.message_id).expect("an id");
+    let row = move |tx: &mut Tx<'_>| {
+        let bytes = tx.get(Table::Messages, id.as_bytes()).expect("there");
+        MessageRow::decode(bytes.as_slice()).expect("a row")
+    };
+    let put = move |tx: &mut Tx<'_>, row: &MessageRow| {
+        tx.put(Table::Messages, id.as_bytes(), row.encode_to_vec());
+    };
+    let waiting = OutboxRow { peer: "xb.pps".into(), ..OutboxRow::default() };
+    type Change = Box<dyn FnOnce(&mut Tx<'_>) + Send>;
+    let changes: [(&str, Change); 5] = [
+        (
+            "state: HANDED_OVER by the log, REJECTED by the row",
+            Box::new(move |tx| {
+                let row = MessageRow { state: pb::DeliveryState::Rejected as i32, ..row(tx) };
+                put(tx, &row);
+            }),
+        ),
+        (
+            "another RelayAcceptance",
+            Box::new(move |tx| {
+                let mut row = row(tx);
+                row.receipts[0].text.push(' ');
+                put(tx, &row);
+            }),
+        ),
+        (
+            "lacks this ContentHandover",
+            Box::new(move |tx| {
+                let mut row = row(tx);
+                row.receipts.truncate(2);
+                put(tx, &row);
+            }),
+        ),
+        (
+            "queue: - by the log, waiting by the outbox",
+            Box::new(move |tx| {
+                tx.put(Table::Outbox, id.as_bytes(), waiting.encode_to_vec());
+            }),
+        ),
+        ("there is no row", Box::new(move |tx| tx.delete(Table::Messages, id.as_bytes()))),
+    ];
+    let original = {
+        let open = a.open().await;
+        let read = move || {
+            let row = open.store.get(Table::Messages, id.as_bytes()).expect("readable");
+            let replayed = open.exchange.replayed_state_digest().expect("replayed");
+            open.store.stop();
+            (row.expect("a row"), hex::encode(replayed.digest))
+        };
+        let (row, digest) = tokio::task::spawn_blocking(read).await.expect("read");
+        assert_eq!(digest, sound.report.state_digest);
+        row
+    };
+    let restore = move |tx: &mut Tx<'_>, original: Vec<u8>| {
+        tx.put(Table::Messages, id.as_bytes(), original);
+        tx.delete(Table::Outbox, id.as_bytes());
+    };
+    for (says, change) in changes {
+        let row = original.clone();
+        tamper(&a, move |tx| {
+            restore(tx, row);
+            change(tx);
+        })
+        .await;
+        let found = check(&a).await;
+        assert_eq!(found.divergences.len(), 1, "{says}: {:?}", found.divergences);
+        assert_eq!(found.divergences[0].what, format!("message {id}"));
+        assert!(found.divergences[0].detail.contains(says), "{:?}", found.divergences[0]);
+    }
+    tamper(&a, move |tx| restore(tx, original)).await;
+    assert_eq!(check(&a).await.divergences, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_finds_nothing_in_what_is_just_moving() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (mut a, mut b) = pair(dir.path()).await;
+    a.start().await;
+    b.start().await;
+    let mut sender = a.desk().await;
+    let requests: Vec<_> = (0..40).map(|_| submission(&b)).collect();
+    let sending = tokio::spawn(async move {
+        for request in requests {
+            sender.submit_message(request).await.expect("submitted");
+        }
+    });
+    loop {
+        // Once more when all is sent: some of it is still on its way.
+        let done = sending.is_finished();
+        for node in [&a, &b] {
+            let checked = check(node).await;
+            assert_eq!(checked.divergences, [], "{}", node.authority());
+        }
+        if done {
+            break;
+        }
+    }
+    sending.await.expect("no panic");
+    a.stop().await;
+    b.stop().await;
+}
+
+async fn auditing_agency(node: &Node, name: &str, roles: &[&str], all_cases: bool) -> Auditor {
+    node.agency(name, roles, all_cases).await;
+    let profile = Profile::read(&node.home.join(format!("{name}.toml"))).expect("a profile");
+    AuditServiceClient::new(profile.connect().await.expect("connects"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn contents_are_disclosed_to_whoever_audits_and_reads_and_to_nobody_else() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (mut a, mut b, sent) = traffic(dir.path()).await;
+    let request = || pb::DiscloseMessageRequest { name: sent.name.clone() };
+    for (name, roles, all_cases, code) in [
+        ("audits", ["audit"].as_slice(), true, tonic::Code::PermissionDenied),
+        ("reads", &["read"], true, tonic::Code::PermissionDenied),
+        ("elsewhere", &["audit", "read"], false, tonic::Code::NotFound),
+    ] {
+        let mut agency = auditing_agency(&a, name, roles, all_cases).await;
+        let refused = agency.disclose_message(request()).await.expect_err(name);
+        assert_eq!(refused.code(), code, "{name}: {refused}");
+    }
+    let (mut operator, _local) = auditor(&a).await;
+    let refused = operator.disclose_message(request()).await.expect_err("operates");
+    assert_eq!(refused.code(), tonic::Code::PermissionDenied);
+    let before = replayed(&export(&a, false).await, &a.card).2;
+    assert!(before.iter().all(|entry| entry.event != Event::AccessExported));
+
+    let mut both = auditing_agency(&a, "both", &["audit", "read"], true).await;
+    let disclosed = both.disclose_message(request()).await.expect("disclosed").into_inner();
+    let (state, found, entries) = replayed(&export(&a, false).await, &a.card);
+    assert_eq!(found, []);
+    let logged = entries.iter().find(|entry| entry.event == Event::AccessExported);
+    let logged = logged.expect("it is in the log");
+    assert_eq!(logged.message.map(|id| id.to_string()), Some(sent.message_id.clone()));
+    assert!(logged.who.is_some());
+
+    let mut envelope_digest = [0; 32];
+    hex::decode_to_slice(&disclosed.envelope_digest, &mut envelope_digest).expect("hex");
+    let record = Record {
+        message_id: MessageId::parse(&disclosed.message_id).expect("an id"),
+        case_id: disclosed.case_id.clone(),
+        envelope_digest,
+        salt: disclosed.salt.as_ref().try_into().expect("32 bytes"),
+        body: disclosed.body.to_vec(),
+    };
+    assert_eq!(record.case_id, sent.case_id);
+    let entry = record.prove(&state).expect("proved");
+    assert_eq!(entries[entry as usize].event, Event::SubmissionAcceptance);
+    let body = pb::MessageBody::decode(record.body.as_slice()).expect("a body");
+    assert_eq!(body.content, Some(example_request()));
+    let false_record = Record { body: [record.body.as_slice(), b"x"].concat(), ..record };
+    assert!(false_record.prove(&state).is_err());
+
+    let anchors = both.get_anchors(pb::GetAnchorsRequest {}).await.expect("given").into_inner();
+    assert_eq!(anchors.card, a.card.text());
+    assert_eq!(anchors.peers.iter().map(|p| p.card.as_str()).collect::<Vec<_>>(), [b.card.text()]);
+    a.stop().await;
+    b.stop().await;
+}
+
+/// What a command prints with `--output json`.
+async fn command(args: &[&str]) -> serde_json::Value {
+    let mut args: Vec<String> = args.iter().map(ToString::to_string).collect();
+    args.extend(["--output".into(), "json".into()]);
+    let run = move || {
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        process::run(&args)
+    };
+    let printed = tokio::task::spawn_blocking(run).await.expect("it succeeds");
+    let last = printed.lines().last().expect("something is printed");
+    serde_json::from_str(last).expect("JSON")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_does_all_of_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (mut a, mut b, sent) = traffic(dir.path()).await;
+    let path = |name: &str| dir.path().join(name).to_str().expect("UTF-8").to_owned();
+    let home = |node: &Node| node.home.to_str().expect("UTF-8").to_owned();
+    let card = |node: &Node| node.home.join("card.txt").to_str().expect("UTF-8").to_owned();
+
+    a.agency("both", &["audit", "read"], true).await;
+    let profile = a.home.join("both.toml");
+    let profile = profile.to_str().expect("UTF-8");
+    let (file, id) = (path("case.jsonl"), sent.message_id.as_str());
+    let disclosed =
+        command(&["disclose", "--message", id, "--out", &file, "--profile", profile]).await;
+    assert_eq!(disclosed["case_id"], sent.case_id.as_str());
+
+    for (node, name) in [(&a, "a"), (&b, "b")] {
+        command(&["audit", "export", "--home", &home(node), "--out", &path(name)]).await;
+    }
+    let replay = ["audit", "replay", &path("a"), "--card", &card(&a), "--message", id];
+    let replayed = command(&[&replay[..], &["--disclosure", &file]].concat()).await;
+    assert_eq!((&replayed["ok"], &replayed["notices"]), (&true.into(), &0.into()));
+    assert_eq!(replayed["proved"][0]["case_id"], sent.case_id.as_str());
+    assert_eq!(replayed["proved"][0]["kind"], "REQUEST");
+    let moments = replayed["message"]["entries"].as_array().expect("entries");
+    let mut events: Vec<_> = moments.iter().filter_map(|moment| moment["event"].as_str()).collect();
+    // Receipts may overtake each other.
+    events.sort_unstable();
+    assert_eq!(
+        events,
+        [
+            "ContentConsignment",
+            "ContentHandover",
+            "RelayAcceptance",
+            "SubmissionAcceptance",
+            "access.exported"
+        ]
+    );
+    let status = command(&["status", "--home", &home(&a)]).await;
+    assert_eq!(status["replayed"]["state_digest"], replayed["state_digest"]);
+    let checked = command(&["audit", "check", "--home", &home(&a), "--bodies"]).await;
+    assert_eq!(checked["state_digest"], replayed["state_digest"]);
+
+    let (card_a, card_b) = (card(&a), card(&b));
+    let cards = ["--card-a", &card_a, "--card-b", &card_b];
+    let reconcile = ["audit", "reconcile", &path("a"), &path("b")];
+    let reconciled = command(&[&reconcile[..], &cards].concat()).await;
+    assert_eq!(reconciled["counts"], serde_json::json!({ "matched": 2, "not_relayed": 1 }));
+
+    let out = path("anchors");
+    let anchors = command(&["audit", "anchors", "--home", &home(&a), "--out", &out]).await;
+    assert_eq!(anchors["fingerprint"], b.card.fingerprint().hex());
+    let readme = std::fs::read_to_string(dir.path().join("anchors/README.txt")).expect("written");
+    assert!(readme.contains(&a.card.fingerprint().words()));
+    a.stop().await;
+    b.stop().await;
+}
