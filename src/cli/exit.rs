@@ -8,7 +8,7 @@ use super::refusal;
 use crate::client::{ConnectError, ProfileError};
 use crate::config::ConfigError;
 use crate::crypto::home_key::UnlockError;
-use crate::home::KeyFileError;
+use crate::home::{InitError, KeyFileError};
 
 /// What the process says to whoever started it. docs/cli.md lists the codes for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,6 +162,13 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Failure> {
     }
     if let Some(error) = cause.downcast_ref::<ConfigError>() {
         return Some(error.clone().into());
+    }
+    if let Some(error) = cause.downcast_ref::<InitError>() {
+        let code = match error {
+            InitError::Option { .. } => Exit::Usage,
+            InitError::WeakPassphrase => Exit::BadInput,
+        };
+        return Some(Failure::new(code, "").hint(error.hint()));
     }
     if let Some(error) = cause.downcast_ref::<UnlockError>() {
         return Some(locked(error));

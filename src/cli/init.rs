@@ -1,5 +1,6 @@
 //! `rogatory init`.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -8,6 +9,7 @@ use serde_json::json;
 use super::exit::{Exit, Failure};
 use super::files::read_passphrase;
 use super::out::Out;
+use crate::card::is_endpoint;
 use crate::domain::AuthorityId;
 use crate::node::{self, InitOptions};
 
@@ -37,13 +39,13 @@ pub(crate) struct InitArgs {
     #[arg(long, env = "ROGATORY_HOME", hide_env_values = true, value_name = "DIR")]
     home: PathBuf,
     /// Where other nodes reach this one, as its card says
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = endpoint)]
     endpoint: Option<String>,
-    /// Where the node listens for other nodes
-    #[arg(long, value_name = "ADDR:PORT")]
+    /// Where the node listens for other nodes; 0.0.0.0:7443 if absent
+    #[arg(long, value_name = "ADDR:PORT", value_parser = address)]
     listen: Option<String>,
-    /// Where the node listens for agencies
-    #[arg(long, value_name = "ADDR:PORT")]
+    /// Where the node listens for agencies; 127.0.0.1:8443 if absent
+    #[arg(long, value_name = "ADDR:PORT", value_parser = address)]
     agency_listen: Option<String>,
     /// The passphrase that the private keys are kept under
     #[arg(long, value_name = "FILE", required_unless_present = "insecure_plain_keys")]
@@ -60,6 +62,16 @@ pub(crate) struct InitArgs {
     /// What messages are signed with: 1 is Ed25519, 2 is Ed25519 and ML-DSA-65 (post-quantum)
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=2), default_value_t = 1)]
     suite: u32,
+}
+
+fn endpoint(text: &str) -> Result<String, &'static str> {
+    let ok = is_endpoint(text).then(|| text.to_owned());
+    ok.ok_or("it is a name or an address, and a port, as in mla.example:7443")
+}
+
+fn address(text: &str) -> Result<String, &'static str> {
+    let ok = text.parse::<SocketAddr>().is_ok().then(|| text.to_owned());
+    ok.ok_or("it is an address and a port, as in 0.0.0.0:7443; names are not looked up")
 }
 
 pub(crate) fn run(args: InitArgs, out: &mut Out) -> Result<(), Failure> {

@@ -58,6 +58,32 @@ const PASSPHRASE_MIN_BYTES: usize = 12;
 const LISTEN: &str = "0.0.0.0:7443";
 const AGENCY_LISTEN: &str = "127.0.0.1:8443";
 
+/// Why no home is made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InitError {
+    /// An option breaks a rule, or two do not go together.
+    #[error("{what}")]
+    Option {
+        /// Which, and how.
+        what: String,
+        /// What to do about it.
+        hint: &'static str,
+    },
+    /// Anybody with a copy of the home would find it out.
+    #[error("the passphrase has fewer than {PASSPHRASE_MIN_BYTES} bytes")]
+    WeakPassphrase,
+}
+
+impl InitError {
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Option { hint, .. } => hint,
+            Self::WeakPassphrase => "nobody types it: `openssl rand -base64 33` makes a good one",
+        }
+    }
+}
+
 /// Makes a home. What was begun is removed again when something fails.
 ///
 /// # Errors
@@ -89,29 +115,28 @@ fn shown(path: &Path) -> String {
     path.display().to_string()
 }
 
-fn check(options: &InitOptions) -> anyhow::Result<()> {
+fn check(options: &InitOptions) -> Result<(), InitError> {
+    let refuse = |what: String, hint| Err(InitError::Option { what, hint });
     match (&options.passphrase, options.insecure_plain_keys) {
         (Some(passphrase), false) if passphrase.len() < PASSPHRASE_MIN_BYTES => {
-            bail!("the passphrase has fewer than {PASSPHRASE_MIN_BYTES} bytes")
+            return Err(InitError::WeakPassphrase);
         }
-        (Some(_), true) => bail!("either a passphrase or keys in clear, not both"),
-        (None, false) => bail!(
-            "the keys of a home stand under a passphrase: give --passphrase-file, or for a demo \
-             --insecure-plain-keys"
-        ),
-        _ => {}
+        (Some(_), false) | (None, true) => {}
+        (Some(_), true) | (None, false) => {
+            let what = "the keys of a home stand under a passphrase, or in clear".to_owned();
+            return refuse(what, "give --passphrase-file, or for a trial --insecure-plain-keys");
+        }
     }
     let listen = options.listen.as_deref().unwrap_or(LISTEN);
     let anywhere = listen.parse::<std::net::SocketAddr>().is_ok_and(|at| at.ip().is_unspecified());
     if options.endpoint.is_none() && anywhere {
-        bail!("peers cannot call {listen}: give --endpoint, the host and port that they reach");
+        let what = format!("peers cannot call {listen}, where this node would listen");
+        return refuse(what, "give --endpoint, the host and port that they reach");
     }
     if options.country.to_ascii_lowercase() != options.authority.country() {
-        bail!(
-            "the country {} is not that of the authority id {}",
-            options.country,
-            options.authority
-        );
+        let (country, authority) = (&options.country, &options.authority);
+        let what = format!("the country {country} is not that of the authority id {authority}");
+        return refuse(what, "leave --country away");
     }
     Ok(())
 }
@@ -204,7 +229,8 @@ fn make_card(
     Ok(Card::sign(&body, &root)?)
 }
 
-fn config_text(options: &InitOptions) -> String {
+/// The configuration of a new home.
+pub(crate) fn config_text(options: &InitOptions) -> String {
     let passphrase = match &options.passphrase_file {
         Some(path) => format!("passphrase_file = {:?}", path.display().to_string()),
         None => "# passphrase_file = \"/run/secrets/rogatory-passphrase\"".to_owned(),

@@ -15,7 +15,8 @@ mod passphrase;
 
 pub(crate) use certificates::agency_ca_name;
 pub use certificates::{Issued, issue_agency};
-pub use init::{InitOptions, init};
+pub(crate) use init::config_text;
+pub use init::{InitError, InitOptions, init};
 pub use keys::{HomeKeys, KeyFileError};
 pub use look::KeysSeen;
 pub use passphrase::{CREDENTIAL, PassphraseError, credential, read_passphrase};

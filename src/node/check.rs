@@ -66,7 +66,11 @@ pub(super) fn home(config: &Config, given: Option<&Path>, why: Why) -> Looked {
 /// What an operator should look at although the node starts.
 pub(super) fn warnings(config: &Config) -> Vec<String> {
     let findings = home(config, None, Why::Open).findings;
-    findings.into_iter().filter(|one| !one.is_error()).map(|one| one.message).collect()
+    let told = |one: Finding| match one.key {
+        Some(key) => format!("{key}: {}", one.message),
+        None => one.message,
+    };
+    findings.into_iter().filter(|one| !one.is_error()).map(told).collect()
 }
 
 /// The configuration of a node that is about to start, and its passphrase.
@@ -133,3 +137,6 @@ impl Look<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,8 +33,10 @@ pub fn now() -> Timestamp {
 /// # Errors
 /// When an option breaks a rule, the directory is in use, or the disk refuses.
 pub fn init(options: InitOptions) -> anyhow::Result<Card> {
+    // A home whose node could not start is not made.
+    let file = config_of(&options.home);
+    let config = Config::parse(&file, &crate::home::config_text(&options))?;
     let card = crate::home::init(&options, now())?;
-    let config = Config::read(&options.home.join("rogatory.toml"))?;
     let passphrase = options.passphrase.as_ref().map(|p| p.as_slice());
     open::create_log(&config, &card, passphrase)?;
     Ok(card)

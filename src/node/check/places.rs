@@ -85,9 +85,10 @@ impl Look<'_> {
     pub(super) fn socket(&mut self) {
         let socket = &self.config.operator_socket;
         let shown = socket.display();
-        if let Err(error) = std::os::unix::net::SocketAddr::from_pathname(socket) {
-            let hint = "a shorter path, as in \"/run/rogatory/operator.sock\"";
-            self.refuse(SOCKET, format!("{shown} cannot be a socket: {error}"), hint);
+        if std::os::unix::net::SocketAddr::from_pathname(socket).is_err() {
+            let hint = "name a shorter one, as in \"/run/rogatory/operator.sock\"";
+            let message = format!("{shown} is longer than the path of a socket may be");
+            self.refuse(SOCKET, message, hint);
         }
         let above = socket.ancestors().skip(1).find(|dir| dir.exists());
         if let Some(file) = above.filter(|dir| !dir.is_dir()) {
