@@ -1,17 +1,22 @@
 //! The client side of the agency API: a profile, and the connection that it stands for.
 
+use std::error::Error as _;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use anyhow::Context as _;
+use hyper_util::rt::TokioIo;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde::{Deserialize, Serialize};
 use tonic::transport::{Channel, Endpoint};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
 use zeroize::Zeroizing;
 
+use crate::api::caller::{Failed, Remembering};
 use crate::api::tls;
 use crate::card::is_endpoint;
 use crate::domain::AuthorityId;
@@ -60,22 +65,14 @@ pub enum ConnectError {
         /// What is wrong with who answers.
         why: String,
     },
-}
-
-/// What the last attempt to connect met. What the channel says of it has lost the kind.
-#[derive(Clone, Default)]
-struct Failed(Arc<Mutex<Option<(io::ErrorKind, String)>>>);
-
-impl Failed {
-    fn put(&self, error: &io::Error) {
-        if let Ok(mut last) = self.0.lock() {
-            *last = Some((error.kind(), error.to_string()));
-        }
-    }
-
-    fn take(&self) -> Option<(io::ErrorKind, String)> {
-        self.0.lock().ok()?.take()
-    }
+    /// The node answers, and wants nothing to do with this certificate.
+    #[error("the node of {authority} does not take the certificate of this profile: {why}")]
+    NotTaken {
+        /// Whose node.
+        authority: AuthorityId,
+        /// What it said.
+        why: String,
+    },
 }
 
 /// What an agency needs to call its node, as `rogatory agency add` writes it. Holds a private
@@ -130,8 +127,8 @@ impl Profile {
     /// Connects: TLS 1.3, hybrid post-quantum key exchange, both ends certified.
     ///
     /// # Errors
-    /// When the node is not reachable, or what answers is not the one that the profile names. That
-    /// it does not take the certificate is only known after the first call.
+    /// [`ConnectError`]: when the node is not reachable, is not the one that the profile names, or
+    /// does not take the certificate.
     pub async fn connect(&self) -> anyhow::Result<Channel> {
         let config = self.tls()?;
         let server = tls::server_name(&self.authority);
@@ -140,7 +137,10 @@ impl Profile {
         let connector = tower::service_fn(move |_| {
             let keep = keep.clone();
             let connecting = tls::connect(endpoint.clone(), server.clone(), config.clone());
-            async move { connecting.await.inspect_err(|error| keep.put(error)) }
+            async move {
+                let tls = connecting.await.inspect_err(|error| keep.put(error))?;
+                Ok::<_, io::Error>(TokioIo::new(Remembering::new(tls.into_inner(), keep)))
+            }
         });
         let connected = Endpoint::from_shared(format!("https://{}", self.authority))
             .context("the authority id is no host name")?
@@ -148,14 +148,34 @@ impl Profile {
             .initial_stream_window_size(tls::STREAM_WINDOW_BYTES)
             .connect_with_connector(connector)
             .await;
-        Ok(connected.map_err(|error| {
+        let channel = connected.map_err(|error| {
             let (kind, why) = failed.take().unwrap_or((io::ErrorKind::Other, error.to_string()));
             let (authority, address) = (self.authority.clone(), self.endpoint.clone());
             match kind {
                 io::ErrorKind::InvalidData => ConnectError::NotTheNode { authority, address, why },
                 _ => ConnectError::Unreachable { authority, address, why },
             }
-        })?)
+        })?;
+        self.is_taken(&channel, &failed).await?;
+        Ok(channel)
+    }
+
+    /// With TLS 1.3 a node that refuses the certificate says so in the place of its first answer.
+    async fn is_taken(&self, channel: &Channel, failed: &Failed) -> Result<(), ConnectError> {
+        let mut health = HealthClient::new(channel.clone());
+        let asked = health.check(HealthCheckRequest::default()).await;
+        // Whatever it answers, it answers.
+        let Some(broken) = asked.err().filter(|status| status.source().is_some()) else {
+            return Ok(());
+        };
+        let authority = self.authority.clone();
+        Err(match failed.take() {
+            Some((io::ErrorKind::InvalidData, why)) => ConnectError::NotTaken { authority, why },
+            met => {
+                let why = met.map_or_else(|| broken.to_string(), |(_, why)| why);
+                ConnectError::Unreachable { authority, address: self.endpoint.clone(), why }
+            }
+        })
     }
 
     fn tls(&self) -> anyhow::Result<Arc<rustls::ClientConfig>> {

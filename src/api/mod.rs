@@ -7,6 +7,7 @@
 
 pub mod agency;
 pub mod audit;
+pub mod caller;
 mod convert;
 pub mod courier;
 mod erasure;

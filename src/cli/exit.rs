@@ -209,6 +209,9 @@ fn not_connected(error: &ConnectError) -> Failure {
         ConnectError::Unreachable { .. } => Failure::new(Exit::Unavailable, ""),
         ConnectError::NotTheNode { .. } => Failure::new(Exit::VerificationFailed, "")
             .hint("nothing was sent there: ask the operator whether the profile is still right"),
+        ConnectError::NotTaken { .. } => {
+            Failure::new(Exit::NotPermitted, "").hint(refusal::CERTIFICATE)
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use super::exit::{Exit, Failure, told};
 
 const NODE_DOWN: &str = "is the node running? `rogatory serve --config FILE` starts it, and \
                          `rogatory status --home DIR` says how it is";
-const CERTIFICATE: &str = "the certificate in the profile does not let you in: an operator gives \
+pub(crate) const CERTIFICATE: &str = "the certificate in the profile does not let you in: an operator gives \
                            a new one with `rogatory agency renew NAME`";
 
 /// A status as a failure.
@@ -68,9 +68,10 @@ fn message(status: &Status, reason: &str) -> String {
         "" => status.code().description(),
         text => text,
     };
-    // What "transport error" and the like add to their cause is nothing.
     let text = match status.source().map(told) {
-        Some(cause) if !cause.contains(said) => format!("{said}: {cause}"),
+        Some(cause) if !["", "transport error"].contains(&said) && !cause.contains(said) => {
+            format!("{said}: {cause}")
+        }
         Some(cause) => cause,
         None => said.to_owned(),
     };
