@@ -54,7 +54,10 @@ async fn watch(client: &mut AgencyClient, after: u64, out: &mut Out) -> Result<(
     let mut last = after;
     let resume = |last: u64| format!("go on with --after {last}");
     loop {
-        let next = stream.message().await;
+        let next = tokio::select! {
+            next = stream.message() => next,
+            () = out.abandoned() => return Ok(()),
+        };
         match next.map_err(|status| Failure::from(status).hint(resume(last)))? {
             Some(pb::WatchInboxResponse { message: Some(message) }) => {
                 last = message.inbox_position;

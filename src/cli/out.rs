@@ -6,11 +6,14 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::os::fd::AsFd as _;
 
 use clap::ValueEnum;
 use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
+use tokio::io::Interest;
+use tokio::net::unix::pipe;
 
 use super::exit::{Exit, Failure};
 
@@ -30,7 +33,8 @@ pub struct Out {
     data: Box<dyn Write + Send>,
     talk: Box<dyn Write + Send>,
     lost: Option<io::Error>,
-    bars: bool,
+    /// Whether these are the process's own streams.
+    own: bool,
 }
 
 impl Out {
@@ -43,9 +47,9 @@ impl Out {
         format: Format,
         data: Box<dyn Write + Send>,
         talk: Box<dyn Write + Send>,
-        bars: bool,
+        own: bool,
     ) -> Self {
-        Self { format, data, talk, lost: None, bars }
+        Self { format, data, talk, lost: None, own }
     }
 
     /// Whether data is to be JSON.
@@ -56,6 +60,21 @@ impl Out {
     /// Whether nobody reads the data any more, so that a stream may end.
     pub fn is_closed(&self) -> bool {
         self.lost.is_some()
+    }
+
+    /// Waits until nobody reads the data any more, and for ever where that cannot be told: a
+    /// stream that waits for something to write would not notice.
+    pub(crate) async fn abandoned(&self) {
+        // Unchecked, since checking would make it non-blocking for whoever else writes to it.
+        let pipe = || {
+            let data = io::stdout().as_fd().try_clone_to_owned()?;
+            pipe::Sender::from_owned_fd_unchecked(data)
+        };
+        match self.own.then(pipe) {
+            Some(Ok(data)) => drop(data.ready(Interest::ERROR).await),
+            // A file, or the memory of a test.
+            Some(Err(_)) | None => std::future::pending().await,
+        }
     }
 
     /// Writes data, and a line feed where it does not end in one.
@@ -127,7 +146,7 @@ impl Out {
 
     /// A bar on standard error, where that is a terminal; `total` 0 where it is not known.
     pub(crate) fn progress(&self, what: &'static str, total: u64, unit: Unit) -> Progress {
-        let target = match self.bars {
+        let target = match self.own {
             true => ProgressDrawTarget::stderr(),
             false => ProgressDrawTarget::hidden(),
         };
@@ -221,8 +240,8 @@ fn printable(text: &str) -> String {
 
 fn table(header: Option<&[&str]>, rows: Vec<Vec<String>>) -> String {
     let mut table = Table::new();
-    // Wrapped to the terminal's width; as wide as it is where there is no terminal.
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    // As wide as it is, on a terminal too: an id that is broken into two cannot be copied.
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     if let Some(header) = header {
         table.set_header(header.iter().map(|word| word.to_uppercase()));
     }
