@@ -82,7 +82,7 @@ pub fn caller<T>(
     match caller.roles.contains(&role) {
         true => Ok(caller),
         false => Err(Status::permission_denied(format!(
-            "{} does not have the role {role:?}, which this method demands",
+            "{} does not have the role {role}, which this method demands",
             caller.name
         ))),
     }

@@ -238,7 +238,10 @@ impl OperatorService for OperatorApi {
         let request = request.into_inner();
         let agency = self.known_agency(&request.agency)?;
         if agency.revoked {
-            let message = "its access has ended: what is to call again gets a name of its own";
+            let message = format!(
+                "the access of {:?} has ended: what is to call again gets a name of its own",
+                agency.name
+            );
             return Err(to_status(ActionError::conflict("AGENCY_REVOKED", message)));
         }
         let agency = agency_to_pb(&agency);

@@ -69,8 +69,8 @@ enum AgencyCommand {
 
 #[derive(Args)]
 struct NewProfile {
-    /// Days that the certificate is valid; 365 if absent
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    /// Days that the certificate is valid, 825 at most; 365 if absent
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=825))]
     days: Option<u32>,
     /// Where the profile is written; HOME/agencies/NAME.profile.toml if absent
     #[arg(long, value_name = "FILE")]

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::exit::{Exit, Failure, code_of_io};
 use crate::audit::policy::Policy;
-use crate::card::Card;
+use crate::card::{Card, CardError};
 use crate::home::{self, PassphraseError};
 
 /// No text that is read here needs more: requests and cards are smaller.
@@ -39,7 +39,14 @@ pub(crate) fn read_policy(path: &Path) -> Result<Policy, Failure> {
 
 /// Reads the card of an authority.
 pub(crate) fn read_card(path: &Path) -> Result<Card, Failure> {
-    Card::parse(&read_text(path)?).map_err(|error| Failure::bad_file(path, error))
+    Card::parse(&read_text(path)?).map_err(|error| {
+        let code = match error {
+            CardError::Signature => Exit::VerificationFailed,
+            _ => Exit::BadInput,
+        };
+        Failure::new(code, format!("{}: {error}", path.display()))
+            .hint("ask the authority for its card: `rogatory card export` writes one")
+    })
 }
 
 /// Reads a passphrase file.

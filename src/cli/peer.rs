@@ -9,7 +9,7 @@ use tonic::transport::Channel;
 use super::connect::OperatorAccess;
 use super::exit::{Exit, Failure};
 use super::files::read_card;
-use super::out::Out;
+use super::out::{Out, without_numbers};
 use super::view;
 use crate::card::Card;
 use crate::domain::AuthorityId;
@@ -200,7 +200,8 @@ fn print_step(step: &pb::TestPeerResponse, out: &mut Out) {
     if out.is_json() {
         out.json(&json!({ "step": step, "ok": ok, "detail": detail, "hint": hint }));
     } else {
-        out.data(&format!("{:<6}  {step:<8}  {detail}", if *ok { "ok" } else { "FAILED" }));
+        let (word, detail) = (if *ok { "ok" } else { "FAILED" }, without_numbers(detail));
+        out.data(&format!("{word:<6}  {step:<8}  {detail}"));
     }
 }
 

@@ -3,7 +3,7 @@
 use std::error::Error as _;
 
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, StatusExt as _};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
 use super::exit::{Exit, Failure, told};
 
@@ -58,9 +58,15 @@ fn code(status: &Status) -> Exit {
 /// One line a field.
 fn violations(details: &ErrorDetails) -> Option<String> {
     let fields = &details.bad_request()?.field_violations;
-    let lines: Vec<String> =
-        fields.iter().map(|one| format!("{}: {}", one.field, one.description)).collect();
+    let line = |one: &FieldViolation| format!("{}: {}", in_file(&one.field), one.description);
+    let lines: Vec<String> = fields.iter().map(line).collect();
     (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+/// A field of a message as the file of a request names it.
+pub(crate) fn in_file(field: &str) -> &str {
+    let inner = field.strip_prefix("content.").unwrap_or(field);
+    inner.strip_prefix("request.").unwrap_or(inner)
 }
 
 fn message(status: &Status, reason: &str) -> String {
@@ -99,6 +105,9 @@ fn hint_of_field(details: &ErrorDetails) -> Option<&'static str> {
     if has("recipient") {
         return Some("`rogatory peer list` shows the authorities that the node knows");
     }
+    if has("case_id") {
+        return Some("name the case with --case, as `rogatory list` shows it");
+    }
     has("fingerprint").then_some(
         "ask the other authority to read its fingerprint out to you, over a channel that you trust",
     )
@@ -116,6 +125,8 @@ pub(crate) fn hint_of_text(text: &str) -> Option<&'static str> {
     ]) || has(&["certificate that has ended", "certificaterequired", "accessdenied"])
     {
         Some(CERTIFICATE)
+    } else if has(&["lookup address"]) {
+        Some("is the address in the profile right? does the name server answer?")
     } else if has(&["connection refused", "not reachable"]) {
         Some(NODE_DOWN)
     } else {
@@ -153,7 +164,7 @@ mod tests {
         let status = Status::with_error_details(Code::InvalidArgument, "2 fields", details);
         let failure = failure(&status);
         assert_eq!(failure.code, Exit::BadInput);
-        let lines = "content.note.text: is missing\nrecipient: xb.pps is not in the directory";
+        let lines = "note.text: is missing\nrecipient: xb.pps is not in the directory";
         assert_eq!(failure.message, lines);
         assert!(failure.hint.expect("a hint").contains("peer list"));
     }

@@ -64,7 +64,7 @@ impl From<DecisionWord> for Decision {
 
 pub(crate) async fn run(args: ReplyArgs, out: &mut Out) -> Result<(), Failure> {
     let content = content(&args)?;
-    send::check(&content)?;
+    send::check(&content, None)?;
     let walk = args.send.walk()?;
     let mut client = args.access.connect(out).await?;
     let ready = Ready::make(args.send, walk, &mut client, out).await?;
@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn a_refusal_has_its_reasons() {
         let refuse = ["--decision", "refuse", "--ground", "POLITICAL", "MILITARY", "--text", "x"];
-        assert_eq!(send::check(&said(&refuse)), Ok(()));
-        assert!(send::check(&said(&["--decision", "refuse"])).is_err());
+        assert_eq!(send::check(&said(&refuse), None), Ok(()));
+        assert!(send::check(&said(&["--decision", "refuse"]), None).is_err());
     }
 }

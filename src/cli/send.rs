@@ -1,6 +1,6 @@
 //! What submitting and replying have in common.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
@@ -10,9 +10,10 @@ use super::evidence::{self, Walk};
 use super::exit::{Exit, Failure};
 use super::files::read_text;
 use super::out::Out;
+use super::refusal::in_file;
 use super::{receipt, view};
 use crate::crypto::random;
-use crate::domain::request::{Content, Severity};
+use crate::domain::request::{Content, Finding, Severity};
 use crate::domain::{MessageKind, PackageId, RequestId};
 use crate::pb::v1 as pb;
 
@@ -133,16 +134,37 @@ impl Ready {
     }
 }
 
-/// Tells everything that the content lacks, before the node would.
-pub(crate) fn check(content: &Content) -> Result<(), Failure> {
+/// Tells everything that the content lacks, before the node would. Each line names what the
+/// person wrote: a field of the file, or an option.
+pub(crate) fn check(content: &Content, file: Option<&Path>) -> Result<(), Failure> {
     let errors = content.check().into_iter().filter(|one| one.severity == Severity::Error);
-    let lines: Vec<String> = errors
-        .map(|one| format!("content.{}: {} ({})", one.field, one.message, one.paragraph))
-        .collect();
+    let line = |one: Finding| match file {
+        Some(file) => {
+            let field = in_file(&one.field);
+            format!("{}: {field}: {} ({})", file.display(), one.message, one.paragraph)
+        }
+        None => format!("{}: {} ({})", option(&one.field), one.message, one.paragraph),
+    };
+    let lines: Vec<String> = errors.map(line).collect();
+    let hint = match file {
+        Some(_) => "nothing was sent: mend these and submit again; docs/request.md has every field",
+        None => "nothing was sent: mend these and send it again",
+    };
     match lines.is_empty() {
         true => Ok(()),
-        false => Err(Failure::new(Exit::BadInput, lines.join("\n"))
-            .hint("nothing was sent: mend these and submit again")),
+        false => Err(Failure::new(Exit::BadInput, lines.join("\n")).hint(hint)),
+    }
+}
+
+/// The option that a field of a note comes from.
+fn option(field: &str) -> &str {
+    match field.strip_prefix("note.").unwrap_or(field) {
+        "text" => "--text",
+        "language" => "--language",
+        "decision" => "--decision",
+        "more_to_follow" => "--more-to-follow",
+        field if field.starts_with("grounds") => "--ground",
+        _ => field,
     }
 }
 
@@ -212,7 +234,7 @@ fn print(
     });
     out.record(&fields, &json);
     for warning in &message.warnings {
-        out.talk(&format!("warning: {warning}"));
+        out.talk(&format!("warning: {}", in_file(warning)));
     }
 }
 
@@ -231,11 +253,13 @@ mod tests {
     #[test]
     fn what_is_lacking_is_told_with_its_field() {
         let note = Content::note(MessageKind::StatusReport, Note::default());
-        let failure = check(&note).expect_err("no text");
+        let failure = check(&note, None).expect_err("no text");
         assert_eq!(failure.code, Exit::BadInput);
-        assert!(failure.message.starts_with("content.note.text: "), "{failure}");
+        assert!(failure.message.starts_with("--text: "), "{failure}");
+        let failure = check(&note, Some(Path::new("a.json"))).expect_err("no text");
+        assert!(failure.message.starts_with("a.json: note.text: "), "{failure}");
         let fine = Content::note(MessageKind::StatusQuery, Note::default());
-        assert_eq!(check(&fine), Ok(()));
+        assert_eq!(check(&fine, None), Ok(()));
     }
 
     #[test]

@@ -48,7 +48,7 @@ pub(crate) struct SubmitArgs {
 
 pub(crate) async fn run(args: SubmitArgs, out: &mut Out) -> Result<(), Failure> {
     let content = content(&args)?;
-    send::check(&content)?;
+    send::check(&content, args.request.as_deref())?;
     let walk = args.send.walk()?;
     let mut client = args.access.connect(out).await?;
     let ready = Ready::make(args.send, walk, &mut client, out).await?;
@@ -90,7 +90,8 @@ fn read_content(file: &Path) -> Result<Content, Failure> {
             return Err(Failure::bad_file(file, "has a name that ends in neither .json nor .toml"));
         }
     };
-    read.map_err(|error| Failure::bad_file(file, error))
+    let hint = "docs/request.md has every field, and examples/ has whole requests";
+    read.map_err(|error| Failure::bad_file(file, error).hint(hint))
 }
 
 #[cfg(test)]

@@ -57,7 +57,13 @@ pub(super) fn run(args: VerifyArgs, out: &mut Out) -> Result<(), Failure> {
     };
     let receipt = Receipt::parse(&read_text(&args.file)?).map_err(|error| failed(&error))?;
     same_log(&receipt, &card, &args)?;
-    let verified = check(&receipt, &card, &args).map_err(|error| failed(&told(&error)))?;
+    let verified = check(&receipt, &card, &args).map_err(|error| {
+        let failure = failed(&told(&error));
+        match error {
+            Unproven::Refused(ReceiptError::BadCheckpoint(_)) => failure.hint(OTHER_KEYS),
+            _ => failure,
+        }
+    })?;
     let standing = level::level(&args.level, &verified).map_err(|failure| Failure {
         message: format!("{shown}: {}", failure.message),
         ..failure
@@ -68,6 +74,9 @@ pub(super) fn run(args: VerifyArgs, out: &mut Out) -> Result<(), Failure> {
 
 const NOT_PROVEN: &str = "it proves nothing of what was expected: keep it as it is, and have \
                           another saved with `rogatory receipt save`";
+
+const OTHER_KEYS: &str = "either it was altered, or the card has other keys than this log had: \
+                          compare the card's fingerprint with the authority";
 
 /// A card of another log says nothing about the receipt, good or bad.
 fn same_log(receipt: &Receipt, card: &Card, args: &VerifyArgs) -> Result<(), Failure> {
