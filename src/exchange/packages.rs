@@ -1,17 +1,18 @@
 //! Evidence packages on their way: into the vault, to a peer's vault, out to an agency.
 //!
 //! Memory does not grow with a package: bytes pass through channels of [`PARTS_AHEAD`] parts
-//! between the network's task and a blocking thread that hashes, seals and writes. Plaintext is
-//! only ever in memory (I6).
+//! between the network's task and pieces of blocking work that hash, seal and write. No thread
+//! waits for a network. Plaintext is only ever in memory (I6).
 
 mod content;
 mod manifest;
 mod receive;
+mod sealer;
 mod send;
 mod upload;
 
 pub use content::PackageContent;
-pub use manifest::ExhibitInfo;
+pub use manifest::{ExhibitInfo, ExhibitPage, PageToken};
 pub use receive::{Offers, Receiving};
 pub(crate) use send::push_all;
 pub use upload::Upload;
