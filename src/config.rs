@@ -1,5 +1,7 @@
 //! The configuration: one TOML file, read and judged whole before any port is bound.
 
+mod evidence;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -7,6 +9,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::Spanned;
 
+pub use self::evidence::Evidence;
+use self::evidence::EvidenceFile;
 use crate::domain::AuthorityId;
 use crate::domain::limits::{DELIVERY_WINDOW_DEFAULT_MS, DELIVERY_WINDOW_MAX_MS};
 
@@ -42,6 +46,8 @@ pub struct Config {
     pub retry_first_ms: u64,
     /// Longest pause, in milliseconds.
     pub retry_cap_ms: u64,
+    /// How much of the disk evidence may take, and for how long.
+    pub evidence: Evidence,
     /// What is traced, as in `info` or `rogatory=debug`.
     pub trace_filter: String,
     /// Whether traces are JSON.
@@ -90,6 +96,8 @@ struct File {
     keys: KeysFile,
     #[serde(default)]
     delivery: Delivery,
+    #[serde(default)]
+    evidence: EvidenceFile,
     #[serde(default)]
     trace: Trace,
 }
@@ -199,6 +207,7 @@ impl Config {
                 RETRY_CAP_SECONDS,
                 DAY_SECONDS,
             )? * 1000,
+            evidence: file.evidence.judge(&judge)?,
             trace_filter: file.trace.filter.unwrap_or_else(|| "info".into()),
             trace_json: file.trace.json.unwrap_or(false),
             data,

@@ -9,7 +9,8 @@
 //! - one [`relay`] task a peer: our stream to it, and what waits for it in the [`outbox`];
 //! - one [`session`] a peer's stream to us: the checkpoint that the peer proved last;
 //! - one [`consign`] task: opens what was accepted;
-//! - one [`expire`] task: ends delivery windows.
+//! - one [`expire`] task: ends delivery windows;
+//! - one [`sweep`] task: removes evidence that nobody came for.
 //!
 //! All may be cancelled at any await: what is durable is found again at the next start, what is
 //! not was acknowledged to nobody.
@@ -21,12 +22,14 @@ pub mod courier;
 pub mod directory;
 pub mod error;
 pub mod expire;
+pub mod gates;
 pub mod heads;
 pub mod issue;
 pub mod keys;
 pub mod log;
 pub mod outbox;
 pub mod packages;
+pub mod pieces;
 pub mod query;
 pub mod queue;
 pub mod record;
@@ -34,7 +37,9 @@ pub mod relay;
 pub(crate) mod rows;
 pub mod schedule;
 pub mod session;
+pub mod streams;
 pub mod submit;
+pub mod sweep;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -62,6 +67,8 @@ pub struct Settings {
     pub retry_first_ms: u64,
     /// Longest pause, in milliseconds.
     pub retry_cap_ms: u64,
+    /// How long evidence is kept that nobody comes for.
+    pub keep: sweep::Keep,
     /// The program and its version, as in `rogatory 0.1.0`.
     pub software: String,
 }
@@ -85,6 +92,9 @@ pub struct Exchange {
     read_only: AtomicBool,
     cases: submit::CaseNumbers,
     offers: packages::Offers,
+    gates: gates::Gates,
+    pub(crate) streams: streams::Streams,
+    agencies_changed: watch::Sender<u64>,
 }
 
 /// How our stream to a peer is, for people.
@@ -146,6 +156,9 @@ impl Exchange {
             read_only: AtomicBool::new(false),
             cases: submit::CaseNumbers::default(),
             offers: packages::Offers::default(),
+            gates: gates::Gates::default(),
+            streams: streams::Streams::default(),
+            agencies_changed: watch::Sender::new(0),
         }))
     }
 
@@ -172,6 +185,14 @@ impl Exchange {
     /// What peers have announced and not finished pushing.
     pub fn offers(&self) -> &packages::Offers {
         &self.offers
+    }
+    /// How many long calls there may be at once.
+    pub fn gates(&self) -> &gates::Gates {
+        &self.gates
+    }
+    /// Tells when what an agency may do has changed.
+    pub fn agency_changes(&self) -> watch::Receiver<u64> {
+        self.agencies_changed.subscribe()
     }
     /// The program and its version.
     pub fn software(&self) -> &str {
@@ -210,6 +231,12 @@ impl Exchange {
 
     fn links(&self) -> MutexGuard<'_, BTreeMap<AuthorityId, LinkState>> {
         self.links.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What an operator is to know when evidence is refused for want of room.
+    pub fn vault_is_full(&self) -> Option<String> {
+        let full = self.vault.check_room(0).err()?;
+        Some(format!("evidence is refused: {full}"))
     }
 
     /// Whether somebody holds a longer or another log of ours than we do: then we append nothing

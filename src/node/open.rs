@@ -16,9 +16,10 @@ use crate::audit::entry::{EntryDraft, Event};
 use crate::card::Card;
 use crate::config::Config;
 use crate::crypto::keys::{Role, SealingSecret, SigningSecret};
+use crate::exchange::sweep::Keep;
 use crate::exchange::{Exchange, Keys, Parts, Settings};
 use crate::home::HomeKeys;
-use crate::store::vault::Vault;
+use crate::store::vault::{Bounds, Vault};
 use crate::store::{self, Opened, Store, Tx, limits};
 
 /// A home that was opened.
@@ -54,10 +55,14 @@ impl OpenNode {
         let keys = HomeKeys::unlock(&config.keys, passphrase)?;
         check_keys(&card, &keys)?;
         let (store, outcome) = Store::open(settings(&config, &card, &keys)?)?;
-        let vault = Vault::open(&config.data.join("vault"))?;
+        let bounds = Bounds {
+            reserve_bytes: config.evidence.reserve_bytes,
+            peer_quota_bytes: config.evidence.peer_quota_bytes,
+        };
+        let vault = Vault::bounded(&config.data.join("vault"), bounds)?;
         let swept = vault.sweep()?;
         if swept > 0 {
-            tracing::info!(swept, "uploads that a stop had cut off were removed");
+            tracing::info!(swept, "evidence that a stop had cut off was removed");
         }
         let exchange = Exchange::new(Parts {
             keys: exchange_keys(&config, &keys)?,
@@ -68,6 +73,10 @@ impl OpenNode {
                 delivery_window_ms: config.delivery_window_ms,
                 retry_first_ms: config.retry_first_ms,
                 retry_cap_ms: config.retry_cap_ms,
+                keep: Keep {
+                    unfinished_ms: config.evidence.unfinished_ms,
+                    unsubmitted_ms: config.evidence.unsubmitted_ms,
+                },
                 software: SOFTWARE.to_owned(),
             },
             clock: Box::new(now),
