@@ -6,13 +6,16 @@
 //! TLS.
 
 pub mod agency;
+pub mod answers;
 pub mod audit;
 mod convert;
 pub mod courier;
+mod evidence;
 pub mod exchange;
 pub mod identity;
 pub mod listen;
 pub mod operator;
 pub mod probe;
+pub mod standing;
 pub mod status;
 pub mod tls;

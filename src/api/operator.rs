@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
+use super::answers::{Answers, answers};
 use super::convert::parse;
 use super::identity;
 use super::probe::Probe;
+use super::standing::Standing;
 use super::status::{invalid, to_status, whole};
 use crate::card::Card;
 use crate::domain::AuthorityId;
@@ -52,17 +54,19 @@ pub struct OperatorApi {
     registrar: Arc<dyn Registrar>,
     probe: Arc<Probe>,
     facts: NodeFacts,
+    stop: CancellationToken,
 }
 
 impl OperatorApi {
-    /// Of a node.
+    /// Of a node. Ends its streams at `stop`.
     pub fn new(
         exchange: Arc<Exchange>,
         registrar: Arc<dyn Registrar>,
         probe: Arc<Probe>,
         facts: NodeFacts,
+        stop: CancellationToken,
     ) -> Self {
-        Self { exchange, registrar, probe, facts }
+        Self { exchange, registrar, probe, facts, stop }
     }
 
     fn operator<T>(&self, request: &Request<T>) -> Result<Caller, Status> {
@@ -92,6 +96,7 @@ impl OperatorApi {
                     .into(),
             );
         }
+        warnings.extend(self.exchange.vault_is_full());
         let now = self.exchange.now();
         for peer in self.exchange.directory().all() {
             if let Some(text) =
@@ -193,7 +198,7 @@ impl OperatorService for OperatorApi {
         Ok(Response::new(pb::RemovePeerResponse {}))
     }
 
-    type TestPeerStream = ReceiverStream<Result<pb::TestPeerResponse, Status>>;
+    type TestPeerStream = Answers<pb::TestPeerResponse>;
 
     async fn test_peer(
         &self,
@@ -204,10 +209,15 @@ impl OperatorService for OperatorApi {
         let unknown = || ActionError::NotFound(format!("{authority} is not in the directory"));
         let peer = self.exchange.directory().get(&authority);
         let peer = peer.ok_or_else(|| to_status(unknown()))?;
+        let standing =
+            Standing::new(&self.exchange, &request, Some(Role::Operate), &self.stop, None);
         let (say, steps) = mpsc::channel(16);
         let probe = self.probe.clone();
-        tokio::spawn(async move { probe.walk(&caller, peer, &say).await });
-        Ok(Response::new(steps.into()))
+        let walking = async move {
+            probe.walk(&caller, peer, &say).await;
+            Ok(())
+        };
+        Ok(Response::new(answers(steps, walking, standing)))
     }
 
     async fn list_queue(

@@ -20,19 +20,25 @@ use crate::api::audit::AuditApi;
 use crate::api::courier::{MESSAGE_MAX_BYTES, TonicCourier};
 use crate::api::exchange::ExchangeApi;
 use crate::api::identity::Identity;
+use crate::api::listen::{Door, Ends};
 use crate::api::operator::{NodeFacts, OperatorApi};
 use crate::api::probe::Probe;
 use crate::api::{listen, tls};
 use crate::audit::entry::Event;
 use crate::config::Config;
-use crate::exchange::{consign, expire, relay};
+use crate::domain::limits::{AGENCY_CONNECTIONS, PEER_CONNECTIONS};
+use crate::exchange::gates::Gate;
+use crate::exchange::{consign, expire, relay, sweep};
 use crate::pb::v1 as pb;
 use pb::agency_service_server::AgencyServiceServer;
 use pb::audit_service_server::AuditServiceServer;
 use pb::exchange_service_server::ExchangeServiceServer;
 use pb::operator_service_server::OperatorServiceServer;
 
-/// After this a graceful stop stops waiting for calls that are still being answered.
+/// After this a graceful stop stops waiting for calls that are still being answered, and cuts the
+/// connections.
+const CALLS_DEADLINE: Duration = Duration::from_secs(5);
+/// After this it waits for nothing any more.
 const STOP_DEADLINE: Duration = Duration::from_secs(10);
 /// A connection is closed after this long, so that certificates are looked at again; streams are
 /// resumed on a new one.
@@ -129,7 +135,8 @@ pub async fn serve_bound(
     }
     let tasks = TaskTracker::new();
     start_workers(&node, &tasks, &stop);
-    let servers = start_servers(&node, bound, &addresses, &stop)?;
+    let ends = Ends { stop: stop.clone(), cut: CancellationToken::new() };
+    let servers = start_servers(&node, bound, &addresses, &ends)?;
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     let entries = node.exchange.log_head().checkpoint.size;
     tracing::info!(
@@ -143,14 +150,7 @@ pub async fn serve_bound(
         }
     };
     stop.cancel();
-    tasks.close();
-    let _ = tokio::time::timeout(STOP_DEADLINE, async {
-        tasks.wait().await;
-        for server in servers {
-            let _ = server.await;
-        }
-    })
-    .await;
+    wind_up(tasks, servers, &ends.cut).await;
     if ended.is_ok() {
         let _ = node.exchange.log_node(Event::NodeStopped).await;
     }
@@ -160,12 +160,35 @@ pub async fn serve_bound(
     ended
 }
 
+/// Long calls end at once when they hear of the stop. What is still open after a while is a call
+/// whose other end takes nothing and says nothing, and no reason to wait.
+async fn wind_up(tasks: TaskTracker, servers: Vec<Serving>, cut: &CancellationToken) {
+    tasks.close();
+    let ended = async {
+        tasks.wait().await;
+        for server in servers {
+            let _ = server.await;
+        }
+    };
+    let cutting = async {
+        tokio::time::sleep(CALLS_DEADLINE).await;
+        cut.cancel();
+        tokio::time::sleep(STOP_DEADLINE - CALLS_DEADLINE).await;
+    };
+    tokio::select! {
+        () = ended => {}
+        () = cutting => tracing::warn!("the node stops in the middle of something"),
+    }
+    cut.cancel();
+}
+
 fn start_workers(node: &OpenNode, tasks: &TaskTracker, stop: &CancellationToken) {
     let exchange = &node.exchange;
     let courier = Arc::new(TonicCourier::new(exchange.clone(), node.identity.clone()));
     let stop = |_: &str| stop.child_token();
     tasks.spawn(consign::run(exchange.clone(), stop("consign")));
     tasks.spawn(expire::run(exchange.clone(), stop("expire")));
+    tasks.spawn(sweep::run(exchange.clone(), stop("sweep")));
     tasks.spawn(relay::supervise(exchange.clone(), courier, stop("relay"), tasks.clone()));
 }
 
@@ -175,19 +198,26 @@ fn start_servers(
     node: &OpenNode,
     bound: Bound,
     addresses: &Addresses,
-    stop: &CancellationToken,
+    ends: &Ends,
 ) -> anyhow::Result<Vec<Serving>> {
     let exchange = node.exchange.clone();
-    let identify: listen::Identify = Arc::new(move |cert| Identity::of_peer(&exchange, cert));
-    let config = tls::exchange_server(&node.exchange, node.identity.clone())?;
-    let peers = listen::tls(bound.exchange, config, identify, stop.clone());
+    let door = Door {
+        config: tls::exchange_server(&node.exchange, node.identity.clone())?,
+        identify: Arc::new(move |cert| Identity::of_peer(&exchange, cert)),
+        connections: Gate::new("connections", PEER_CONNECTIONS),
+    };
+    let peers = listen::tls(bound.exchange, door, ends.clone());
 
     let exchange = node.exchange.clone();
-    let identify: listen::Identify = Arc::new(move |cert| Identity::of_agency(&exchange, cert));
-    let config = tls::agency_server(node.agency_ca.clone(), node.identity.clone())?;
-    let agencies = listen::tls(bound.agency, config, identify, stop.clone());
+    let door = Door {
+        config: tls::agency_server(node.agency_ca.clone(), node.identity.clone())?,
+        identify: Arc::new(move |cert| Identity::of_agency(&exchange, cert)),
+        connections: Gate::new("connections", AGENCY_CONNECTIONS),
+    };
+    let agencies = listen::tls(bound.agency, door, ends.clone());
 
-    let operators = listen::socket(bind_socket(&node.config.operator_socket)?, stop.clone());
+    let operators = listen::socket(bind_socket(&node.config.operator_socket)?, ends.clone());
+    let stop = &ends.stop;
     Ok(vec![
         run(
             "exchange",
@@ -268,7 +298,7 @@ fn agency_router(
 pub(super) fn operator_router(
     node: &OpenNode,
     addresses: &Addresses,
-    _stop: &CancellationToken,
+    stop: &CancellationToken,
 ) -> anyhow::Result<Router> {
     let ca = std::fs::read_to_string(node.config.home.join("tls/ca.pem"))?;
     let bound = match addresses.agency.is_empty() {
@@ -290,8 +320,15 @@ pub(super) fn operator_router(
         agency_address: addresses.agency.clone(),
         warnings: node.warnings.clone(),
     };
-    let operator =
-        OperatorApi::new(node.exchange.clone(), Arc::new(registrar), Arc::new(probe), facts);
+    let exchange = node.exchange.clone();
+    let operator = OperatorApi::new(
+        exchange.clone(),
+        Arc::new(registrar),
+        Arc::new(probe),
+        facts,
+        stop.child_token(),
+    );
+    let audit = AuditApi::new(exchange, stop.child_token());
     let (health, health_service) = tonic_health::server::health_reporter();
     tokio::spawn(async move {
         for service in ["rogatory.v1.AgencyService", "rogatory.v1.OperatorService"] {
@@ -303,7 +340,7 @@ pub(super) fn operator_router(
         .build_v1()?;
     Ok(server()
         .add_service(OperatorServiceServer::new(operator))
-        .add_service(AuditServiceServer::new(AuditApi::new(node.exchange.clone())))
+        .add_service(AuditServiceServer::new(audit))
         .add_service(health_service)
         .add_service(reflection))
 }
