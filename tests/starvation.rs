@@ -284,11 +284,12 @@ async fn a_removed_peer_loses_its_push_at_once() {
     let mut draft = peer.draft();
     draft.packages = vec![reference(&shape)];
     peer.offer(peer.signed(draft).bytes().clone()).await.expect("announced");
-    let (part, taken) = mpsc::channel(8);
+    let (part, taken) = mpsc::channel(16);
     let start = pb::PackageStart { package_id: shape.id.as_bytes().to_vec().into() };
     let start = pb::push_package_request::Part::Start(start);
-    let list = parts(&reader, &chunks).swap_remove(0);
-    for one in [start, list] {
+    let mut all = parts(&reader, &chunks);
+    all.pop();
+    for one in std::iter::once(start).chain(all) {
         part.send(pb::PushPackageRequest { part: Some(one) }).await.expect("room");
     }
     let pushing = tokio::spawn(peer.push(taken));
@@ -297,7 +298,7 @@ async fn a_removed_peer_loses_its_push_at_once() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(DEADLINE, begun).await.expect("the list arrives");
+    tokio::time::timeout(DEADLINE, begun).await.expect("it is taken");
     let remove = pb::RemovePeerRequest { authority: peer.me().to_string() };
     b.operator().await.remove_peer(remove).await.expect("removed");
     let pushed = tokio::time::timeout(DEADLINE, pushing).await.expect("it ends");

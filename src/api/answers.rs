@@ -34,13 +34,21 @@ pub fn answers<T: Send + 'static>(
     producing: impl Future<Output = Result<(), ActionError>> + Send + 'static,
     mut standing: Standing,
 ) -> Answers<T> {
+    ended_by(passing, producing, async move { standing.lost().await })
+}
+
+fn ended_by<T: Send + 'static>(
+    passing: mpsc::Receiver<T>,
+    producing: impl Future<Output = Result<(), ActionError>> + Send + 'static,
+    lost: impl Future<Output = Status> + Send + 'static,
+) -> Answers<T> {
     let state = State { passing: Some(passing), verdict: None, waker: None };
     let state = Arc::new(Mutex::new(state));
     let ends = state.clone();
     tokio::spawn(async move {
         let verdict = tokio::select! {
             biased;
-            status = standing.lost() => Some(status),
+            status = lost => Some(status),
             produced = producing => produced.err().map(to_status),
         };
         if let Some(status) = verdict {
@@ -90,5 +98,77 @@ impl<T> Stream for Answers<T> {
                 Poll::Pending
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+    use std::time::Duration;
+
+    use tokio::sync::oneshot;
+    use tokio_stream::StreamExt as _;
+    use tonic::Code;
+
+    use super::*;
+    use crate::exchange::pieces::fill;
+
+    fn numbers(to: u32) -> impl FnMut() -> Result<Option<u32>, ActionError> {
+        let mut all = 0..to;
+        move || Ok(all.next())
+    }
+
+    async fn codes(answers: Answers<u32>) -> Vec<Result<u32, Code>> {
+        answers.map(|answer| answer.map_err(|status| status.code())).collect().await
+    }
+
+    #[tokio::test]
+    async fn what_is_produced_comes_and_then_the_end_or_the_error() {
+        let (send, passing) = mpsc::channel(2);
+        let producing = async move { fill(numbers(5), &send, Duration::from_secs(60)).await };
+        let answers = ended_by(passing, producing, pending());
+        assert_eq!(codes(answers).await, [0, 1, 2, 3, 4].map(Ok));
+        let (_send, passing) = mpsc::channel(2);
+        let producing = async { Err(ActionError::NotFound("gone".into())) };
+        let answers = ended_by(passing, producing, pending());
+        assert_eq!(codes(answers).await, [Err(Code::NotFound)]);
+    }
+
+    #[tokio::test]
+    async fn who_reads_nothing_for_too_long_is_told_and_what_waited_for_it_is_dropped() {
+        let (send, passing) = mpsc::channel(2);
+        let (say, over) = oneshot::channel();
+        let producing = async move {
+            let filled = fill(numbers(5), &send, Duration::ZERO).await;
+            say.send(send).expect("the test waits");
+            filled
+        };
+        let answers = ended_by(passing, producing, pending());
+        let send = over.await.expect("it gives up");
+        send.closed().await;
+        assert_eq!(
+            codes(answers).await,
+            [Err(Code::DeadlineExceeded)],
+            "never a part as the whole"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_lost_right_ends_a_stream_that_is_waited_for() {
+        let (_send, passing) = mpsc::channel(2);
+        let (lose, lost) = oneshot::channel();
+        let lost = async { lost.await.expect("it is lost") };
+        let answers = ended_by(passing, pending(), lost);
+        let reading = tokio::spawn(codes(answers));
+        lose.send(Status::permission_denied("revoked")).expect("it is listened to");
+        assert_eq!(reading.await.expect("no panic"), [Err(Code::PermissionDenied)]);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_goes_ends_what_is_produced_for_it() {
+        let (send, passing) = mpsc::channel::<u32>(2);
+        let answers = ended_by(passing, pending(), pending());
+        drop(answers);
+        send.closed().await;
     }
 }

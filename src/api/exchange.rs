@@ -52,7 +52,8 @@ impl ExchangeApi {
         let id = PackageId::from_slice(&start.package_id)
             .map_err(|error| invalid("start.package_id", error))?;
         let offers = self.exchange.offers();
-        let receiving = offers.begin(&self.exchange, peer.authority(), id).map_err(to_status)?;
+        let mut receiving =
+            offers.begin(&self.exchange, peer.authority(), id).map_err(to_status)?;
         // A link that broke, or went silent: what arrived stays, and the next push goes on.
         while let Ok(Ok(Some(pb::PushPackageRequest { part: Some(part) }))) =
             tokio::time::timeout(PUSH_SILENCE_MAX, parts.message()).await

@@ -8,6 +8,7 @@
 pub mod agency;
 pub mod answers;
 pub mod audit;
+pub mod calls;
 mod convert;
 pub mod courier;
 mod evidence;

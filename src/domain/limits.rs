@@ -75,6 +75,10 @@ pub const PAGE_SIZE_DEFAULT: usize = 50;
 /// a few messages.
 pub const UNCLAIMED_PER_PEER_MAX: usize = 4 * PACKAGES_PER_MESSAGE_MAX;
 
+/// Calls of one caller that are being taken at once, and of all on one listener: a request that
+/// never comes to its end may hold the megabyte that a message may have.
+pub const CALLS: AtOnce = AtOnce { each: 256, all: 2048 };
+
 /// Uploads at once: each may have 4 MiB of parts in memory, and its manifest. A desk has one or two;
 /// a system that serves many desks under one certificate, a few more.
 pub const UPLOADS: AtOnce = AtOnce { each: 8, all: 32 };

@@ -11,12 +11,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::transport::Server;
 use tonic::transport::server::Router;
+use tower::layer::util::Stack;
 
 use super::now;
 use super::open::{OpenNode, passphrase};
 use super::registrar::HomeRegistrar;
 use crate::api::agency::AgencyApi;
 use crate::api::audit::AuditApi;
+use crate::api::calls::Calls;
 use crate::api::courier::{MESSAGE_MAX_BYTES, TonicCourier};
 use crate::api::exchange::ExchangeApi;
 use crate::api::identity::Identity;
@@ -262,8 +264,11 @@ fn bind_socket(path: &Path) -> anyhow::Result<UnixListener> {
     Ok(listener)
 }
 
-fn server() -> Server {
+type Gated = Stack<Calls, tower::layer::util::Identity>;
+
+fn server() -> Server<Gated> {
     Server::builder()
+        .layer(Calls::default())
         .initial_stream_window_size(tls::STREAM_WINDOW_BYTES)
         .initial_connection_window_size(tls::CONNECTION_WINDOW_BYTES)
         .max_frame_size(tls::FRAME_BYTES)
@@ -275,7 +280,7 @@ fn server() -> Server {
         .max_connection_age_grace(CONNECTION_AGE_GRACE)
 }
 
-fn exchange_router(node: &OpenNode, stop: &CancellationToken) -> Router {
+fn exchange_router(node: &OpenNode, stop: &CancellationToken) -> Router<Gated> {
     let api = ExchangeApi::new(node.exchange.clone(), stop.child_token());
     let service = ExchangeServiceServer::new(api)
         .max_decoding_message_size(MESSAGE_MAX_BYTES)
@@ -287,7 +292,7 @@ fn agency_router(
     node: &OpenNode,
     addresses: &Addresses,
     stop: &CancellationToken,
-) -> anyhow::Result<Router> {
+) -> anyhow::Result<Router<Gated>> {
     let api = AgencyApi::new(node.exchange.clone(), stop.child_token());
     let service = AgencyServiceServer::new(api).max_decoding_message_size(MESSAGE_MAX_BYTES);
     Ok(operator_router(node, addresses, stop)?.add_service(service))
@@ -299,7 +304,7 @@ pub(super) fn operator_router(
     node: &OpenNode,
     addresses: &Addresses,
     stop: &CancellationToken,
-) -> anyhow::Result<Router> {
+) -> anyhow::Result<Router<Gated>> {
     let ca = std::fs::read_to_string(node.config.home.join("tls/ca.pem"))?;
     let bound = match addresses.agency.is_empty() {
         true => node.config.agency_listen.to_string(),

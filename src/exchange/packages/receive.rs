@@ -6,11 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedMutexGuard, mpsc};
 
-use super::PARTS_AHEAD;
 use crate::domain::limits::UNCLAIMED_PER_PEER_MAX;
 use crate::domain::{AuthorityId, PackageId};
 use crate::exchange::gates::Pass;
-use crate::exchange::pieces::{fold, piece};
+use crate::exchange::pieces::{Gather, fold, gather, piece};
 use crate::exchange::rows::{peer_key, shape_of_ref};
 use crate::exchange::{ActionError, Exchange, Peer};
 use crate::pb::v1 as pb;
@@ -119,7 +118,7 @@ impl Offers {
         // One push at a time: a second one for the same package would interleave chunks.
         let mut place = try_lock(&offered)?;
         let arrival = place.take().ok_or_else(unknown)?;
-        let (parts, taken) = mpsc::channel::<Part>(PARTS_AHEAD);
+        let (parts, taken) = gather();
         let exchange = exchange.clone();
         let writing = tokio::spawn(async move {
             let arrival = receive(exchange, offered.shape.clone(), arrival, taken).await?;
@@ -199,10 +198,10 @@ async fn receive(
     exchange: Arc<Exchange>,
     shape: PackageShape,
     mut arrival: Arrival,
-    mut taken: mpsc::Receiver<Part>,
+    taken: mpsc::Receiver<Vec<Part>>,
 ) -> Result<Arrival, ActionError> {
     arrival.begin_push();
-    let arrival = match fold(arrival, &mut taken, take).await? {
+    let arrival = match fold(arrival, taken, take).await? {
         ControlFlow::Continue(arrival) | ControlFlow::Break(arrival) => arrival,
     };
     let (vault, now) = (exchange.vault.clone(), exchange.now());
@@ -220,14 +219,19 @@ async fn receive(
 /// A package that is being received.
 pub struct Receiving {
     id: PackageId,
-    parts: mpsc::Sender<Part>,
+    parts: Gather<Part>,
     writing: tokio::task::JoinHandle<Result<Progress, ActionError>>,
 }
 
 impl Receiving {
     /// Takes the next part; false when there is no use in more, and [`Receiving::finish`] says why.
-    pub async fn part(&self, part: Part) -> bool {
-        self.parts.send(part).await.is_ok()
+    pub async fn part(&mut self, part: Part) -> bool {
+        let bytes = match &part {
+            Part::Start(_) => 0,
+            Part::List(list) => list.chunk_hashes.len() + 8 * list.sealed_sizes.len(),
+            Part::Chunk(chunk) => chunk.data.len(),
+        };
+        self.parts.put(part, bytes).await
     }
 
     /// Ends: what is stored now. Complete means verified and durable.
@@ -235,7 +239,8 @@ impl Receiving {
     /// # Errors
     /// [`ActionError::Invalid`] names the rule that a part broke; [`ActionError::Exhausted`] when
     /// there is no room for more.
-    pub async fn finish(self) -> Result<pb::PackageProgress, ActionError> {
+    pub async fn finish(mut self) -> Result<pb::PackageProgress, ActionError> {
+        self.parts.hand_over().await;
         drop(self.parts);
         let progress = self.writing.await.map_err(ActionError::fault)??;
         Ok(to_pb(self.id, progress))

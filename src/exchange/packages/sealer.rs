@@ -22,6 +22,17 @@ pub(super) enum Part {
     End,
 }
 
+impl Part {
+    /// What it takes in memory.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Part::Exhibit { name, media_type } => name.len() + media_type.len(),
+            Part::Data(bytes) => bytes.len(),
+            Part::End => 0,
+        }
+    }
+}
+
 /// A package that is durable, and its key.
 pub(super) type Sealed = (PackageShape, Zeroizing<[u8; 32]>);
 

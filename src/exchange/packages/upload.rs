@@ -6,13 +6,12 @@ use std::sync::Arc;
 use prost::Message as _;
 use tokio::sync::{mpsc, oneshot};
 
-use super::PARTS_AHEAD;
 use super::manifest::check_head;
 use super::sealer::{Part, Sealed, Sealer};
 use crate::crypto::primitives::random;
 use crate::domain::PackageId;
 use crate::exchange::agencies::Caller;
-use crate::exchange::pieces::{fold, piece};
+use crate::exchange::pieces::{Gather, fold, gather, piece};
 use crate::exchange::rows::{PackageRow, facts_of};
 use crate::exchange::{ActionError, Exchange};
 use crate::store::Table;
@@ -23,7 +22,7 @@ pub struct Upload {
     exchange: Arc<Exchange>,
     agency: String,
     exhibits: u32,
-    parts: mpsc::Sender<Part>,
+    parts: Gather<Part>,
     done: oneshot::Receiver<Result<Sealed, ActionError>>,
 }
 
@@ -37,7 +36,7 @@ impl Upload {
         let now = exchange.now();
         let id = PackageId::new(now, random());
         let sealer = Sealer::new(exchange.vault.begin(id)?, id, now);
-        let (parts, taken) = mpsc::channel(PARTS_AHEAD);
+        let (parts, taken) = gather();
         let (say, done) = oneshot::channel();
         tokio::spawn(async move {
             // Nobody listens any more when the client has gone; then the writer cleans up.
@@ -68,7 +67,9 @@ impl Upload {
     }
 
     async fn part(&mut self, part: Part) -> Result<(), ActionError> {
-        if self.parts.send(part).await.is_ok() {
+        let is_last = matches!(part, Part::End);
+        let bytes = part.bytes();
+        if self.parts.put(part, bytes).await && (!is_last || self.parts.hand_over().await) {
             return Ok(());
         }
         // The sealer has stopped: it says why.
@@ -112,8 +113,8 @@ impl Upload {
     }
 }
 
-async fn seal(sealer: Sealer, mut parts: mpsc::Receiver<Part>) -> Result<Sealed, ActionError> {
-    match fold(sealer, &mut parts, Sealer::take).await? {
+async fn seal(sealer: Sealer, parts: mpsc::Receiver<Vec<Part>>) -> Result<Sealed, ActionError> {
+    match fold(sealer, parts, Sealer::take).await? {
         ControlFlow::Break(sealed) => Ok(sealed),
         ControlFlow::Continue(sealer) => {
             // What is removed may be many files.
