@@ -1,5 +1,6 @@
 //! The configuration: one TOML file, read and judged whole before any port is bound.
 
+mod evidence;
 mod file;
 mod finding;
 
@@ -14,6 +15,7 @@ use crate::card::is_endpoint;
 use crate::domain::AuthorityId;
 use crate::domain::limits::{DELIVERY_WINDOW_DEFAULT_MS, DELIVERY_WINDOW_MAX_MS};
 use crate::exchange::retention::Rules;
+pub use evidence::Evidence;
 use file::{Lines, Reader, Section};
 pub use finding::{ConfigError, Finding, Severity};
 
@@ -38,6 +40,8 @@ pub struct Config {
     pub mark: PathBuf,
     /// Peers that must have shown what they hold of this log before the first entry after a start.
     pub ask_peers: usize,
+    /// How much of the disk evidence may take, and for how long.
+    pub evidence: Evidence,
     /// What witnessing needs.
     pub witness: WitnessConfig,
     /// Private keys.
@@ -157,6 +161,7 @@ impl Config {
         config.places(reader, &mut root);
         config.sending(reader, &mut root);
         config.witnessing(reader, &mut root);
+        config.evidence = Evidence::read(reader, &mut root);
         config.keeping(reader, &mut root);
         config.traces(reader, &mut root);
         reader.end(root);
@@ -176,6 +181,7 @@ impl Config {
             data: home.join("data"),
             mark: home.join("high-water"),
             ask_peers: 0,
+            evidence: Evidence::default(),
             witness: WitnessConfig::default(),
             keys: home.join("keys"),
             passphrase_file: None,

@@ -43,7 +43,7 @@ const NOT_FOR_BUT: [(&str, &str); 1] = [
 ];
 
 /// Crates that only these files or directories may name.
-const ONLY_IN: [(&str, &[&str]); 10] = [
+const ONLY_IN: [(&str, &[&str]); 11] = [
     ("ring", &["crypto/primitives.rs"]),
     ("hpke", &["crypto/primitives.rs"]),
     // In tls.rs it is rustls's module of that name, which chooses the key exchange.
@@ -51,6 +51,7 @@ const ONLY_IN: [(&str, &[&str]); 10] = [
     ("blake3", &["crypto/primitives.rs"]),
     ("argon2", &["crypto/primitives.rs"]),
     ("sled", &["store/index.rs"]),
+    ("rustix", &["store/vault/room.rs"]),
     ("rustls", &["api/tls.rs", "api/listen.rs", "client.rs"]),
     ("rcgen", &["home/certificates.rs"]),
     ("tonic", &["api/", "node/", "cli/", "client.rs", "pb.rs"]),

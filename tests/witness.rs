@@ -45,7 +45,7 @@ fn set_policy(nodes: &[Node; 3]) {
     let policy = format!("{witnesses}group two 2 xa-oag xb-pps xc-moj\nquorum two\n");
     for node in nodes {
         std::fs::write(node.home.join("policy"), &policy).expect("written");
-        node.configure("witness", "policy = \"policy\"\n");
+        node.add_to("witness", "policy = \"policy\"\n");
     }
 }
 
@@ -127,10 +127,10 @@ async fn two_pasts_leave_evidence_and_suspend_the_peer() {
     let mut peer = Hostile::new(&a, &b).await;
     peer.greet().await;
     let size = peer.node.store.head().checkpoint.size;
-    let (mut second, _) = peer.line(Ask::Hello(peer.hello())).await.expect("a second stream");
     peer.log(EntryDraft::new(Event::NodeStarted).software("hostile")).await;
     peer.show().await;
-    match second.ask(Ask::Checkpoint(peer.fork(size, size + 1))).await.expect("answered") {
+    peer.open(Ask::Hello(peer.hello())).await.expect("a second stream");
+    match peer.ask(Ask::Checkpoint(peer.fork(size, size + 1))).await.expect("answered") {
         Answer::Refused(refusal) => assert_eq!(refusal.code, "LOG_EQUIVOCATION"),
         other => panic!("{other:?}"),
     }
@@ -155,8 +155,8 @@ async fn evidence(node: &Node) -> Vec<pb::Evidence> {
 async fn gossip_finds_a_log_that_showed_each_of_two_peers_its_own_past() {
     let dir = tempfile::tempdir().expect("a directory");
     let [a, mut b, mut c] = three(dir.path()).await;
-    b.configure("witness", "gossip_with = [\"xc.moj\"]\n");
-    c.configure("witness", "gossip_with = [\"xb.pps\"]\n");
+    b.add_to("witness", "gossip_with = [\"xc.moj\"]\n");
+    c.add_to("witness", "gossip_with = [\"xb.pps\"]\n");
     b.start().await;
     let mut to_b = Hostile::new(&a, &b).await;
     to_b.log(EntryDraft::new(Event::NodeStarted).software("hostile")).await;
@@ -209,7 +209,7 @@ async fn a_strangers_log_is_cosigned_over_http() {
     let key = SigningSecret::new(&seed, Algorithm::Ed25519).expect("it signs");
     let public = key.public().bytes().try_into().expect("32 bytes");
     let log = VerifierKey::ed25519("stranger.example/log", public).expect("a key");
-    node.configure("witness", &format!("logs = [\"{log}\"]\n"));
+    node.add_to("witness", &format!("logs = [\"{log}\"]\n"));
     let address = node.witness_port().await;
     node.start().await;
     let leaves = [b"one".as_slice(), b"two", b"three"];
@@ -248,7 +248,7 @@ async fn a_strangers_log_is_cosigned_over_http() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         listener.local_addr().expect("bound").to_string()
     };
-    node.configure("witness", &format!("listen = \"{address}\"\n"));
+    node.add_to("witness", &format!("listen = \"{address}\"\n"));
     node.start().await;
     let (status, body) = post(&address, &request(0, Vec::new(), 1)).await;
     assert_eq!((status, body.as_str()), (409, "2\n"));
@@ -261,11 +261,11 @@ async fn a_foreign_witness_is_asked_over_http() {
     let mut a = Node::new(dir.path(), "xa.oag").await;
     let mut witness = Node::new(dir.path(), "xw.nca").await;
     let address = witness.witness_port().await;
-    witness.configure("witness", &format!("logs = [\"{}\"]\n", a.card.log_keys()[0]));
+    witness.add_to("witness", &format!("logs = [\"{}\"]\n", a.card.log_keys()[0]));
     let key = witness.card.witness_key().expect("it cosigns").clone();
     let policy = format!("witness w {key} http://{address}\nquorum w\n");
     std::fs::write(a.home.join("policy"), policy).expect("written");
-    a.configure("witness", "policy = \"policy\"\n");
+    a.add_to("witness", "policy = \"policy\"\n");
     a.start().await;
     witness.start().await;
     let (mut export, mut checkpoint) = (a.auditor().await, String::new());

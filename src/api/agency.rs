@@ -1,30 +1,27 @@
 //! `AgencyService`: what the agencies of this country call.
 
-use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
-use tokio_stream::Stream;
-use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::answers::{Answers, answers};
 use super::convert::{self, message_name, optional, package_name, page_size, parse, request_id};
-use super::identity;
+use super::standing::Standing;
 use super::status::{invalid, to_status, whole};
-use crate::domain::{MessageId, PackageId};
+use super::{evidence, identity};
+use crate::domain::PackageId;
 use crate::envelope::wire::content_from_pb;
-use crate::exchange::packages::{PackageContent, Upload};
+use crate::exchange::gates::Pass;
 use crate::exchange::query::Filter;
 use crate::exchange::submit::Submission;
 use crate::exchange::{ActionError, Caller, Exchange, Role};
 use crate::pb::v1 as pb;
 use pb::agency_service_server::AgencyService;
 
-/// Messages or chunks that a stream to a client is ahead of it.
+/// Messages that a watch is ahead of its client.
 const AHEAD: usize = 4;
-/// An upload that sends nothing for this long is over: it holds a thread.
-const UPLOAD_SILENCE_MAX: std::time::Duration = std::time::Duration::from_secs(120);
 /// Inbox rows that are read at once for a watcher.
 const INBOX_PAGE: usize = 100;
 
@@ -34,12 +31,14 @@ pub struct AgencyApi {
     stop: CancellationToken,
 }
 
-type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
-
 impl AgencyApi {
     /// Ends its streams at `stop`.
     pub fn new(exchange: Arc<Exchange>, stop: CancellationToken) -> Self {
         Self { exchange, stop }
+    }
+
+    fn standing<T>(&self, request: &Request<T>, role: Role, pass: Pass) -> Standing {
+        Standing::new(&self.exchange, request, Some(role), &self.stop, Some(pass))
     }
 
     fn caller<T>(&self, request: &Request<T>, role: Role) -> Result<Caller, Status> {
@@ -63,23 +62,6 @@ impl AgencyApi {
         let content = content.ok_or_else(|| invalid("content", "must be given"))?;
         content_from_pb(content)
             .map_err(|error| invalid(&format!("content.{}", error.path), error.rule))
-    }
-
-    /// Runs what reads the vault on a thread for such work, once the log says who is given it.
-    async fn opened<T: Send + 'static>(
-        &self,
-        caller: Caller,
-        message: MessageId,
-        package: PackageId,
-        read: impl FnOnce(PackageContent) -> Result<T, ActionError> + Send + 'static,
-    ) -> Result<T, Status> {
-        let exchange = self.exchange.clone();
-        exchange.read_package(&caller, message, package).await.map_err(to_status)?;
-        let reading = tokio::task::spawn_blocking(move || {
-            read(PackageContent::open(&exchange, &caller, message, package)?)
-        });
-        let read = reading.await.map_err(|error| ActionError::Fault(error.to_string()));
-        read.and_then(|read| read).map_err(to_status)
     }
 }
 
@@ -183,16 +165,12 @@ impl AgencyService for AgencyApi {
         request: Request<pb::WatchInboxRequest>,
     ) -> Result<Response<Self::WatchInboxStream>, Status> {
         let caller = self.caller(&request, Role::Read)?;
-        let (answer, answers) = mpsc::channel(AHEAD);
-        let watching = watch(
-            self.exchange.clone(),
-            caller,
-            request.get_ref().after_position,
-            answer,
-            self.stop.child_token(),
-        );
-        tokio::spawn(watching);
-        Ok(Response::new(Box::pin(ReceiverStream::new(answers))))
+        let pass = self.exchange.gates().inbox_watches.enter(&caller.name).map_err(to_status)?;
+        let standing = self.standing(&request, Role::Read, pass);
+        let (answer, passing) = mpsc::channel(AHEAD);
+        let after = request.get_ref().after_position;
+        let watching = watch(self.exchange.clone(), caller, after, answer);
+        Ok(Response::new(answers(passing, watching, standing)))
     }
 
     async fn confirm_handover(
@@ -253,37 +231,15 @@ impl AgencyService for AgencyApi {
         &self,
         request: Request<Streaming<pb::UploadPackageRequest>>,
     ) -> Result<Response<pb::Package>, Status> {
-        use pb::upload_package_request::Part;
         let caller = self.caller(&request, Role::Submit)?;
-        let mut parts = request.into_inner();
-        let mut upload = Upload::begin(self.exchange.clone(), &caller).map_err(to_status)?;
-        let exhibits = loop {
-            // A stream that its client gave up ends like one that is complete, so only an end
-            // that says so is one.
-            let Ok(part) = tokio::time::timeout(UPLOAD_SILENCE_MAX, parts.message()).await else {
-                return Err(Status::deadline_exceeded("nothing came for two minutes"));
-            };
-            let Some(part) = part? else {
-                return Err(invalid("end", "must come last: nothing was sealed"));
-            };
-            let taken = match part.part {
-                Some(Part::Exhibit(head)) => {
-                    upload.exhibit(&head.original_name, &head.media_type).await
-                }
-                Some(Part::Data(data)) => upload.data(data).await,
-                Some(Part::End(end)) => break end.exhibits,
-                None => Err(ActionError::invalid("part", "must be an exhibit, data or the end")),
-            };
-            taken.map_err(to_status)?;
-        };
-        let shape = whole(upload.finish(exhibits)).await?;
-        Ok(Response::new(pb::Package {
-            name: format!("packages/{}", shape.id),
-            package_id: shape.id.to_string(),
-            root: hex::encode(shape.root),
-            exhibits: shape.exhibits.saturating_sub(1),
-            sealed_bytes: shape.sealed_bytes,
-        }))
+        let pass = self.exchange.gates().uploads.enter(&caller.name).map_err(to_status)?;
+        let mut standing = self.standing(&request, Role::Submit, pass);
+        let uploading = evidence::upload(&self.exchange, &caller, request.into_inner());
+        tokio::select! {
+            biased;
+            status = standing.lost() => Err(status),
+            package = uploading => package.map(Response::new),
+        }
     }
 
     async fn list_exhibits(
@@ -292,18 +248,10 @@ impl AgencyService for AgencyApi {
     ) -> Result<Response<pb::ListExhibitsResponse>, Status> {
         let caller = self.caller(&request, Role::Read)?;
         let request = request.into_inner();
-        let message = message_name("parent", &request.parent)?;
-        let package = package_name("package", &request.package)?;
         let limit = page_size(request.page_size)?;
-        let from: usize = optional("page_token", &request.page_token)?.unwrap_or(0);
-        let exhibits =
-            self.opened(caller, message, package, |mut content| content.exhibits()).await?;
-        let more = exhibits.len() > from.saturating_add(limit);
-        let page = exhibits.into_iter().skip(from).take(limit).map(convert::exhibit);
-        Ok(Response::new(pb::ListExhibitsResponse {
-            exhibits: page.collect(),
-            next_page_token: if more { (from + limit).to_string() } else { String::new() },
-        }))
+        let pass = self.exchange.gates().exhibit_lists.enter(&caller.name).map_err(to_status)?;
+        let page = evidence::list(&self.exchange, caller, request, limit, pass).await?;
+        Ok(Response::new(page))
     }
 
     type DownloadExhibitStream = Answers<pb::DownloadExhibitResponse>;
@@ -313,36 +261,11 @@ impl AgencyService for AgencyApi {
         request: Request<pb::DownloadExhibitRequest>,
     ) -> Result<Response<Self::DownloadExhibitStream>, Status> {
         let caller = self.caller(&request, Role::Read)?;
-        let request = request.into_inner();
-        let message = message_name("parent", &request.parent)?;
-        let package = package_name("package", &request.package)?;
-        let (exhibit, first) = (request.exhibit, request.first_chunk);
-        let (answer, answers) = mpsc::channel(AHEAD);
-        let (content, chunks) = self
-            .opened(caller, message, package, move |content| {
-                let chunks = content.chunks(exhibit)?;
-                Ok((content, chunks))
-            })
-            .await?;
-        tokio::task::spawn_blocking(move || read(content, exhibit, first..chunks, &answer));
-        Ok(Response::new(Box::pin(ReceiverStream::new(answers))))
-    }
-}
-
-/// The blocking half of a download; ends early when the client has gone.
-fn read(
-    mut content: PackageContent,
-    exhibit: u32,
-    chunks: std::ops::Range<u32>,
-    answer: &mpsc::Sender<Result<pb::DownloadExhibitResponse, Status>>,
-) {
-    for number in chunks {
-        let chunk = content.chunk(exhibit, number).map_err(to_status);
-        let over = chunk.is_err();
-        let chunk = chunk.map(|data| pb::DownloadExhibitResponse { data: data.into() });
-        if answer.blocking_send(chunk).is_err() || over {
-            return;
-        }
+        let pass = self.exchange.gates().downloads.enter(&caller.name).map_err(to_status)?;
+        let standing = self.standing(&request, Role::Read, pass);
+        let (producing, passing) =
+            evidence::download(&self.exchange, caller, request.into_inner()).await?;
+        Ok(Response::new(answers(passing, producing, standing)))
     }
 }
 
@@ -351,23 +274,16 @@ async fn watch(
     exchange: Arc<Exchange>,
     caller: Caller,
     mut after: u64,
-    answer: mpsc::Sender<Result<pb::WatchInboxResponse, Status>>,
-    stop: CancellationToken,
-) {
+    answer: mpsc::Sender<pb::WatchInboxResponse>,
+) -> Result<(), ActionError> {
     let mut newest = exchange.watch_inbox();
     loop {
         newest.mark_unchanged();
-        let (found, seen) = match exchange.inbox(&caller, after, INBOX_PAGE) {
-            Ok(page) => page,
-            Err(error) => {
-                let _ = answer.send(Err(to_status(error))).await;
-                return;
-            }
-        };
+        let (found, seen) = exchange.inbox(&caller, after, INBOX_PAGE)?;
         for view in found {
             let message = Some(convert::message(view));
-            if answer.send(Ok(pb::WatchInboxResponse { message })).await.is_err() {
-                return;
+            if answer.send(pb::WatchInboxResponse { message }).await.is_err() {
+                return Ok(());
             }
         }
         if seen > after {
@@ -375,9 +291,8 @@ async fn watch(
             continue;
         }
         tokio::select! {
-            () = stop.cancelled() => return,
-            () = answer.closed() => return,
-            changed = newest.changed() => if changed.is_err() { return },
+            () = answer.closed() => return Ok(()),
+            changed = newest.changed() => if changed.is_err() { return Ok(()) },
         }
     }
 }

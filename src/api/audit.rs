@@ -1,17 +1,21 @@
 //! `AuditService`: what auditors read. What is told of the log need not be believed.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
+use super::answers::{Answers, answers};
 use super::convert::message_name;
 use super::identity;
+use super::standing::Standing;
 use super::status::{invalid, to_status, whole};
 use crate::domain::limits::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
 use crate::exchange::check::{CheckReport, Divergence, Told};
-use crate::exchange::{Caller, Exchange, Peer, Role};
+use crate::exchange::{ActionError, Caller, Exchange, Peer, Role};
 use crate::pb::v1 as pb;
 use pb::audit_service_server::AuditService;
 
@@ -19,16 +23,19 @@ use pb::audit_service_server::AuditService;
 const AHEAD: usize = 8;
 /// Bytes of a file in one piece.
 const PIECE_BYTES: usize = 256 << 10;
+/// An export of which nothing is read for this long is over.
+const EXPORT_SILENCE_MAX: Duration = Duration::from_secs(120);
 
 /// The service.
 pub struct AuditApi {
     exchange: Arc<Exchange>,
+    stop: CancellationToken,
 }
 
 impl AuditApi {
-    /// Of a node.
-    pub fn new(exchange: Arc<Exchange>) -> Self {
-        Self { exchange }
+    /// Of a node. Ends its streams at `stop`.
+    pub fn new(exchange: Arc<Exchange>, stop: CancellationToken) -> Self {
+        Self { exchange, stop }
     }
 
     fn auditor<T>(&self, request: &Request<T>) -> Result<Caller, Status> {
@@ -127,26 +134,32 @@ impl AuditService for AuditApi {
         Ok(Response::new(pb::ListEvidenceResponse { evidence: evidence.collect() }))
     }
 
-    type ExportLogStream = ReceiverStream<Result<pb::ExportLogResponse, Status>>;
+    type ExportLogStream = Answers<pb::ExportLogResponse>;
 
     async fn export_log(
         &self,
         request: Request<pb::ExportLogRequest>,
     ) -> Result<Response<Self::ExportLogStream>, Status> {
         let caller = self.auditor(&request)?;
+        let pass = self.exchange.gates().exports.enter(&caller.name).map_err(to_status)?;
         self.exchange.log_export(&caller).await.map_err(to_status)?;
-        let (piece, pieces) = mpsc::channel(AHEAD);
+        let standing =
+            Standing::new(&self.exchange, &request, Some(Role::Audit), &self.stop, Some(pass));
+        let (written, pieces) = mpsc::channel(1);
+        let (piece, passing) = mpsc::channel(AHEAD);
         let (exchange, receipts) = (self.exchange.clone(), !request.get_ref().without_receipts);
         // What was logged a moment ago is to be cosigned too, where witnesses answer.
         exchange.gather_for_export().await;
-        tokio::task::spawn_blocking(move || {
-            let mut send = |path: &str, bytes: &[u8]| send_file(&piece, path, bytes);
-            let sent = exchange.export_log(receipts, &mut send);
-            if let Err(error) = sent {
-                let _ = piece.blocking_send(Err(to_status(error)));
-            }
+        // The one long call that holds a thread to its end, so few are let in: a tree is walked,
+        // not cut into steps. It ends when nobody takes its pieces any more.
+        let writing = tokio::task::spawn_blocking(move || {
+            exchange.export_log(receipts, &mut |path, bytes| send_file(&written, path, bytes))
         });
-        Ok(Response::new(pieces.into()))
+        let producing = async move {
+            pass_on(pieces, piece).await?;
+            writing.await.map_err(|error| ActionError::Fault(error.to_string()))?
+        };
+        Ok(Response::new(answers(passing, producing, standing)))
     }
 
     async fn get_anchors(
@@ -241,15 +254,26 @@ fn report_to_pb(report: &CheckReport) -> pb::CheckStateResponse {
     pb::CheckStateResponse { told }
 }
 
+/// Passes pieces on as fast as they are read.
+async fn pass_on(
+    mut from: mpsc::Receiver<pb::ExportLogResponse>,
+    to: mpsc::Sender<pb::ExportLogResponse>,
+) -> Result<(), ActionError> {
+    while let Some(piece) = from.recv().await {
+        match tokio::time::timeout(EXPORT_SILENCE_MAX, to.send(piece)).await {
+            Err(_) => return Err(ActionError::Stalled("what was exported was not read")),
+            Ok(Err(_)) => return Ok(()),
+            Ok(Ok(())) => {}
+        }
+    }
+    Ok(())
+}
+
 /// False when the client has gone.
-fn send_file(
-    piece: &mpsc::Sender<Result<pb::ExportLogResponse, Status>>,
-    path: &str,
-    bytes: &[u8],
-) -> bool {
+fn send_file(written: &mpsc::Sender<pb::ExportLogResponse>, path: &str, bytes: &[u8]) -> bool {
     let send = |data: &[u8]| {
         let data = bytes::Bytes::copy_from_slice(data);
-        piece.blocking_send(Ok(pb::ExportLogResponse { path: path.to_owned(), data })).is_ok()
+        written.blocking_send(pb::ExportLogResponse { path: path.to_owned(), data }).is_ok()
     };
     // An empty file is a file too.
     match bytes.is_empty() {

@@ -4,17 +4,20 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt as _;
-use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::answers::{Answers, answers};
 use super::identity;
+use super::standing::Standing;
 use super::status::{invalid, to_status};
 use crate::domain::{MessageId, PackageId};
+use crate::exchange::gates::Pass;
 use crate::exchange::session::{PENDING_MAX, Session};
 use crate::exchange::{Exchange, Peer};
 use crate::pb::v1 as pb;
 use pb::exchange_service_server::ExchangeService;
+use pb::push_package_request::Part;
 
 /// The service.
 pub struct ExchangeApi {
@@ -31,42 +34,79 @@ impl ExchangeApi {
     fn peer<T>(&self, request: &Request<T>) -> Result<Arc<Peer>, Status> {
         identity::peer(&self.exchange, request)
     }
+
+    fn standing<T>(&self, request: &Request<T>, pass: Option<Pass>) -> Standing {
+        Standing::new(&self.exchange, request, None, &self.stop, pass)
+    }
+
+    /// Takes the parts of a push until no more come, and says what is held then.
+    async fn receive(
+        &self,
+        peer: &Peer,
+        mut parts: Streaming<pb::PushPackageRequest>,
+    ) -> Result<pb::PackageProgress, Status> {
+        let start = tokio::time::timeout(PUSH_SILENCE_MAX, parts.message()).await;
+        let Ok(Ok(Some(pb::PushPackageRequest { part: Some(Part::Start(start)) }))) = start else {
+            return Err(invalid("part", "the first part must be a start"));
+        };
+        let id = PackageId::from_slice(&start.package_id)
+            .map_err(|error| invalid("start.package_id", error))?;
+        let offers = self.exchange.offers();
+        let mut receiving =
+            offers.begin(&self.exchange, peer.authority(), id).map_err(to_status)?;
+        // A link that broke, or went silent: what arrived stays, and the next push goes on.
+        while let Ok(Ok(Some(pb::PushPackageRequest { part: Some(part) }))) =
+            tokio::time::timeout(PUSH_SILENCE_MAX, parts.message()).await
+        {
+            if !receiving.part(part).await {
+                break;
+            }
+        }
+        let progress = receiving.finish().await;
+        if progress.as_ref().map_or(true, |progress| progress.complete) {
+            offers.forget(peer.authority(), id);
+        }
+        progress.map_err(to_status)
+    }
 }
 
 /// Parts until the peer has sent none for this long; then the push is over, and can be resumed.
 const PUSH_SILENCE_MAX: std::time::Duration = std::time::Duration::from_secs(60);
 
+/// Frames that wait for the session: it takes them up as fast as it may judge them.
+const FRAMES_AHEAD: usize = 4;
+
 #[tonic::async_trait]
 impl ExchangeService for ExchangeApi {
-    type RelayStream = ReceiverStream<Result<pb::RelayResponse, Status>>;
+    type RelayStream = Answers<pb::RelayResponse>;
 
     async fn relay(
         &self,
         request: Request<Streaming<pb::RelayRequest>>,
     ) -> Result<Response<Self::RelayStream>, Status> {
         let peer = self.peer(&request)?;
+        let standing = self.standing(&request, None);
         let mut frames = request.into_inner();
-        let (ask, asked) = mpsc::channel(PENDING_MAX);
-        let (answers, mut answered) = mpsc::channel(PENDING_MAX);
-        let (reply, replies) = mpsc::channel(PENDING_MAX);
-        let stop = self.stop.child_token();
-        tokio::spawn(Session::new(self.exchange.clone(), peer).run(asked, answers, stop));
+        let (ask, asked) = mpsc::channel(FRAMES_AHEAD);
+        let (answer, answered) = mpsc::channel(PENDING_MAX);
+        let session = Session::new(self.exchange.clone(), peer).run(asked, answer);
         tokio::spawn(async move {
-            // A frame that does not decode, or is too large, ends the stream like its end does.
-            while let Some(Ok(frame)) = frames.next().await {
-                if ask.send(frame).await.is_err() {
-                    return;
+            // The session's end is noticed while the peer says nothing, too: a request that is
+            // still read would keep the stream open, and with it the connection.
+            let reading = async {
+                // A frame that does not decode, or is too large, ends the stream like its end does.
+                while let Some(Ok(frame)) = frames.next().await {
+                    if ask.send(frame).await.is_err() {
+                        return;
+                    }
                 }
+            };
+            tokio::select! {
+                () = ask.closed() => {}
+                () = reading => {}
             }
         });
-        tokio::spawn(async move {
-            while let Some(answer) = answered.recv().await {
-                if reply.send(Ok(answer)).await.is_err() {
-                    return;
-                }
-            }
-        });
-        Ok(Response::new(replies.into()))
+        Ok(Response::new(answers(answered, session, standing)))
     }
 
     async fn offer_packages(
@@ -84,35 +124,16 @@ impl ExchangeService for ExchangeApi {
         &self,
         request: Request<Streaming<pb::PushPackageRequest>>,
     ) -> Result<Response<pb::PushPackageResponse>, Status> {
-        use pb::push_package_request::Part;
         let peer = self.peer(&request)?;
-        let mut parts = request.into_inner();
-        let Some(pb::PushPackageRequest { part: Some(Part::Start(start)) }) =
-            parts.message().await?
-        else {
-            return Err(invalid("part", "the first part must be a start"));
-        };
-        let id = PackageId::from_slice(&start.package_id)
-            .map_err(|error| invalid("start.package_id", error))?;
-        let receiving = self.exchange.offers().begin(peer.authority(), id).map_err(to_status)?;
-        let stop = self.stop.child_token();
-        loop {
-            let part = tokio::select! {
-                () = stop.cancelled() => break,
-                part = tokio::time::timeout(PUSH_SILENCE_MAX, parts.message()) => part,
-            };
-            // A link that broke, or went silent: what arrived stays, and the next push goes on.
-            let Ok(Ok(Some(pb::PushPackageRequest { part: Some(part) }))) = part else { break };
-            if !receiving.part(part).await {
-                break;
+        let pass = self.exchange.gates().pushes.enter(peer.authority().as_str());
+        let mut standing = self.standing(&request, Some(pass.map_err(to_status)?));
+        tokio::select! {
+            biased;
+            status = standing.lost() => Err(status),
+            progress = self.receive(&peer, request.into_inner()) => {
+                Ok(Response::new(pb::PushPackageResponse { progress: Some(progress?) }))
             }
         }
-        let progress = receiving.finish().await;
-        if progress.as_ref().map_or(true, |progress| progress.complete) {
-            self.exchange.offers().forget(peer.authority(), id);
-        }
-        let progress = progress.map_err(to_status)?;
-        Ok(Response::new(pb::PushPackageResponse { progress: Some(progress) }))
     }
 
     async fn get_receipt(

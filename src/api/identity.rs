@@ -13,8 +13,13 @@ use crate::exchange::{Caller, Exchange, Peer, Role};
 /// Who is at the other end of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Identity {
-    /// The node of a peer.
-    Peer(AuthorityId),
+    /// The node of a peer, by a key that its card pins.
+    Peer {
+        /// Whose node.
+        authority: AuthorityId,
+        /// SHA-256 of its public key.
+        key_digest: [u8; 32],
+    },
     /// An agency, by its certificate's name and key.
     Agency {
         /// The common name.
@@ -27,12 +32,21 @@ pub enum Identity {
 }
 
 impl Identity {
+    /// Under which name its connections are counted.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Peer { authority, .. } => authority.as_str(),
+            Self::Agency { name, .. } => name,
+            Self::LocalOperator => Caller::OPERATOR,
+        }
+    }
+
     /// The peer whose certificate this is.
     pub fn of_peer(exchange: &Exchange, certificate: &CertificateDer<'_>) -> Option<Self> {
-        let digest = key_digest(certificate).ok()?;
+        let key_digest = key_digest(certificate).ok()?;
         let peers = exchange.directory().all();
-        let peer = peers.iter().find(|peer| peer.card.tls_pins().contains(&digest))?;
-        Some(Self::Peer(peer.authority().clone()))
+        let peer = peers.iter().find(|peer| peer.card.tls_pins().contains(&key_digest))?;
+        Some(Self::Peer { authority: peer.authority().clone(), key_digest })
     }
 
     /// The agency whose key is in this certificate; the chain was verified by TLS.
@@ -44,22 +58,32 @@ impl Identity {
     }
 }
 
-/// The peer that calls: still in the directory at this very moment.
+/// The peer that calls: still in the directory at this very moment, with a card that pins the key
+/// that it called with.
 ///
 /// # Errors
 /// PERMISSION_DENIED for anybody else.
 pub fn peer<T>(exchange: &Exchange, request: &tonic::Request<T>) -> Result<Arc<Peer>, Status> {
-    match request.extensions().get::<Identity>() {
-        Some(Identity::Peer(name)) => exchange
-            .directory()
-            .get(name)
-            .ok_or_else(|| Status::permission_denied("no longer in the directory of this node"))
-            .and_then(|peer| match peer.suspended {
-                None => Ok(peer),
-                // Why is for the operators to talk about.
-                Some(_) => Err(Status::permission_denied("suspended by the operator of this node")),
-            }),
-        _ => Err(Status::permission_denied("this service is for the nodes of peers")),
+    peer_of(exchange, request.extensions().get())
+}
+
+pub(super) fn peer_of(
+    exchange: &Exchange,
+    identity: Option<&Identity>,
+) -> Result<Arc<Peer>, Status> {
+    let Some(Identity::Peer { authority, key_digest }) = identity else {
+        return Err(Status::permission_denied("this service is for the nodes of peers"));
+    };
+    let peer = exchange.directory().get(authority);
+    let peer =
+        peer.ok_or_else(|| Status::permission_denied("no longer in the directory of this node"))?;
+    if peer.suspended.is_some() {
+        // Why is for the operators to talk about.
+        return Err(Status::permission_denied("suspended by the operator of this node"));
+    }
+    match peer.card.tls_pins().contains(key_digest) {
+        true => Ok(peer),
+        false => Err(Status::permission_denied("the newest card has another key: use that one")),
     }
 }
 
@@ -72,7 +96,15 @@ pub fn caller<T>(
     request: &tonic::Request<T>,
     role: Role,
 ) -> Result<Caller, Status> {
-    let caller = match request.extensions().get::<Identity>() {
+    caller_of(exchange, request.extensions().get(), role)
+}
+
+pub(super) fn caller_of(
+    exchange: &Exchange,
+    identity: Option<&Identity>,
+    role: Role,
+) -> Result<Caller, Status> {
+    let caller = match identity {
         Some(Identity::LocalOperator) => Caller::local_operator(),
         Some(Identity::Agency { name, key_digest }) => {
             exchange.caller(name, key_digest).map_err(to_status)?

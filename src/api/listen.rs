@@ -1,26 +1,30 @@
 //! Accepting connections: our own loop, so that every limit and every identity is ours.
+//!
+//! The loop waits for nothing but the next caller: whoever is silent takes nobody's place but the
+//! oldest silent one's.
+
+mod crowd;
+mod known;
 
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use rustls::ServerConfig;
 use rustls_pki_types::CertificateDer;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::server::Connected;
 
+use self::crowd::{Crowd, Shaking};
+pub use self::known::Known;
 use super::identity::Identity;
 use super::tls::{WRITE_BUFFER_BYTES, Wire, wire};
+use crate::domain::limits::HANDSHAKES;
+use crate::exchange::gates::Gate;
 
-/// Handshakes at once: beyond it callers wait in the kernel's queue.
-const HANDSHAKES_MAX: usize = 128;
 /// A caller that has not shaken hands by then is dropped.
 const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
 /// Pause after an accept that failed (no file descriptors left, say): the loop must not end.
@@ -28,60 +32,13 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Shaken-hands connections that wait for tonic.
 const ACCEPTED_AHEAD: usize = 16;
 
-/// A connection whose other end is known.
-pub struct Known<S> {
-    stream: S,
-    identity: Identity,
-}
-
-impl<S> Known<S> {
-    /// A connection, and who is at its other end.
-    pub fn new(stream: S, identity: Identity) -> Self {
-        Self { stream, identity }
-    }
-}
-
-impl<S> Connected for Known<S> {
-    type ConnectInfo = Identity;
-    fn connect_info(&self) -> Identity {
-        self.identity.clone()
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Known<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Known<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
-    }
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
-    }
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
+/// When a listener ends, in two steps.
+#[derive(Clone, Default)]
+pub struct Ends {
+    /// No more callers are accepted.
+    pub stop: CancellationToken,
+    /// Connections are cut, whatever goes on over them.
+    pub cut: CancellationToken,
 }
 
 /// Says who holds a certificate that TLS has verified; `None` drops the connection.
@@ -90,21 +47,25 @@ pub type Identify = Arc<dyn Fn(&CertificateDer<'_>) -> Option<Identity> + Send +
 /// Connections for tonic to serve.
 pub type Incoming<S> = tokio_stream::wrappers::ReceiverStream<io::Result<Known<S>>>;
 
-/// Accepts TLS connections until `stop`.
-pub fn tls(
-    listener: TcpListener,
-    config: Arc<ServerConfig>,
-    identify: Identify,
-    stop: CancellationToken,
-) -> Incoming<TlsStream<Wire>> {
+/// Who may come in through a TLS listener, and how many.
+#[derive(Clone)]
+pub struct Door {
+    /// TLS.
+    pub config: Arc<ServerConfig>,
+    /// Who is who.
+    pub identify: Identify,
+    /// How many connections one caller may have, and all.
+    pub connections: Arc<Gate>,
+}
+
+/// Accepts TLS connections until they are to end.
+pub fn tls(listener: TcpListener, door: Door, ends: Ends) -> Incoming<TlsStream<Wire>> {
     let (accepted, incoming) = mpsc::channel(ACCEPTED_AHEAD);
-    let acceptor = TlsAcceptor::from(config);
-    let slots = Arc::new(Semaphore::new(HANDSHAKES_MAX));
+    let crowd = Crowd::new(HANDSHAKES);
     tokio::spawn(async move {
         loop {
-            let Ok(slot) = slots.clone().acquire_owned().await else { return };
             let tcp = tokio::select! {
-                () = stop.cancelled() => return,
+                () = ends.stop.cancelled() => return,
                 tcp = listener.accept() => tcp,
             };
             let (tcp, from) = match tcp {
@@ -115,55 +76,69 @@ pub fn tls(
                     continue;
                 }
             };
-            let (acceptor, identify, accepted) =
-                (acceptor.clone(), identify.clone(), accepted.clone());
+            let shaking = crowd.admit(from.ip());
+            let (door, ends, accepted) = (door.clone(), ends.clone(), accepted.clone());
             tokio::spawn(async move {
-                match shake(&acceptor, tcp, &identify).await {
+                match enter(&door, tcp, shaking, &ends).await {
                     Ok(known) => {
                         let _ = accepted.send(Ok(known)).await;
                     }
                     // The caller only learns that it was refused; here stands why.
                     Err(error) => tracing::warn!(%from, %error, "a caller is refused"),
                 }
-                drop(slot);
             });
         }
     });
     incoming.into()
 }
 
-async fn shake(
-    acceptor: &TlsAcceptor,
+async fn enter(
+    door: &Door,
     tcp: TcpStream,
-    identify: &Identify,
+    shaking: Shaking,
+    ends: &Ends,
 ) -> io::Result<Known<TlsStream<Wire>>> {
-    tcp.set_nodelay(true)?;
-    let accepting = acceptor.accept_with(wire(tcp), |session| {
-        session.set_buffer_limit(Some(WRITE_BUFFER_BYTES));
-    });
-    let stream = tokio::time::timeout(HANDSHAKE_DEADLINE, accepting)
-        .await
-        .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "the handshake took too long"))??;
+    let stream = tokio::select! {
+        biased;
+        () = ends.stop.cancelled() => return Err(io::Error::other("the node is stopping")),
+        () = shaking.over.cancelled() => {
+            return Err(io::Error::other("it was silent, and its place was needed"));
+        }
+        stream = shake(&door.config, tcp) => stream?,
+    };
+    drop(shaking);
     let certificates = stream.get_ref().1.peer_certificates();
     let certificate = certificates.and_then(|chain| chain.first());
-    let identity = certificate.and_then(|certificate| identify(certificate));
+    let identity = certificate.and_then(|certificate| (door.identify)(certificate));
     let unknown = || io::Error::new(io::ErrorKind::PermissionDenied, "the caller is not known");
-    Ok(Known::new(stream, identity.ok_or_else(unknown)?))
+    let identity = identity.ok_or_else(unknown)?;
+    let pass = door.connections.enter(identity.name()).map_err(io::Error::other)?;
+    Ok(Known::new(stream, identity, &ends.cut, Some(pass)))
 }
 
-/// Accepts connections on the home's socket until `stop`.
-pub fn socket(listener: UnixListener, stop: CancellationToken) -> Incoming<UnixStream> {
+async fn shake(config: &Arc<ServerConfig>, tcp: TcpStream) -> io::Result<TlsStream<Wire>> {
+    tcp.set_nodelay(true)?;
+    let accepting = TlsAcceptor::from(config.clone()).accept_with(wire(tcp), |session| {
+        session.set_buffer_limit(Some(WRITE_BUFFER_BYTES));
+    });
+    tokio::time::timeout(HANDSHAKE_DEADLINE, accepting)
+        .await
+        .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "the handshake took too long"))?
+}
+
+/// Accepts connections on the home's socket until they are to end.
+pub fn socket(listener: UnixListener, ends: Ends) -> Incoming<UnixStream> {
     let (accepted, incoming) = mpsc::channel(ACCEPTED_AHEAD);
     tokio::spawn(async move {
         loop {
             let stream = tokio::select! {
-                () = stop.cancelled() => return,
+                () = ends.stop.cancelled() => return,
                 stream = listener.accept() => stream,
             };
             match stream {
                 Ok((stream, _)) => {
-                    if accepted.send(Ok(Known::new(stream, Identity::LocalOperator))).await.is_err()
-                    {
+                    let known = Known::new(stream, Identity::LocalOperator, &ends.cut, None);
+                    if accepted.send(Ok(known)).await.is_err() {
                         return;
                     }
                 }

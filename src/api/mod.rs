@@ -6,16 +6,20 @@
 //! TLS.
 
 pub mod agency;
+pub mod answers;
 pub mod audit;
 pub mod caller;
+pub mod calls;
 mod convert;
 pub mod courier;
 mod erasure;
+mod evidence;
 pub mod exchange;
 pub mod identity;
 pub mod listen;
 pub mod operator;
 pub mod probe;
+pub mod standing;
 pub mod status;
 pub mod tls;
 pub mod witness;

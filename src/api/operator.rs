@@ -5,11 +5,13 @@ mod condition;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
+use super::answers::{Answers, answers};
 use super::convert::{parse, queue_item};
 use super::probe::Probe;
+use super::standing::Standing;
 use super::status::{invalid, to_status, whole};
 use super::{erasure, identity};
 use crate::card::Card;
@@ -54,17 +56,19 @@ pub struct OperatorApi {
     registrar: Arc<dyn Registrar>,
     probe: Arc<Probe>,
     facts: NodeFacts,
+    stop: CancellationToken,
 }
 
 impl OperatorApi {
-    /// Of a node.
+    /// Of a node. Ends its streams at `stop`.
     pub fn new(
         exchange: Arc<Exchange>,
         registrar: Arc<dyn Registrar>,
         probe: Arc<Probe>,
         facts: NodeFacts,
+        stop: CancellationToken,
     ) -> Self {
-        Self { exchange, registrar, probe, facts }
+        Self { exchange, registrar, probe, facts, stop }
     }
 
     fn operator<T>(&self, request: &Request<T>) -> Result<Caller, Status> {
@@ -156,7 +160,7 @@ impl OperatorService for OperatorApi {
         Ok(Response::new(peer_to_pb(&*whole(resuming).await?)))
     }
 
-    type TestPeerStream = ReceiverStream<Result<pb::TestPeerResponse, Status>>;
+    type TestPeerStream = Answers<pb::TestPeerResponse>;
 
     async fn test_peer(
         &self,
@@ -167,10 +171,15 @@ impl OperatorService for OperatorApi {
         let unknown = || ActionError::NotFound(format!("{authority} is not in the directory"));
         let peer = self.exchange.directory().get(&authority);
         let peer = peer.ok_or_else(|| to_status(unknown()))?;
+        let standing =
+            Standing::new(&self.exchange, &request, Some(Role::Operate), &self.stop, None);
         let (say, steps) = mpsc::channel(16);
         let probe = self.probe.clone();
-        tokio::spawn(async move { probe.walk(&caller, peer, &say).await });
-        Ok(Response::new(steps.into()))
+        let walking = async move {
+            probe.walk(&caller, peer, &say).await;
+            Ok(())
+        };
+        Ok(Response::new(answers(steps, walking, standing)))
     }
 
     async fn list_queue(

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tonic::Status;
 
 use super::tls::{self, CONNECT_DEADLINE, NodeIdentity};
 use crate::crypto::random;
@@ -33,7 +32,7 @@ pub struct Probe {
     relays: bool,
 }
 
-type Say = mpsc::Sender<Result<pb::TestPeerResponse, Status>>;
+type Say = mpsc::Sender<pb::TestPeerResponse>;
 
 /// A link that is broken: which, what was seen, what to do.
 struct Broken(&'static str, String, &'static str);
@@ -49,7 +48,7 @@ impl Probe {
         if let Err(Broken(step, detail, hint)) = self.steps(caller, &peer, say).await {
             let step =
                 pb::TestPeerResponse { step: step.into(), ok: false, detail, hint: hint.into() };
-            let _ = say.send(Ok(step)).await;
+            let _ = say.send(step).await;
         }
     }
 
@@ -159,7 +158,7 @@ impl Probe {
 async fn holds(say: &Say, step: &str, detail: String) {
     let step = pb::TestPeerResponse { step: step.into(), ok: true, detail, hint: String::new() };
     // Whoever asked may have gone: then nobody needs the answer.
-    let _ = say.send(Ok(step)).await;
+    let _ = say.send(step).await;
 }
 
 async fn resolve(endpoint: &str) -> Result<SocketAddr, Broken> {

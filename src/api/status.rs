@@ -40,6 +40,8 @@ pub fn to_status(error: ActionError) -> Status {
             with(Code::AlreadyExists, message, code)
         }
         ActionError::Conflict { code, .. } => with(Code::FailedPrecondition, message, code),
+        ActionError::Exhausted { code, .. } => with(Code::ResourceExhausted, message, code),
+        ActionError::Stalled(_) => with(Code::DeadlineExceeded, message, "STALLED"),
         ActionError::Unavailable(_) => with(Code::Unavailable, message, "UNAVAILABLE"),
         ActionError::Fault(cause) => {
             tracing::error!(%cause, "a call failed");

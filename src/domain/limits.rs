@@ -32,9 +32,13 @@ pub const CHUNKS_PER_EXHIBIT_MAX: u64 = u32::MAX as u64;
 /// Exhibits in one package; the manifest is one more.
 pub const EXHIBITS_PER_PACKAGE_MAX: usize = 100_000;
 
-/// A package's manifest, sealed: a hundred thousand lines of 600 bytes. It is read whole, and its
-/// size is its sender's choice.
+/// A package's manifest, sealed: a hundred thousand lines of 600 bytes. Its size is its sender's
+/// choice; it is read a chunk at a time.
 pub const MANIFEST_MAX_BYTES: u64 = 64 << 20;
+
+/// One line of a manifest: a name of [`EXHIBIT_NAME_MAX_BYTES`] whose every byte is escaped, and
+/// room for the rest.
+pub const MANIFEST_LINE_MAX_BYTES: usize = 16 << 10;
 
 /// Bytes of one exhibit's original name, and of its media type.
 pub const EXHIBIT_NAME_MAX_BYTES: usize = 1024;
@@ -82,3 +86,55 @@ pub const PAGE_SIZE_MAX: usize = 1000;
 
 /// Rows in one page where the client does not say.
 pub const PAGE_SIZE_DEFAULT: usize = 50;
+
+/// Packages of one peer that are announced, or here without a message that carries them: those of
+/// a few messages.
+pub const UNCLAIMED_PER_PEER_MAX: usize = 4 * PACKAGES_PER_MESSAGE_MAX;
+
+/// Calls of one caller that are being taken at once, and of all on one listener: a request that
+/// never comes to its end may hold the megabyte that a message may have.
+pub const CALLS: AtOnce = AtOnce { each: 256, all: 2048 };
+
+/// Uploads at once: each may have 4 MiB of parts in memory, and its manifest. A desk has one or two;
+/// a system that serves many desks under one certificate, a few more.
+pub const UPLOADS: AtOnce = AtOnce { each: 8, all: 32 };
+
+/// Downloads at once: each may have 2 MiB in memory, and two files open.
+pub const DOWNLOADS: AtOnce = AtOnce { each: 16, all: 64 };
+
+/// Pages of exhibits that are read at once: each decrypts a few chunks.
+pub const EXHIBIT_LISTS: AtOnce = AtOnce { each: 4, all: 16 };
+
+/// Watchers of the inbox: each reads it again whenever something comes.
+pub const INBOX_WATCHES: AtOnce = AtOnce { each: 64, all: 1024 };
+
+/// Exports of the log at once: the only calls that hold a thread while they last, and they read
+/// the whole log.
+pub const EXPORTS: AtOnce = AtOnce { each: 2, all: 4 };
+
+/// Offers of packages at once: each may verify again what an earlier push has left on the disk.
+pub const OFFERS: AtOnce = AtOnce { each: 4, all: 32 };
+
+/// Pushes of packages at once. An honest peer pushes one after the other, and may have one that it
+/// gave up still open.
+pub const PUSHES: AtOnce = AtOnce { each: 4, all: 32 };
+
+/// Connections of one peer: its relay stream, offers and pushes, and the same again while it comes
+/// back over another line.
+pub const PEER_CONNECTIONS: AtOnce = AtOnce { each: 16, all: 2048 };
+
+/// Connections of one agency: the programs of a building that share a certificate.
+pub const AGENCY_CONNECTIONS: AtOnce = AtOnce { each: 64, all: 2048 };
+
+/// Callers of one address (of an IPv6 /64) that have not shaken hands yet, and all of them: a
+/// handshake takes a few round trips, so only who says nothing is ever in the way of the next.
+pub const HANDSHAKES: AtOnce = AtOnce { each: 64, all: 512 };
+
+/// How many of a thing there may be at once: of one caller, and in all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AtOnce {
+    /// Of one caller.
+    pub each: usize,
+    /// Of all callers.
+    pub all: usize,
+}

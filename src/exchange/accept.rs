@@ -2,6 +2,7 @@
 
 use super::heads::{digests, put_head};
 use super::issue::{Issued, issue};
+use super::pieces::piece;
 use super::refusals::{Refused, refuse_in};
 use super::rows::{
     self, MessageRow, RECEIVED, RefusalRow, facts_of, load_in, message_in, put_message,
@@ -20,6 +21,7 @@ use crate::envelope::{
     AuthenticMessage, AuthenticateError, Header, Incoming, SenderTrust, authenticate,
 };
 use crate::pb::v1 as pb;
+use crate::store::vault::{InUse, PackageShape};
 use crate::store::{Table, Tx};
 
 /// What becomes of a delivered message.
@@ -78,13 +80,16 @@ impl Exchange {
             let refused = Refused { code: "BAD_LOG_PROOF", message: entry.message };
             return self.refuse(peer, refused, digest).await;
         }
-        if !message.header().packages.iter().all(|p| self.vault.contains(&shape_of_ref(p))) {
+        let packages: Vec<PackageShape> =
+            message.header().packages.iter().map(shape_of_ref).collect();
+        // Not swept between being seen here and being named by a row.
+        let _held: Vec<InUse> = packages.iter().map(|shape| self.vault.hold(shape)).collect();
+        if !packages.iter().all(|shape| self.vault.contains(shape)) {
             return Ok(retry("PACKAGES_MISSING"));
         }
-        if !message.header().packages.is_empty() {
+        if !packages.is_empty() {
             let vault = self.vault.clone();
-            let settled = tokio::task::spawn_blocking(move || vault.settle());
-            settled.await.map_err(ActionError::fault)??;
+            piece(move || Ok(vault.settle()?)).await?;
         }
         let remote = Coordinates {
             origin: proven.checkpoint().origin.clone(),
@@ -93,6 +98,20 @@ impl Exchange {
             root: proven.checkpoint().root,
         };
         self.commit_message(peer, proven, message, remote).await
+    }
+
+    /// Takes the marks off the packages of a message that is durable. Where that fails, the sweep
+    /// does it.
+    async fn claim(&self, header: &Header) {
+        if header.packages.is_empty() {
+            return;
+        }
+        let names: Vec<String> = header.packages.iter().map(|p| shape_of_ref(p).name()).collect();
+        let vault = self.vault.clone();
+        let claimed = piece(move || Ok(names.iter().try_for_each(|name| vault.claim(name))?));
+        if let Err(error) = claimed.await {
+            tracing::warn!(%error, "a mark in the vault cannot be removed");
+        }
     }
 
     /// Signature, addresses and freshness, without a decryption key.
@@ -155,10 +174,13 @@ impl Exchange {
         let committed = self.store.commit(move |tx| incoming.apply(tx)).await?;
         self.opener.notify_one();
         match committed.value {
-            // Committed in this very transaction.
-            None => issue(&message, &committed)
-                .map(Accepted::Issued)
-                .ok_or_else(|| ActionError::Fault("a commit bore no entry".into())),
+            // Committed in this very transaction: a row names the packages.
+            None => {
+                self.claim(message.header()).await;
+                issue(&message, &committed)
+                    .map(Accepted::Issued)
+                    .ok_or_else(|| ActionError::Fault("a commit bore no entry".into()))
+            }
             // Somebody delivered the same while we verified, or it is a logged conflict.
             Some(index) => Ok(Accepted::Issued(Issued::at(index))),
         }

@@ -62,11 +62,14 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// The name of whoever calls over the home's socket; no agency has it.
+    pub const OPERATOR: &str = "operator";
+
     /// Whoever can open the home's socket runs the node: it operates and audits, and sees no
     /// content, for which it has no role.
     pub fn local_operator() -> Self {
         let roles = vec![Role::Operate, Role::Audit];
-        Self { name: "operator".into(), roles, all_cases: false }
+        Self { name: Self::OPERATOR.into(), roles, all_cases: false }
     }
 }
 
@@ -125,7 +128,7 @@ pub fn check_name(name: &str) -> Result<(), ActionError> {
         && name.bytes().all(allowed)
         && !name.starts_with('-')
         && !name.ends_with('-')
-        && name != "operator";
+        && name != Caller::OPERATOR;
     let rule = "must be 1 to 48 lower-case letters, digits and inner hyphens, and not \"operator\"";
     if ok { Ok(()) } else { Err(ActionError::invalid("agency", rule)) }
 }
@@ -203,6 +206,8 @@ impl Exchange {
                 Ok(())
             })
             .await?;
+        // Calls that are open look again.
+        self.agencies_changed.send_modify(|generation| *generation += 1);
         Ok(())
     }
 }

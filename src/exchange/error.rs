@@ -52,6 +52,17 @@ pub enum ActionError {
     /// The weather: too much is waiting, or the peer cannot be reached; try again.
     #[error("{0}")]
     Unavailable(String),
+    /// The caller's, or the disk's: it has reached a bound. The code is for programs.
+    #[error("{message}")]
+    Exhausted {
+        /// UPPER_SNAKE.
+        code: &'static str,
+        /// For people.
+        message: String,
+    },
+    /// The caller's: it went silent in the middle of a call.
+    #[error("{0}")]
+    Stalled(&'static str),
     /// Ours: a fault that an operator must look at.
     #[error("{0}")]
     Fault(String),
@@ -66,6 +77,11 @@ impl ActionError {
     /// A state of things that does not allow the action.
     pub fn conflict(code: &'static str, message: impl Into<String>) -> Self {
         Self::Conflict { code, message: message.into() }
+    }
+
+    /// A bound that is reached.
+    pub fn exhausted(code: &'static str, message: impl Into<String>) -> Self {
+        Self::Exhausted { code, message: message.into() }
     }
 
     /// The other error, for the two that only say that the node must be looked at.
@@ -91,6 +107,18 @@ impl From<VaultError> for ActionError {
         match error {
             VaultError::Refused(rule) => Self::invalid("package", rule),
             VaultError::Missing => Self::NotFound(error.to_string()),
+            VaultError::Busy(why) => Self::Unavailable(format!("{why}: try again later")),
+            VaultError::OverQuota(what) => Self::exhausted(
+                "QUOTA_REACHED",
+                format!("{what} is here already without a message: deliver or finish some first"),
+            ),
+            VaultError::Full(room) => {
+                // How much is left is for the operator, not for whoever fills it.
+                tracing::warn!(left = %room, "evidence is refused: the disk of the vault is full");
+                let message =
+                    "this node has no room for more evidence: its operator must make some";
+                Self::exhausted("DISK_FULL", message)
+            }
             VaultError::Io(_) | VaultError::Damaged(_) => Self::fault(error),
         }
     }

@@ -12,6 +12,7 @@
 //! - one [`expire`] task: ends delivery windows;
 //! - one [`retention`] task: erases what must not be kept any longer, and takes its evidence out of
 //!   the vault.
+//! - one [`sweep`] task: removes evidence that nobody came for.
 //!
 //! All may be cancelled at any await: what is durable is found again at the next start, what is
 //! not was acknowledged to nobody.
@@ -27,6 +28,7 @@ pub mod disclose;
 pub mod erase;
 pub mod error;
 pub mod expire;
+pub mod gates;
 pub mod guard;
 pub mod heads;
 pub mod hold;
@@ -35,6 +37,7 @@ pub mod keys;
 pub mod log;
 pub mod outbox;
 pub mod packages;
+pub mod pieces;
 pub mod query;
 pub mod queue;
 pub mod record;
@@ -47,7 +50,9 @@ pub(crate) mod rows;
 pub mod schedule;
 pub mod session;
 mod stored;
+pub mod streams;
 pub mod submit;
+pub mod sweep;
 #[cfg(test)]
 mod testing;
 pub mod witness;
@@ -82,6 +87,8 @@ pub struct Settings {
     pub retry_cap_ms: u64,
     /// How long what is done with is kept.
     pub retention: retention::Rules,
+    /// How long evidence is kept that nobody comes for.
+    pub keep: sweep::Keep,
     /// The program and its version, as in `rogatory 0.1.0`.
     pub software: String,
     /// Peers with which the newest checkpoints of third logs are shared.
@@ -121,6 +128,9 @@ pub struct Exchange {
     cases: submit::CaseNumbers,
     offers: packages::Offers,
     replayed: replayed::Replayed,
+    gates: gates::Gates,
+    pub(crate) streams: streams::Streams,
+    agencies_changed: watch::Sender<u64>,
 }
 
 /// How our stream to a peer is, for people.
@@ -194,6 +204,9 @@ impl Exchange {
             courier: OnceLock::new(),
             cases: submit::CaseNumbers::default(),
             offers: packages::Offers::default(),
+            gates: gates::Gates::default(),
+            streams: streams::Streams::default(),
+            agencies_changed: watch::Sender::new(0),
         }))
     }
 
@@ -220,6 +233,14 @@ impl Exchange {
     /// What peers have announced and not finished pushing.
     pub fn offers(&self) -> &packages::Offers {
         &self.offers
+    }
+    /// How many long calls there may be at once.
+    pub fn gates(&self) -> &gates::Gates {
+        &self.gates
+    }
+    /// Tells when what an agency may do has changed.
+    pub fn agency_changes(&self) -> watch::Receiver<u64> {
+        self.agencies_changed.subscribe()
     }
     /// The program and its version.
     pub fn software(&self) -> &str {
@@ -258,6 +279,12 @@ impl Exchange {
 
     fn links(&self) -> MutexGuard<'_, BTreeMap<AuthorityId, LinkState>> {
         self.links.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What an operator is to know when evidence is refused for want of room.
+    pub fn vault_is_full(&self) -> Option<String> {
+        let full = self.vault.check_room(0).err()?;
+        Some(format!("evidence is refused: {full}"))
     }
 
     /// Whether somebody holds a longer or another log of ours than we do: then the store takes

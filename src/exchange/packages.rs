@@ -1,23 +1,24 @@
 //! Evidence packages on their way: into the vault, to a peer's vault, out to an agency.
 //!
-//! Memory does not grow with a package: bytes pass through channels of [`PARTS_AHEAD`] parts
-//! between the network's task and a blocking thread that hashes, seals and writes. Plaintext is
-//! only ever in memory (I6).
+//! Memory does not grow with a package: bytes pass through bounded channels between the network's
+//! task and pieces of blocking work that hash, seal and write. No thread waits for a network.
+//! Plaintext is only ever in memory (I6).
 
 mod content;
 mod key;
 mod manifest;
 mod receive;
+mod sealer;
 mod send;
 mod upload;
 
 pub use content::PackageContent;
 pub(super) use key::{forget_key, keep_key, key_of};
-pub use manifest::ExhibitInfo;
+pub use manifest::{ExhibitInfo, ExhibitPage, PageToken};
 pub use receive::{Offers, Receiving};
 pub(crate) use send::push_all;
 pub use upload::Upload;
 
-/// Parts of 256 KiB that one side may be ahead of the other: enough that neither waits for the
-/// other's scheduling, 2 MiB at most.
+/// Parts of 256 KiB that what reads the vault may be ahead of the network: enough that neither
+/// waits for the other's scheduling, 2 MiB at most.
 pub const PARTS_AHEAD: usize = 8;

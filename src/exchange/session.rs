@@ -10,8 +10,7 @@ use std::sync::Arc;
 
 use futures_util::future::FutureExt as _;
 use futures_util::stream::{FuturesOrdered, StreamExt as _};
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::accept::Accepted;
 use super::heads::{HeadError, OwnHead, hashes, request};
@@ -23,8 +22,8 @@ use crate::pb::v1 as pb;
 use pb::relay_request::Frame as Asked;
 use pb::relay_response::Frame as Answered;
 
-/// Frames of one stream that are being judged: as many as a group commit is likely to take, and
-/// no more envelopes in memory than this a peer (I7).
+/// Frames of one peer that are being judged: as many as a group commit is likely to take, and
+/// no more envelopes in memory than this (I7).
 pub const PENDING_MAX: usize = 64;
 
 /// The protocol version that this code speaks.
@@ -55,38 +54,52 @@ impl Session {
         Self { exchange, peer, proven: None, greeted: false }
     }
 
-    /// Answers frames until the peer ends the stream, breaks a rule, loses our trust, or `stop`.
+    /// Answers frames until the peer ends the stream or breaks a rule. May be dropped at any await.
+    ///
+    /// # Errors
+    /// Says why the stream ends before its time: the peer opened another, or is trusted no more.
     pub async fn run(
         mut self,
         mut asked: mpsc::Receiver<pb::RelayRequest>,
         answers: mpsc::Sender<pb::RelayResponse>,
-        stop: CancellationToken,
-    ) {
+    ) -> Result<(), ActionError> {
+        let place = self.exchange.streams.take(self.peer.authority());
         let mut judging: FuturesOrdered<Judging> = FuturesOrdered::new();
         let mut trust = self.exchange.directory.changes();
         let mut open = true;
+        // For the next frame, before it is read: those of an older stream may be judged still.
+        let mut permit = None;
         while open || !judging.is_empty() {
+            let wanted = open && judging.len() < PENDING_MAX;
             tokio::select! {
                 biased;
-                () = stop.cancelled() => return,
+                () = place.taken.cancelled() => return Err(replaced()),
                 Ok(()) = trust.changed() => {
                     if !self.is_trusted() {
                         // What has been judged by now is still answered: it may say why.
                         while let Some(Some((sequence, judged))) = judging.next().now_or_never() {
                             if !self.answer(sequence, judged, &answers).await { break; }
                         }
-                        return;
+                        return Err(distrusted());
                     }
                 }
                 Some((sequence, judged)) = judging.next(), if !judging.is_empty() => {
-                    if !self.answer(sequence, judged, &answers).await { return; }
+                    if !self.answer(sequence, judged, &answers).await { return Ok(()); }
                 }
-                frame = asked.recv(), if open && judging.len() < PENDING_MAX => match frame {
-                    Some(frame) => judging.push_back(self.judge(frame).await),
-                    None => open = false,
-                },
+                free = place.frames.clone().acquire_owned(), if wanted && permit.is_none() => {
+                    permit = free.ok();
+                }
+                frame = asked.recv(), if wanted && permit.is_some() => {
+                    match (frame, permit.take()) {
+                        (Some(frame), Some(permit)) => {
+                            judging.push_back(self.judge(frame, permit).await);
+                        }
+                        _ => open = false,
+                    }
+                }
             }
         }
+        Ok(())
     }
 
     fn is_trusted(&self) -> bool {
@@ -126,14 +139,14 @@ impl Session {
         issued.signed(store, from, &head)
     }
 
-    async fn judge(&mut self, request: pb::RelayRequest) -> Judging {
+    async fn judge(&mut self, request: pb::RelayRequest, permit: OwnedSemaphorePermit) -> Judging {
         let sequence = request.sequence;
         let now = |judged| -> Judging { Box::pin(async move { (sequence, judged) }) };
         match (self.greeted, request.frame) {
             (false, Some(Asked::Hello(hello))) => now(self.hello(&hello)),
             (true, Some(Asked::Checkpoint(update))) => self.checkpoint(sequence, &update).await,
-            (true, Some(Asked::Deliver(deliver))) => self.deliver(sequence, deliver),
-            (true, Some(Asked::Receipt(receipt))) => self.receipt(sequence, receipt),
+            (true, Some(Asked::Deliver(deliver))) => self.deliver(sequence, deliver, permit),
+            (true, Some(Asked::Receipt(receipt))) => self.receipt(sequence, receipt, permit),
             (true, Some(Asked::Ping(_))) => {
                 let now_ms = self.exchange.now().unix_ms();
                 now(Judged::Answer(Answered::Pong(pb::Pong { now_ms })))
@@ -219,13 +232,18 @@ impl Session {
         Ok(self.exchange.cosign(&taken))
     }
 
-    fn deliver(&mut self, sequence: u64, deliver: pb::Deliver) -> Judging {
+    fn deliver(
+        &mut self,
+        sequence: u64,
+        deliver: pb::Deliver,
+        permit: OwnedSemaphorePermit,
+    ) -> Judging {
         let Some(proven) = self.proven.clone() else {
             let judged = end("NO_CHECKPOINT", "send a checkpoint before messages");
             return Box::pin(async move { (sequence, judged) });
         };
         let (exchange, peer) = (self.exchange.clone(), self.peer.clone());
-        spawned(sequence, async move {
+        spawned(sequence, permit, async move {
             match exchange.accept(&peer, &proven, deliver).await {
                 Ok(Accepted::Issued(issued)) => Judged::Receipt(issued),
                 Ok(Accepted::Retry { code, message }) => {
@@ -240,13 +258,18 @@ impl Session {
         })
     }
 
-    fn receipt(&mut self, sequence: u64, receipt: pb::ReceiptDelivery) -> Judging {
+    fn receipt(
+        &mut self,
+        sequence: u64,
+        receipt: pb::ReceiptDelivery,
+        permit: OwnedSemaphorePermit,
+    ) -> Judging {
         let Some(proven) = self.proven.clone() else {
             let judged = end("NO_CHECKPOINT", "send a checkpoint before receipts");
             return Box::pin(async move { (sequence, judged) });
         };
         let (exchange, peer) = (self.exchange.clone(), self.peer.clone());
-        spawned(sequence, async move {
+        spawned(sequence, permit, async move {
             match exchange.record(&peer, &receipt.text, &proven).await {
                 Ok(()) => Judged::Answer(Answered::Receipt(pb::ReceiptReply {})),
                 Err(error) => {
@@ -259,9 +282,18 @@ impl Session {
     }
 }
 
-/// On a task of its own, so that judging begins before the answer's turn comes.
-fn spawned(sequence: u64, judge: impl Future<Output = Judged> + Send + 'static) -> Judging {
-    let task = tokio::spawn(judge);
+/// On a task of its own, so that judging begins before the answer's turn comes. It goes on where
+/// the stream ends meanwhile, and keeps its permit as long.
+fn spawned(
+    sequence: u64,
+    permit: OwnedSemaphorePermit,
+    judge: impl Future<Output = Judged> + Send + 'static,
+) -> Judging {
+    let task = tokio::spawn(async move {
+        let judged = judge.await;
+        drop(permit);
+        judged
+    });
     Box::pin(async move {
         let judged = task.await.unwrap_or_else(|error| {
             tracing::error!(%error, "judging a frame failed");
@@ -269,6 +301,14 @@ fn spawned(sequence: u64, judge: impl Future<Output = Judged> + Send + 'static) 
         });
         (sequence, judged)
     })
+}
+
+fn replaced() -> ActionError {
+    ActionError::conflict("STREAM_REPLACED", "this peer has opened a newer stream")
+}
+
+fn distrusted() -> ActionError {
+    ActionError::Forbidden("the directory of this node has changed: connect again".into())
 }
 
 fn delivered(outcome: pb::deliver_reply::Outcome) -> Answered {

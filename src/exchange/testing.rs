@@ -14,7 +14,7 @@ use super::packages::Upload;
 use super::query::MessageView;
 use super::rows::{MessageRow, RECEIVED, message, message_in, put_message};
 use super::submit::Submission;
-use super::{ActionError, Exchange, Keys, Parts, Settings, retention};
+use super::{ActionError, Exchange, Keys, Parts, Settings, retention, sweep};
 use crate::audit::checkpoint::{Checkpoint, origin};
 use crate::audit::entry::{Entry, EntryDraft, Event};
 use crate::audit::note::VerifierKey;
@@ -126,6 +126,7 @@ impl Lone {
                 retry_cap_ms: 1,
                 retention: self.rules,
                 software: "rogatory 0.0.0".into(),
+                keep: sweep::Keep { unfinished_ms: 30 * DAY_MS, unsubmitted_ms: 30 * DAY_MS },
                 gossip: BTreeSet::new(),
                 policy_file: None,
                 witnessed_logs: Vec::new(),

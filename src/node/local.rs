@@ -86,7 +86,7 @@ impl Local {
         let (near, far) = tokio::io::duplex(PIPE_BYTES);
         let stop = CancellationToken::new();
         let router = serve::operator_router(&node, &serve::Addresses::default(), &stop)?;
-        let far = Known::new(far, Identity::LocalOperator);
+        let far = Known::new(far, Identity::LocalOperator, &stop, None);
         let incoming = tokio_stream::once(Ok::<_, std::io::Error>(far));
         let served = tokio::spawn(async move {
             if let Err(error) = router.serve_with_incoming(incoming).await {

@@ -16,9 +16,10 @@ use crate::audit::witness::Cosigner;
 use crate::card::Card;
 use crate::config::Config;
 use crate::crypto::keys::{Role, SealingSecret, SigningSecret};
+use crate::exchange::sweep::Keep;
 use crate::exchange::{Exchange, Keys, Parts, Settings};
 use crate::home::HomeKeys;
-use crate::store::vault::Vault;
+use crate::store::vault::{Bounds, Vault};
 use crate::store::{self, Opened, Store, Tx, limits};
 
 /// A home that was opened.
@@ -55,10 +56,14 @@ impl OpenNode {
         let keys = HomeKeys::unlock(&config.keys, passphrase)?;
         check_keys(&card, &keys)?;
         let (store, outcome) = Store::open(settings(&config, &card, &keys)?)?;
-        let vault = Vault::open(&config.data.join("vault"))?;
+        let bounds = Bounds {
+            reserve_bytes: config.evidence.reserve_bytes,
+            peer_quota_bytes: config.evidence.peer_quota_bytes,
+        };
+        let vault = Vault::bounded(&config.data.join("vault"), bounds)?;
         let swept = vault.sweep()?;
         if swept > 0 {
-            tracing::info!(swept, "uploads that a stop had cut off were removed");
+            tracing::info!(swept, "evidence that a stop had cut off was removed");
         }
         let (policy, policy_file) = policy(&config)?;
         let exchange = Exchange::new(Parts {
@@ -71,6 +76,10 @@ impl OpenNode {
                 retry_first_ms: config.retry_first_ms,
                 retry_cap_ms: config.retry_cap_ms,
                 retention: config.retention,
+                keep: Keep {
+                    unfinished_ms: config.evidence.unfinished_ms,
+                    unsubmitted_ms: config.evidence.unsubmitted_ms,
+                },
                 software: SOFTWARE.to_owned(),
                 gossip: config.witness.gossip.clone(),
                 policy_file: policy_file.clone(),

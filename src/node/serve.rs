@@ -13,31 +13,39 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::transport::Server;
 use tonic::transport::server::Router;
+use tower::layer::util::Stack;
 
 use super::open::OpenNode;
 use super::registrar::HomeRegistrar;
 use super::{check, now};
 use crate::api::agency::AgencyApi;
 use crate::api::audit::AuditApi;
+use crate::api::calls::Calls;
 use crate::api::courier::{MESSAGE_MAX_BYTES, TonicCourier};
 use crate::api::exchange::ExchangeApi;
 use crate::api::identity::Identity;
+use crate::api::listen::{Door, Ends};
 use crate::api::operator::{NodeFacts, OperatorApi};
 use crate::api::probe::Probe;
 use crate::api::witness::HttpPoster;
 use crate::api::{listen, tls, witness};
 use crate::audit::entry::Event;
 use crate::config::Config;
+use crate::domain::limits::{AGENCY_CONNECTIONS, PEER_CONNECTIONS};
 use crate::exchange::courier::Courier;
+use crate::exchange::gates::Gate;
 use crate::exchange::witness::{foreign, gossip, rounds};
-use crate::exchange::{consign, expire, guard, relay, retention};
+use crate::exchange::{consign, expire, guard, relay, retention, sweep};
 use crate::pb::v1 as pb;
 use pb::agency_service_server::AgencyServiceServer;
 use pb::audit_service_server::AuditServiceServer;
 use pb::exchange_service_server::ExchangeServiceServer;
 use pb::operator_service_server::OperatorServiceServer;
 
-/// After this a graceful stop stops waiting for calls that are still being answered.
+/// After this a graceful stop stops waiting for calls that are still being answered, and cuts the
+/// connections.
+const CALLS_DEADLINE: Duration = Duration::from_secs(5);
+/// After this it waits for nothing any more.
 const STOP_DEADLINE: Duration = Duration::from_secs(10);
 /// A connection is closed after this long, so that certificates are looked at again; streams are
 /// resumed on a new one.
@@ -140,7 +148,8 @@ pub async fn serve_bound(
     let tasks = TaskTracker::new();
     // Peers that wait for us to say what we hold must not wait for our own asking to end.
     node.exchange.set_waiting(node.config.ask_peers > 0);
-    let servers = start_servers(&node, bound, &addresses, &stop)?;
+    let ends = Ends { stop: stop.clone(), cut: CancellationToken::new() };
+    let servers = start_servers(&node, bound, &addresses, &ends)?;
     start_workers(&node, &tasks, &stop).await?;
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     let entries = node.exchange.log_head().checkpoint.size;
@@ -155,14 +164,7 @@ pub async fn serve_bound(
         }
     };
     stop.cancel();
-    tasks.close();
-    let _ = tokio::time::timeout(STOP_DEADLINE, async {
-        tasks.wait().await;
-        for server in servers {
-            let _ = server.await;
-        }
-    })
-    .await;
+    wind_up(tasks, servers, &ends.cut).await;
     if ended.is_ok() && node.exchange.may_append() {
         let _ = node.exchange.log_node(Event::NodeStopped).await;
     }
@@ -170,6 +172,28 @@ pub async fn serve_bound(
     tokio::task::spawn_blocking(move || store.stop()).await?;
     let _ = std::fs::remove_file(&node.config.operator_socket);
     ended
+}
+
+/// Long calls end at once when they hear of the stop. What is still open after a while is a call
+/// whose other end takes nothing and says nothing, and no reason to wait.
+async fn wind_up(tasks: TaskTracker, servers: Vec<Serving>, cut: &CancellationToken) {
+    tasks.close();
+    let ended = async {
+        tasks.wait().await;
+        for server in servers {
+            let _ = server.await;
+        }
+    };
+    let cutting = async {
+        tokio::time::sleep(CALLS_DEADLINE).await;
+        cut.cancel();
+        tokio::time::sleep(STOP_DEADLINE - CALLS_DEADLINE).await;
+    };
+    tokio::select! {
+        () = ended => {}
+        () = cutting => tracing::warn!("the node stops in the middle of something"),
+    }
+    cut.cancel();
 }
 
 /// Asks peers, logs the start, and sets to work.
@@ -200,6 +224,7 @@ async fn start_workers(
     foreign::run(exchange, &poster(&node.config)?, &stop("witnesses"));
     tasks.spawn(gossip::run(exchange.clone(), stop("gossip")));
     tasks.spawn(retention::run(exchange.clone(), stop("retention")));
+    tasks.spawn(sweep::run(exchange.clone(), stop("sweep")));
     tasks.spawn(relay::supervise(exchange.clone(), courier, stop("relay"), tasks.clone()));
     Ok(())
 }
@@ -219,22 +244,29 @@ fn start_servers(
     node: &OpenNode,
     bound: Bound,
     addresses: &Addresses,
-    stop: &CancellationToken,
+    ends: &Ends,
 ) -> anyhow::Result<Vec<Serving>> {
     let exchange = node.exchange.clone();
-    let identify: listen::Identify = Arc::new(move |cert| Identity::of_peer(&exchange, cert));
-    let config = tls::exchange_server(&node.exchange, node.identity.clone())?;
-    let peers = listen::tls(bound.exchange, config, identify, stop.clone());
+    let door = Door {
+        config: tls::exchange_server(&node.exchange, node.identity.clone())?,
+        identify: Arc::new(move |cert| Identity::of_peer(&exchange, cert)),
+        connections: Gate::new("connections", PEER_CONNECTIONS),
+    };
+    let peers = listen::tls(bound.exchange, door, ends.clone());
 
     let exchange = node.exchange.clone();
-    let identify: listen::Identify = Arc::new(move |cert| Identity::of_agency(&exchange, cert));
-    let config = tls::agency_server(node.agency_ca.clone(), node.identity.clone())?;
-    let agencies = listen::tls(bound.agency, config, identify, stop.clone());
+    let door = Door {
+        config: tls::agency_server(node.agency_ca.clone(), node.identity.clone())?,
+        identify: Arc::new(move |cert| Identity::of_agency(&exchange, cert)),
+        connections: Gate::new("connections", AGENCY_CONNECTIONS),
+    };
+    let agencies = listen::tls(bound.agency, door, ends.clone());
 
     if let Some(listener) = bound.witness {
-        tokio::spawn(witness::serve(node.exchange.clone(), listener, stop.clone()));
+        tokio::spawn(witness::serve(node.exchange.clone(), listener, ends.stop.clone()));
     }
-    let operators = listen::socket(bind_socket(&node.config.operator_socket)?, stop.clone());
+    let operators = listen::socket(bind_socket(&node.config.operator_socket)?, ends.clone());
+    let stop = &ends.stop;
     Ok(vec![
         run(
             "exchange",
@@ -279,8 +311,11 @@ fn bind_socket(path: &Path) -> anyhow::Result<UnixListener> {
     Ok(listener)
 }
 
-fn server() -> Server {
+type Gated = Stack<Calls, tower::layer::util::Identity>;
+
+fn server() -> Server<Gated> {
     Server::builder()
+        .layer(Calls::default())
         .initial_stream_window_size(tls::STREAM_WINDOW_BYTES)
         .initial_connection_window_size(tls::CONNECTION_WINDOW_BYTES)
         .max_frame_size(tls::FRAME_BYTES)
@@ -292,7 +327,7 @@ fn server() -> Server {
         .max_connection_age_grace(CONNECTION_AGE_GRACE)
 }
 
-fn exchange_router(node: &OpenNode, stop: &CancellationToken) -> Router {
+fn exchange_router(node: &OpenNode, stop: &CancellationToken) -> Router<Gated> {
     let api = ExchangeApi::new(node.exchange.clone(), stop.child_token());
     let service = ExchangeServiceServer::new(api)
         .max_decoding_message_size(MESSAGE_MAX_BYTES)
@@ -304,7 +339,7 @@ fn agency_router(
     node: &OpenNode,
     addresses: &Addresses,
     stop: &CancellationToken,
-) -> anyhow::Result<Router> {
+) -> anyhow::Result<Router<Gated>> {
     let api = AgencyApi::new(node.exchange.clone(), stop.child_token());
     let service = AgencyServiceServer::new(api).max_decoding_message_size(MESSAGE_MAX_BYTES);
     Ok(operator_router(node, addresses, stop)?.add_service(service))
@@ -315,8 +350,8 @@ fn agency_router(
 pub(super) fn operator_router(
     node: &OpenNode,
     addresses: &Addresses,
-    _stop: &CancellationToken,
-) -> anyhow::Result<Router> {
+    stop: &CancellationToken,
+) -> anyhow::Result<Router<Gated>> {
     let ca = std::fs::read_to_string(node.config.home.join("tls/ca.pem"))?;
     let bound = match addresses.agency.is_empty() {
         true => node.config.agency_listen.to_string(),
@@ -337,8 +372,15 @@ pub(super) fn operator_router(
         agency_address: addresses.agency.clone(),
         warnings: node.warnings.clone(),
     };
-    let operator =
-        OperatorApi::new(node.exchange.clone(), Arc::new(registrar), Arc::new(probe), facts);
+    let exchange = node.exchange.clone();
+    let operator = OperatorApi::new(
+        exchange.clone(),
+        Arc::new(registrar),
+        Arc::new(probe),
+        facts,
+        stop.child_token(),
+    );
+    let audit = AuditApi::new(exchange, stop.child_token());
     let (health, health_service) = tonic_health::server::health_reporter();
     tokio::spawn(async move {
         for service in ["rogatory.v1.AgencyService", "rogatory.v1.OperatorService"] {
@@ -350,7 +392,7 @@ pub(super) fn operator_router(
         .build_v1()?;
     Ok(server()
         .add_service(OperatorServiceServer::new(operator))
-        .add_service(AuditServiceServer::new(AuditApi::new(node.exchange.clone())))
+        .add_service(AuditServiceServer::new(audit))
         .add_service(health_service)
         .add_service(reflection))
 }

@@ -1,13 +1,16 @@
 //! The arrival of a peer's package: every chunk is verified before it is stored, the whole is on
 //! disk before anyone says so (I1, I2, I4), and a transfer that broke goes on where it broke.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, Write as _};
+mod resume;
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 
+use self::resume::Resuming;
 use super::vault::{
-    PackageShape, Vault, VaultError, create, layout_digest, read_sizes, sync_dir, write_sizes,
+    InUse, Owner, PackageShape, Vault, VaultError, create, layout_digest, sync_dir, write_sizes,
 };
 use crate::audit::merkle::{Frontier, leaf_hash};
 use crate::crypto::primitives::blake3;
@@ -37,7 +40,10 @@ impl Progress {
 pub struct Arrival {
     vault: Vault,
     shape: PackageShape,
+    owner: Owner,
     dir: PathBuf,
+    /// What an earlier try left is not verified to its end yet.
+    resuming: Option<Resuming>,
     sizes: Vec<u64>,
     list: Option<List>,
     leaves: Option<File>,
@@ -46,6 +52,8 @@ pub struct Arrival {
     file: Option<File>,
     /// A write or sync failed.
     spoilt: bool,
+    /// Not swept while this is here.
+    _held: InUse,
 }
 
 struct List {
@@ -61,27 +69,43 @@ struct Cursor {
 }
 
 impl Arrival {
-    /// Begins a package, or goes on with one: what an earlier try stored is verified again from
-    /// disk, since a power cut may have taken part of it, and cut off at the first difference.
+    /// Begins a package, or goes on with one: all of it that an earlier try stored is verified.
     ///
     /// # Errors
-    /// [`VaultError::Io`].
-    pub fn open(vault: &Vault, shape: &PackageShape) -> Result<Self, VaultError> {
-        let dir = vault.incoming(shape);
-        fs::create_dir_all(&dir)?;
+    /// As [`Arrival::begin`] and [`Arrival::verify_some`].
+    pub fn open(vault: &Vault, shape: &PackageShape, owner: Owner) -> Result<Self, VaultError> {
+        let mut arrival = Self::begin(vault, shape, owner)?;
+        while arrival.verify_some()? {}
+        Ok(arrival)
+    }
+
+    /// Begins a package, or goes on with one: then [`Arrival::verify_some`] comes first. Nothing is
+    /// on disk before the list is.
+    ///
+    /// # Errors
+    /// [`VaultError::Busy`] when another brings it; [`VaultError::OverQuota`];
+    /// [`VaultError::Full`]; [`VaultError::Io`].
+    pub fn begin(vault: &Vault, shape: &PackageShape, owner: Owner) -> Result<Self, VaultError> {
+        let held = vault.hold(shape);
         let mut arrival = Self {
             vault: vault.clone(),
             shape: shape.clone(),
-            dir,
+            owner,
+            dir: vault.incoming(shape),
+            resuming: None,
             sizes: Vec::new(),
             list: None,
             leaves: None,
             next: Cursor::default(),
             file: None,
             spoilt: false,
+            _held: held,
         };
-        if !vault.contains(shape) && arrival.dir.join("sizes").exists() {
-            arrival.resume()?;
+        if !vault.contains(shape) {
+            vault.check_arrival(shape, owner)?;
+            if arrival.dir.join("sizes").exists() {
+                arrival.resuming = Some(Resuming::open(&arrival.dir)?);
+            }
         }
         Ok(arrival)
     }
@@ -102,7 +126,7 @@ impl Arrival {
     ///
     /// # Errors
     /// [`VaultError::Refused`] when the whole list is not the one that was signed;
-    /// [`VaultError::Io`].
+    /// [`VaultError::OverQuota`]; [`VaultError::Full`]; [`VaultError::Io`].
     pub fn list(&mut self, sizes: &[u64], hashes: &[u8]) -> Result<(), VaultError> {
         if self.leaves.is_some() {
             return Err(VaultError::Refused("the list of the package is complete already"));
@@ -124,7 +148,10 @@ impl Arrival {
         if !rest.is_empty() {
             return Err(VaultError::Refused("a chunk hash has not 32 bytes"));
         }
+        self.vault.check_room(hashes.len() as u64 * 32)?;
         if self.list.is_none() {
+            self.vault.admit(&self.shape, self.owner)?;
+            fs::create_dir_all(&self.dir)?;
             let path = self.dir.join("leaves");
             remove_if_there(&path)?;
             let leaves = io::BufWriter::new(create(&path)?);
@@ -176,7 +203,7 @@ impl Arrival {
     ///
     /// # Errors
     /// [`VaultError::Refused`] for a chunk that is not the next one or not the signed one;
-    /// [`VaultError::Io`], after which this arrival takes nothing more: what a failed write or sync
+    /// [`VaultError::Full`]; [`VaultError::Io`], after which this arrival takes nothing more: what a failed write or sync
     /// left of the exhibit is removed, and the next arrival begins it anew.
     pub fn chunk(&mut self, number: u64, sealed: &[u8]) -> Result<(), VaultError> {
         if self.spoilt {
@@ -203,6 +230,7 @@ impl Arrival {
         if self.leaf(number)? != blake3(sealed) {
             return Err(VaultError::Refused("a chunk is not the one that was signed"));
         }
+        self.vault.check_room(sealed.len() as u64)?;
         if self.file.is_none() {
             let path = self.dir.join(self.next.exhibit.to_string());
             remove_if_there(&path)?;
@@ -261,53 +289,6 @@ impl Arrival {
         let mut hash = [0; 32];
         leaves.read_exact_at(&mut hash, number * 32)?;
         Ok(hash)
-    }
-
-    fn resume(&mut self) -> Result<(), VaultError> {
-        let sizes = read_sizes(&self.dir)?;
-        let mut hashes = File::open(self.dir.join("leaves"))?;
-        let mut frontier = Frontier::new();
-        let mut hash = [0; 32];
-        while frontier.size() < self.shape.chunks && hashes.read_exact(&mut hash).is_ok() {
-            frontier.push(leaf_hash(&hash));
-        }
-        let whole =
-            frontier.root() == self.shape.root && layout_digest(&sizes) == self.shape.layout_digest;
-        if !whole {
-            // A power cut took part of the list: begin anew.
-            fs::remove_file(self.dir.join("sizes"))?;
-            return Ok(());
-        }
-        self.sizes = sizes;
-        self.leaves = Some(hashes);
-        self.resume_chunks()
-    }
-
-    fn resume_chunks(&mut self) -> Result<(), VaultError> {
-        let mut buffer = Vec::new();
-        while self.next.number < self.shape.chunks {
-            let path = self.dir.join(self.next.exhibit.to_string());
-            if self.file.is_none() {
-                let opened = OpenOptions::new().read(true).write(true).open(&path);
-                match opened {
-                    Ok(file) => self.file = Some(file),
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-                    Err(error) => return Err(error.into()),
-                }
-            }
-            let len = usize::try_from(self.length_of(self.next)?).unwrap_or(0);
-            let expected = self.leaf(self.next.number)?;
-            let at = self.next.index * SEALED_CHUNK_BYTES;
-            let Some(file) = self.file.as_mut() else { return Ok(()) };
-            buffer.resize(len, 0);
-            if file.read_exact_at(&mut buffer, at).is_err() || blake3(&buffer) != expected {
-                file.set_len(at)?;
-                file.seek(io::SeekFrom::Start(at))?;
-                return Ok(());
-            }
-            self.advance()?;
-        }
-        Ok(())
     }
 }
 

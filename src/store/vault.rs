@@ -4,25 +4,39 @@
 //! vault/incoming/<name>/   a package that is not complete: removed, or resumed
 //! vault/packages/<name>/   a complete one: sizes, leaves, 0, 1, 2, … (one file an exhibit)
 //! vault/removing/<name>/   one that no message names any more
+//! vault/unclaimed/<name>   a mark: no row names these bytes yet; whose they are
 //! ```
 //!
 //! A package is complete when its files and directories are on disk and its directory has its
 //! final name; only then may a row or an entry name it (I4). Names are digests, so nothing here
 //! says whose a package is or what is in it. Trusted for nothing: every chunk is checked against
 //! the signed root when it is read for anybody.
+//!
+//! What is here without a row is marked before its first byte is, so that it is found and removed
+//! when nobody comes for it; what peers bring counts towards their quota until then (I7).
+
+mod reader;
+mod room;
+mod unclaimed;
+mod writer;
 
 mod removal;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::audit::merkle::{Frontier, leaf_hash};
-use crate::crypto::primitives::{blake3, pae};
+pub use self::reader::PackageReader;
+pub use self::room::{Bounds, Room};
+use self::unclaimed::Ledger;
+pub use self::unclaimed::{InUse, Owner, Unclaimed};
+pub use self::writer::PackageWriter;
+use crate::crypto::primitives::pae;
 use crate::crypto::{Digest, Sha256, sha256};
 use crate::domain::PackageId;
-use crate::domain::limits::{CHUNK_BYTES, CHUNK_TAG_BYTES, EXHIBITS_PER_PACKAGE_MAX};
+use crate::domain::limits::{CHUNK_BYTES, CHUNK_TAG_BYTES};
 
 const SEALED_CHUNK_BYTES: u64 = (CHUNK_BYTES + CHUNK_TAG_BYTES) as u64;
 
@@ -62,6 +76,15 @@ pub enum VaultError {
     /// What was sent breaks a rule, or is not what the signed header says.
     #[error("{0}")]
     Refused(&'static str),
+    /// The disk has no more room than must stay free. Nothing is lost; an operator makes room.
+    #[error("the disk of the evidence vault is full but for {0}: make room, or add a disk")]
+    Full(Room),
+    /// What an authority has brought, and no message carries yet, has reached its quota.
+    #[error("{0} of one authority is here already without a message")]
+    OverQuota(&'static str),
+    /// Somebody else is at it.
+    #[error("{0}")]
+    Busy(&'static str),
     /// No such package, or not all of it.
     #[error("the package is not (or not wholly) in the vault")]
     Missing,
@@ -70,23 +93,34 @@ pub enum VaultError {
     Damaged(u64),
 }
 
-/// The directory of packages.
+/// The directory of packages. Clones are handles of the same one.
 #[derive(Clone)]
 pub struct Vault {
     root: PathBuf,
+    bounds: Bounds,
+    ledger: Arc<Ledger>,
 }
 
 impl Vault {
-    /// Opens or makes the vault.
+    /// Opens or makes the vault, without bounds.
     ///
     /// # Errors
     /// [`VaultError::Io`].
     pub fn open(root: &Path) -> Result<Self, VaultError> {
-        for dir in ["incoming", "packages", "removing"] {
+        Self::bounded(root, Bounds::default())
+    }
+
+    /// Opens or makes the vault.
+    ///
+    /// # Errors
+    /// [`VaultError::Io`].
+    pub fn bounded(root: &Path, bounds: Bounds) -> Result<Self, VaultError> {
+        for dir in ["incoming", "packages", "removing", "unclaimed"] {
             fs::create_dir_all(root.join(dir))?;
         }
         sync_dir(root)?;
-        Ok(Self { root: root.to_owned() })
+        let ledger = Arc::new(Ledger::load(&root.join("unclaimed"))?);
+        Ok(Self { root: root.to_owned(), bounds, ledger })
     }
 
     /// Whether a complete package is here.
@@ -106,23 +140,14 @@ impl Vault {
     /// Begins a package of our own.
     ///
     /// # Errors
-    /// [`VaultError::Io`].
+    /// [`VaultError::Full`], [`VaultError::Io`].
     pub fn begin(&self, id: PackageId) -> Result<PackageWriter, VaultError> {
-        let dir = self.root.join("incoming").join(format!("own-{id}"));
-        fs::create_dir(&dir)?;
-        Ok(PackageWriter {
-            vault: self.clone(),
-            id,
-            leaves: io::BufWriter::new(create(&dir.join("leaves"))?),
-            dir,
-            exhibit: None,
-            sizes: Vec::new(),
-            frontier: Frontier::new(),
-            finished: false,
-        })
+        self.check_room(0)?;
+        PackageWriter::begin(self, id)
     }
 
-    /// Removes what uploads left behind that a stop cut off; called once at start.
+    /// Removes what a stop cut off: uploads, removals, and arrivals that bear no mark. Called once
+    /// at start, before anything arrives.
     ///
     /// # Errors
     /// [`VaultError::Io`].
@@ -130,7 +155,8 @@ impl Vault {
         let mut swept = 0;
         for entry in fs::read_dir(self.root.join("incoming"))? {
             let entry = entry?;
-            if entry.file_name().to_string_lossy().starts_with("own-") {
+            // Uploads and what is being removed have names that no mark has.
+            if !self.ledger.has(&entry.file_name().to_string_lossy()) {
                 fs::remove_dir_all(entry.path())?;
                 swept += 1;
             }
@@ -143,22 +169,7 @@ impl Vault {
     /// # Errors
     /// [`VaultError::Missing`] when it is not here, [`VaultError::Io`].
     pub fn reader(&self, shape: &PackageShape) -> Result<PackageReader, VaultError> {
-        let dir = self.complete(shape);
-        if !dir.is_dir() {
-            return Err(VaultError::Missing);
-        }
-        let sizes = read_sizes(&dir)?;
-        if layout_digest(&sizes) != shape.layout_digest {
-            return Err(VaultError::Damaged(0));
-        }
-        let mut next = 0;
-        let mut starts = Vec::with_capacity(sizes.len());
-        for size in &sizes {
-            starts.push(next);
-            next += size.div_ceil(SEALED_CHUNK_BYTES);
-        }
-        let leaves = File::open(dir.join("leaves"))?;
-        Ok(PackageReader { leaves, dir, sizes, starts, open: None })
+        PackageReader::open(self.complete(shape), shape)
     }
 
     pub(super) fn incoming(&self, shape: &PackageShape) -> PathBuf {
@@ -183,152 +194,6 @@ impl Vault {
         sync_dir(&self.root.join("packages"))?;
         sync_dir(&self.root.join("incoming"))?;
         Ok(())
-    }
-}
-
-/// Takes the sealed chunks of a package of our own, exhibit after exhibit.
-pub struct PackageWriter {
-    vault: Vault,
-    id: PackageId,
-    dir: PathBuf,
-    leaves: io::BufWriter<File>,
-    exhibit: Option<(File, u64)>,
-    sizes: Vec<u64>,
-    frontier: Frontier,
-    finished: bool,
-}
-
-impl PackageWriter {
-    /// The number that the next exhibit gets.
-    pub fn exhibits(&self) -> u32 {
-        u32::try_from(self.sizes.len()).unwrap_or(u32::MAX)
-    }
-
-    /// Begins the next exhibit.
-    ///
-    /// # Errors
-    /// [`VaultError::Refused`] beyond [`EXHIBITS_PER_PACKAGE_MAX`] and the manifest.
-    pub fn begin_exhibit(&mut self) -> Result<(), VaultError> {
-        if self.sizes.len() > EXHIBITS_PER_PACKAGE_MAX {
-            return Err(VaultError::Refused("a package has 100,000 exhibits at most"));
-        }
-        let file = create(&self.dir.join(self.sizes.len().to_string()))?;
-        self.exhibit = Some((file, 0));
-        Ok(())
-    }
-
-    /// Appends a sealed chunk to the exhibit that was begun.
-    ///
-    /// # Errors
-    /// [`VaultError::Io`]; [`VaultError::Refused`] when none was begun.
-    pub fn chunk(&mut self, sealed: &[u8]) -> Result<(), VaultError> {
-        let (file, size) =
-            self.exhibit.as_mut().ok_or(VaultError::Refused("no exhibit was begun"))?;
-        file.write_all(sealed)?;
-        *size += sealed.len() as u64;
-        let hash = blake3(sealed);
-        self.leaves.write_all(&hash)?;
-        self.frontier.push(leaf_hash(&hash));
-        Ok(())
-    }
-
-    /// Ends the exhibit: its bytes are on disk.
-    ///
-    /// # Errors
-    /// [`VaultError::Io`]; [`VaultError::Refused`] when none was begun.
-    pub fn end_exhibit(&mut self) -> Result<(), VaultError> {
-        let (file, size) =
-            self.exhibit.take().ok_or(VaultError::Refused("no exhibit was begun"))?;
-        file.sync_all()?;
-        self.sizes.push(size);
-        Ok(())
-    }
-
-    /// Ends the package: all of it is on disk under its final name.
-    ///
-    /// # Errors
-    /// [`VaultError::Io`].
-    pub fn finish(mut self) -> Result<PackageShape, VaultError> {
-        self.leaves.flush()?;
-        self.leaves.get_ref().sync_all()?;
-        write_sizes(&self.dir, &self.sizes)?;
-        let shape = PackageShape {
-            id: self.id,
-            root: self.frontier.root(),
-            chunks: self.frontier.size(),
-            sealed_bytes: self.sizes.iter().sum(),
-            layout_digest: layout_digest(&self.sizes),
-            exhibits: self.exhibits(),
-        };
-        self.vault.promote(&self.dir, &shape)?;
-        self.finished = true;
-        Ok(shape)
-    }
-}
-
-impl Drop for PackageWriter {
-    fn drop(&mut self) {
-        if !self.finished {
-            // A cut upload leaves nothing; what this misses, `Vault::sweep` finds at the next start.
-            let _ = fs::remove_dir_all(&self.dir);
-        }
-    }
-}
-
-/// Reads a complete package.
-pub struct PackageReader {
-    dir: PathBuf,
-    sizes: Vec<u64>,
-    /// The number in the package of each exhibit's first chunk.
-    starts: Vec<u64>,
-    leaves: File,
-    open: Option<(u32, File)>,
-}
-
-impl PackageReader {
-    /// Sealed sizes of the exhibits.
-    pub fn sizes(&self) -> &[u64] {
-        &self.sizes
-    }
-
-    /// How many chunks an exhibit has; 0 where there is none.
-    pub fn chunk_count(&self, exhibit: u32) -> u64 {
-        self.sizes.get(exhibit as usize).map_or(0, |size| size.div_ceil(SEALED_CHUNK_BYTES))
-    }
-
-    /// BLAKE3 hashes of `count` chunks from `first` on, 32 bytes each.
-    ///
-    /// # Errors
-    /// [`VaultError::Io`].
-    pub fn leaves(&self, first: u64, count: usize) -> Result<Vec<u8>, VaultError> {
-        let mut hashes = vec![0; count * 32];
-        self.leaves.read_exact_at(&mut hashes, first * 32)?;
-        Ok(hashes)
-    }
-
-    /// The sealed chunk `index` of exhibit `exhibit`, checked against its hash.
-    ///
-    /// # Errors
-    /// [`VaultError::Missing`] when there is none; [`VaultError::Damaged`]; [`VaultError::Io`].
-    pub fn chunk(&mut self, exhibit: u32, index: u64) -> Result<Vec<u8>, VaultError> {
-        let start = *self.starts.get(exhibit as usize).ok_or(VaultError::Missing)?;
-        let size = *self.sizes.get(exhibit as usize).ok_or(VaultError::Missing)?;
-        let at = index.checked_mul(SEALED_CHUNK_BYTES).ok_or(VaultError::Missing)?;
-        let len = size.checked_sub(at).filter(|rest| *rest > 0).ok_or(VaultError::Missing)?;
-        let mut sealed = vec![0; usize::try_from(len.min(SEALED_CHUNK_BYTES)).unwrap_or(0)];
-        self.file(exhibit)?.read_exact_at(&mut sealed, at)?;
-        let number = start + index;
-        match self.leaves(number, 1)? == blake3(&sealed) {
-            true => Ok(sealed),
-            false => Err(VaultError::Damaged(number)),
-        }
-    }
-
-    fn file(&mut self, exhibit: u32) -> Result<&File, VaultError> {
-        if self.open.as_ref().is_none_or(|(open, _)| *open != exhibit) {
-            self.open = Some((exhibit, File::open(self.dir.join(exhibit.to_string()))?));
-        }
-        self.open.as_ref().map(|(_, file)| file).ok_or(VaultError::Missing)
     }
 }
 

@@ -13,7 +13,7 @@ use rogatory::audit::merkle::{
 };
 use rogatory::crypto::keys::{Algorithm, Role, SigningSecret};
 use rogatory::crypto::{Digest, random, sha256};
-use rogatory::domain::{AuthorityId, MessageId, Timestamp};
+use rogatory::domain::{AuthorityId, MessageId, PackageId, Timestamp};
 use rogatory::envelope::{Draft, SignedMessage, seal, sign};
 use rogatory::exchange::Peer;
 use rogatory::exchange::courier::{Courier as _, Link, Trouble};
@@ -21,7 +21,10 @@ use rogatory::node::{OpenNode, now};
 use rogatory::pb::v1 as pb;
 use rogatory::receipt::Receipt;
 
+use tokio::sync::mpsc;
+
 use super::{DEADLINE, Node};
+use pb::push_package_request::Part;
 use pb::relay_request::Frame as Ask;
 use pb::relay_response::Frame as Answer;
 
@@ -148,6 +151,43 @@ impl Hostile {
     /// Sends a frame and gives its answer.
     pub async fn ask(&mut self, frame: Ask) -> Result<Answer, Trouble> {
         self.line.as_mut().expect("a stream is open").ask(frame).await
+    }
+
+    /// Announces the packages of an envelope.
+    pub async fn offer(
+        &self,
+        envelope: bytes::Bytes,
+    ) -> Result<pb::OfferPackagesResponse, Trouble> {
+        let offer = pb::OfferPackagesRequest { envelope };
+        self.courier.offer(self.victim.clone(), offer).await
+    }
+
+    /// Pushes what comes through a channel.
+    pub fn push(
+        &self,
+        parts: mpsc::Receiver<pb::PushPackageRequest>,
+    ) -> impl Future<Output = Result<pb::PushPackageResponse, Trouble>> + Send + 'static {
+        self.courier.push(self.victim.clone(), parts)
+    }
+
+    /// Pushes these parts of a package, and then its end.
+    pub async fn push_parts(
+        &self,
+        id: PackageId,
+        parts: Vec<Part>,
+    ) -> Result<pb::PackageProgress, Trouble> {
+        let (send, taken) = mpsc::channel(parts.len() + 1);
+        let start = Part::Start(pb::PackageStart { package_id: id.as_bytes().to_vec().into() });
+        for part in std::iter::once(start).chain(parts) {
+            send.send(pb::PushPackageRequest { part: Some(part) }).await.expect("room");
+        }
+        drop(send);
+        Ok(self.push(taken).await?.progress.unwrap_or_default())
+    }
+
+    /// The stream that is open now, so that another can be.
+    pub fn take_link(&mut self) -> Link {
+        self.line.take().expect("a stream is open").link
     }
 
     pub fn signer(&self) -> SigningSecret {

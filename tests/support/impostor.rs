@@ -19,6 +19,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio_rustls::TlsAcceptor;
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::Node;
@@ -79,10 +80,10 @@ impl Impostor {
         };
         let (connected, incoming) = mpsc::channel(4);
         tokio::spawn(async move {
-            let acceptor = TlsAcceptor::from(config);
+            let (acceptor, cut) = (TlsAcceptor::from(config), CancellationToken::new());
             while let Ok((tcp, _)) = listener.accept().await {
                 if let Ok(stream) = acceptor.accept(tcp).await {
-                    let known = Known::new(stream, Identity::LocalOperator);
+                    let known = Known::new(stream, Identity::LocalOperator, &cut, None);
                     let _ = connected.send(Ok::<_, std::io::Error>(known)).await;
                 }
             }

@@ -3,6 +3,7 @@
 
 pub mod hostile;
 pub mod impostor;
+pub mod package;
 pub mod process;
 pub mod walker;
 
@@ -109,7 +110,7 @@ impl Node {
     }
 
     /// Adds to a section of the configuration.
-    pub fn configure(&self, section: &str, text: &str) {
+    pub fn add_to(&self, section: &str, text: &str) {
         let path = self.home.join("rogatory.toml");
         let known = std::fs::read_to_string(&path).expect("readable");
         let head = format!("[{section}]\n");
@@ -202,13 +203,32 @@ impl Node {
         let issued = self.operator().await.add_agency(request).await.expect("issued");
         let path = self.home.join(format!("{name}.toml"));
         std::fs::write(&path, issued.into_inner().profile).expect("written");
-        let profile = Profile::read(&path).expect("a profile");
+        self.connect(name).await
+    }
+
+    /// Another connection of an agency.
+    pub async fn connect(&self, name: &str) -> Agency {
+        let profile = Profile::read(&self.home.join(format!("{name}.toml"))).expect("a profile");
         AgencyServiceClient::new(profile.connect().await.expect("connects"))
+    }
+
+    /// Changes a line of the configuration.
+    pub fn configure(&self, line: &str, to: &str) {
+        let path = self.home.join("rogatory.toml");
+        let text = std::fs::read_to_string(&path).expect("readable");
+        assert!(text.contains(line), "no line {line:?}");
+        std::fs::write(&path, text.replace(line, to)).expect("writable");
     }
 
     pub async fn desk(&self) -> Agency {
         self.agency("desk", &["submit", "read"], true).await
     }
+}
+
+/// The code of a refusal, for programs.
+pub fn reason(status: &tonic::Status) -> String {
+    use tonic_types::StatusExt as _;
+    status.get_details_error_info().map(|info| info.reason).unwrap_or_default()
 }
 
 pub fn quick_retries(home: &Path) {

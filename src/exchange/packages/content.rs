@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use super::manifest::{self, ExhibitInfo};
+use super::manifest::{self, ExhibitPage, PageToken};
 use crate::domain::limits::MANIFEST_MAX_BYTES;
 use crate::domain::{MessageId, PackageId};
 use crate::envelope::stream::{ExhibitCipher, sealed_chunk_count};
@@ -33,24 +33,20 @@ impl PackageContent {
         Ok(Self { reader, shape, key })
     }
 
-    /// The exhibits, the manifest not counted.
+    /// A page of the exhibits, the manifest not counted, from where a page before it ended. Reads
+    /// no more of the manifest than that.
     ///
     /// # Errors
-    /// [`ActionError::Fault`] when the manifest is damaged or its sender made it badly.
-    pub fn exhibits(&mut self) -> Result<Vec<ExhibitInfo>, ActionError> {
-        let last = self.shape.exhibits.saturating_sub(1);
-        if self.reader.sizes().get(last as usize).is_none_or(|size| *size > MANIFEST_MAX_BYTES) {
+    /// [`ActionError::Invalid`] for a token that no page gave; [`ActionError::Fault`] when the
+    /// manifest is damaged or its sender made it badly.
+    pub fn exhibits(&mut self, from: PageToken, limit: usize) -> Result<ExhibitPage, ActionError> {
+        let manifest = self.shape.exhibits.saturating_sub(1);
+        let size = self.reader.sizes().get(manifest as usize);
+        if size.is_none_or(|size| *size > MANIFEST_MAX_BYTES) {
             return Err(ActionError::fault("the package's manifest is larger than allowed"));
         }
-        let mut text = Zeroizing::new(Vec::new());
-        for chunk in 0..self.chunks(last)? {
-            text.extend_from_slice(&self.chunk(last, chunk)?);
-        }
-        let exhibits = manifest::parse(&text).map_err(ActionError::fault)?;
-        match exhibits.len() == last as usize {
-            true => Ok(exhibits),
-            false => Err(ActionError::fault("the manifest does not list all exhibits")),
-        }
+        let chunks = self.chunks(manifest)?;
+        manifest::page(chunks, |number| self.chunk(manifest, number), manifest, from, limit)
     }
 
     /// How many chunks an exhibit has.

@@ -1,30 +1,29 @@
 //! From a peer into our vault: only what a signed message has announced, verified chunk by chunk.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedMutexGuard, mpsc};
 
-use super::PARTS_AHEAD;
-use crate::domain::limits::PACKAGES_PER_MESSAGE_MAX;
+use crate::domain::limits::UNCLAIMED_PER_PEER_MAX;
 use crate::domain::{AuthorityId, PackageId};
-use crate::exchange::rows::shape_of_ref;
+use crate::exchange::gates::Pass;
+use crate::exchange::pieces::{Gather, fold, gather, piece};
+use crate::exchange::rows::{peer_key, shape_of_ref};
 use crate::exchange::{ActionError, Exchange, Peer};
 use crate::pb::v1 as pb;
 use crate::store::arrival::{Arrival, Progress};
-use crate::store::vault::{PackageShape, Vault, VaultError};
+use crate::store::vault::{Owner, PackageShape, VaultError};
 use pb::push_package_request::Part;
 
-/// Packages that one peer may have announced and not finished: a few messages' worth.
-const OFFERED_PER_PEER_MAX: usize = 4 * PACKAGES_PER_MESSAGE_MAX;
-
 /// A package that was announced. Its arrival is opened by the first who gets the lock, which
-/// verifies again what is on disk: one at a time, whoever asks and goes away.
+/// verifies again what is on disk: one at a time, whoever asks and goes away. A push has the
+/// arrival to itself; where one failed there is none, and the package is offered again.
 struct Offered {
     peer: AuthorityId,
-    id: PackageId,
     shape: PackageShape,
-    arrival: Mutex<Option<Arrival>>,
+    arrival: Arc<tokio::sync::Mutex<Option<Arrival>>>,
 }
 
 /// The packages that peers have announced and not finished, by their name in the vault. In memory:
@@ -41,7 +40,8 @@ impl Offers {
     ///
     /// # Errors
     /// [`ActionError::Forbidden`] when the message does not authenticate,
-    /// [`ActionError::Unavailable`] when too much is announced, or a package is being pushed.
+    /// [`ActionError::Unavailable`] when too much is announced, or a package is being pushed;
+    /// [`ActionError::Exhausted`] when the peer has reached a bound, or the disk.
     pub async fn offer(
         &self,
         exchange: &Arc<Exchange>,
@@ -49,6 +49,7 @@ impl Offers {
         envelope: bytes::Bytes,
     ) -> Result<pb::OfferPackagesResponse, ActionError> {
         exchange.check_writable()?;
+        let pass = Arc::new(exchange.gates.offers.enter(peer.authority().as_str())?);
         // Only what the peer has signed for is stored for it.
         let message = exchange
             .authenticate(peer, envelope)
@@ -61,10 +62,8 @@ impl Offers {
                 continue;
             }
             let offered = self.insert(peer.authority(), shape)?;
-            let vault = exchange.vault.clone();
-            // Off the network's threads; it goes on when the caller goes away, and the next call
-            // finds it done.
-            let opened = tokio::task::spawn_blocking(move || progress_of(&offered, &vault));
+            // It goes on when the caller goes away, and the next call finds it done.
+            let opened = tokio::spawn(open(exchange.clone(), offered, pass.clone()));
             packages.push(opened.await.map_err(ActionError::fault)??);
         }
         Ok(pb::OfferPackagesResponse { packages })
@@ -80,48 +79,52 @@ impl Offers {
             let message = "another authority is sending the same package";
             return Err(ActionError::Unavailable(message.into()));
         }
-        if offers.values().filter(|offered| offered.peer == *peer).count() >= OFFERED_PER_PEER_MAX {
+        if offers.values().filter(|offered| offered.peer == *peer).count() >= UNCLAIMED_PER_PEER_MAX
+        {
             // One that nobody is pushing is forgotten: announced again, it goes on where it was.
             let mut of_peer = offers.iter().filter(|(_, offered)| offered.peer == *peer);
-            let idle = of_peer.find(|(_, offered)| Arc::strong_count(offered) == 1);
+            let idle = of_peer.find(|(_, offered)| offered.is_idle());
             let Some(idle) = idle.map(|(name, _)| name.clone()) else {
                 let message = "too many packages are being pushed at once: finish some first";
                 return Err(ActionError::Unavailable(message.into()));
             };
             offers.remove(&idle);
         }
-        let (peer, id) = (peer.clone(), shape.id);
-        let offered = Arc::new(Offered { peer, id, shape, arrival: Mutex::new(None) });
+        let offered = Arc::new(Offered { peer: peer.clone(), shape, arrival: Arc::default() });
         Ok(offers.entry(name).or_insert(offered).clone())
     }
 
     fn find(&self, peer: &AuthorityId, id: PackageId) -> Option<Arc<Offered>> {
-        self.lock().values().find(|offered| offered.peer == *peer && offered.id == id).cloned()
+        self.lock()
+            .values()
+            .find(|offered| offered.peer == *peer && offered.shape.id == id)
+            .cloned()
     }
 
     /// Begins to take the parts of an announced package.
     ///
     /// # Errors
-    /// [`ActionError::Conflict`] when it was not announced.
-    pub fn begin(&self, peer: &AuthorityId, id: PackageId) -> Result<Receiving, ActionError> {
-        let offered = self.find(peer, id).ok_or_else(|| {
-            ActionError::conflict("NOT_ANNOUNCED", "offer the package before pushing it")
-        })?;
-        let (parts, mut taken) = mpsc::channel::<Part>(PARTS_AHEAD);
-        let writing = tokio::task::spawn_blocking(move || {
-            // One push at a time: a second one for the same package would interleave chunks.
-            let mut arrival = try_lock(&offered)?;
-            let arrival = arrival.as_mut().ok_or_else(|| {
-                ActionError::conflict("NOT_ANNOUNCED", "offer the package before pushing it")
-            })?;
-            arrival.begin_push();
-            while let Some(part) = taken.blocking_recv() {
-                take(arrival, part)?;
-            }
-            if arrival.is_whole() {
-                arrival.finish()?;
-            }
-            Ok(arrival.progress())
+    /// [`ActionError::Conflict`] when it was not announced; [`ActionError::Unavailable`] when it is
+    /// being pushed or verified.
+    pub fn begin(
+        &self,
+        exchange: &Arc<Exchange>,
+        peer: &AuthorityId,
+        id: PackageId,
+    ) -> Result<Receiving, ActionError> {
+        let unknown =
+            || ActionError::conflict("NOT_ANNOUNCED", "offer the package before pushing it");
+        let offered = self.find(peer, id).ok_or_else(unknown)?;
+        // One push at a time: a second one for the same package would interleave chunks.
+        let mut place = try_lock(&offered)?;
+        let arrival = place.take().ok_or_else(unknown)?;
+        let (parts, taken) = gather();
+        let exchange = exchange.clone();
+        let writing = tokio::spawn(async move {
+            let arrival = receive(exchange, offered.shape.clone(), arrival, taken).await?;
+            let progress = arrival.progress();
+            *place = Some(arrival);
+            Ok(progress)
         });
         Ok(Receiving { id, parts, writing })
     }
@@ -129,64 +132,128 @@ impl Offers {
     /// Forgets a package that is complete, or whose push failed: offered again, what is on disk is
     /// verified again.
     pub fn forget(&self, peer: &AuthorityId, id: PackageId) {
-        self.lock().retain(|_, offered| offered.peer != *peer || offered.id != id);
+        self.lock().retain(|_, offered| offered.peer != *peer || offered.shape.id != id);
+    }
+
+    /// Forgets packages by their names, unless somebody is at them.
+    pub(in crate::exchange) fn forget_idle(&self, names: &[String]) {
+        self.lock().retain(|name, offered| !names.contains(name) || !offered.is_idle());
     }
 }
 
-fn try_lock(offered: &Offered) -> Result<MutexGuard<'_, Option<Arrival>>, ActionError> {
-    match offered.arrival.try_lock() {
-        Ok(arrival) => Ok(arrival),
-        // A panic left the arrival in an unknown state: it is opened and verified anew.
-        Err(TryLockError::Poisoned(poisoned)) => {
-            let mut arrival = poisoned.into_inner();
-            *arrival = None;
-            Ok(arrival)
-        }
-        Err(TryLockError::WouldBlock) => Err(ActionError::Unavailable(
-            "the package is being pushed or verified already: offer it again later".into(),
-        )),
+impl Offered {
+    /// Whether nobody is pushing or verifying it.
+    fn is_idle(self: &Arc<Self>) -> bool {
+        Arc::strong_count(self) == 1 && Arc::strong_count(&self.arrival) == 1
     }
+}
+
+type Place = OwnedMutexGuard<Option<Arrival>>;
+
+fn try_lock(offered: &Offered) -> Result<Place, ActionError> {
+    offered.arrival.clone().try_lock_owned().map_err(|_| {
+        let message = "the package is being pushed or verified already: offer it again later";
+        ActionError::Unavailable(message.into())
+    })
+}
+
+/// Opens the arrival of an announced package, a piece of verifying at a time.
+async fn open(
+    exchange: Arc<Exchange>,
+    offered: Arc<Offered>,
+    _pass: Arc<Pass>,
+) -> Result<pb::PackageProgress, ActionError> {
+    let mut place = try_lock(&offered)?;
+    if place.is_none() {
+        let owner = Owner::Peer(peer_key(&exchange.home, &offered.peer));
+        let (vault, shape, now) = (exchange.vault.clone(), offered.shape.clone(), exchange.now());
+        let begun = piece(move || {
+            let arrival = Arrival::begin(&vault, &shape, owner)?;
+            vault.touch(&shape, now)?;
+            Ok(arrival)
+        });
+        let mut arrival = begun.await?;
+        loop {
+            let (next, more) = piece(move || {
+                let more = arrival.verify_some()?;
+                Ok((arrival, more))
+            })
+            .await?;
+            arrival = next;
+            if !more {
+                break;
+            }
+        }
+        *place = Some(arrival);
+    }
+    let progress = place.as_ref().map(Arrival::progress);
+    progress
+        .map(|progress| to_pb(offered.shape.id, progress))
+        .ok_or_else(|| ActionError::fault("opened"))
+}
+
+/// Takes parts until no more come, and ends the package if all of it is here. Where it fails the
+/// arrival is dropped: its state on disk is verified by the next offer.
+async fn receive(
+    exchange: Arc<Exchange>,
+    shape: PackageShape,
+    mut arrival: Arrival,
+    taken: mpsc::Receiver<Vec<Part>>,
+) -> Result<Arrival, ActionError> {
+    arrival.begin_push();
+    let arrival = match fold(arrival, taken, take).await? {
+        ControlFlow::Continue(arrival) | ControlFlow::Break(arrival) => arrival,
+    };
+    let (vault, now) = (exchange.vault.clone(), exchange.now());
+    piece(move || {
+        let mut arrival = arrival;
+        vault.touch(&shape, now)?;
+        if arrival.is_whole() {
+            arrival.finish()?;
+        }
+        Ok(arrival)
+    })
+    .await
 }
 
 /// A package that is being received.
 pub struct Receiving {
     id: PackageId,
-    parts: mpsc::Sender<Part>,
+    parts: Gather<Part>,
     writing: tokio::task::JoinHandle<Result<Progress, ActionError>>,
 }
 
 impl Receiving {
     /// Takes the next part; false when there is no use in more, and [`Receiving::finish`] says why.
-    pub async fn part(&self, part: Part) -> bool {
-        self.parts.send(part).await.is_ok()
+    pub async fn part(&mut self, part: Part) -> bool {
+        let bytes = match &part {
+            Part::Start(_) => 0,
+            Part::List(list) => list.chunk_hashes.len() + 8 * list.sealed_sizes.len(),
+            Part::Chunk(chunk) => chunk.data.len(),
+        };
+        self.parts.put(part, bytes).await
     }
 
     /// Ends: what is stored now. Complete means verified and durable.
     ///
     /// # Errors
-    /// [`ActionError::Invalid`] names the rule that a part broke.
-    pub async fn finish(self) -> Result<pb::PackageProgress, ActionError> {
+    /// [`ActionError::Invalid`] names the rule that a part broke; [`ActionError::Exhausted`] when
+    /// there is no room for more.
+    pub async fn finish(mut self) -> Result<pb::PackageProgress, ActionError> {
+        self.parts.hand_over().await;
         drop(self.parts);
         let progress = self.writing.await.map_err(ActionError::fault)??;
         Ok(to_pb(self.id, progress))
     }
 }
 
-fn take(arrival: &mut Arrival, part: Part) -> Result<(), VaultError> {
+fn take(mut arrival: Arrival, part: Part) -> Result<ControlFlow<Arrival, Arrival>, ActionError> {
     match part {
         Part::List(list) => arrival.list(&list.sealed_sizes, &list.chunk_hashes),
         Part::Chunk(chunk) => arrival.chunk(chunk.number, &chunk.data),
         Part::Start(_) => Err(VaultError::Refused("a push has one start")),
-    }
-}
-
-fn progress_of(offered: &Offered, vault: &Vault) -> Result<pb::PackageProgress, ActionError> {
-    let mut arrival = try_lock(offered)?;
-    if arrival.is_none() {
-        *arrival = Some(Arrival::open(vault, &offered.shape)?);
-    }
-    let progress = arrival.as_ref().map(Arrival::progress);
-    progress.map(|progress| to_pb(offered.id, progress)).ok_or_else(|| ActionError::fault("opened"))
+    }?;
+    Ok(ControlFlow::Continue(arrival))
 }
 
 fn to_pb(id: PackageId, progress: Progress) -> pb::PackageProgress {
