@@ -232,5 +232,7 @@ mod tests {
         let hint = hint_of_text("received fatal alert: CertificateExpired").expect("a hint");
         assert!(hint.contains("agency renew"));
         assert_eq!(hint_of_text("anything"), None);
+        let nowhere = "is not reachable: TCP: failed to lookup address information: unknown";
+        assert!(hint_of_text(nowhere).expect("a hint").contains("name server"));
     }
 }

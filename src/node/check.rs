@@ -24,17 +24,20 @@ pub(super) enum Why {
     Open,
 }
 
+/// A passphrase, where there is one.
+pub(super) type Passphrase = Option<Zeroizing<Vec<u8>>>;
+
 /// What was seen.
 pub(super) struct Looked {
     /// Everything that is wrong.
     pub findings: Vec<Finding>,
     /// The passphrase, where there is one and its file may be used.
-    pub passphrase: Option<Zeroizing<Vec<u8>>>,
+    pub passphrase: Passphrase,
 }
 
 impl Looked {
     /// The passphrase, if nothing is wrong.
-    pub(super) fn sound(self) -> Result<Option<Zeroizing<Vec<u8>>>, ConfigError> {
+    pub(super) fn sound(self) -> Result<Passphrase, ConfigError> {
         match ConfigError::of(&self.findings) {
             Some(error) => Err(error),
             None => Ok(self.passphrase),
@@ -77,9 +80,7 @@ pub(super) fn warnings(config: &Config) -> Vec<String> {
 ///
 /// # Errors
 /// Everything that is wrong with the file and with the home.
-pub(super) fn before_start(
-    path: &Path,
-) -> Result<(Config, Option<Zeroizing<Vec<u8>>>), ConfigError> {
+pub(super) fn before_start(path: &Path) -> Result<(Config, Passphrase), ConfigError> {
     let (config, mut findings) = Config::look(path);
     let Some(config) = config else {
         return Err(ConfigError::of(&findings).expect("there is no configuration for a reason"));
