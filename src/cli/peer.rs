@@ -209,6 +209,14 @@ fn step_failure(who: &AuthorityId, step: &pb::TestPeerResponse) -> Failure {
     let code = match step.step.as_str() {
         "name" | "tcp" => Exit::Unavailable,
         "pin" | "heads" => Exit::VerificationFailed,
+        // Something answers that is no node, or not this one.
+        "tls"
+            if ["invalid peer certificate", "corrupt message"]
+                .iter()
+                .any(|words| step.detail.contains(words)) =>
+        {
+            Exit::VerificationFailed
+        }
         _ => Exit::Failed,
     };
     let failure = Failure::new(code, format!("{who}: {}: {}", step.step, step.detail));
@@ -229,6 +237,11 @@ mod tests {
         assert_eq!(failure("tcp").code, Exit::Unavailable);
         assert_eq!(failure("pin").code, Exit::VerificationFailed);
         assert_eq!(failure("clock").code, Exit::Failed);
+        assert_eq!(failure("tls").code, Exit::Failed, "it may be this node that is refused");
+        let detail = "TLS: received corrupt message of type InvalidContentType".to_owned();
+        let (step, hint) = ("tls".to_owned(), String::new());
+        let other = pb::TestPeerResponse { step, ok: false, detail, hint };
+        assert_eq!(step_failure(&who, &other).code, Exit::VerificationFailed);
         assert_eq!(failure("tcp").message, "xb.pps: tcp: no");
         assert_eq!(failure("tcp").hint.as_deref(), Some("do"));
     }

@@ -73,7 +73,7 @@ impl Look<'_> {
     fn validity(&mut self, card: &Card) {
         let (path, at) = (path_of(self.config), now());
         let what = "the card of this node, with its certificates and keys,";
-        let hint = "peers refuse what comes under a card that has ended: make a new home";
+        let hint = "peers refuse what comes under a card that has ended (docs/configuration.md)";
         if let Some(text) = ends_soon(what, card.expires(), at) {
             let ended = card.expires() < at && self.why != Why::Open;
             let severity = if ended { Severity::Error } else { Severity::Warning };
