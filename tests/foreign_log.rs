@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use rogatory::audit::checkpoint::Checkpoint;
 use rogatory::audit::cosigned::SignedCheckpoint;
+use rogatory::audit::evidence::Evidence;
 use rogatory::audit::merkle::{ProofError, verify_consistency};
 use rogatory::audit::note::{KeyType, VerifierKey, WitnessKey};
 use rogatory::audit::policy::{Level, Policy};
@@ -138,6 +139,16 @@ fn as_its_witness_we_cosign_what_extends_and_no_fork() {
     let refused = decide(Some(accepted.state()), &[key()], &fork).expect_err("two pasts");
     assert_eq!(refused.reason, RefusalReason::OtherRoot { size: SIZE });
     assert!(refused.evidence.is_some(), "both checkpoints are signed: that is proof");
+}
+
+#[test]
+fn evidence_put_together_by_foreign_code_convicts_its_log_only() {
+    for kind in ["same-size", "other-prefix"] {
+        let evidence = Evidence::parse(&text(&format!("evidence/{kind}"))).expect(kind);
+        assert_eq!(evidence.verify(&[key()]).expect(kind).origin(), "xz.foreign/log/2026");
+        let stranger = VerifierKey::ed25519("xz.foreign/log/2026", &[7; 32]).expect("a name");
+        evidence.verify(&[stranger]).expect_err("not signed by this key");
+    }
 }
 
 #[test]

@@ -8,20 +8,16 @@
 //	old       the checkpoint of the first 100 entries
 //	extends   the request of tlog-witness to cosign the whole log after that one
 //	fork      a checkpoint of the same size with another root, signed as well
+//	evidence/ that fork, and one of the old checkpoint, as evidence of equivocation
 //	log/      the export
 package main
 
 import (
-	"crypto/ed25519"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
-	"time"
 
 	"filippo.io/torchwood"
 	"golang.org/x/mod/sumdb/note"
@@ -78,67 +74,26 @@ func main() {
 		m.write("log/"+path, bytes)
 	}
 	m.write("key", []byte(m.key+"\n"))
-	m.write("old", m.checkpoint(oldSize, must(tlog.TreeHash(oldSize, m.reader()))))
-	m.write("fork", m.checkpoint(size, tlog.RecordHash(nil)))
-	extends := fmt.Sprintf("old %d\n", oldSize)
-	for _, hash := range must(tlog.ProveTree(size, oldSize, m.reader())) {
-		extends += hash.String() + "\n"
-	}
-	m.write("extends", append([]byte(extends+"\n"), checkpoint...))
+	m.forks(checkpoint)
 	fmt.Println("made a log of", size, "entries")
 }
 
-func (m *made) makeKey() {
-	seed := sha256.Sum256([]byte("a key for tests, known to everybody"))
-	public := ed25519.NewKeyFromSeed(seed[:]).Public().(ed25519.PublicKey)
-	m.key = must(note.NewEd25519VerifierKey(origin, public))
-	secret := base64.StdEncoding.EncodeToString(append([]byte{1}, seed[:]...))
-	m.signer = must(note.NewSigner("PRIVATE+KEY+" + origin + "+" + strings.Split(m.key, "+")[1] + "+" + secret))
-}
-
-// entry gives number at: the log is opened, then there are messages and starts of the program.
-func (m *made) entry(at int64) map[string]any {
-	nonce := sha256.Sum256([]byte(fmt.Sprint("nonce ", at)))
-	envelope := sha256.Sum256([]byte(fmt.Sprint("envelope ", at)))
-	time := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC).Add(time.Duration(at) * time.Second)
-	entry := map[string]any{"at": time.Format("2006-01-02T15:04:05.000Z"), "nonce": nonce[:16], "v": 1}
-	switch {
-	case at == 0:
-		entry["ev"], entry["key"] = "log.opened", m.key
-	case at >= 250:
-		entry["ev"], entry["by"], entry["peer"], entry["pseq"] = "RelayAcceptance", authority, "xa.oag", at-249
-		entry["mid"], entry["env"] = fmt.Sprintf("019a3f00-0000-7000-8000-%012x", at), envelope[:]
-	default:
-		entry["ev"], entry["soft"] = "node.started", "made 1"
+// forks writes what a witness is shown: the old checkpoint, the way from there, and two pasts.
+func (m *made) forks(checkpoint []byte) {
+	oldRoot := must(tlog.TreeHash(oldSize, m.reader()))
+	fork, proof := m.checkpoint(size, tlog.RecordHash(nil)), ""
+	for _, hash := range must(tlog.ProveTree(size, oldSize, m.reader())) {
+		proof += "hash " + hash.String() + "\n"
 	}
-	return entry
-}
-
-func (m *made) reader() tlog.HashReader {
-	return tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
-		var read []tlog.Hash
-		for _, index := range indexes {
-			read = append(read, m.hashes[index])
-		}
-		return read, nil
-	})
-}
-
-func (m *made) checkpoint(size int64, root tlog.Hash) []byte {
-	return m.sign(torchwood.Checkpoint{Origin: origin, Tree: tlog.Tree{N: size, Hash: root}}.String())
-}
-
-func (m *made) manifest() string {
-	var lines []string
-	for path, bytes := range m.files {
-		lines = append(lines, fmt.Sprintf("%x  %s\n", sha256.Sum256(bytes), path))
-	}
-	slices.SortFunc(lines, func(a, b string) int { return strings.Compare(a[66:], b[66:]) })
-	return fmt.Sprintf("rogatory/v1/export-manifest\n%s\n%d\n", origin, size) + strings.Join(lines, "")
-}
-
-func (m *made) sign(text string) []byte {
-	return must(note.Sign(&note.Note{Text: text}, m.signer))
+	m.write("old", m.checkpoint(oldSize, oldRoot))
+	m.write("fork", fork)
+	m.write("extends", fmt.Appendf(nil, "old %d\n%s\n%s", oldSize,
+		strings.ReplaceAll(proof, "hash ", ""), checkpoint))
+	const header = "rogatory/v1/equivocation\n"
+	m.write("evidence/same-size", fmt.Appendf(nil, "%ssame-size\n\n%s\n%s", header, checkpoint, fork))
+	oldFork := m.checkpoint(oldSize, tlog.RecordHash(nil))
+	m.write("evidence/other-prefix", fmt.Appendf(nil, "%sother-prefix\nroot %v\n%s\n%s\n%s",
+		header, oldRoot, proof, oldFork, checkpoint))
 }
 
 func (m *made) write(path string, bytes []byte) {
