@@ -52,7 +52,7 @@ const ONLY_IN: [(&str, &[&str]); 11] = [
     ("argon2", &["crypto/primitives.rs"]),
     ("sled", &["store/index.rs"]),
     ("rustix", &["store/vault/room.rs"]),
-    ("rustls", &["api/tls.rs", "api/listen.rs", "client.rs"]),
+    ("rustls", &["api/tls.rs", "api/https.rs", "api/listen.rs", "client.rs"]),
     ("rcgen", &["home/certificates.rs"]),
     ("tonic", &["api/", "node/", "cli/", "client.rs", "pb.rs"]),
     ("tokio", &["store/", "exchange/", "api/", "node/", "cli/", "main.rs"]),

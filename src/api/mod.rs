@@ -15,6 +15,7 @@ pub mod courier;
 mod erasure;
 mod evidence;
 pub mod exchange;
+pub mod https;
 pub mod identity;
 pub mod listen;
 pub mod operator;

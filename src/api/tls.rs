@@ -45,7 +45,7 @@ pub const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 /// TCP with a read buffer under TLS.
 pub type Wire = BufReader<TcpStream>;
 
-fn provider(hybrid_only: bool) -> Arc<CryptoProvider> {
+pub(super) fn provider(hybrid_only: bool) -> Arc<CryptoProvider> {
     let mut kx_groups = vec![aws_lc_rs::kx_group::X25519MLKEM768];
     if !hybrid_only {
         // For agencies' systems that have no post-quantum TLS yet; preferred is the hybrid.
@@ -166,36 +166,6 @@ fn roots(ca: CertificateDer<'static>) -> Result<RootCertStore, Error> {
     let mut roots = RootCertStore::empty();
     roots.add(ca)?;
     Ok(roots)
-}
-
-/// Calling a foreign witness over https: an ordinary server, by the certificates in a file.
-///
-/// # Errors
-/// When one of them is damaged.
-pub fn https_client(ca: Vec<CertificateDer<'static>>) -> anyhow::Result<Arc<ClientConfig>> {
-    let mut roots = RootCertStore::empty();
-    for certificate in ca {
-        roots.add(certificate)?;
-    }
-    let mut config = ClientConfig::builder_with_provider(provider(false))
-        .with_protocol_versions(&[&TLS13])?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.resumption = Resumption::disabled();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
-}
-
-pub(super) fn host_name(host: &str) -> io::Result<ServerName<'static>> {
-    ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).map_err(io::Error::other)
-}
-
-pub(super) async fn secure(
-    tcp: TcpStream,
-    name: ServerName<'static>,
-    config: Arc<ClientConfig>,
-) -> io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
-    deadline("TLS", TlsConnector::from(config).connect(name, tcp)).await
 }
 
 /// Connects TCP and TLS, for tonic's connector.

@@ -23,11 +23,11 @@ use crate::api::audit::AuditApi;
 use crate::api::calls::Calls;
 use crate::api::courier::{MESSAGE_MAX_BYTES, TonicCourier};
 use crate::api::exchange::ExchangeApi;
+use crate::api::https::{self, HttpPoster};
 use crate::api::identity::Identity;
 use crate::api::listen::{Door, Ends};
 use crate::api::operator::{NodeFacts, OperatorApi};
 use crate::api::probe::Probe;
-use crate::api::witness::HttpPoster;
 use crate::api::{listen, tls, witness};
 use crate::audit::entry::Event;
 use crate::config::Config;
@@ -235,7 +235,7 @@ fn poster(config: &Config) -> anyhow::Result<Arc<dyn foreign::Poster>> {
     let unreadable = || format!("{}: no certificates", path.display());
     let read = CertificateDer::pem_file_iter(path).with_context(unreadable)?;
     let ca = read.collect::<Result<Vec<_>, _>>().with_context(unreadable)?;
-    Ok(Arc::new(HttpPoster { tls: Some(tls::https_client(ca)?) }))
+    Ok(Arc::new(HttpPoster { tls: Some(https::https_client(ca)?) }))
 }
 
 type Serving = tokio::task::JoinHandle<()>;
