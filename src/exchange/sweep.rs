@@ -79,13 +79,14 @@ impl Exchange {
         let left = piece(move || Ok(vault.unclaimed()?)).await?;
         let (own, of_peers): (Vec<_>, Vec<_>) =
             left.into_iter().partition(|left| matches!(left.owner, Owner::Own(_)));
-        let mut swept = Swept::default();
-        swept.unfinished = self.sweep_peers(of_peers, unfinished).await?;
+        let of_peers = self.sweep_peers(of_peers, unfinished).await?;
+        let mut of_agencies = 0;
+        // Marks before rows: a row that goes below would make its mark look like a second loss.
         for left in own {
-            swept.unsubmitted += usize::from(self.sweep_own(left, unsubmitted).await?);
+            of_agencies += usize::from(self.sweep_own(left, unsubmitted).await?);
         }
-        swept.unsubmitted += self.sweep_uploads(unsubmitted).await?;
-        Ok(swept)
+        of_agencies += self.sweep_uploads(unsubmitted).await?;
+        Ok(Swept { unfinished: of_peers, unsubmitted: of_agencies })
     }
 
     async fn sweep_peers(

@@ -137,7 +137,9 @@ impl Hostile {
         let leaves: Vec<Digest> = entries.iter().map(|entry| leaf_hash(entry)).collect();
         let node = |node: NodeId| {
             let first = (node.index << node.level) as usize;
-            Ok::<_, Infallible>(complete_root(&leaves[first..first + (1 << node.level)]).unwrap())
+            Ok::<_, Infallible>(
+                complete_root(&leaves[first..first + (1 << node.level)]).expect("a power of two"),
+            )
         };
         let proof = infallible(consistency_proof(from_size, size, node));
         let root = root_of(entries.iter().map(Vec::as_slice));

@@ -120,7 +120,11 @@ async fn seal(sealer: Sealer, parts: mpsc::Receiver<Vec<Part>>) -> Result<Sealed
         ControlFlow::Break(sealed) => Ok(sealed),
         ControlFlow::Continue(sealer) => {
             // What is removed may be many files.
-            piece(move || Ok(drop(sealer))).await?;
+            piece(move || {
+                drop(sealer);
+                Ok(())
+            })
+            .await?;
             Err(ActionError::Unavailable("the upload broke off".into()))
         }
     }
