@@ -127,7 +127,10 @@ impl Exchange {
                 let mut found = Vec::new();
                 for (_, row) in &rows {
                     let row: MessageRow = rows::decode(row)?;
-                    for facts in row.packages.iter().filter(|_| row.direction == RECEIVED) {
+                    // An erased one holds nothing any more: what comes again of it is swept like what
+                    // was never carried.
+                    let holds = row.direction == RECEIVED && row.erased.is_none();
+                    for facts in row.packages.iter().filter(|_| holds) {
                         found.push(shape_of(facts)?.name());
                     }
                 }

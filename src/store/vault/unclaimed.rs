@@ -234,7 +234,8 @@ impl Vault {
         Ok(found)
     }
 
-    /// Removes a package with its mark; false when it is being worked on.
+    /// Removes a package with its mark; false when it is being worked on, or a message has claimed
+    /// it since somebody looked: what a receipt has promised is not removed (I4).
     ///
     /// Renamed first, where nothing looks for it: a crash behind that leaves what
     /// [`Vault::sweep`] removes.
@@ -245,7 +246,7 @@ impl Vault {
         let away = |from: &str| self.root.join("incoming").join(format!("swept-{from}-{name}"));
         let moved = {
             let mut state = self.ledger.lock();
-            if state.held.contains_key(name) {
+            if state.held.contains_key(name) || !state.charged.contains_key(name) {
                 return Ok(false);
             }
             let mut moved = Vec::new();
