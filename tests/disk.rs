@@ -180,7 +180,7 @@ async fn an_upload_that_is_never_submitted_is_swept_and_one_that_was_stays() {
     assert_eq!(names(&a.home, "packages"), packages);
     assert!(names(&a.home, "unclaimed").is_empty());
     let gone = submit(&node, &b, &given_up).await.expect_err("it is gone");
-    assert!(matches!(gone, ActionError::Invalid(_)), "{gone:?}");
+    assert!(matches!(gone, ActionError::Refused { .. }), "{gone:?}");
     let swept = node.exchange.sweep(at(31 * DAY_MS)).await.expect("swept");
     assert_eq!(swept, Swept::default(), "once");
 }

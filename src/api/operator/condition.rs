@@ -65,6 +65,7 @@ impl OperatorApi {
                     .into(),
             );
         }
+        warnings.extend(self.exchange.vault_is_full());
         let now = self.exchange.now();
         for peer in self.exchange.directory().all() {
             if let Some(code) = &peer.suspended {
