@@ -155,9 +155,14 @@ impl Note {
         format!("{}\n{}", self.text, lines.collect::<String>())
     }
 
-    /// The note with only the lines that `keep` keeps; one without any line is none.
+    /// The note with only the lines that `keep` keeps, each once; one without any line is none.
     pub(super) fn filtered(&self, keep: impl Fn(&Signature) -> bool) -> Self {
-        let signatures = self.signatures.iter().filter(|line| keep(line)).cloned().collect();
+        let mut signatures: Vec<Signature> = Vec::new();
+        for line in self.signatures.iter().filter(|line| keep(line)) {
+            if !signatures.contains(line) {
+                signatures.push(line.clone());
+            }
+        }
         Self { text: self.text.clone(), signatures }
     }
 
@@ -172,7 +177,11 @@ impl Note {
     /// verifies; [`NoteError::NoKnownKey`] when no line is by a known key.
     pub fn verify(&self, keys: &[VerifierKey]) -> Result<Verified<'_>, NoteError> {
         let mut signers: Vec<VerifierKey> = Vec::new();
-        for line in &self.signatures {
+        for (at, line) in self.signatures.iter().enumerate() {
+            // Anybody can repeat a line that is public, to have it verified many times.
+            if self.signatures[..at].contains(line) {
+                continue;
+            }
             // SPEC: name and id together are the identity; lines of unknown keys are ignored. Ids
             // have 32 bits, so two keys of one name may share one: either may have signed.
             let known = keys.iter().filter(|k| k.name() == line.name && k.key_id() == line.id);
