@@ -54,6 +54,8 @@ type Peers = BTreeMap<AuthorityId, Arc<Peer>>;
 pub struct Directory {
     peers: ArcSwap<Peers>,
     changed: watch::Sender<u64>,
+    /// Who changes a row reads it first: a suspension and a new card must not undo each other.
+    turn: tokio::sync::Mutex<()>,
 }
 
 impl Directory {
@@ -65,7 +67,11 @@ impl Directory {
                 peers.insert(peer.authority().clone(), Arc::new(peer));
             }
         }
-        Ok(Self { peers: ArcSwap::from_pointee(peers), changed: watch::Sender::new(0) })
+        Ok(Self {
+            peers: ArcSwap::from_pointee(peers),
+            changed: watch::Sender::new(0),
+            turn: tokio::sync::Mutex::default(),
+        })
     }
 
     /// A peer.
@@ -101,6 +107,7 @@ impl Exchange {
     /// [`ActionError::Invalid`] names what is wrong with card or fingerprint.
     pub async fn add_peer(&self, card: Card, fingerprint: &str) -> Result<Arc<Peer>, ActionError> {
         self.check_writable()?;
+        let _turn = self.directory.turn.lock().await;
         let known = self.directory.get(card.authority());
         self.check_card(&card, fingerprint, known.as_deref())?;
         let event = if known.is_some() { Event::PeerUpdated } else { Event::PeerAdded };
@@ -202,6 +209,7 @@ impl Exchange {
     /// [`ActionError::NotFound`] for an authority that is not in the directory.
     pub async fn remove_peer(&self, authority: &AuthorityId) -> Result<(), ActionError> {
         self.check_writable()?;
+        let _turn = self.directory.turn.lock().await;
         let unknown = || ActionError::NotFound(format!("{authority} is not in the directory"));
         let peer = self.directory.get(authority).ok_or_else(unknown)?;
         let row = peer.to_row(true);
@@ -254,6 +262,7 @@ impl Exchange {
         who: Option<&str>,
     ) -> Result<Arc<Peer>, ActionError> {
         self.check_writable()?;
+        let _turn = self.directory.turn.lock().await;
         let unknown = || ActionError::NotFound(format!("{authority} is not in the directory"));
         let peer = self.directory.get(authority).ok_or_else(unknown)?;
         if peer.suspended == code {
