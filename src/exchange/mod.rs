@@ -11,8 +11,10 @@
 //! - one [`consign`] task: opens what was accepted;
 //! - one [`expire`] task: ends delivery windows;
 //! - one [`retention`] task: erases what must not be kept any longer, and takes its evidence out of
-//!   the vault.
-//! - one [`sweep`] task: removes evidence that nobody came for.
+//!   the vault;
+//! - one [`sweep`] task: removes evidence that nobody came for;
+//! - one [`witness::rounds`] task, one [`witness::foreign`] task a witness, one [`witness::gossip`]
+//!   task: cosignatures, and what others hold of third logs.
 //!
 //! All may be cancelled at any await: what is durable is found again at the next start, what is
 //! not was acknowledged to nobody.
@@ -119,6 +121,7 @@ pub struct Exchange {
     pub(crate) shown: heads::Shown,
     pub(crate) gathered: witness::Gathered,
     pub(crate) round: witness::rounds::Round,
+    pub(crate) hearing: witness::gossip::Hearing,
     pub(crate) policy: Policy,
     refusals: refusals::Budgets,
     /// Nothing is appended yet: [`guard::agree`] has not ended.
@@ -198,6 +201,7 @@ impl Exchange {
             shown: heads::Shown::default(),
             gathered,
             round: witness::rounds::Round::default(),
+            hearing: witness::gossip::Hearing::default(),
             policy,
             refusals: refusals::Budgets::default(),
             waits: AtomicBool::new(false),

@@ -8,7 +8,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use futures_util::future::FutureExt as _;
 use futures_util::stream::{FuturesOrdered, StreamExt as _};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
@@ -76,10 +75,6 @@ impl Session {
                 () = place.taken.cancelled() => return Err(replaced()),
                 Ok(()) = trust.changed() => {
                     if !self.is_trusted() {
-                        // What has been judged by now is still answered: it may say why.
-                        while let Some(Some((sequence, judged))) = judging.next().now_or_never() {
-                            if !self.answer(sequence, judged, &answers).await { break; }
-                        }
                         return Err(distrusted());
                     }
                 }

@@ -155,6 +155,15 @@ impl Hostile {
         self.line.as_mut().expect("a stream is open").ask(frame).await
     }
 
+    /// Shows another past, and is cut off for it: told why, unless the suspension is faster.
+    pub async fn equivocates(&mut self, from_size: u64, size: u64) {
+        match self.ask(Ask::Checkpoint(self.fork(from_size, size))).await {
+            Ok(Answer::Refused(refusal)) => assert_eq!(refusal.code, "LOG_EQUIVOCATION"),
+            Ok(other) => panic!("{other:?}"),
+            Err(trouble) => assert!(trouble.to_string().contains("connect again"), "{trouble}"),
+        }
+    }
+
     /// Announces the packages of an envelope.
     pub async fn offer(
         &self,

@@ -62,26 +62,24 @@ impl Exchange {
             draft = draft.peer(peer.clone());
         }
         let row = EvidenceRow { text, at_ms: self.now().unix_ms() };
-        self.store
-            .commit(move |tx| {
-                if load_in::<EvidenceRow>(tx, Table::Evidence, &digest)?.is_none() {
-                    tx.put(Table::Evidence, &digest, row.encode_to_vec());
-                    tx.append(draft);
-                }
-                Ok::<_, ActionError>(())
-            })
-            .await?;
+        let kept = self.store.commit(move |tx| {
+            if load_in::<EvidenceRow>(tx, Table::Evidence, &digest)?.is_none() {
+                tx.put(Table::Evidence, &digest, row.encode_to_vec());
+                tx.append(draft);
+            }
+            Ok::<_, ActionError>(())
+        });
+        let kept = kept.await;
         let evidence = hex::encode(digest);
         match peer {
+            // Even where the evidence could not be kept: it is not to go on as if nothing were.
             Some(peer) => {
                 tracing::error!(%peer, evidence, "the peer's log has signed two pasts: suspended");
-                self.suspend_peer(peer, "LOG_EQUIVOCATION", None).await.map(|_| ())
+                self.suspend_peer(peer, "LOG_EQUIVOCATION", None).await?;
             }
-            None => {
-                tracing::error!(evidence, "another log has signed two pasts");
-                Ok(())
-            }
+            None => tracing::error!(evidence, "another log has signed two pasts"),
         }
+        kept.map(|_| ()).map_err(Into::into)
     }
 
     /// Logs a checkpoint that does not extend what was shown before, once for each, and as many as

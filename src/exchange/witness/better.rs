@@ -87,6 +87,12 @@ impl Exchange {
         }
         let gone = || ActionError::NotFound(format!("{} is not in the directory", row.peer));
         let peer = self.directory.get(&row.peer_id()?).ok_or_else(gone)?;
+        if let Some(code) = &peer.suspended {
+            return Err(ActionError::conflict(
+                "SUSPENDED",
+                format!("{} is suspended: {code}", peer.authority()),
+            ));
+        }
         let mut stronger = 0;
         for receipt in row.receipts.iter().filter(|receipt| !receipt.text.is_empty()) {
             stronger += usize::from(self.refresh(&peer, id, &row, receipt).await?);

@@ -4,7 +4,8 @@
 //! has signed is believed of nobody; it is put to that authority, which must prove that it belongs
 //! to the log that it shows here.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -21,6 +22,29 @@ use crate::pb::v1 as pb;
 pub const SHARED_MAX: usize = 256;
 /// How often. What it is there to find happened on purpose, and is not in a hurry.
 const EVERY: Duration = Duration::from_secs(60);
+
+/// The peers whose checkpoints are being compared: those of each are, once at a time.
+#[derive(Debug, Default)]
+pub(crate) struct Hearing(Arc<Mutex<BTreeSet<AuthorityId>>>);
+
+/// Ends with what it is for.
+struct Turn {
+    hearing: Arc<Mutex<BTreeSet<AuthorityId>>>,
+    from: AuthorityId,
+}
+
+impl Hearing {
+    fn begin(&self, from: &AuthorityId) -> Option<Turn> {
+        let fresh = self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(from.clone());
+        fresh.then(|| Turn { hearing: self.0.clone(), from: from.clone() })
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.hearing.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.from);
+    }
+}
 
 /// Tells and hears, until `stop`.
 pub async fn run(exchange: Arc<Exchange>, stop: CancellationToken) {
@@ -70,19 +94,31 @@ impl Exchange {
 
     /// Puts what a peer tells of third logs to their owners.
     pub async fn hear(&self, from: &Peer, notes: Vec<String>) {
+        let Some(_turn) = self.hearing.begin(from.authority()) else {
+            return tracing::info!(from = %from.authority(), "still comparing what it told before");
+        };
+        // One checkpoint of each log: whoever repeats old ones makes this node ask their owner.
+        let mut asked = BTreeSet::new();
         for note in notes.into_iter().take(SHARED_MAX) {
-            if let Err(error) = self.hear_one(&note).await {
+            let Some((owner, heard)) = self.known_log(&note) else { continue };
+            if owner.suspended.is_some() || !asked.insert(owner.authority().clone()) {
+                continue;
+            }
+            if let Err(error) = self.hear_one(&owner, &heard).await {
                 tracing::info!(from = %from.authority(), %error, "a checkpoint is not compared");
             }
         }
     }
 
-    async fn hear_one(&self, note: &str) -> Result<(), ActionError> {
-        let Some((owner, heard)) = self.known_log(note) else { return Ok(()) };
-        let Some(held) = self.head_of(&owner) else { return Ok(()) };
+    async fn hear_one(
+        &self,
+        owner: &Arc<Peer>,
+        heard: &SignedCheckpoint,
+    ) -> Result<(), ActionError> {
+        let Some(held) = self.head_of(owner) else { return Ok(()) };
         let (a, b) = (held.checkpoint().size, heard.checkpoint().size);
         if a == b {
-            return match Evidence::same_size(&held, &heard) {
+            return match Evidence::same_size(&held, heard) {
                 Ok(evidence) => self.accuse(Some(owner.authority()), &evidence).await,
                 // The same root: they say the same.
                 Err(_) => Ok(()),
@@ -91,7 +127,7 @@ impl Exchange {
         let ask = pb::GetConsistencyRequest { old_size: a.min(b), new_size: a.max(b) };
         let answer = self.courier()?.consistency(owner.clone(), ask).await;
         let hashes = answer.map_err(|trouble| ActionError::Unavailable(trouble.0))?.hashes;
-        self.compare(&owner, &held, &heard, &hashes).await
+        self.compare(owner, &held, heard, &hashes).await
     }
 
     /// The peer whose log key has signed a note.
