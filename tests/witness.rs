@@ -130,10 +130,7 @@ async fn two_pasts_leave_evidence_and_suspend_the_peer() {
     peer.log(EntryDraft::new(Event::NodeStarted).software("hostile")).await;
     peer.show().await;
     peer.open(Ask::Hello(peer.hello())).await.expect("a second stream");
-    match peer.ask(Ask::Checkpoint(peer.fork(size, size + 1))).await.expect("answered") {
-        Answer::Refused(refusal) => assert_eq!(refusal.code, "LOG_EQUIVOCATION"),
-        other => panic!("{other:?}"),
-    }
+    peer.equivocates(size, size + 1).await;
     let evidence = evidence(&b).await;
     assert_eq!(evidence.len(), 1);
     let text = Evidence::parse(&evidence[0].text).expect("evidence");
@@ -253,6 +250,35 @@ async fn a_strangers_log_is_cosigned_over_http() {
     let (status, body) = post(&address, &request(0, Vec::new(), 1)).await;
     assert_eq!((status, body.as_str()), (409, "2\n"));
     node.stop().await;
+}
+
+/// Whoever has a newer checkpoint of a peer could otherwise overtake the peer's own stream.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peers_log_takes_no_step_over_http() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (a, mut b) = pair(dir.path()).await;
+    let address = b.witness_port().await;
+    b.start().await;
+    let mut peer = Hostile::new(&a, &b).await;
+    let request = |peer: &Hostile| {
+        let update = peer.update();
+        let proof = update.consistency.iter().map(|hash| hash.as_ref().try_into().expect("a hash"));
+        let request = AddCheckpoint::new(update.from_size, proof.collect(), update.checkpoint);
+        request.expect("a request").to_text()
+    };
+    let (status, body) = post(&address, &request(&peer)).await;
+    assert_eq!((status, body.as_str()), (409, "0\n"));
+    let note = peer.update().checkpoint;
+    peer.greet().await;
+    let held = peer.node.store.head().checkpoint.size;
+    peer.log(EntryDraft::new(Event::NodeStarted).software("newer")).await;
+    let (status, body) = post(&address, &request(&peer)).await;
+    assert_eq!((status, body), (409, format!("{held}\n")));
+    // What its own stream has shown is cosigned for whoever asks.
+    let same = AddCheckpoint::new(held, Vec::new(), note).expect("a request").to_text();
+    assert_eq!(post(&address, &same).await.0, 200);
+    peer.show().await;
+    b.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -24,7 +24,7 @@ use super::{ActionError, Exchange, Peer};
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::cosigned::SignedCheckpoint;
 use crate::audit::note::VerifierKey;
-use crate::audit::witness::{AddCheckpoint, WitnessRefusal, decide};
+use crate::audit::witness::{AddCheckpoint, RefusalReason, WitnessRefusal, decide};
 use crate::crypto::Digest;
 use crate::store::{Store, Table, Tx};
 
@@ -104,7 +104,9 @@ impl Heads {
         }
     }
 
-    /// As a witness of strangers takes it: every refusal in the words of tlog-witness.
+    /// As a witness of strangers takes it: every refusal in the words of tlog-witness. A log that
+    /// `streams` takes no step here: its owner proves each from what it showed on its own streams,
+    /// and anybody may have a newer checkpoint of it.
     ///
     /// # Errors
     /// [`WitnessRefusal`].
@@ -112,10 +114,15 @@ impl Heads {
         &self,
         keys: &[VerifierKey],
         request: &AddCheckpoint,
+        streams: bool,
     ) -> Result<Taken, WitnessRefusal> {
         let mut chains = self.chains();
         let state = chains.get(request.origin()).map(Chain::newest);
         let accepted = decide(state, keys, request)?;
+        if streams && accepted.changed() {
+            let held = state.map_or(0, |state| state.checkpoint().size);
+            return Err(RefusalReason::Conflict { held }.into());
+        }
         let taken = match chains.get_mut(request.origin()) {
             Some(chain) => chain.push(accepted),
             None => {

@@ -151,7 +151,7 @@ impl Exchange {
         }
         let (peer, keys) = self.keys_of(request.origin());
         let peer = peer.as_ref().map(|peer| peer.authority());
-        let cosigned = match self.heads.witness(&keys, &request) {
+        let cosigned = match self.heads.witness(&keys, &request, peer.is_some()) {
             Ok(taken) => self.cosign(&taken),
             Err(refusal) => {
                 if let Some(evidence) = refusal.evidence.clone() {
