@@ -7,13 +7,13 @@
 use zeroize::Zeroizing;
 
 use super::query::visible;
-use super::rows::message_in;
+use super::rows::{MessageRow, message_in};
+use super::stored::erased_error;
 use super::{ActionError, Caller, Exchange, Role};
 use crate::audit::entry::{EntryDraft, Event};
 use crate::crypto::Digest;
 use crate::domain::MessageId;
 use crate::envelope::{Revealed, reveal};
-use crate::store::BodySlot;
 
 /// Why the log says that content was given out.
 const CODE: &str = "DISCLOSED_TO_AUDITOR";
@@ -51,8 +51,7 @@ impl Exchange {
         }
         self.check_writable()?;
         let row = self.view(caller, id, false)?.row;
-        let erased = || ActionError::conflict("ERASED", "the content of the message was erased");
-        let stored = self.store.body(BodySlot(row.body_slot))?.ok_or_else(erased)?;
+        let stored = self.stored(id, &row, row.body_slot)?.ok_or_else(|| gone(id, &row))?;
         let revealed = reveal(&stored, &self.keys.openers()).map_err(ActionError::fault)?;
         let case_id = revealed.body().map_err(ActionError::fault)?.case_id;
         self.log_disclosure(caller, id).await?;
@@ -67,6 +66,10 @@ impl Exchange {
                 let row = message_in(tx, id)?.filter(|row| visible(&caller, row));
                 let row =
                     row.ok_or_else(|| ActionError::NotFound(format!("there is no message {id}")))?;
+                // Erased since it was read.
+                if row.erased.is_some() {
+                    return Err(gone(id, &row));
+                }
                 let draft = EntryDraft::new(Event::AccessExported).message(id).who(&who);
                 tx.append(draft.peer(row.peer_id()?).code(CODE));
                 Ok::<_, ActionError>(())
@@ -74,4 +77,8 @@ impl Exchange {
             .await?;
         Ok(())
     }
+}
+
+fn gone(id: MessageId, row: &MessageRow) -> ActionError {
+    erased_error(id, &row.erased.clone().unwrap_or_default())
 }

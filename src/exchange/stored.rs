@@ -54,7 +54,11 @@ impl Exchange {
         stored.map_or(Ok(MessageDetails::default()), |stored| rows::decode(&stored))
     }
 
-    fn stored(
+    /// What is in a slot of a message; `None` once it was erased.
+    ///
+    /// # Errors
+    /// As [`Exchange::content`].
+    pub(super) fn stored(
         &self,
         id: MessageId,
         row: &MessageRow,
