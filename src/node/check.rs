@@ -4,6 +4,7 @@
 mod card;
 mod keys;
 mod places;
+mod witness;
 
 use std::path::Path;
 
@@ -63,6 +64,7 @@ pub(super) fn home(config: &Config, given: Option<&Path>, why: Why) -> Looked {
     look.mark();
     look.agencies();
     look.socket();
+    look.witness();
     Looked { findings: look.findings, passphrase }
 }
 

@@ -206,6 +206,7 @@ async fn start_workers(
     let courier: Arc<dyn Courier> =
         Arc::new(TonicCourier::new(exchange.clone(), node.identity.clone()));
     exchange.set_courier(&courier);
+    let poster = poster(&node.config)?;
     guard::agree(exchange, &courier, node.config.ask_peers, stop).await;
     if exchange.is_read_only() {
         // The start would be an entry of a second past (I3).
@@ -221,7 +222,7 @@ async fn start_workers(
     tasks.spawn(consign::run(exchange.clone(), stop("consign")));
     tasks.spawn(expire::run(exchange.clone(), stop("expire")));
     tasks.spawn(rounds::run(exchange.clone(), stop("rounds")));
-    foreign::run(exchange, &poster(&node.config)?, &stop("witnesses"));
+    foreign::run(exchange, &poster, &stop("witnesses"));
     tasks.spawn(gossip::run(exchange.clone(), stop("gossip")));
     tasks.spawn(retention::run(exchange.clone(), stop("retention")));
     tasks.spawn(sweep::run(exchange.clone(), stop("sweep")));
