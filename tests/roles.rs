@@ -94,6 +94,10 @@ table! {
         GetConsistencyProof get_consistency_proof (pb::GetConsistencyProofRequest) "audit";
         ListEvidence list_evidence (pb::ListEvidenceRequest) "audit";
         ExportLog export_log (pb::ExportLogRequest) "audit";
+        GetAnchors get_anchors (pb::GetAnchorsRequest) "audit";
+        CheckState check_state (pb::CheckStateRequest) "audit";
+        // Contents: one role alone is not enough.
+        DiscloseMessage disclose_message (pb::DiscloseMessageRequest) "audit and read";
     }
 }
 
