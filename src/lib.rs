@@ -33,8 +33,8 @@
 //! | 1 | [`crypto`] | keys with one duty each, and the primitives. Pure |
 //! | 2 | [`envelope`], [`audit`] | the message as bytes; the log as hashes. Pure |
 //! | 3 | [`card`], [`receipt`], [`store`] | who is who; what is proved; what is durable |
-//! | 4 | [`exchange`] | submit, relay, accept, consign |
-//! | 5 | [`api`] | TLS and gRPC, thin |
+//! | 4 | [`exchange`] | submit, relay, accept, consign, witness, erase, check |
+//! | 5 | [`api`] | TLS and gRPC, thin, and the HTTP of witnesses |
 //! | 6 | [`home`], [`config`], [`node`], [`client`] | a directory, a process, a connection |
 //! | 7 | [`cli`] | the command line, which is also the reference client |
 //!
