@@ -1,7 +1,7 @@
 //! Reconciles the logs of two authorities: what each says of what they exchanged, held against what
 //! the other says.
 //!
-//! Each entry about a message of the two is a [`facts::Fact`] of some 150 bytes. The facts of both
+//! Each entry about a message of the two is a *fact* of some 150 bytes. The facts of both
 //! sides are sorted by message and merged; where one log has more of them than are to be held at
 //! once, the messages are taken in as many parts as are needed, and the logs read once a part. So
 //! memory is bounded, whatever the logs hold.

@@ -167,7 +167,7 @@ pub(super) struct Node {
 
 /// What a log says of everything, as of some number of entries.
 ///
-/// Memory is what the log speaks of: about 300 bytes a message, a refusal, a peer, an agency and a
+/// Memory is what the log speaks of: about 340 bytes a message, a refusal, a peer, an agency and a
 /// key a little; whatever passes besides leaves nothing.
 #[derive(Clone, Debug)]
 pub struct State {
