@@ -3,7 +3,7 @@
 //! Of each log one chain is held: every checkpoint in it was proved to extend the one before, on
 //! whichever stream it came. Two pasts that are shown on two streams therefore never both get in.
 //! A log's owner proves each checkpoint from the one that it showed this node last, on any stream
-//! ([`Shown`]); streams overtake each other, so a proof that starts from what is not here yet is
+//! (`Shown`); streams overtake each other, so a proof that starts from what is not here yet is
 //! waited for.
 
 mod chain;

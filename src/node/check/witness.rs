@@ -1,7 +1,7 @@
 //! A look at what the witnesses need.
 
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
 
 use super::Look;
 use crate::audit::policy::Policy;
