@@ -302,11 +302,11 @@ pub async fn reaches(agency: &mut Agency, name: &str, state: pb::DeliveryState) 
     let look = async {
         loop {
             let request = pb::GetMessageRequest { name: name.into() };
+            // Each look is a round trip, so the node gets its turns.
             let message = agency.get_message(request).await.expect("readable").into_inner();
             if message.state() == state {
                 return message;
             }
-            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
     match tokio::time::timeout(DEADLINE, look).await {
