@@ -70,7 +70,7 @@ impl Exchange {
 
     /// Verifies the receipt in an answer on our own stream, with its checkpoint.
     pub(crate) async fn prove_answer(
-        &self,
+        self: &std::sync::Arc<Self>,
         peer: &Peer,
         answer: &pb::SignedReceipt,
     ) -> Result<Proved, RecordError> {

@@ -41,7 +41,7 @@ impl Exchange {
     /// Takes a checkpoint that a peer shows of its log. What the peer would have to explain is
     /// logged; two pasts are kept as evidence and end the exchange with it.
     pub(crate) async fn take_head(
-        &self,
+        self: &std::sync::Arc<Self>,
         peer: &Peer,
         request: &AddCheckpoint,
     ) -> Result<Taken, HeadError> {

@@ -1,5 +1,7 @@
 //! What another log's owner would have to explain.
 
+use std::sync::Arc;
+
 use prost::Message as _;
 
 use super::place;
@@ -32,7 +34,7 @@ impl Exchange {
     /// Logs what a refused checkpoint means, if it means anything. Nothing of it fails the caller,
     /// who refuses anyhow.
     pub(crate) async fn heed(
-        &self,
+        self: &Arc<Self>,
         peer: Option<&AuthorityId>,
         request: &AddCheckpoint,
         error: &HeadError,
@@ -51,7 +53,21 @@ impl Exchange {
 
     /// Keeps proof of two pasts, and exchanges nothing more with the peer until an operator has
     /// looked.
+    ///
+    /// On a task of its own: a stream that ends in between must not leave the evidence without
+    /// what follows from it.
     pub(crate) async fn accuse(
+        self: &Arc<Self>,
+        peer: Option<&AuthorityId>,
+        evidence: &Evidence,
+    ) -> Result<(), ActionError> {
+        let (exchange, peer, evidence) = (self.clone(), peer.cloned(), evidence.clone());
+        let accusing =
+            tokio::spawn(async move { exchange.suspend(peer.as_ref(), &evidence).await });
+        accusing.await.unwrap_or_else(|error| Err(ActionError::fault(error)))
+    }
+
+    async fn suspend(
         &self,
         peer: Option<&AuthorityId>,
         evidence: &Evidence,

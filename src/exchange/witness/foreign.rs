@@ -141,7 +141,7 @@ impl Exchange {
     }
 
     /// Answers `add-checkpoint` (C2SP tlog-witness) of a peer's or a known stranger's log.
-    pub async fn add_checkpoint(&self, body: &[u8]) -> WitnessAnswer {
+    pub async fn add_checkpoint(self: &Arc<Self>, body: &[u8]) -> WitnessAnswer {
         let request = match AddCheckpoint::parse(body) {
             Ok(request) => request,
             Err(error) => return WitnessAnswer::text(400, format!("{error}\n")),

@@ -77,7 +77,7 @@ impl Exchange {
         held.take(SHARED_MAX).map(|head| head.to_note()).collect()
     }
 
-    async fn share(&self, peer: &Arc<Peer>) {
+    async fn share(self: &Arc<Self>, peer: &Arc<Peer>) {
         let checkpoints = self.checkpoints_for(peer);
         let shared = pb::ShareCheckpointsRequest { checkpoints };
         let told = match self.courier() {
@@ -93,7 +93,7 @@ impl Exchange {
     }
 
     /// Puts what a peer tells of third logs to their owners.
-    pub async fn hear(&self, from: &Peer, notes: Vec<String>) {
+    pub async fn hear(self: &Arc<Self>, from: &Peer, notes: Vec<String>) {
         let Some(_turn) = self.hearing.begin(from.authority()) else {
             return tracing::info!(from = %from.authority(), "still comparing what it told before");
         };
@@ -111,7 +111,7 @@ impl Exchange {
     }
 
     async fn hear_one(
-        &self,
+        self: &Arc<Self>,
         owner: &Arc<Peer>,
         heard: &SignedCheckpoint,
     ) -> Result<(), ActionError> {
@@ -142,7 +142,7 @@ impl Exchange {
     /// The smaller one in the place of what is held, and the larger one as what is shown: then the
     /// witness's own decision says what the proof makes of the two.
     async fn compare(
-        &self,
+        self: &Arc<Self>,
         owner: &Peer,
         held: &SignedCheckpoint,
         heard: &SignedCheckpoint,
