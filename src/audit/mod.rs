@@ -36,10 +36,12 @@ pub mod manifest;
 pub mod merkle;
 pub mod note;
 pub mod policy;
+pub mod position;
 pub mod proof;
 pub mod reconcile;
 pub mod replay;
 pub mod stats;
+pub mod succession;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod tiles;
@@ -49,3 +51,4 @@ pub mod witness;
 pub use checkpoint::Checkpoint;
 pub use cosigned::SignedCheckpoint;
 pub use entry::{Entry, EntryDraft, Event};
+pub use position::Position;

@@ -172,3 +172,10 @@ pub(crate) fn delivery(event: Event, by: &str, peer: &str, number: u64) -> Entry
         .message(message(number))
         .envelope(envelope(number))
 }
+
+/// The proof that an entry stands in the tree of all of them.
+pub(crate) fn inclusion_of(entries: &[Vec<u8>], index: u64) -> Vec<Digest> {
+    let leaves: Vec<Digest> = entries.iter().map(|entry| leaf_hash(entry)).collect();
+    let proof = inclusion_proof(index, leaves.len() as u64, |node| Ok(node_of(&leaves, node)));
+    infallible(proof)
+}

@@ -152,15 +152,29 @@ impl Card {
     pub fn tls_pins(&self) -> &[Digest] {
         &self.tls_pins
     }
-    /// The keys of its audit log.
+    /// The keys of its audit log, under the name of the first one.
     pub fn log_keys(&self) -> &[VerifierKey] {
         &self.log_keys
+    }
+    /// Whether an origin is that of one of its logs: those that follow the first one bear other
+    /// names of the same owner.
+    pub fn owns_log(&self, origin: &str) -> bool {
+        let rest = origin.strip_prefix(self.authority().as_str());
+        rest.is_some_and(|rest| rest.starts_with("/log/"))
+    }
+    /// The keys that may sign the log of this origin; none for a log of somebody else. Whether there
+    /// is such a log is for its [succession](crate::audit::succession) to show.
+    pub fn log_keys_of(&self, origin: &str) -> Vec<VerifierKey> {
+        if !self.owns_log(origin) {
+            return Vec::new();
+        }
+        self.log_keys.iter().filter_map(|key| key.renamed(origin).ok()).collect()
     }
     /// The key with which it cosigns, if it does.
     pub fn witness_key(&self) -> Option<&WitnessKey> {
         self.witness_key.as_ref()
     }
-    /// The origin of its audit log.
+    /// The origin of its first audit log.
     pub fn log_origin(&self) -> &str {
         &self.body.log.origin
     }

@@ -90,6 +90,14 @@ impl VerifierKey {
         }
     }
 
+    /// The same public key under another name.
+    ///
+    /// # Errors
+    /// [`NoteError::Name`] when the name is not one.
+    pub fn renamed(&self, name: &str) -> Result<Self, NoteError> {
+        NamedKey::new(name, KeyType::Note, self.0.key.clone()).map(Self)
+    }
+
     /// Whose key it is; for the key of a log its origin.
     pub fn name(&self) -> &str {
         &self.0.name
