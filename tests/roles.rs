@@ -86,6 +86,8 @@ table! {
         SetHold set_hold (pb::SetHoldRequest) "operate";
         ReleaseHold release_hold (pb::ReleaseHoldRequest) "operate";
         ListHolds list_holds (pb::ListHoldsRequest) "operate";
+        ListLogs list_logs (pb::ListLogsRequest) "operate";
+        SealLog seal_log (pb::SealLogRequest) "operate";
     }
     AuditService AuditServiceClient {
         GetCheckpoint get_checkpoint (pb::GetCheckpointRequest) "audit";

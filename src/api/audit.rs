@@ -15,6 +15,7 @@ use super::standing::Standing;
 use super::status::{invalid, to_status, whole};
 use crate::domain::limits::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
 use crate::exchange::check::{CheckReport, Divergence, Told};
+use crate::exchange::log::LogHead;
 use crate::exchange::{ActionError, Caller, Exchange, Peer, Role};
 use crate::pb::v1 as pb;
 use pb::audit_service_server::AuditService;
@@ -42,13 +43,16 @@ impl AuditApi {
         identity::caller(&self.exchange, request, Role::Audit)
     }
 
-    fn size(&self, asked: u64) -> Result<u64, Status> {
-        let newest = self.exchange.log_head().checkpoint.size;
-        match asked {
+    /// The newest head of a log, and the size that was asked for.
+    fn tree(&self, origin: &str, asked: u64) -> Result<(Arc<LogHead>, u64), Status> {
+        let head = self.exchange.log_head_of(origin).map_err(to_status)?;
+        let newest = head.checkpoint.size;
+        let size = match asked {
             0 => Ok(newest),
             size if size <= newest => Ok(size),
             _ => Err(invalid("tree_size", format!("the log has {newest} entries"))),
-        }
+        };
+        Ok((head, size?))
     }
 }
 
@@ -59,8 +63,8 @@ impl AuditService for AuditApi {
         request: Request<pb::GetCheckpointRequest>,
     ) -> Result<Response<pb::Checkpoint>, Status> {
         self.auditor(&request)?;
-        let note = self.exchange.log_head().note.clone();
-        Ok(Response::new(pb::Checkpoint { note }))
+        let head = self.exchange.log_head_of(&request.get_ref().origin).map_err(to_status)?;
+        Ok(Response::new(pb::Checkpoint { note: head.note.clone() }))
     }
 
     async fn list_entries(
@@ -74,8 +78,9 @@ impl AuditService for AuditApi {
             Ok(size) => size.min(PAGE_SIZE_MAX),
             Err(_) => return Err(invalid("page_size", "must not be negative")),
         };
-        let entries = self.exchange.log_entries(request.from_index, limit).map_err(to_status)?;
-        let log_size = self.exchange.log_head().checkpoint.size;
+        let (head, log_size) = self.tree(&request.origin, 0)?;
+        let from = request.from_index.min(log_size);
+        let entries = self.exchange.log_entries(head.log, from, limit).map_err(to_status)?;
         let entries = entries.into_iter().map(Into::into).collect();
         Ok(Response::new(pb::ListEntriesResponse { entries, log_size }))
     }
@@ -86,12 +91,13 @@ impl AuditService for AuditApi {
     ) -> Result<Response<pb::InclusionProof>, Status> {
         self.auditor(&request)?;
         let request = request.into_inner();
-        let tree_size = self.size(request.tree_size)?;
+        let (head, tree_size) = self.tree(&request.origin, request.tree_size)?;
         if request.index >= tree_size {
             return Err(invalid("index", format!("the tree has {tree_size} entries")));
         }
-        let hashes = self.exchange.log_inclusion(request.index, tree_size).map_err(to_status)?;
-        let checkpoint = self.exchange.log_head().note.clone();
+        let hashes = self.exchange.log_inclusion(head.log, request.index, tree_size);
+        let hashes = hashes.map_err(to_status)?;
+        let checkpoint = head.note.clone();
         Ok(Response::new(pb::InclusionProof {
             index: request.index,
             tree_size,
@@ -106,12 +112,12 @@ impl AuditService for AuditApi {
     ) -> Result<Response<pb::ConsistencyProof>, Status> {
         self.auditor(&request)?;
         let request = request.into_inner();
-        let new_size = self.size(request.new_size)?;
+        let (head, new_size) = self.tree(&request.origin, request.new_size)?;
         if request.old_size > new_size {
             return Err(invalid("old_size", format!("the newer tree has {new_size} entries")));
         }
-        let hashes =
-            self.exchange.log_consistency(request.old_size, new_size).map_err(to_status)?;
+        let hashes = self.exchange.log_consistency(head.log, request.old_size, new_size);
+        let hashes = hashes.map_err(to_status)?;
         Ok(Response::new(pb::ConsistencyProof {
             old_size: request.old_size,
             new_size,

@@ -5,6 +5,7 @@ use tonic::Status;
 use super::status::invalid;
 use crate::domain::limits::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
 use crate::domain::{MessageId, PackageId, RequestId};
+use crate::exchange::log::index_in_log;
 use crate::exchange::packages::ExhibitInfo;
 use crate::exchange::query::{MessageView, ReceiptView};
 use crate::exchange::queue::Waiting;
@@ -81,7 +82,7 @@ pub(super) fn message(view: MessageView) -> pb::Message {
         erasure: row.erased.map(|erased| pb::Erasure {
             erase_time: time(erased.at_ms),
             reason: erased.code,
-            log_index: erased.entry_index,
+            log_index: index_in_log(erased.entry_index),
         }),
     }
 }

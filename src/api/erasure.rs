@@ -9,6 +9,7 @@ use super::status::{to_status, whole};
 use crate::domain::MessageId;
 use crate::exchange::erase::Erased;
 use crate::exchange::hold::Hold;
+use crate::exchange::log::index_in_log;
 use crate::exchange::{Caller, Exchange};
 use crate::pb::v1 as pb;
 
@@ -67,7 +68,7 @@ fn erased_to_pb(erased: &Erased) -> pb::ErasedMessage {
         message_id: erased.id.to_string(),
         erase_time: erased.at.to_string(),
         reason: erased.reason.clone(),
-        log_index: erased.entry,
+        log_index: index_in_log(erased.entry),
         packages: u32::try_from(erased.packages).unwrap_or(u32::MAX),
         earlier: erased.earlier,
     }
@@ -78,6 +79,6 @@ fn hold_to_pb(hold: &Hold) -> pb::Hold {
         message_id: hold.id.to_string(),
         create_time: hold.since.to_string(),
         reason: hold.reason.clone(),
-        log_index: hold.entry,
+        log_index: index_in_log(hold.entry),
     }
 }

@@ -156,12 +156,14 @@ impl ExchangeService for ExchangeApi {
         request: Request<pb::GetConsistencyRequest>,
     ) -> Result<Response<pb::GetConsistencyResponse>, Status> {
         self.peer(&request)?;
-        let pb::GetConsistencyRequest { old_size, new_size } = request.into_inner();
-        let newest = self.exchange.log_head().checkpoint.size;
+        let pb::GetConsistencyRequest { old_size, new_size, origin } = request.into_inner();
+        let head = self.exchange.log_head_of(&origin).map_err(to_status)?;
+        let newest = head.checkpoint.size;
         if old_size > new_size || new_size > newest {
             return Err(invalid("new_size", format!("must be between old_size and {newest}")));
         }
-        let proof = self.exchange.log_consistency(old_size, new_size).map_err(to_status)?;
+        let proof = self.exchange.log_consistency(head.log, old_size, new_size);
+        let proof = proof.map_err(to_status)?;
         let hashes = proof.iter().map(|hash| hash.to_vec().into()).collect();
         Ok(Response::new(pb::GetConsistencyResponse { hashes }))
     }

@@ -311,6 +311,24 @@ impl OperatorService for OperatorApi {
         self.operator(&request)?;
         erasure::list_holds(&self.exchange, request.get_ref()).map(Response::new)
     }
+
+    async fn list_logs(
+        &self,
+        request: Request<pb::ListLogsRequest>,
+    ) -> Result<Response<pb::ListLogsResponse>, Status> {
+        self.operator(&request)?;
+        Ok(Response::new(condition::logs(&self.exchange)))
+    }
+
+    async fn seal_log(
+        &self,
+        request: Request<pb::SealLogRequest>,
+    ) -> Result<Response<pb::ListLogsResponse>, Status> {
+        let caller = self.operator(&request)?;
+        let (exchange, origin) = (self.exchange.clone(), request.into_inner().origin);
+        whole(async move { exchange.succeed_log(Some(&origin), Some(&caller.name)).await }).await?;
+        Ok(Response::new(condition::logs(&self.exchange)))
+    }
 }
 
 impl OperatorApi {

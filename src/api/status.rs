@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
+use crate::exchange::log::index_in_log;
 use crate::exchange::{ActionError, Violation};
 
 /// Runs an action to its end, whatever becomes of the call that asked for it: a client that goes
@@ -30,7 +31,7 @@ pub fn to_status(error: ActionError) -> Status {
         ActionError::Invalid(violations) => fields(message, violations, HashMap::new()),
         ActionError::Refused { violations, origin, entry } => {
             let logged = [("event", "SubmissionRejection".to_owned()), ("log_origin", origin)];
-            let logged = logged.into_iter().chain([("log_index", entry.to_string())]);
+            let logged = logged.into_iter().chain([("log_index", index_in_log(entry).to_string())]);
             let logged = logged.map(|(key, value)| (key.to_owned(), value)).collect();
             fields(message, violations, logged)
         }

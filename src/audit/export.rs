@@ -26,6 +26,15 @@ pub const CARDS: &str = "cards/";
 /// The folder of the receipts, `<name>.tlog-proof`.
 pub const RECEIPTS: &str = "receipts/";
 
+/// The folder of the logs before the newest one, each an export of its own in a folder of its year.
+pub const EARLIER: &str = "earlier/";
+
+/// The folder of an earlier log, by its origin.
+pub fn earlier_dir(origin: &str) -> String {
+    let label = origin.rsplit_once('/').map_or(origin, |(_, label)| label);
+    format!("{EARLIER}{label}/")
+}
+
 /// What an export is made from.
 pub struct Source<'a, E> {
     /// The signed checkpoint, with whatever cosignatures it has gathered; the export has exactly the

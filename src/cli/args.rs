@@ -6,7 +6,7 @@ use super::exit::EXIT_CODES;
 use super::out::Format;
 use super::{
     agency, audit, cancel, card, completions, config, confirm, demo, disclose, erase, fetch, hold,
-    inbox, init, list, peer, queue, receipt, reply, serve, show, status, submit,
+    inbox, init, list, log, peer, queue, receipt, reply, serve, show, status, submit,
 };
 
 /// Exchanges requests for mutual legal assistance between the authorities of States
@@ -37,6 +37,7 @@ pub(super) enum Command {
     Queue(queue::QueueArgs),
     Erase(erase::EraseArgs),
     Hold(hold::HoldArgs),
+    Log(log::LogArgs),
     Submit(Box<submit::SubmitArgs>),
     Inbox(inbox::InboxArgs),
     List(list::ListArgs),

@@ -62,7 +62,7 @@ pub(crate) async fn run(args: DiscloseArgs, out: &mut Out) -> Result<(), Failure
 
 /// Whose log it is, by the log's own checkpoint.
 async fn head(client: &mut Client) -> Result<Head, Failure> {
-    let note = client.get_checkpoint(pb::GetCheckpointRequest {}).await?.into_inner().note;
+    let note = client.get_checkpoint(pb::GetCheckpointRequest::default()).await?.into_inner().note;
     let fault = |why: String| Failure::new(Exit::Fault, format!("the node's checkpoint: {why}"));
     let checkpoint = Checkpoint::parse_unverified(&note).map_err(|e| fault(e.to_string()))?;
     let (authority, _) = checkpoint.origin.split_once("/log/").unwrap_or_default();

@@ -27,6 +27,7 @@ mod hold;
 mod inbox;
 mod init;
 mod list;
+mod log;
 mod peer;
 mod queue;
 mod receipt;
@@ -65,6 +66,7 @@ pub async fn run(cli: Cli, out: &mut Out) -> Result<(), Failure> {
         Command::Queue(args) => Box::pin(queue::run(args, out)).await,
         Command::Erase(args) => Box::pin(erase::run(args, out)).await,
         Command::Hold(args) => Box::pin(hold::run(args, out)).await,
+        Command::Log(args) => Box::pin(log::run(args, out)).await,
         Command::Submit(args) => Box::pin(submit::run(*args, out)).await,
         Command::Inbox(args) => Box::pin(inbox::run(args, out)).await,
         Command::List(args) => Box::pin(list::run(args, out)).await,

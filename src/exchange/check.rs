@@ -16,7 +16,7 @@ use crate::audit::replay::{Finding, Severity, State};
 use crate::card::Card;
 use crate::crypto::{Digest, sha256};
 use crate::domain::MessageId;
-use crate::store::{BodySlot, Direction, Table, Tx};
+use crate::store::{BodySlot, Direction, Position, Table, Tx};
 use compare::{Kept, Recorded, difference};
 
 /// Entries, and rows, that are read at once.
@@ -81,8 +81,9 @@ impl Exchange {
         tell: &mut Tell<'_>,
     ) -> Result<CheckReport, ActionError> {
         let mut check = Check::new(self, tell);
-        let head = self.store.head().checkpoint.clone();
-        check.replay(head.size)?;
+        let head = self.store.head();
+        let (end, head) = (head.end().number(), head.checkpoint.clone());
+        check.replay(end)?;
         let (root, digest) = (check.frontier.root(), check.state.digest());
         if root != head.root {
             let detail = format!("its {} entries lead to another root than was signed", head.size);
@@ -132,11 +133,10 @@ impl<'a, 'b> Check<'a, 'b> {
         }
     }
 
-    /// Replays the log from where it stands up to `size`.
-    fn replay(&mut self, size: u64) -> Result<(), ActionError> {
-        while self.state.entries() < size {
-            let from = self.state.entries();
-            let upto = size.min(from + PAGE as u64);
+    /// Replays the log from where it stands up to a position.
+    fn replay(&mut self, end: u64) -> Result<(), ActionError> {
+        while self.state.end().number() < end {
+            let upto = self.next_stop(end)?;
             let mut found = Vec::new();
             let (frontier, recorded) = (&mut self.frontier, &mut self.recorded);
             let mut read = |from: u64, limit: usize| -> Result<_, ActionError> {
@@ -150,9 +150,27 @@ impl<'a, 'b> Check<'a, 'b> {
             };
             self.state.feed(upto, PAGE, &mut read, &mut each).map_err(fault)?;
             self.found(found)?;
-            self.tell(Told::Log(upto, size))?;
+            let (upto, end) = (Position::from_number(upto).index, Position::from_number(end).index);
+            self.tell(Told::Log(upto, end.max(upto)))?;
         }
         Ok(())
+    }
+
+    /// Where the next page ends: within one log. Between two, the root of the one that has ended is
+    /// held against what was signed.
+    fn next_stop(&mut self, end: u64) -> Result<u64, ActionError> {
+        let at = self.state.end();
+        let log = self.exchange.store.head_of(at.log);
+        let ends = log.as_ref().map_or(end, |head| head.end().number());
+        if at.number() < ends {
+            return Ok(end.min(ends).min(at.number() + PAGE as u64));
+        }
+        let root = std::mem::take(&mut self.frontier).root();
+        if let Some(log) = log.filter(|log| log.checkpoint.root != root) {
+            let detail = format!("{} leads to another root than was signed", log.checkpoint.origin);
+            self.diverges("the log", detail)?;
+        }
+        Ok(end.min(Position::new(at.log + 1, PAGE as u64).number()))
     }
 
     fn found(&mut self, found: Vec<Finding>) -> Result<(), ActionError> {

@@ -309,6 +309,7 @@ fn own_receipt_by(
         index: entry_index,
         text: String::new(),
         code: code.unwrap_or_default().to_owned(),
+        recorded: 0,
     });
     let outbox = OutboxRow {
         peer: row.peer.clone(),

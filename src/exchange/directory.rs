@@ -116,21 +116,23 @@ impl Exchange {
         let peer = Arc::new(Peer { card, added, suspended });
         let new_root = self.has_new_root(&peer.card)?;
         let key = peer_key(&self.home, peer.authority());
-        let log = head_key(&self.home, peer.card.log_origin());
+        let logs: Vec<String> =
+            self.heads.origins().into_iter().filter(|log| peer.card.owns_log(log)).collect();
+        let heads: Vec<_> = logs.iter().map(|log| head_key(&self.home, log)).collect();
         let row = peer.to_row(false);
         let draft = EntryDraft::new(event).peer(peer.authority().clone()).card(peer.card.digest());
         self.store
             .commit(move |tx| {
                 tx.put(Table::Peers, &key, row.encode_to_vec());
                 if new_root {
-                    tx.delete(Table::Heads, &log);
+                    heads.iter().for_each(|log| tx.delete(Table::Heads, log));
                 }
                 tx.append(draft);
                 Ok::<_, ActionError>(())
             })
             .await?;
         if new_root {
-            self.heads.forget(peer.card.log_origin());
+            logs.iter().for_each(|log| self.heads.forget(log));
         }
         self.directory.update(|peers| {
             peers.insert(peer.authority().clone(), peer.clone());

@@ -7,6 +7,7 @@
 //! waited for.
 
 mod chain;
+mod follow;
 mod shown;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use tokio::sync::watch;
 
 use self::chain::Chain;
 pub use self::chain::{HeadError, Taken};
+pub(crate) use self::follow::{Following, steps};
 pub(crate) use self::shown::Shown;
 use super::rows::{self, HeadRow, head_key};
 use super::{ActionError, Exchange, Peer};
@@ -26,7 +28,7 @@ use crate::audit::cosigned::SignedCheckpoint;
 use crate::audit::note::VerifierKey;
 use crate::audit::witness::{AddCheckpoint, RefusalReason, WitnessRefusal, decide};
 use crate::crypto::Digest;
-use crate::store::{Store, Table, Tx};
+use crate::store::{Position, Store, Table, Tx};
 
 /// The other stream, if it lives, brings what is missing within this time.
 const OVERTAKEN_FOR: Duration = Duration::from_secs(2);
@@ -43,9 +45,32 @@ impl Heads {
         for row in rows::all::<HeadRow>(store, Table::Heads)? {
             let head =
                 SignedCheckpoint::assume_verified(&row.checkpoint).map_err(ActionError::fault)?;
-            chains.insert(head.checkpoint().origin.clone(), Chain::new(head));
+            let origin = head.checkpoint().origin.clone();
+            chains.insert(origin, Chain::new(head).followed_by(&row.successor));
         }
         Ok(Self { chains: Mutex::new(chains), advanced: watch::Sender::new(0) })
+    }
+
+    /// What is held of the newest of the logs that follow each other from `first` on.
+    pub fn newest_from(&self, first: &str) -> Option<SignedCheckpoint> {
+        let chains = self.chains();
+        let mut chain = chains.get(first)?;
+        // Each was taken after the one before it, so this ends.
+        while let Some(next) = chain.successor().and_then(|next| chains.get(next)) {
+            chain = next;
+        }
+        Some(chain.newest().clone())
+    }
+
+    /// Notes that a log has ended and another one follows it.
+    pub(super) fn follow(&self, ended: &str, origin: &str, first: SignedCheckpoint) {
+        let mut chains = self.chains();
+        if let Some(chain) = chains.remove(ended) {
+            chains.insert(ended.to_owned(), chain.followed_by(origin));
+        }
+        chains.entry(origin.to_owned()).or_insert_with(|| Chain::new(first));
+        drop(chains);
+        self.advanced.send_modify(|count| *count += 1);
     }
 
     /// What is held of a log.
@@ -156,8 +181,8 @@ impl Heads {
 pub enum OwnHead {
     /// It holds nothing of ours.
     Nothing,
-    /// It holds this size, which is ours too.
-    Ours(u64),
+    /// It holds this much, which is ours too.
+    Ours(Position),
     /// It holds a checkpoint that we signed and no longer have: our log was rolled back or forked.
     NotOurs {
         /// What it holds.
@@ -168,9 +193,9 @@ pub enum OwnHead {
 }
 
 impl Exchange {
-    /// What is held of a peer's log.
+    /// What is held of a peer's newest log.
     pub fn head_of(&self, peer: &Peer) -> Option<SignedCheckpoint> {
-        self.heads.of(peer.card.log_origin())
+        self.heads.newest_from(peer.card.log_origin())
     }
 
     /// Compares what a peer holds of our log with what we have.
@@ -181,19 +206,24 @@ impl Exchange {
         if note.is_empty() {
             return Ok(OwnHead::Nothing);
         }
-        let Ok(theirs) = Checkpoint::verify(note, self.card.log_keys()) else {
+        let origin = Checkpoint::parse_unverified(note).map(|theirs| theirs.origin);
+        let keys = origin.map(|origin| self.card.log_keys_of(&origin)).unwrap_or_default();
+        let Ok(theirs) = Checkpoint::verify(note, &keys) else {
             return Ok(OwnHead::NotSigned);
         };
-        let ours = self.store.head();
-        let same =
-            theirs.size <= ours.checkpoint.size && self.store.root_at(theirs.size)? == theirs.root;
-        if same {
-            return Ok(OwnHead::Ours(theirs.size));
+        // A log of ours that is not known here was begun after the copy was made.
+        let ours = self.store.head_named(&theirs.origin);
+        if let Some(ours) = &ours
+            && theirs.size <= ours.checkpoint.size
+            && self.store.root_at(ours.log, theirs.size)? == theirs.root
+        {
+            return Ok(OwnHead::Ours(Position::new(ours.log, theirs.size)));
         }
+        let ours = ours.map_or(0, |ours| ours.checkpoint.size);
         // Our own signature over a log that we do not have: this node was restored from an older
         // copy. It must not append, or it would become an equivocator (I3).
         self.store.freeze(note)?;
-        tracing::error!(held = theirs.size, ours = ours.checkpoint.size, "log rolled back");
+        tracing::error!(held = theirs.size, ours, log = theirs.origin, "log rolled back");
         Ok(OwnHead::NotOurs { size: theirs.size })
     }
 

@@ -8,7 +8,7 @@ use crate::audit::entry::Entry;
 use crate::envelope::{AuthenticMessage, OpenedMessage};
 use crate::pb::v1 as pb;
 use crate::receipt::Receipt;
-use crate::store::{Committed, Head, Store};
+use crate::store::{Committed, Head, Position, Store};
 
 /// An entry of ours that is a receipt, and durable. Its proof is made when it is sent, under the
 /// newest checkpoint; the entry never changes.
@@ -47,17 +47,24 @@ impl Issued {
         Self { index }
     }
 
-    /// Where it stands in our log.
+    /// Where it stands in our logs: its position.
     pub fn index(&self) -> u64 {
         self.index
     }
 
-    /// The receipt, proved under our newest checkpoint.
+    /// Which of our logs it stands in.
+    pub(crate) fn log(&self) -> u32 {
+        Position::from_number(self.index).log
+    }
+
+    /// The receipt, proved under the newest checkpoint of its log.
     ///
     /// # Errors
     /// [`ActionError::Fault`] when the log cannot be read.
     pub fn receipt(&self, store: &Store) -> Result<(Receipt, u64), ActionError> {
-        self.receipt_under(store, &store.head())
+        let head = store.head_of(self.log());
+        let head = head.ok_or_else(|| ActionError::Fault("a log is missing".into()))?;
+        self.receipt_under(store, &head)
     }
 
     /// The same under an earlier checkpoint that covers the entry.
@@ -69,8 +76,9 @@ impl Issued {
         let missing = || ActionError::Fault(format!("entry {} is not in the log", self.index));
         let entry = store.entry(self.index)?.ok_or_else(missing)?;
         let proof = store.inclusion(self.index, head.checkpoint.size)?;
-        let receipt = Receipt::new(&entry, self.index, proof, head.note.clone())
-            .map_err(ActionError::fault)?;
+        let index = Position::from_number(self.index).index;
+        let receipt =
+            Receipt::new(&entry, index, proof, head.note.clone()).map_err(ActionError::fault)?;
         Ok((receipt, head.checkpoint.size))
     }
 
@@ -85,7 +93,7 @@ impl Issued {
         head: &Head,
     ) -> Result<pb::SignedReceipt, ActionError> {
         let (receipt, size) = self.receipt_under(store, head)?;
-        let consistency = hashes(&store.consistency(from_size, size)?);
+        let consistency = hashes(&store.consistency(head.log, from_size, size)?);
         let text = receipt.text().to_owned();
         Ok(pb::SignedReceipt { text, from_size, consistency })
     }

@@ -7,13 +7,23 @@ use super::replayed::StateDigest;
 use super::rows::{self, MessageRow};
 use super::{ActionError, Exchange};
 use crate::audit::entry::{EntryDraft, Event};
-use crate::audit::export::{CARDS, ExportError, POLICY_PATH, RECEIPTS, Source, write_export};
+use crate::audit::export::{
+    CARDS, ExportError, POLICY_PATH, RECEIPTS, Source, earlier_dir, write_export,
+};
 use crate::crypto::Digest;
 use crate::domain::MessageId;
-use crate::store::{Direction, Head, Table};
+use crate::store::{Direction, Head, Position, Table};
 
 /// Message rows that are read at once for their receipts.
 const PAGE: usize = 256;
+
+/// A state of one of our logs, for those who know no store.
+pub type LogHead = Head;
+
+/// The index of an entry in its log, from the position that stands in rows.
+pub fn index_in_log(position: u64) -> u64 {
+    Position::from_number(position).index
+}
 
 impl Exchange {
     /// Logs that the node started, recovered or stops.
@@ -36,28 +46,60 @@ impl Exchange {
         self.store.head()
     }
 
-    /// Entries from an index on.
-    ///
-    /// # Errors
-    /// [`ActionError::Fault`] when the log cannot be read.
-    pub fn log_entries(&self, from: u64, limit: usize) -> Result<Vec<Vec<u8>>, ActionError> {
-        Ok(self.store.entries(from, limit)?)
+    /// How the logs before the newest one have ended, in their order.
+    pub fn log_ends(&self) -> Vec<Arc<Head>> {
+        self.store.sealed()
     }
 
-    /// The proof that an entry is under a tree.
+    /// The newest checkpoint of one of our logs; of the newest where none is named.
     ///
     /// # Errors
-    /// [`ActionError::Fault`] when the log cannot be read.
-    pub fn log_inclusion(&self, index: u64, size: u64) -> Result<Vec<Digest>, ActionError> {
-        Ok(self.store.inclusion(index, size)?)
+    /// [`ActionError::NotFound`] for a log that is none of ours.
+    pub fn log_head_of(&self, origin: &str) -> Result<Arc<Head>, ActionError> {
+        let head = match origin {
+            "" => Some(self.store.head()),
+            origin => self.store.head_named(origin),
+        };
+        head.ok_or_else(|| ActionError::NotFound(format!("this node has no log {origin:?}")))
     }
 
-    /// The proof that a tree extends another.
+    /// Entries of a log from an index on.
     ///
     /// # Errors
     /// [`ActionError::Fault`] when the log cannot be read.
-    pub fn log_consistency(&self, old: u64, size: u64) -> Result<Vec<Digest>, ActionError> {
-        Ok(self.store.consistency(old, size)?)
+    pub fn log_entries(
+        &self,
+        log: u32,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<Vec<u8>>, ActionError> {
+        Ok(self.store.entries(Position::new(log, from).number(), limit)?)
+    }
+
+    /// The proof that an entry of a log is under a tree.
+    ///
+    /// # Errors
+    /// [`ActionError::Fault`] when the log cannot be read.
+    pub fn log_inclusion(
+        &self,
+        log: u32,
+        index: u64,
+        size: u64,
+    ) -> Result<Vec<Digest>, ActionError> {
+        Ok(self.store.inclusion(Position::new(log, index).number(), size)?)
+    }
+
+    /// The proof that a tree of a log extends another.
+    ///
+    /// # Errors
+    /// [`ActionError::Fault`] when the log cannot be read.
+    pub fn log_consistency(
+        &self,
+        log: u32,
+        old: u64,
+        size: u64,
+    ) -> Result<Vec<Digest>, ActionError> {
+        Ok(self.store.consistency(log, old, size)?)
     }
 
     /// How many accepted messages are still to be opened.
@@ -89,16 +131,35 @@ impl Exchange {
         receipts: bool,
         sink: &mut dyn FnMut(&str, &[u8]) -> bool,
     ) -> Result<(), ActionError> {
-        let checkpoint = self.newest_cosigned();
+        let newest = self.store.head();
+        self.export_one(&newest, receipts, sink)?;
+        for ended in self.store.sealed() {
+            let under = earlier_dir(&ended.checkpoint.origin);
+            self.export_one(&ended, receipts, &mut |path, bytes| {
+                sink(&format!("{under}{path}"), bytes)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// One log: an export of its own.
+    fn export_one(
+        &self,
+        head: &Head,
+        receipts: bool,
+        sink: &mut dyn FnMut(&str, &[u8]) -> bool,
+    ) -> Result<(), ActionError> {
+        let checkpoint = self.cosigned(head);
         let gone = || ActionError::Unavailable("the client went away".into());
+        let receipts = receipts.then(|| Receipts::new(self, head.log));
         let source = Source {
             checkpoint: &checkpoint,
             key: &self.keys.log,
-            entries: &mut |from, limit| Ok(self.store.entries(from, limit)?),
+            entries: &mut |from, limit| self.log_entries(head.log, from, limit),
             extras: &mut self
                 .cards()
                 .chain(self.policy_file())
-                .chain(receipts.then(|| Receipts::new(self)).into_iter().flatten()),
+                .chain(receipts.into_iter().flatten()),
             progress: &mut |_, _| {},
         };
         let mut write = |path: &str, bytes: &[u8]| match sink(path, bytes) {
@@ -135,13 +196,15 @@ impl Exchange {
 /// The receipts that peers gave us, read a page of messages at a time.
 struct Receipts<'a> {
     exchange: &'a Exchange,
+    /// Those that this log records.
+    log: u32,
     after: Option<Vec<u8>>,
     ready: VecDeque<(String, Vec<u8>)>,
 }
 
 impl<'a> Receipts<'a> {
-    fn new(exchange: &'a Exchange) -> Self {
-        Self { exchange, after: None, ready: VecDeque::new() }
+    fn new(exchange: &'a Exchange, log: u32) -> Self {
+        Self { exchange, log, after: None, ready: VecDeque::new() }
     }
 
     fn read_page(&mut self) -> Result<bool, ActionError> {
@@ -152,7 +215,11 @@ impl<'a> Receipts<'a> {
         for (key, row) in &page {
             let id = MessageId::from_slice(key).map_err(ActionError::fault)?;
             let row: MessageRow = rows::decode(row)?;
-            for receipt in row.receipts.iter().filter(|receipt| !receipt.text.is_empty()) {
+            let here = |receipt: &&rows::ReceiptRow| {
+                let recorded = Position::from_number(receipt.recorded);
+                !receipt.text.is_empty() && recorded.log == self.log
+            };
+            for receipt in row.receipts.iter().filter(here) {
                 let path =
                     format!("{RECEIPTS}{id}.{}.{}.tlog-proof", receipt.event, receipt.issuer);
                 self.ready.push_back((path, receipt.text.clone().into_bytes()));

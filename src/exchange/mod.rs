@@ -13,6 +13,7 @@
 //! - one [`retention`] task: erases what must not be kept any longer, and takes its evidence out of
 //!   the vault;
 //! - one [`sweep`] task: removes evidence that nobody came for;
+//! - one [`year`] task: ends the log of a year and begins the next one;
 //! - one [`witness::rounds`] task, one [`witness::foreign`] task a witness, one [`witness::gossip`]
 //!   task: cosignatures, and what others hold of third logs.
 //!
@@ -58,6 +59,7 @@ pub mod sweep;
 #[cfg(test)]
 mod testing;
 pub mod witness;
+pub mod year;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -119,6 +121,7 @@ pub struct Exchange {
     inbox: watch::Sender<u64>,
     links: Mutex<BTreeMap<AuthorityId, LinkState>>,
     pub(crate) shown: heads::Shown,
+    following: heads::Following,
     pub(crate) gathered: witness::Gathered,
     pub(crate) round: witness::rounds::Round,
     pub(crate) hearing: witness::gossip::Hearing,
@@ -199,6 +202,7 @@ impl Exchange {
             inbox,
             links: Mutex::default(),
             shown: heads::Shown::default(),
+            following: heads::Following::default(),
             gathered,
             round: witness::rounds::Round::default(),
             hearing: witness::gossip::Hearing::default(),

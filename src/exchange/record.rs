@@ -99,7 +99,7 @@ impl Exchange {
         }
         let expected = Expected {
             issuer: peer.authority(),
-            keys: peer.card.log_keys(),
+            keys: &peer.card.log_keys_of(&receipt.facts().origin),
             message: id,
             envelope: row.digest(),
             peer: &self.me,
@@ -145,9 +145,9 @@ impl Exchange {
                     Some(code) => draft.code(code),
                     None => draft,
                 };
-                tx.append(draft);
+                let recorded = tx.append(draft);
                 learn(&mut message, event, code);
-                message.receipts.push(row);
+                message.receipts.push(ReceiptRow { recorded, ..row });
                 // On their own stream, later receipts may overtake the first.
                 message.receipts.sort_by_key(|receipt| (receipt.at_ms, receipt.index));
                 put_message(tx, id, &message);
@@ -168,6 +168,7 @@ fn receipt_row(peer: &Peer, proved: &Proved) -> ReceiptRow {
         index: proved.index,
         text: proved.receipt.text().to_owned(),
         code: proved.receipt.code().unwrap_or_default().to_owned(),
+        recorded: 0,
     }
 }
 

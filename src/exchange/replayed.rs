@@ -8,7 +8,7 @@ use crate::audit::replay::{FeedError, Finding, Severity, State};
 use crate::audit::{Checkpoint, Entry};
 use crate::crypto::Digest;
 use crate::domain::AuthorityId;
-use crate::store::{Head, Store};
+use crate::store::{Head, Position, Store};
 
 /// Entries that are read at once.
 const PAGE: usize = 512;
@@ -50,8 +50,8 @@ impl Fold {
         Self { state: State::new(me), errors: 0, notices: 0 }
     }
 
-    /// Applies entries up to `size`.
-    fn feed(&mut self, store: &Store, size: u64) -> Result<(), ActionError> {
+    /// Applies entries up to a position.
+    fn feed(&mut self, store: &Store, end: u64) -> Result<(), ActionError> {
         let Self { state, errors, notices } = self;
         let mut count = |_, _: &Entry, found: Vec<Finding>| {
             for finding in found {
@@ -64,7 +64,7 @@ impl Fold {
                 }
             }
         };
-        let fed = state.feed(size, PAGE, &mut |from, limit| store.entries(from, limit), &mut count);
+        let fed = state.feed(end, PAGE, &mut |from, limit| store.entries(from, limit), &mut count);
         fed.map_err(fault)
     }
 
@@ -100,7 +100,7 @@ impl Replayed {
         if let Some(latest) = self.at(&head) {
             return Ok(latest);
         }
-        fold.feed(store, head.checkpoint.size)?;
+        fold.feed(store, head.end().number())?;
         let digest = Arc::new(fold.digest(&head));
         *self.latest() = Some(digest.clone());
         Ok(digest)
@@ -114,10 +114,10 @@ impl Replayed {
             Err(TryLockError::WouldBlock) => return Ok(false),
         };
         let head = store.head();
-        let size = head.checkpoint.size;
-        let upto = size.min(fold.state.entries() + SLICE);
+        let end = head.end().number();
+        let upto = next_stop(store, &fold.state, end);
         fold.feed(store, upto)?;
-        if upto < size {
+        if upto < end {
             return Ok(true);
         }
         let digest = fold.digest(&head);
@@ -131,6 +131,17 @@ impl Replayed {
 
     fn latest(&self) -> MutexGuard<'_, Option<Arc<StateDigest>>> {
         self.latest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where a slice that begins at the end of a state ends: within one log.
+fn next_stop(store: &Store, state: &State, end: u64) -> u64 {
+    let at = state.end();
+    let ends = store.head_of(at.log).map_or(end, |head| head.end().number());
+    match at.number() < ends {
+        true => ends.min(at.number() + SLICE),
+        // Of the log that follows.
+        false => end.min(Position::new(at.log + 1, SLICE).number()),
     }
 }
 
@@ -153,6 +164,7 @@ impl Exchange {
             known.map_or((0, 0), |known| (known.checkpoint.size, known.messages));
         let exchange = Arc::downgrade(self);
         let replaying = tokio::task::spawn_blocking(move || replay(&exchange));
+        // Another log than was replayed last has all of it to come, which is at least this much.
         let left = head.checkpoint.size.saturating_sub(from);
         if left <= WAITED_FOR && messages <= 10 * WAITED_FOR {
             replaying.await.map_err(ActionError::fault)??;

@@ -12,12 +12,13 @@ use futures_util::stream::{FuturesOrdered, StreamExt as _};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::accept::Accepted;
-use super::heads::{HeadError, OwnHead, hashes, request};
+use super::heads::{HeadError, OwnHead, hashes, steps};
 use super::issue::Issued;
 use super::witness::Cosigned;
 use super::{ActionError, Exchange, Peer};
 use crate::audit::cosigned::SignedCheckpoint;
 use crate::pb::v1 as pb;
+use crate::store::Position;
 use pb::relay_request::Frame as Asked;
 use pb::relay_response::Frame as Answered;
 
@@ -45,12 +46,14 @@ pub struct Session {
     /// The peer's checkpoint that was verified last on this stream.
     proven: Option<SignedCheckpoint>,
     greeted: bool,
+    /// The log of ours that this stream shows.
+    log: u32,
 }
 
 impl Session {
     /// For a peer that its TLS certificate has named.
     pub fn new(exchange: Arc<Exchange>, peer: Arc<Peer>) -> Self {
-        Self { exchange, peer, proven: None, greeted: false }
+        Self { exchange, peer, proven: None, greeted: false, log: 0 }
     }
 
     /// Answers frames until the peer ends the stream or breaks a rule. May be dropped at any await.
@@ -116,7 +119,11 @@ impl Session {
             Judged::Answer(frame) => (frame, true),
             Judged::End(refusal) => (Answered::Refused(refusal), false),
             Judged::Receipt(issued) => match self.signed(&issued) {
-                Ok(receipt) => (delivered(pb::deliver_reply::Outcome::Receipt(receipt)), true),
+                Ok(Some(receipt)) => {
+                    (delivered(pb::deliver_reply::Outcome::Receipt(receipt)), true)
+                }
+                // It is durable, and what the peer delivers again gets the same (I5).
+                Ok(None) => (Answered::Refused(succeeded()), false),
                 Err(error) => {
                     tracing::error!(%error, "a receipt cannot be proved");
                     (delivered(pb::deliver_reply::Outcome::Retry(unavailable())), true)
@@ -127,11 +134,22 @@ impl Session {
         answers.send(response).await.is_ok() && go_on
     }
 
-    /// The receipt, under a checkpoint that extends what the peer was shown last.
-    fn signed(&self, issued: &Issued) -> Result<pb::SignedReceipt, ActionError> {
+    /// The receipt, under a checkpoint that extends what the peer was shown last; in a log that has
+    /// ended under its last one. `None` for one that stands in a log which this stream does not show.
+    fn signed(&self, issued: &Issued) -> Result<Option<pb::SignedReceipt>, ActionError> {
         let store = &self.exchange.store;
-        let (from, head) = self.exchange.shown.next(self.peer.authority(), store);
-        issued.signed(store, from, &head)
+        if issued.log() < self.log {
+            let last = store.head_of(issued.log());
+            let last = last.ok_or_else(|| ActionError::Fault("a log is missing".into()))?;
+            return issued.signed(store, last.checkpoint.size, &last).map(Some);
+        }
+        if issued.log() > self.log {
+            return Ok(None);
+        }
+        match self.exchange.shown.next_of(self.peer.authority(), self.log, store) {
+            Some((from, head)) => issued.signed(store, from.index, &head).map(Some),
+            None => Ok(None),
+        }
     }
 
     async fn judge(&mut self, request: pb::RelayRequest, permit: OwnedSemaphorePermit) -> Judging {
@@ -158,8 +176,8 @@ impl Session {
             return end("WRONG_RECIPIENT", "this is the node of another authority");
         }
         let shown = match self.exchange.compare_own_head(&hello.held_checkpoint) {
-            Ok(OwnHead::Nothing) => 0,
-            Ok(OwnHead::Ours(size)) => size,
+            Ok(OwnHead::Nothing) => Position::default(),
+            Ok(OwnHead::Ours(end)) => end,
             Ok(OwnHead::NotSigned) => {
                 return end("BAD_CHECKPOINT", "the checkpoint you hold was not signed by our log");
             }
@@ -178,11 +196,17 @@ impl Session {
         }
     }
 
-    fn hello_reply(&mut self, shown: u64) -> Result<pb::HelloReply, ActionError> {
-        let head = self.exchange.store.head();
-        let consistency = self.exchange.store.consistency(shown, head.checkpoint.size)?;
+    fn hello_reply(&mut self, held: Position) -> Result<pb::HelloReply, ActionError> {
+        let store = &self.exchange.store;
+        let head = store.head();
+        let (earlier, from) = match held.log == head.log {
+            true => (Vec::new(), held.index),
+            false => (steps(store, held, &head)?, head.checkpoint.size),
+        };
+        let consistency = store.consistency(head.log, from, head.checkpoint.size)?;
         self.greeted = true;
-        self.exchange.shown.reset(self.peer.authority(), head.checkpoint.size);
+        self.log = head.log;
+        self.exchange.shown.reset(self.peer.authority(), head.end());
         self.proven = self.exchange.head_of(&self.peer);
         Ok(pb::HelloReply {
             version: PROTOCOL_VERSION,
@@ -191,6 +215,7 @@ impl Session {
             checkpoint: head.note.clone(),
             consistency: hashes(&consistency),
             held_checkpoint: self.proven.as_ref().map(|h| h.to_note()).unwrap_or_default(),
+            earlier: earlier.into_iter().map(|(_, update)| update).collect(),
         })
     }
 
@@ -222,8 +247,7 @@ impl Session {
     }
 
     async fn take_head(&self, update: &pb::CheckpointUpdate) -> Result<Cosigned, HeadError> {
-        let request = request(update.from_size, &update.consistency, &update.checkpoint)?;
-        let taken = self.exchange.take_head(&self.peer, &request).await?;
+        let taken = self.exchange.take_update(&self.peer, update).await?;
         Ok(self.exchange.cosign(&taken))
     }
 
@@ -317,6 +341,11 @@ fn end(code: &str, message: impl Into<String>) -> Judged {
 fn fault(error: &ActionError) -> Judged {
     tracing::error!(%error, "a stream cannot be answered");
     Judged::End(unavailable())
+}
+
+fn succeeded() -> pb::Refusal {
+    let message = "this node has begun another log: say Hello again".into();
+    pb::Refusal { code: "LOG_SUCCEEDED".into(), message }
 }
 
 fn unavailable() -> pb::Refusal {

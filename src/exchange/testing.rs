@@ -28,7 +28,7 @@ use crate::domain::request::{Content, Note};
 use crate::domain::{AuthorityId, MessageId, MessageKind, PackageId, RequestId, Timestamp};
 use crate::envelope::AuthenticMessage;
 use crate::store::vault::{PackageShape, Vault};
-use crate::store::{self, BodySlot, Store, Table};
+use crate::store::{self, BodySlot, Position, Store, Table};
 
 pub(super) const DAY_MS: i64 = 24 * 3600 * 1000;
 const START_MS: i64 = 1_795_000_000_000;
@@ -271,8 +271,12 @@ impl Lone {
 
     /// The entries of an event, with their places.
     pub(super) fn entries(&self, event: Event) -> Vec<(u64, Entry)> {
-        let all = self.x().log_entries(0, 1000).expect("readable");
-        let all = (0..).zip(all.iter().map(|entry| Entry::parse(entry).expect("parses")));
+        let logs = 0..=self.x().log_head().log;
+        let all = logs.flat_map(|log| {
+            let entries = self.x().log_entries(log, 0, 1000).expect("readable");
+            (Position::new(log, 0).number()..).zip(entries)
+        });
+        let all = all.map(|(place, entry)| (place, Entry::parse(&entry).expect("parses")));
         all.filter(|(_, entry)| entry.event == event).collect()
     }
 }

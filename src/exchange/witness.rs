@@ -45,7 +45,16 @@ impl Exchange {
         peer: &Peer,
         request: &AddCheckpoint,
     ) -> Result<Taken, HeadError> {
-        let taken = self.heads.take_in_turn(peer.card.log_keys(), request).await;
+        let keys = peer.card.log_keys_of(request.origin());
+        let known = self.heads.of(request.origin()).is_some();
+        if !known && request.origin() != peer.card.log_origin() {
+            let error = match keys.is_empty() {
+                true => HeadError::UnknownLog(request.origin().to_owned()),
+                false => HeadError::Succession("no proof of that was shown".into()),
+            };
+            return Err(error);
+        }
+        let taken = self.heads.take_in_turn(&keys, request).await;
         if let Err(error) = &taken {
             self.heed(Some(peer.authority()), request, error).await;
         }

@@ -35,7 +35,7 @@ use crate::domain::limits::{AGENCY_CONNECTIONS, PEER_CONNECTIONS};
 use crate::exchange::courier::Courier;
 use crate::exchange::gates::Gate;
 use crate::exchange::witness::{foreign, gossip, rounds};
-use crate::exchange::{consign, expire, guard, relay, retention, sweep};
+use crate::exchange::{consign, expire, guard, relay, retention, sweep, year};
 use crate::pb::v1 as pb;
 use pb::agency_service_server::AgencyServiceServer;
 use pb::audit_service_server::AuditServiceServer;
@@ -224,6 +224,7 @@ async fn start_workers(
     tasks.spawn(rounds::run(exchange.clone(), stop("rounds")));
     foreign::run(exchange, &poster, &stop("witnesses"));
     tasks.spawn(gossip::run(exchange.clone(), stop("gossip")));
+    tasks.spawn(year::run(exchange.clone(), stop("year")));
     tasks.spawn(retention::run(exchange.clone(), stop("retention")));
     tasks.spawn(sweep::run(exchange.clone(), stop("sweep")));
     tasks.spawn(relay::supervise(exchange.clone(), courier, stop("relay"), tasks.clone()));

@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 
-use super::apply::{Durable, apply};
+use super::apply::{Durable, Ended, Grown, apply};
 use super::files::StateFile;
 use super::frozen::Frozen;
 use super::index::Batch;
@@ -19,17 +19,20 @@ use super::mark::{HighWater, Mark};
 use super::query::{Head, View};
 use super::slots::{BodySlot, Slot, seal_body};
 use super::tree::{Growth, Tree};
-use super::tx::{Base, Staged, Tx};
+use super::tx::{Base, Staged, Succession, Tx};
 use super::{Clock, Sign, Stopped, StoreFault};
+use crate::audit::Position;
 use crate::audit::checkpoint::Checkpoint;
 use crate::domain::Timestamp;
 use crate::domain::limits::GROUP_COMMIT_MAX;
-use crate::pb::store::v1::{Commit, RowChange};
+use crate::pb::store::v1::{self as pb, Commit, RowChange};
 
 /// What stands in the queue.
 pub(super) enum Message {
     /// To be committed.
     Job(Box<dyn Job>),
+    /// To be committed with no other in its frame: it may end a log.
+    Alone(Box<dyn Job>),
     /// To be obeyed after everything before it.
     Stop,
 }
@@ -43,6 +46,8 @@ pub(super) struct Writer {
     pub(super) frozen: Arc<Frozen>,
     pub(super) sign: Sign,
     pub(super) clock: Clock,
+    /// The newest log: its number and origin.
+    pub(super) log: u32,
     pub(super) origin: String,
     /// The latest time given out.
     pub(super) at: Timestamp,
@@ -55,7 +60,8 @@ pub(super) struct Writer {
 struct Group {
     staged: Staged,
     jobs: Vec<Box<dyn Job>>,
-    last: bool,
+    /// What came behind it and does not belong to it.
+    next: Option<Message>,
 }
 
 impl Writer {
@@ -71,21 +77,28 @@ impl Writer {
             Err(panic) => self.stop.stop(false, &format!("the writer panicked: {}", text(panic))),
         };
         while let Ok(message) = queue.try_recv() {
-            if let Message::Job(job) = message {
+            if let Message::Job(job) | Message::Alone(job) = message {
                 job.settle(Err(&stopped));
             }
         }
     }
 
     fn serve(&mut self, queue: &Receiver<Message>) -> Result<(), Stopped> {
-        while let Ok(Message::Job(job)) = queue.recv() {
+        let mut next = None;
+        loop {
+            let message = next.take().or_else(|| queue.recv().ok());
+            let (job, alone) = match message {
+                Some(Message::Job(job)) => (job, false),
+                Some(Message::Alone(job)) => (job, true),
+                Some(Message::Stop) | None => return Ok(()),
+            };
             if self.frozen.why().is_some() {
                 // Queued before that was known.
                 let reason = "a peer holds a longer log of this node".into();
                 job.settle(Err(&Stopped { orderly: false, reason }));
                 continue;
             }
-            let group = self.gather(job, queue);
+            let group = self.gather(job, (!alone).then_some(queue));
             match self.make_durable(&group.staged) {
                 Ok(head) => group.jobs.into_iter().for_each(|job| job.settle(Ok(&head))),
                 Err(fault) => {
@@ -97,30 +110,31 @@ impl Writer {
                     return Err(stopped);
                 }
             }
-            if group.last {
-                break;
-            }
+            next = group.next;
         }
-        Ok(())
     }
 
-    /// Runs what is queued, until the group has enough or nothing more is there.
-    fn gather(&mut self, first: Box<dyn Job>, queue: &Receiver<Message>) -> Group {
-        let mut group = Group { staged: Staged::default(), jobs: Vec::new(), last: false };
+    /// Runs what is queued, until the group has enough or nothing more is there; without a queue,
+    /// the first job alone.
+    fn gather(&mut self, first: Box<dyn Job>, queue: Option<&Receiver<Message>>) -> Group {
+        let mut group = Group { staged: Staged::default(), jobs: Vec::new(), next: None };
         let mut next = Some(first);
         while let Some(mut job) = next.take() {
             // A clock that is set back does not turn the log's time back.
             self.at = self.at.max((self.clock)());
-            let base = Base { size: self.tree.size(), next_slot: self.next_slot };
+            let end = Position::new(self.log, self.tree.size());
+            let ends = queue.is_none().then(|| self.tree.frontier().clone());
+            let base = Base { end, next_slot: self.next_slot, ends };
             let staged = job.run(Tx::new(&self.view, &group.staged, base, self.at));
             group.staged.absorb(staged.unwrap_or_default());
             group.jobs.push(job);
             if group.jobs.len() == GROUP_COMMIT_MAX || group.staged.is_full() {
                 break;
             }
-            match queue.try_recv() {
+            match queue.map_or(Err(TryRecvError::Empty), Receiver::try_recv) {
                 Ok(Message::Job(job)) => next = Some(job),
-                Ok(Message::Stop) | Err(TryRecvError::Disconnected) => group.last = true,
+                Ok(message) => group.next = Some(message),
+                Err(TryRecvError::Disconnected) => group.next = Some(Message::Stop),
                 Err(TryRecvError::Empty) => {}
             }
         }
@@ -133,8 +147,9 @@ impl Writer {
             return Ok(self.view.head());
         }
         let bodies = self.seal_bodies(&staged.bodies)?;
+        let ended = staged.succession.as_ref().map(|succession| self.end_log(succession));
         let growth = self.tree.grow(&staged.entries);
-        let commit = self.record(staged, &bodies, &growth);
+        let commit = self.record(staged, &bodies, &growth, ended.as_ref());
         // The barrier (I1). A crash before it is as if nobody had asked; a crash behind it is as
         // if all below had been done: recovery does it.
         let written = self.journal.append(&commit, &bodies)?;
@@ -143,10 +158,11 @@ impl Writer {
         let view = self.view.clone();
         let erasing = (!staged.erased.is_empty()).then(|| view.erasing());
         view.slots.erase(&staged.erased)?;
-        let high = HighWater { sequence: written.sequence, size: growth.size, root: growth.root };
-        self.mark.raise(high)?;
+        let end = Position::new(self.log, growth.size);
+        self.mark.raise(HighWater { sequence: written.sequence, end, root: growth.root })?;
         let head = self.head(&growth);
-        self.publish(&commit, &growth, &written, &head)?;
+        let grown = Grown { ended: ended.as_ref(), growth: &growth };
+        self.publish(&commit, grown, &written, &head)?;
         drop(erasing);
         if written.rolled {
             // Bounds what has to be replayed, and how far back the mark can fall.
@@ -157,6 +173,17 @@ impl Writer {
             self.journal.ahead().ask_slots();
         }
         Ok(head)
+    }
+
+    /// Grows the newest log by its last entry and turns to the next one. In memory: a crash here is
+    /// as if nobody had asked.
+    fn end_log(&mut self, succession: &Succession) -> Ended {
+        let growth = self.tree.grow(std::slice::from_ref(&succession.sealed));
+        let origin = std::mem::replace(&mut self.origin, succession.origin.clone());
+        let ended = Ended { log: self.log, origin, entry: succession.sealed.clone(), growth };
+        self.tree = Tree::new();
+        self.log += 1;
+        ended
     }
 
     /// Seals each body under the key of its slot. Keys are on disk before they are used (I4).
@@ -175,7 +202,13 @@ impl Writer {
         (self.next_slot..).zip(bodies).map(seal).collect()
     }
 
-    fn record(&self, staged: &Staged, bodies: &[Vec<u8>], growth: &Growth) -> Commit {
+    fn record(
+        &self,
+        staged: &Staged,
+        bodies: &[Vec<u8>],
+        growth: &Growth,
+        ended: Option<&Ended>,
+    ) -> Commit {
         let row = |((table, key), value): (&(super::Table, Vec<u8>), &Option<Vec<u8>>)| {
             let seal = |value: &Vec<u8>| self.view.codec.seal(*table, key, value);
             RowChange {
@@ -194,6 +227,13 @@ impl Writer {
             next_slot: self.next_slot + bodies.len() as u64,
             rows: staged.rows.iter().map(row).collect(),
             erased_slots: staged.erased.iter().map(|slot| slot.0).collect(),
+            log: self.log,
+            succession: ended.map(|ended| pb::Succession {
+                sealed_entry: ended.entry.clone(),
+                sealed_size: ended.growth.size,
+                sealed_root: ended.growth.root.to_vec(),
+                origin: self.origin.clone(),
+            }),
         }
     }
 
@@ -201,28 +241,34 @@ impl Writer {
     /// again gives the same signature, so a crash here forks nothing (I3).
     fn head(&self, growth: &Growth) -> Arc<Head> {
         let head = self.view.head();
-        if head.checkpoint.size == growth.size {
+        if (head.log, head.checkpoint.size) == (self.log, growth.size) {
             return head;
         }
-        let checkpoint =
-            Checkpoint { origin: self.origin.clone(), size: growth.size, root: growth.root };
+        self.signed(self.log, &self.origin, growth)
+    }
+
+    fn signed(&self, log: u32, origin: &str, growth: &Growth) -> Arc<Head> {
+        let Growth { size, root, .. } = *growth;
+        let checkpoint = Checkpoint { origin: origin.to_owned(), size, root };
         let note = (self.sign)(&checkpoint);
-        Arc::new(Head { checkpoint, note })
+        Arc::new(Head { log, checkpoint, note })
     }
 
     /// Lets readers see the commit: rows and tiles first, then the head that they belong to.
     fn publish(
         &self,
         commit: &Commit,
-        growth: &Growth,
+        grown: Grown<'_>,
         written: &Written,
         head: &Arc<Head>,
     ) -> Result<(), StoreFault> {
         let Written { sequence, place, end, .. } = *written;
+        let sealed = grown.ended.map(|old| self.signed(old.log, &old.origin, &old.growth));
+        let origin = &self.origin;
         let mut batch = Batch::default();
-        apply(&Durable { sequence, place, end, commit, growth }, &mut batch)?;
+        apply(&Durable { sequence, place, end, commit, grown, origin }, &mut batch)?;
         self.view.index.apply(batch)?;
-        self.view.set_head(head.clone());
+        self.view.set_head(sealed, head.clone());
         Ok(())
     }
 

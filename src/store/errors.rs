@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::tables::Table;
+use crate::audit::Position;
 
 /// A fault of ours: something on disk cannot be read, or is not what was written. Never the
 /// caller's or a peer's doing.
@@ -129,20 +130,21 @@ pub enum OpenError {
     },
     /// The journal ends before what was acknowledged (I3).
     #[error(
-        "{held_by} has seen {held_size} entries (commit {held_sequence}), and the journal has \
-         {found_size} (commit {found_sequence}): this is an old copy, or its end was lost. The \
+        "{held_by} has seen {} (commit {held_sequence}), and the journal has \
+         {} (commit {found_sequence}): this is an old copy, or its end was lost. The \
          node would give a second past. Bring the newest journal back; if it is gone for good, \
-         seal this log and open a successor"
+         seal this log and open a successor",
+        held_size.as_count(), found_size.as_count()
     )]
     RolledBack {
         /// Which file knows more.
         held_by: String,
         /// The size it knows.
-        held_size: u64,
+        held_size: Position,
         /// The commit it knows.
         held_sequence: u64,
         /// The size of the journal's log.
-        found_size: u64,
+        found_size: Position,
         /// The journal's last commit.
         found_sequence: u64,
     },
@@ -223,6 +225,10 @@ pub enum Misuse {
     /// An entry that breaks the rules of its event.
     #[error("the entry is not one: {0}")]
     Entry(String),
+    /// A log that is ended behind other entries of the same commit, in an ordinary commit, or without
+    /// a first entry of the next one.
+    #[error("a log is ended in a commit of its own, with the first entry of the next one")]
+    Succession,
     /// An erasure of something that was never stored.
     #[error("slot {0} holds no body")]
     NoSuchSlot(u64),

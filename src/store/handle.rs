@@ -109,11 +109,28 @@ impl Store {
         outcome.blocking_recv().unwrap_or_else(|_| Err(self.why_stopped().into()))
     }
 
+    /// Ends the newest log and begins the one named `origin`, in one commit: `closure` says how
+    /// through [`Tx::succeed`], before it appends anything. Commits that are queued before it stand
+    /// in the old log, those behind it in the new one.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    pub async fn succeed<T, E, F>(&self, closure: F) -> Result<Committed<T>, CommitError<E>>
+    where
+        F: FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: Send + 'static,
+    {
+        let (job, outcome) = Work::new(closure);
+        self.enqueue(Message::Alone(Box::new(job)))?;
+        outcome.await.unwrap_or_else(|_| Err(self.why_stopped().into()))
+    }
+
     pub(super) fn enqueue<E>(&self, message: Message) -> Result<(), CommitError<E>> {
         if let Some(stopped) = self.inner.stop.get() {
             return Err(stopped.into());
         }
-        if self.inner.frozen.why().is_some() && matches!(message, Message::Job(_)) {
+        if self.inner.frozen.why().is_some() && !matches!(message, Message::Stop) {
             return Err(CommitError::Frozen);
         }
         self.inner.queue.try_send(message).map_err(|error| match error {
@@ -151,15 +168,16 @@ impl Store {
         self.inner.view.scan(table, prefix, after, direction, limit)
     }
 
-    /// The bytes of an entry of the log; `None` beyond its end.
+    /// The bytes of the entry at a [position](super::Position::number); `None` beyond the end of its
+    /// log.
     ///
     /// # Errors
     /// [`StoreFault`] when index or journal cannot be read.
-    pub fn entry(&self, index: u64) -> Result<Option<Vec<u8>>, StoreFault> {
-        self.inner.view.entry(index)
+    pub fn entry(&self, position: u64) -> Result<Option<Vec<u8>>, StoreFault> {
+        self.inner.view.entry(position)
     }
 
-    /// Entries from `from` on; at most `limit`, and at most
+    /// Entries from the position `from` on, of the same log; at most `limit`, and at most
     /// [`ENTRIES_MAX`](super::limits::ENTRIES_MAX).
     ///
     /// # Errors
@@ -168,36 +186,54 @@ impl Store {
         self.inner.view.entries(from, limit)
     }
 
-    /// The log's head: durable, and its entries readable.
+    /// The head of the newest log: durable, and its entries readable.
     pub fn head(&self) -> Arc<Head> {
         self.inner.view.head()
     }
 
-    /// The proof that entry `index` stands in the tree of `size` entries.
-    ///
-    /// # Errors
-    /// [`StoreFault::OutOfRange`] unless `index < size <= ` the head's size; otherwise when the
-    /// index cannot be read.
-    pub fn inclusion(&self, index: u64, size: u64) -> Result<Vec<Digest>, StoreFault> {
-        self.inner.view.inclusion(index, size)
+    /// How earlier logs have ended, in their order.
+    pub fn sealed(&self) -> Vec<Arc<Head>> {
+        self.inner.view.sealed()
     }
 
-    /// The proof that the tree of `size` entries extends the one of `old`.
+    /// The newest head of one of the logs, by its number.
+    pub fn head_of(&self, log: u32) -> Option<Arc<Head>> {
+        self.inner.view.head_of(log)
+    }
+
+    /// The newest head of one of the logs, by its origin.
+    pub fn head_named(&self, origin: &str) -> Option<Arc<Head>> {
+        let sealed = self.inner.view.sealed();
+        let heads = sealed.into_iter().chain([self.inner.view.head()]);
+        heads.into_iter().find(|head| head.checkpoint.origin == origin)
+    }
+
+    /// The proof that the entry at a position stands in the tree of the first `size` entries of its
+    /// log.
+    ///
+    /// # Errors
+    /// [`StoreFault::OutOfRange`] unless its index is below `size`, and that at most the size of the
+    /// log; otherwise when the index cannot be read.
+    pub fn inclusion(&self, position: u64, size: u64) -> Result<Vec<Digest>, StoreFault> {
+        self.inner.view.inclusion(position, size)
+    }
+
+    /// The proof that the tree of `size` entries of a log extends the one of `old`.
     ///
     /// # Errors
     /// [`StoreFault::OutOfRange`] unless `old <= size <= ` the head's size; otherwise when the
     /// index cannot be read.
-    pub fn consistency(&self, old: u64, size: u64) -> Result<Vec<Digest>, StoreFault> {
-        self.inner.view.consistency(old, size)
+    pub fn consistency(&self, log: u32, old: u64, size: u64) -> Result<Vec<Digest>, StoreFault> {
+        self.inner.view.consistency(log, old, size)
     }
 
-    /// The root of the tree of the first `size` entries.
+    /// The root of the tree of the first `size` entries of a log.
     ///
     /// # Errors
     /// [`StoreFault::OutOfRange`] unless `size <= ` the head's size; otherwise when the index
     /// cannot be read.
-    pub fn root_at(&self, size: u64) -> Result<Digest, StoreFault> {
-        self.inner.view.root_at(size)
+    pub fn root_at(&self, log: u32, size: u64) -> Result<Digest, StoreFault> {
+        self.inner.view.root_at(log, size)
     }
 
     /// A stored body; `None` if a commit erased it, and then the rows of that commit can be read.
@@ -210,13 +246,13 @@ impl Store {
         self.inner.view.body(slot)
     }
 
-    /// The hashes of a tile, at least as many as it has at the head's size; none where it does not
-    /// exist.
+    /// The hashes of a tile of a log, at least as many as it has at the head's size; none where it
+    /// does not exist.
     ///
     /// # Errors
     /// [`StoreFault`] when the index cannot be read.
-    pub fn tile(&self, tile: TileId) -> Result<Vec<Digest>, StoreFault> {
-        self.inner.view.tile(tile)
+    pub fn tile(&self, log: u32, tile: TileId) -> Result<Vec<Digest>, StoreFault> {
+        self.inner.view.tile(log, tile)
     }
 
     /// Takes no commit any more, over restarts too: somebody holds a checkpoint that this log has

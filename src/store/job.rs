@@ -21,7 +21,8 @@ pub struct Committed<T> {
 }
 
 impl<T> Committed<T> {
-    /// The entries that this commit appended: index in the log, and bytes as they are hashed.
+    /// The entries that this commit appended: position, and bytes as they are hashed. Without the
+    /// log.sealed of a succession.
     pub fn entries(&self) -> &[(u64, Vec<u8>)] {
         &self.entries
     }
@@ -72,9 +73,9 @@ where
 {
     fn run(&mut self, mut tx: Tx<'_>) -> Option<Staged> {
         let closure = self.closure.take()?;
-        let first = tx.next_index();
         // A panic in one closure is that caller's: nothing of it is kept, and the others go on.
         let result = catch_unwind(AssertUnwindSafe(|| closure(&mut tx)));
+        let first = tx.first_position();
         let (done, staged) = match (result, tx.finish()) {
             (Err(panic), _) => (Err(CommitError::Panicked(text(panic))), None),
             (_, Err(Spoilt::Misuse(misuse))) => (Err(misuse.into()), None),

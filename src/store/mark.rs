@@ -9,7 +9,7 @@
 //! ```text
 //!  0  magic "ROGMARK1"      40  turn u64             64  root of the tree, 32 bytes
 //!  8  SHA-256 of origin     48  commit sequence u64  96  zeros
-//!                           56  size u64            508  CRC32C
+//!                           56  end u64 (position)  508  CRC32C
 //! ```
 
 use std::fs::File;
@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 use super::files::{create_dir, open_private, sync_parent};
 use super::{OpenError, StoreFault};
+use crate::audit::Position;
 use crate::crypto::Digest;
 
 const MAGIC: &[u8; 8] = b"ROGMARK1";
@@ -28,7 +29,8 @@ const CRC_AT: usize = 508;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct HighWater {
     pub(super) sequence: u64,
-    pub(super) size: u64,
+    /// Where the newest log ended, and its root there.
+    pub(super) end: Position,
     pub(super) root: Digest,
 }
 
@@ -79,7 +81,7 @@ impl Mark {
     pub(super) fn raise(&mut self, high: HighWater) -> Result<(), StoreFault> {
         let turn = self.turn + 1;
         let mut record = [MAGIC.as_slice(), &self.origin].concat();
-        for number in [turn, high.sequence, high.size] {
+        for number in [turn, high.sequence, high.end.number()] {
             record.extend_from_slice(&number.to_be_bytes());
         }
         record.extend_from_slice(&high.root);
@@ -113,7 +115,8 @@ fn decode(record: &[u8]) -> Option<Record> {
     if !valid {
         return None;
     }
-    let high = HighWater { sequence: word(48)?, size: word(56)?, root: digest(64)? };
+    let high =
+        HighWater { sequence: word(48)?, end: Position::from_number(word(56)?), root: digest(64)? };
     Some(Record { origin: digest(8)?, turn: word(40)?, high })
 }
 
@@ -122,7 +125,7 @@ mod tests {
     use super::*;
 
     fn high(size: u64) -> HighWater {
-        HighWater { sequence: size * 2, size, root: [size as u8; 32] }
+        HighWater { sequence: size * 2, end: Position::new(0, size), root: [size as u8; 32] }
     }
 
     #[test]

@@ -73,6 +73,7 @@ pub mod vault;
 
 use std::path::PathBuf;
 
+pub use crate::audit::Position;
 use crate::audit::checkpoint::Checkpoint;
 use crate::crypto::HomeKey;
 use crate::domain::Timestamp;
@@ -101,9 +102,10 @@ pub struct Settings {
     pub mark: PathBuf,
     /// The key that everything stands under.
     pub home: HomeKey,
-    /// The log's origin.
+    /// The origin of the store's first log, by which its files know each other. Later logs have theirs
+    /// from [`Store::succeed`].
     pub origin: String,
-    /// Signs checkpoints with the log's key.
+    /// Signs checkpoints, each under the name of its log.
     pub sign: Sign,
     /// Gives the time of entries. It may go back; the log does not.
     pub clock: Clock,
@@ -141,8 +143,10 @@ pub struct Opened {
     pub torn_bytes: u64,
     /// Frames that were applied to the index.
     pub replayed: u64,
-    /// Entries in the log.
+    /// Entries in the newest log.
     pub entries: u64,
+    /// Logs, the newest one included.
+    pub logs: u32,
     /// It takes no commit: a peer holds this checkpoint, which the log has signed and does not have
     /// ([`Store::freeze`]).
     pub frozen: Option<String>,

@@ -21,11 +21,12 @@ use super::query::{Head, View, cached};
 use super::replay::{Position, Replay};
 use super::slots::Slots;
 use super::tree::{Tree, read_node};
-use super::{OpenError, Opened, Progress, Settings, Store, StoreFault, apply};
+use super::{OpenError, Opened, Progress, Settings, Sign, Store, StoreFault, apply};
+use crate::audit::Position as Place;
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::merkle::root_at;
 use crate::domain::Timestamp;
-use crate::pb::store::v1::Applied;
+use crate::pb::store::v1::{Applied, SealedLog};
 
 /// What lies where.
 struct Paths {
@@ -59,7 +60,7 @@ pub(super) fn create(settings: Settings, wrap: Wrap) -> Result<(Store, Opened), 
     }
     // A directory that was emptied must not begin the same log again.
     let mark = Mark::open(&settings.mark, owner.origin)?;
-    let position = Position::start();
+    let position = Position::start(&settings.origin);
     not_behind(&mark, &settings, &position)?;
     Slots::create(&paths.slots, &settings.home, owner.origin)?;
     // Last, because from here on this is a store.
@@ -101,7 +102,7 @@ fn open_locked(settings: Settings, wrap: Wrap, lock: Lock) -> Result<(Store, Ope
     let recovery = recovery(&settings, &paths, &owner)?;
     if recovery.segments().is_empty() {
         let mark = Mark::open(&settings.mark, owner.origin)?;
-        not_behind(&mark, &settings, &Position::start())?;
+        not_behind(&mark, &settings, &Position::start(&settings.origin))?;
         return Err(OpenError::Missing { data: paths.data });
     }
     // A wrong key or log is found here, before anything is called damaged or set aside for it.
@@ -121,7 +122,8 @@ fn open_locked(settings: Settings, wrap: Wrap, lock: Lock) -> Result<(Store, Ope
     if rebuilt.is_some() {
         index.sync()?;
     }
-    let high = HighWater { sequence: position.sequence, size: tree.size(), root: tree.root() };
+    let end = Place::new(position.log, tree.size());
+    let high = HighWater { sequence: position.sequence, end, root: tree.root() };
     let mark_missing = mark.last().is_none() && position.sequence > 0;
     if mark.last() != Some(high) {
         mark.raise(high)?;
@@ -134,6 +136,7 @@ fn open_locked(settings: Settings, wrap: Wrap, lock: Lock) -> Result<(Store, Ope
         torn_bytes: position.end.torn,
         replayed: position.replayed,
         entries: tree.size(),
+        logs: position.log + 1,
         mark_missing,
         file_system: untried_file_system(&paths.data),
     };
@@ -244,7 +247,11 @@ fn rebuild(index: Index, why: &str) -> Tried {
 fn restore(index: &Index) -> Result<Option<(Applied, Tree)>, StoreFault> {
     let Some(applied) = apply::read_applied(index)? else { return Ok(None) };
     let Ok(root) = applied.tree_root.as_slice().try_into() else { return Ok(None) };
-    let tree = Tree::restore(applied.tree_size, root, &applied.frontier, cached(index))?;
+    if apply::read_sealed(index, applied.log)?.is_none() {
+        return Ok(None);
+    }
+    let tiles = cached(index, applied.log);
+    let tree = Tree::restore(applied.tree_size, root, &applied.frontier, tiles)?;
     Ok(tree.map(|tree| (applied, tree)))
 }
 
@@ -257,14 +264,15 @@ fn hangs(paths: &Paths) -> Result<OpenError, OpenError> {
 /// The index has applied a frame that the journal does not hold. Frames are applied only when they
 /// are durable, so the journal has lost its end or is an old copy (I3).
 fn index_ahead(applied: &Applied, recovery: &Recovery) -> Result<OpenError, OpenError> {
-    let (mut found_sequence, mut found_size) = (0, 0);
+    let (mut found_sequence, mut found_size) = (0, Place::default());
     recovery.walk(Cursor::START, |frame| {
-        (found_sequence, found_size) = (frame.sequence, frame.commit.tree_size);
+        let end = Place::new(frame.commit.log, frame.commit.tree_size);
+        (found_sequence, found_size) = (frame.sequence, end);
         Ok(())
     })?;
     Ok(OpenError::RolledBack {
         held_by: "the index".to_owned(),
-        held_size: applied.tree_size,
+        held_size: Place::new(applied.log, applied.tree_size),
         held_sequence: applied.sequence,
         found_size,
         found_sequence,
@@ -275,23 +283,24 @@ fn index_ahead(applied: &Applied, recovery: &Recovery) -> Result<OpenError, Open
 fn guard(mark: &Mark, settings: &Settings, caught: &Caught) -> Result<(), OpenError> {
     not_behind(mark, settings, &caught.position)?;
     let Some(high) = mark.last() else { return Ok(()) };
-    let mut tiles = cached(&caught.index);
-    let root = root_at(high.size, |node| read_node(node, &mut tiles))?;
+    let mut tiles = cached(&caught.index, high.end.log);
+    let root = root_at(high.end.index, |node| read_node(node, &mut tiles))?;
     if root == high.root {
         Ok(())
     } else {
-        Err(OpenError::OtherHistory { mark: settings.mark.clone(), size: high.size })
+        Err(OpenError::OtherHistory { mark: settings.mark.clone(), size: high.end.index })
     }
 }
 
 fn not_behind(mark: &Mark, settings: &Settings, found: &Position) -> Result<(), OpenError> {
+    let end = Place::new(found.log, found.size);
     match mark.last() {
-        Some(high) if high.sequence > found.sequence || high.size > found.size => {
+        Some(high) if high.sequence > found.sequence || high.end > end => {
             Err(OpenError::RolledBack {
                 held_by: format!("the high-water mark {}", settings.mark.display()),
-                held_size: high.size,
+                held_size: high.end,
                 held_sequence: high.sequence,
-                found_size: found.size,
+                found_size: end,
                 found_sequence: found.sequence,
             })
         }
@@ -314,12 +323,14 @@ struct Parts {
 /// Starts the threads.
 fn start(settings: Settings, wrap: Wrap, lock: Lock, parts: Parts) -> Result<Store, OpenError> {
     let Parts { paths, owner, mark, frozen, index, slots, tree, position, state } = parts;
-    let Settings { home, origin, sign, clock, segment_bytes, .. } = settings;
+    let Settings { home, sign, clock, segment_bytes, .. } = settings;
+    let (log, origin) = (position.log, position.origin);
     let checkpoint = Checkpoint { origin: origin.clone(), size: tree.size(), root: tree.root() };
-    let head = Head { note: sign(&checkpoint), checkpoint };
+    let head = Head { log, note: sign(&checkpoint), checkpoint };
+    let sealed = sealed_heads(&index, log, &sign)?;
     let key = RecordKey::new(&home, &owner);
     let reader = Reader::new(&paths.journal, key.clone());
-    let view = Arc::new(View::new(index, slots.clone(), reader, home, head));
+    let view = Arc::new(View::new(index, slots.clone(), reader, home, sealed, head));
     let mut ahead = Ahead::start(paths.journal.clone(), slots)?;
     ahead.ask_reserve(paths.reserve, RESERVE_BYTES.min(segment_bytes));
     let dir = &paths.journal;
@@ -334,6 +345,7 @@ fn start(settings: Settings, wrap: Wrap, lock: Lock, parts: Parts) -> Result<Sto
         frozen: Arc::new(frozen),
         sign,
         clock,
+        log,
         origin,
         at: Timestamp::from_unix_ms(position.at_ms),
         next_slot: position.next_slot,
@@ -341,4 +353,15 @@ fn start(settings: Settings, wrap: Wrap, lock: Lock, parts: Parts) -> Result<Sto
         state,
     };
     Ok(Store::start(view, stop, writer, lock)?)
+}
+
+/// How the logs before `log` have ended. Signed again, with the same bytes as ever (I3).
+fn sealed_heads(index: &Index, log: u32, sign: &Sign) -> Result<Vec<Head>, StoreFault> {
+    let sealed = apply::read_sealed(index, log)?.unwrap_or_default();
+    let head = |(log, sealed): (u32, SealedLog)| {
+        let root = sealed.root.as_slice().try_into().map_err(|_| StoreFault::Tree)?;
+        let checkpoint = Checkpoint { origin: sealed.origin, size: sealed.size, root };
+        Ok(Head { log, note: sign(&checkpoint), checkpoint })
+    };
+    (0..).zip(sealed).map(head).collect()
 }

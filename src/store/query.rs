@@ -2,7 +2,7 @@
 //! asks for a body at the very moment in which it is erased.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::StoreFault;
 use super::index::{Direction, Index, Row, scan_limit};
@@ -11,18 +11,41 @@ use super::limits::ENTRIES_MAX;
 use super::slots::{BodySlot, Slot, Slots, open_body};
 use super::tables::{Bodies, Place, RowCodec, Table, meta, numbered, tile_key};
 use super::tree::read_node;
+use crate::audit::Position;
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::merkle::{consistency_proof, inclusion_proof, root_at};
 use crate::audit::tiles::{TileId, parse_tile};
 use crate::crypto::{Digest, HomeKey};
 
-/// The state of the log that is durable.
+/// A state of one of the node's logs that is durable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
+    /// Which of them, from 0.
+    pub log: u32,
     /// Size and root.
     pub checkpoint: Checkpoint,
     /// The checkpoint as a note signed by the log's key.
     pub note: String,
+}
+
+impl Head {
+    /// Where the log ends: behind every entry that it covers, and before every later one.
+    pub fn end(&self) -> Position {
+        Position::new(self.log, self.checkpoint.size)
+    }
+
+    /// Whether the entry at a position is under it.
+    pub fn covers(&self, entry: u64) -> bool {
+        let entry = Position::from_number(entry);
+        entry.log == self.log && entry.index < self.checkpoint.size
+    }
+}
+
+/// The heads of all logs.
+struct Logs {
+    /// Of those that have ended, in their order.
+    sealed: Vec<Arc<Head>>,
+    newest: Arc<Head>,
 }
 
 /// Everything that can be read of an open store.
@@ -32,7 +55,7 @@ pub(super) struct View {
     pub(super) codec: RowCodec,
     reader: Reader,
     home: HomeKey,
-    head: RwLock<Arc<Head>>,
+    logs: RwLock<Logs>,
     erasing: RwLock<()>,
 }
 
@@ -42,11 +65,13 @@ impl View {
         slots: Arc<Slots>,
         reader: Reader,
         home: HomeKey,
-        head: Head,
+        sealed: Vec<Head>,
+        newest: Head,
     ) -> Self {
         let codec = RowCodec::new(&home);
-        let (head, erasing) = (RwLock::new(Arc::new(head)), RwLock::default());
-        Self { index, slots, codec, reader, home, head, erasing }
+        let sealed = sealed.into_iter().map(Arc::new).collect();
+        let logs = RwLock::new(Logs { sealed, newest: Arc::new(newest) });
+        Self { index, slots, codec, reader, home, logs, erasing: RwLock::default() }
     }
 
     /// Held by the writer from the first slot that it overwrites until the index says so too.
@@ -59,12 +84,33 @@ impl View {
         Ok(self.index.get(&numbered(meta::ERASED, slot.0))?.is_some())
     }
 
-    pub(super) fn head(&self) -> Arc<Head> {
-        self.head.read().unwrap_or_else(PoisonError::into_inner).clone()
+    fn logs(&self) -> RwLockReadGuard<'_, Logs> {
+        self.logs.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn set_head(&self, head: Arc<Head>) {
-        *self.head.write().unwrap_or_else(PoisonError::into_inner) = head;
+    pub(super) fn head(&self) -> Arc<Head> {
+        self.logs().newest.clone()
+    }
+
+    /// How logs have ended, in their order.
+    pub(super) fn sealed(&self) -> Vec<Arc<Head>> {
+        self.logs().sealed.clone()
+    }
+
+    /// The newest head of one of the logs.
+    pub(super) fn head_of(&self, log: u32) -> Option<Arc<Head>> {
+        let logs = self.logs();
+        match log == logs.newest.log {
+            true => Some(logs.newest.clone()),
+            false => logs.sealed.get(log as usize).cloned(),
+        }
+    }
+
+    /// The newest head; where it begins a log, with how the one before ended.
+    pub(super) fn set_head(&self, sealed: Option<Arc<Head>>, newest: Arc<Head>) {
+        let mut logs = self.logs.write().unwrap_or_else(PoisonError::into_inner);
+        logs.sealed.extend(sealed);
+        logs.newest = newest;
     }
 
     /// Names of counters may be those of peers: they do not stand in a key (I6).
@@ -112,16 +158,18 @@ impl View {
         })
     }
 
-    pub(super) fn entry(&self, index: u64) -> Result<Option<Vec<u8>>, StoreFault> {
-        if index >= self.head().checkpoint.size {
+    pub(super) fn entry(&self, position: u64) -> Result<Option<Vec<u8>>, StoreFault> {
+        let log = Position::from_number(position).log;
+        if !self.head_of(log).is_some_and(|head| head.covers(position)) {
             return Ok(None);
         }
-        let (first, entries) = self.frame_of(index)?;
-        Ok(entries.into_iter().nth((index - first) as usize))
+        let (first, entries) = self.frame_of(position)?;
+        Ok(entries.into_iter().nth((position - first) as usize))
     }
 
     pub(super) fn entries(&self, from: u64, limit: usize) -> Result<Vec<Vec<u8>>, StoreFault> {
-        let size = self.head().checkpoint.size;
+        let log = Position::from_number(from).log;
+        let size = self.head_of(log).map_or(from, |head| head.end().number());
         let end = from.saturating_add(limit.min(ENTRIES_MAX) as u64).min(size);
         let mut out = Vec::new();
         let mut next = from;
@@ -134,7 +182,8 @@ impl View {
         Ok(out)
     }
 
-    /// The entries of the frame that holds `index`, and the index of the first.
+    /// The entries of the frame that holds a position, and the position of the first. A frame that
+    /// ends a log and begins the next one has entries of both.
     fn frame_of(&self, index: u64) -> Result<(u64, Vec<Vec<u8>>), StoreFault> {
         let row = self.index.at_or_below(&numbered(meta::FRAMES, index))?;
         let found = row.as_ref().and_then(|(key, place)| {
@@ -143,7 +192,13 @@ impl View {
         });
         let lost = || self.index.doubted(format!("no place for entry {index}"));
         let (first, place) = found.ok_or_else(lost)?;
-        let entries = self.reader.record(place)?.entries;
+        let record = self.reader.record(place)?;
+        let entries = match record.succession {
+            Some(ended) if Position::from_number(first).log < record.log => {
+                vec![ended.sealed_entry]
+            }
+            _ => record.entries,
+        };
         if (index - first) < entries.len() as u64 { Ok((first, entries)) } else { Err(lost()) }
     }
 
@@ -174,43 +229,49 @@ impl View {
         opened.map(Some).ok_or_else(|| StoreFault::Journal { segment, offset, what: what() })
     }
 
-    pub(super) fn tile(&self, tile: TileId) -> Result<Vec<Digest>, StoreFault> {
-        read_tile(&self.index, tile)
+    pub(super) fn tile(&self, log: u32, tile: TileId) -> Result<Vec<Digest>, StoreFault> {
+        read_tile(&self.index, log, tile)
     }
 
-    pub(super) fn inclusion(&self, index: u64, size: u64) -> Result<Vec<Digest>, StoreFault> {
-        self.within(size)?;
+    pub(super) fn inclusion(&self, position: u64, size: u64) -> Result<Vec<Digest>, StoreFault> {
+        let Position { log, index } = Position::from_number(position);
+        self.within(log, size)?;
         if index >= size {
             return Err(StoreFault::OutOfRange { asked: index, size });
         }
-        let mut tiles = cached(&self.index);
+        let mut tiles = cached(&self.index, log);
         inclusion_proof(index, size, |node| read_node(node, &mut tiles))
     }
 
-    pub(super) fn consistency(&self, old: u64, size: u64) -> Result<Vec<Digest>, StoreFault> {
-        self.within(size)?;
+    pub(super) fn consistency(
+        &self,
+        log: u32,
+        old: u64,
+        size: u64,
+    ) -> Result<Vec<Digest>, StoreFault> {
+        self.within(log, size)?;
         if old > size {
             return Err(StoreFault::OutOfRange { asked: old, size });
         }
-        let mut tiles = cached(&self.index);
+        let mut tiles = cached(&self.index, log);
         consistency_proof(old, size, |node| read_node(node, &mut tiles))
     }
 
-    pub(super) fn root_at(&self, size: u64) -> Result<Digest, StoreFault> {
-        self.within(size)?;
-        let mut tiles = cached(&self.index);
+    pub(super) fn root_at(&self, log: u32, size: u64) -> Result<Digest, StoreFault> {
+        self.within(log, size)?;
+        let mut tiles = cached(&self.index, log);
         root_at(size, |node| read_node(node, &mut tiles))
     }
 
-    fn within(&self, asked: u64) -> Result<(), StoreFault> {
-        let size = self.head().checkpoint.size;
+    fn within(&self, log: u32, asked: u64) -> Result<(), StoreFault> {
+        let size = self.head_of(log).map_or(0, |head| head.checkpoint.size);
         if asked <= size { Ok(()) } else { Err(StoreFault::OutOfRange { asked, size }) }
     }
 }
 
 /// The hashes of a tile; none where it does not exist.
-pub(super) fn read_tile(index: &Index, tile: TileId) -> Result<Vec<Digest>, StoreFault> {
-    match index.get(&tile_key(tile))? {
+pub(super) fn read_tile(index: &Index, log: u32, tile: TileId) -> Result<Vec<Digest>, StoreFault> {
+    match index.get(&tile_key(log, tile))? {
         None => Ok(Vec::new()),
         Some(bytes) => parse_tile(&bytes).ok_or_else(|| {
             index.doubted(format!("tile {} of level {} is damaged", tile.index, tile.level))
@@ -219,13 +280,16 @@ pub(super) fn read_tile(index: &Index, tile: TileId) -> Result<Vec<Digest>, Stor
 }
 
 /// Reads each tile once: a proof asks for several nodes of each.
-pub(super) fn cached(index: &Index) -> impl FnMut(TileId) -> Result<Vec<Digest>, StoreFault> {
+pub(super) fn cached(
+    index: &Index,
+    log: u32,
+) -> impl FnMut(TileId) -> Result<Vec<Digest>, StoreFault> {
     let mut read: BTreeMap<TileId, Vec<Digest>> = BTreeMap::new();
     move |tile| {
         if let Some(hashes) = read.get(&tile) {
             return Ok(hashes.clone());
         }
-        let hashes = read_tile(index, tile)?;
+        let hashes = read_tile(index, log, tile)?;
         read.insert(tile, hashes.clone());
         Ok(hashes)
     }

@@ -1,20 +1,23 @@
 //! Applying the journal's frames to the index after a stop, through the same function as commits.
 
 use super::OpenError;
-use super::apply::{self, Durable};
+use super::apply::{self, Durable, Ended, Grown};
 use super::index::{Batch, Index};
 use super::journal::recover::{Cursor, End, Recovery, Replayed};
 use super::limits::REPLAY_BATCH_BYTES;
 use super::slots::BodySlot;
 use super::tree::Tree;
 use super::{Progress, StoreFault};
-use crate::pb::store::v1::{Applied, Commit};
+use crate::pb::store::v1::{Applied, Commit, Succession};
 
 /// Where the journal ends, and the state of the log there.
 pub(super) struct Position {
     pub(super) end: End,
     /// Of the last frame; 0 where there is none.
     pub(super) sequence: u64,
+    /// The newest log, its origin, and its entries.
+    pub(super) log: u32,
+    pub(super) origin: String,
     pub(super) size: u64,
     pub(super) at_ms: i64,
     pub(super) next_slot: u64,
@@ -25,11 +28,13 @@ pub(super) struct Position {
 }
 
 impl Position {
-    /// Before the first frame.
-    pub(super) fn start() -> Self {
+    /// Before the first frame of a store whose first log has this origin.
+    pub(super) fn start(origin: &str) -> Self {
         Self {
             end: End { cursor: Cursor::START, torn: 0, torn_segment: None },
             sequence: 0,
+            log: 0,
+            origin: origin.to_owned(),
             size: 0,
             at_ms: 0,
             next_slot: 0,
@@ -60,7 +65,13 @@ impl<'a> Replay<'a> {
         progress: &'a (dyn Fn(Progress) + Send + Sync),
         recovery: &'a Recovery,
     ) -> Self {
-        let position = Position::start();
+        let mut position = Position::start(recovery.origin());
+        if let Some(Applied { log, origin, .. }) = &expected {
+            position.log = *log;
+            if !origin.is_empty() {
+                position.origin.clone_from(origin);
+            }
+        }
         let batch = Batch::default();
         Self { index, tree, batch, position, expected, differs: false, progress, recovery }
     }
@@ -108,7 +119,8 @@ impl<'a> Replay<'a> {
 
     fn compare(&mut self, applied: &Applied, frame: &Replayed) {
         let commit = &frame.commit;
-        self.differs = applied.tree_size != commit.tree_size
+        self.differs = applied.log != commit.log
+            || applied.tree_size != commit.tree_size
             || applied.tree_root != commit.tree_root
             || applied.next_slot != commit.next_slot
             || applied.end != frame.end;
@@ -120,12 +132,24 @@ impl<'a> Replay<'a> {
         if !self.follows(commit) {
             return Err(damaged("it does not follow the frame before it"));
         }
+        let ended = match &commit.succession {
+            Some(succession) => match self.end_log(succession) {
+                Some(ended) => Some(ended),
+                None => {
+                    return Err(damaged("the log that it ends has another root than it states"));
+                }
+            },
+            None => None,
+        };
         let growth = self.tree.grow(&commit.entries);
         if growth.size != commit.tree_size || growth.root[..] != commit.tree_root[..] {
             return Err(damaged("its entries do not give the root that it states"));
         }
         let (sequence, place, end) = (*sequence, *place, *end);
-        apply::apply(&Durable { sequence, place, end, commit, growth: &growth }, &mut self.batch)?;
+        let grown = Grown { ended: ended.as_ref(), growth: &growth };
+        let origin = &self.position.origin;
+        let durable = Durable { sequence, place, end, commit, grown, origin };
+        apply::apply(&durable, &mut self.batch)?;
         self.position.replayed += 1;
         if self.batch.bytes() >= REPLAY_BATCH_BYTES {
             self.flush()?;
@@ -136,11 +160,31 @@ impl<'a> Replay<'a> {
         Ok(())
     }
 
+    /// Grows the log by its last entry and turns to the next one; `None` where that does not lead to
+    /// what the record states.
+    fn end_log(&mut self, succession: &Succession) -> Option<Ended> {
+        let growth = self.tree.grow(std::slice::from_ref(&succession.sealed_entry));
+        if growth.size != succession.sealed_size || growth.root[..] != succession.sealed_root[..] {
+            return None;
+        }
+        let origin = std::mem::replace(&mut self.position.origin, succession.origin.clone());
+        let entry = succession.sealed_entry.clone();
+        let ended = Ended { log: self.position.log, origin, entry, growth };
+        self.tree = Tree::new();
+        self.position.log += 1;
+        Some(ended)
+    }
+
     /// Whether the numbers in a record go on from those before.
     fn follows(&self, commit: &Commit) -> bool {
         let slots = self.position.next_slot.checked_add(commit.body_bytes.len() as u64);
-        let size = self.tree.size().checked_add(commit.entries.len() as u64);
+        let (log, before) = match commit.succession {
+            Some(_) => (self.position.log + 1, 0),
+            None => (self.position.log, self.tree.size()),
+        };
+        let size = before.checked_add(commit.entries.len() as u64);
         slots == Some(commit.next_slot)
+            && log == commit.log
             && size == Some(commit.tree_size)
             && commit.at_ms >= self.position.at_ms
             && commit.erased_slots.iter().all(|slot| *slot < commit.next_slot)

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::StoreFault;
+use crate::audit::Position;
 use crate::audit::tiles::TileId;
 use crate::crypto::HomeKey;
 use crate::crypto::primitives::AeadKey;
@@ -30,7 +31,7 @@ pub enum Table {
     Peers = 0x16,
     /// The largest checkpoint of each other log. Key: blinded origin.
     Heads = 0x17,
-    /// Cosignatures gathered for our own checkpoints. Key: size, blinded witness.
+    /// Cosignatures gathered for our own checkpoints. Key: position of the log's end.
     Cosignatures = 0x18,
     /// Agencies. Key: blinded name.
     Agencies = 0x19,
@@ -111,7 +112,7 @@ impl Table {
 pub(super) mod meta {
     /// One row: how far the journal is applied.
     pub(in super::super) const APPLIED: u8 = 0x00;
-    /// First entry of a frame, big-endian: where the frame is.
+    /// Position of a frame's first entry, big-endian: where the frame is.
     pub(in super::super) const FRAMES: u8 = 0x01;
     /// First slot of a frame's bodies, big-endian: where they are.
     pub(in super::super) const BODIES: u8 = 0x02;
@@ -119,6 +120,8 @@ pub(super) mod meta {
     pub(in super::super) const TILES: u8 = 0x03;
     /// Slot, big-endian: the body was erased.
     pub(in super::super) const ERASED: u8 = 0x04;
+    /// Number of a log, big-endian: how it ended.
+    pub(in super::super) const SEALED: u8 = 0x05;
 }
 
 /// The key of an internal row.
@@ -134,10 +137,10 @@ pub(super) fn numbered(prefix: u8, number: u64) -> Vec<u8> {
     keyed(prefix, &number.to_be_bytes())
 }
 
-/// The key of a tile.
-pub(super) fn tile_key(tile: TileId) -> Vec<u8> {
+/// The key of a tile; in the first log its index, in later ones a position.
+pub(super) fn tile_key(log: u32, tile: TileId) -> Vec<u8> {
     let mut key = vec![meta::TILES, tile.level];
-    key.extend_from_slice(&tile.index.to_be_bytes());
+    key.extend_from_slice(&Position::new(log, tile.index).number().to_be_bytes());
     key
 }
 

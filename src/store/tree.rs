@@ -108,6 +108,10 @@ impl Tree {
         self.frontier.size()
     }
 
+    pub(super) fn frontier(&self) -> &Frontier {
+        &self.frontier
+    }
+
     pub(super) fn root(&self) -> Digest {
         self.frontier.root()
     }

@@ -10,7 +10,10 @@ use super::limits::{
 use super::query::View;
 use super::slots::BodySlot;
 use super::{Misuse, StoreFault, Table};
+use crate::audit::Position;
+use crate::audit::checkpoint::Checkpoint;
 use crate::audit::entry::EntryDraft;
+use crate::audit::merkle::{Frontier, leaf_hash};
 use crate::crypto::random;
 use crate::domain::Timestamp;
 
@@ -24,6 +27,8 @@ pub(super) struct Staged {
     pub(super) entries: Vec<Vec<u8>>,
     pub(super) bodies: Vec<Vec<u8>>,
     pub(super) erased: Vec<BodySlot>,
+    /// The end of the log before, and the beginning of the one that the entries stand in.
+    pub(super) succession: Option<Succession>,
     bytes: usize,
     row_bytes: usize,
 }
@@ -34,6 +39,7 @@ impl Staged {
             && self.entries.is_empty()
             && self.bodies.is_empty()
             && self.erased.is_empty()
+            && self.succession.is_none()
     }
 
     /// Whether a group has enough.
@@ -49,16 +55,28 @@ impl Staged {
         self.entries.extend(other.entries);
         self.bodies.extend(other.bodies);
         self.erased.extend(other.erased);
+        self.succession = self.succession.take().or(other.succession);
         self.bytes += other.bytes;
         self.row_bytes += other.row_bytes;
     }
 }
 
-/// Where numbers go on: the state of the log before a group.
-#[derive(Clone, Copy, Debug)]
+/// How a log ends and the next one begins.
+pub(super) struct Succession {
+    /// log.sealed, verbatim.
+    pub(super) sealed: Vec<u8>,
+    /// Origin of the next log.
+    pub(super) origin: String,
+}
+
+/// Where numbers go on: the state of the logs before a group.
+#[derive(Clone, Debug)]
 pub(super) struct Base {
-    pub(super) size: u64,
+    /// Behind the last entry.
+    pub(super) end: Position,
     pub(super) next_slot: u64,
+    /// The newest log's tree, where the transaction may end that log.
+    pub(super) ends: Option<Frontier>,
 }
 
 /// Why a transaction cannot commit, whatever its closure says.
@@ -91,6 +109,9 @@ impl<'a> Tx<'a> {
     pub(super) fn finish(self) -> Result<Staged, Spoilt> {
         match self.spoilt {
             Some(spoilt) => Err(spoilt),
+            None if self.own.succession.is_some() && self.own.entries.is_empty() => {
+                Err(Spoilt::Misuse(Misuse::Succession))
+            }
             None => Ok(self.own),
         }
     }
@@ -100,9 +121,41 @@ impl<'a> Tx<'a> {
         self.at
     }
 
-    /// The index that the next appended entry gets; also the size of the log so far.
+    /// The position that the next appended entry gets: also where the newest log ends so far.
     pub fn next_index(&self) -> u64 {
-        self.base.size + (self.group.entries.len() + self.own.entries.len()) as u64
+        self.first_position() + self.own.entries.len() as u64
+    }
+
+    /// The position of the first entry of this transaction.
+    pub(super) fn first_position(&self) -> u64 {
+        self.base.end.number() + self.group.entries.len() as u64
+    }
+
+    /// The origin of the newest log.
+    pub fn origin(&self) -> String {
+        self.view.head().checkpoint.origin.clone()
+    }
+
+    /// Ends the newest log with `sealed` and begins the one named `origin`, which must then be given
+    /// its first entry. Gives how the old log ends. Only in [`Store::succeed`](super::Store::succeed),
+    /// and before anything else is appended.
+    pub fn succeed(&mut self, origin: &str, sealed: EntryDraft) -> Checkpoint {
+        let nothing = Checkpoint { origin: String::new(), size: 0, root: [0; 32] };
+        let untouched = self.own.entries.is_empty() && self.group.entries.is_empty();
+        let Some(mut tree) = self.base.ends.take().filter(|_| untouched) else {
+            return self.spoil(Spoilt::Misuse(Misuse::Succession), nothing);
+        };
+        let entry = sealed.into_entry(self.at, random(), None);
+        if let Err(error) = entry.check() {
+            return self.spoil(Spoilt::Misuse(Misuse::Entry(error.to_string())), nothing);
+        }
+        let bytes = entry.encode();
+        tree.push(leaf_hash(&bytes));
+        let old = &self.view.head().checkpoint.origin;
+        let end = Checkpoint { origin: old.clone(), size: tree.size(), root: tree.root() };
+        self.base.end = Position::new(self.base.end.log + 1, 0);
+        self.own.succession = Some(Succession { sealed: bytes, origin: origin.to_owned() });
+        end
     }
 
     /// The value of a row, as this commit would leave it.

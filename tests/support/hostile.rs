@@ -120,11 +120,12 @@ impl Hostile {
     /// The newest checkpoint of the log, with its proof from the tree of `from_size` entries.
     pub fn update_from(&self, from_size: u64) -> pb::CheckpointUpdate {
         let head = self.node.store.head();
-        let proof = self.node.store.consistency(from_size, head.checkpoint.size);
+        let proof = self.node.store.consistency(head.log, from_size, head.checkpoint.size);
         pb::CheckpointUpdate {
             checkpoint: head.note.clone(),
             from_size,
             consistency: hashes(&proof.expect("a proof")),
+            succession: None,
         }
     }
 
@@ -147,7 +148,12 @@ impl Hostile {
         let seed = self.node.keys.seed(Role::Log).expect("the key");
         let key = SigningSecret::new(&seed, Algorithm::Ed25519).expect("it signs");
         let checkpoint = Checkpoint { origin, size, root }.sign(&key);
-        pb::CheckpointUpdate { checkpoint, from_size, consistency: hashes(&proof) }
+        pb::CheckpointUpdate {
+            checkpoint,
+            from_size,
+            consistency: hashes(&proof),
+            succession: None,
+        }
     }
 
     /// Sends a frame and gives its answer.

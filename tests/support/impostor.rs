@@ -130,7 +130,7 @@ impl State {
         let head = self.node.store.head();
         let held = Checkpoint::parse_unverified(&hello.held_checkpoint).map_or(0, |c| c.size);
         *shown = head.checkpoint.size;
-        let proof = self.node.store.consistency(held, *shown).expect("a proof");
+        let proof = self.node.store.consistency(0, held, *shown).expect("a proof");
         pb::HelloReply {
             version: 1,
             software: "impostor".into(),
@@ -138,6 +138,7 @@ impl State {
             checkpoint: head.note.clone(),
             consistency: hashes(proof),
             held_checkpoint: String::new(),
+            earlier: Vec::new(),
         }
     }
 
@@ -199,7 +200,7 @@ impl State {
         let proof = store.inclusion(index, size).expect("a proof");
         let receipt = Receipt::new(&entry, index, proof, head.note.clone()).expect("well-formed");
         let from_size = std::mem::replace(shown, size);
-        let consistency = hashes(store.consistency(from_size, size).expect("a proof"));
+        let consistency = hashes(store.consistency(0, from_size, size).expect("a proof"));
         pb::SignedReceipt { text: receipt.text().to_owned(), consistency, from_size }
     }
 }

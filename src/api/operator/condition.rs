@@ -1,14 +1,29 @@
 //! How the node is, for its operator.
 
+use std::sync::Arc;
+
 use tonic::Status;
 
 use super::OperatorApi;
 use crate::api::convert;
 use crate::api::status::to_status;
 use crate::domain::Timestamp;
-use crate::exchange::Peer;
+use crate::exchange::log::LogHead;
 use crate::exchange::replayed::StateDigest;
+use crate::exchange::{Exchange, Peer};
 use crate::pb::v1 as pb;
+
+/// The node's logs, the oldest first.
+pub(super) fn logs(exchange: &Exchange) -> pb::ListLogsResponse {
+    let log = |(head, sealed): (Arc<LogHead>, bool)| pb::Log {
+        origin: head.checkpoint.origin.clone(),
+        size: head.checkpoint.size,
+        root: hex::encode(head.checkpoint.root),
+        sealed,
+    };
+    let ended = exchange.log_ends().into_iter().map(|head| (head, true));
+    pb::ListLogsResponse { logs: ended.chain([(exchange.log_head(), false)]).map(log).collect() }
+}
 
 impl OperatorApi {
     pub(super) async fn status(&self) -> Result<pb::Status, Status> {

@@ -49,6 +49,9 @@ impl State {
     }
 
     fn dump_log<E>(&self, dump: &mut Dump<'_, E>) -> Result<(), E> {
+        for (origin, size) in &self.ended {
+            dump.line(&[&"ended", origin, size])?;
+        }
         let origin = Or(self.origin.as_ref());
         let sealed = if self.sealed { "sealed" } else { "open" };
         dump.line(&[&"log", &origin, &self.owner, &self.entries, &self.at, &sealed])?;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::audit::Position;
 use crate::audit::entry::{Entry, Event};
 use crate::domain::MessageId;
 
@@ -138,7 +139,8 @@ impl Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "entry {}: {}: {}", self.index, self.event, self.rule.says())?;
+        let place = Position::from_number(self.index);
+        write!(f, "entry {place}: {}: {}", self.event, self.rule.says())?;
         if self.detail.is_empty() { Ok(()) } else { write!(f, " ({})", self.detail) }
     }
 }

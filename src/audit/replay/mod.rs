@@ -34,14 +34,21 @@ pub use view::{AgencyView, MessageView, NodeView, PeerView, StatedView};
 use finding::Step;
 
 use super::entry::{Entry, Event};
+use super::position::Position;
 
 impl State {
-    /// Applies the next entry, which must have kept the rules of its event ([`Entry::check`]), and
-    /// gives what is found in it.
+    /// Applies the next entry, by its [position](Position::number): of the newest log, or the first one of
+    /// the log that follows it. It must have kept the rules of its event ([`Entry::check`]). Gives
+    /// what is found in it.
     pub fn apply(&mut self, index: u64, entry: &Entry) -> Vec<Finding> {
         let mut step = Step::new(index, entry);
-        if index != self.entries {
-            step.find_with(Rule::OutOfPlace, format!("entry {} is due", self.entries));
+        let place = Position::from_number(index);
+        if self.sealed && place == Position::new(self.log + 1, 0) {
+            self.turn_over();
+        }
+        let due = self.end();
+        if place != due {
+            step.find_with(Rule::OutOfPlace, format!("entry {due} is due"));
             return step.finish();
         }
         self.place(&mut step);

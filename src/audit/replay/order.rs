@@ -13,7 +13,7 @@ impl State {
     /// Opened once and first, nothing behind the seal, never back in time.
     pub(super) fn place(&mut self, step: &mut Step<'_>) {
         let entry = step.entry;
-        if step.index == 0 {
+        if self.entries == 0 {
             self.open(step);
         } else if self.sealed {
             step.find(Rule::AfterSeal);
@@ -32,12 +32,22 @@ impl State {
         let opened = (entry.event == Event::LogOpened).then_some(entry.key.as_deref()).flatten();
         let key = opened.and_then(|key| VerifierKey::parse(key).ok());
         match (opened, key) {
-            (Some(text), Some(key)) if is_log_of(key.name(), &self.owner) => {
+            (Some(text), Some(key)) if is_log_of(key.name(), &self.owner) && self.joins(entry) => {
                 self.origin = Some(key.name().to_owned());
                 self.before = entry.remote.clone();
-                self.keys.insert(text.to_owned(), Key { added: 0, retired: None });
+                self.goes_on |= self.log == 0 && self.before.is_some();
+                self.keys.insert(text.to_owned(), Key { added: step.index, retired: None });
             }
             _ => step.find(Rule::NotOpened),
+        }
+    }
+
+    /// Whether a log goes on from how the one before it ended, where that was replayed.
+    fn joins(&self, opened: &Entry) -> bool {
+        let before = opened.remote.as_ref().map(|before| (before.origin.as_str(), before.size));
+        match self.ended.last() {
+            None => true,
+            Some((origin, size)) => before == Some((origin.as_str(), *size)),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::names::{Name, Names};
+use crate::audit::Position;
 use crate::audit::entry::{Coordinates, Event};
 use crate::crypto::Digest;
 use crate::domain::delivery::DeliveryState;
@@ -175,6 +176,13 @@ pub struct State {
     pub(super) origin: Option<String>,
     /// The end of the log before, where this one goes on from one.
     pub(super) before: Option<Coordinates>,
+    /// Things may have begun in a log before the first one that was replayed.
+    pub(super) goes_on: bool,
+    /// The newest log, counted from the first one that was replayed.
+    pub(super) log: u32,
+    /// How those before it ended: origin and size.
+    pub(super) ended: Vec<(String, u64)>,
+    /// Of the newest log.
     pub(super) entries: u64,
     pub(super) at: Timestamp,
     pub(super) sealed: bool,
@@ -197,6 +205,9 @@ impl State {
             owner,
             origin: None,
             before: None,
+            goes_on: false,
+            log: 0,
+            ended: Vec::new(),
             entries: 0,
             at: Timestamp::from_unix_ms(0),
             sealed: false,
@@ -217,9 +228,32 @@ impl State {
         &self.owner
     }
 
-    /// Entries applied so far.
+    /// Entries of the newest log that were applied so far.
     pub fn entries(&self) -> u64 {
         self.entries
+    }
+
+    /// Entries of all logs that were applied so far.
+    pub fn total(&self) -> u64 {
+        self.ended.iter().map(|(_, size)| size).sum::<u64>() + self.entries
+    }
+
+    /// Where the entries that were applied end.
+    pub fn end(&self) -> Position {
+        Position::new(self.log, self.entries)
+    }
+
+    /// How the logs before the newest one ended: origin and entries.
+    pub fn ended(&self) -> &[(String, u64)] {
+        &self.ended
+    }
+
+    /// From a log that has ended to the one that follows.
+    pub(super) fn turn_over(&mut self) {
+        self.ended.push((self.origin.clone().unwrap_or_default(), self.entries));
+        self.log += 1;
+        self.entries = 0;
+        self.sealed = false;
     }
 
     /// The time of the last one.
@@ -229,6 +263,6 @@ impl State {
 
     /// Whether this log goes on from one before it, in which things may have begun.
     pub(super) fn goes_on(&self) -> bool {
-        self.before.is_some()
+        self.goes_on
     }
 }

@@ -11,6 +11,12 @@ use crate::audit::witness::{Accepted, AddCheckpoint, RefusalReason, WitnessRefus
 /// Why another log is not believed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HeadError {
+    /// Another log than before, and no proof that it follows.
+    #[error("the log does not follow the one before it: {0}")]
+    Succession(String),
+    /// Not now: our own store takes nothing.
+    #[error("not now: {0}")]
+    Unavailable(String),
     /// The log is none of those that this node knows.
     #[error("no log {0:?} is known here")]
     UnknownLog(String),
@@ -46,6 +52,8 @@ impl HeadError {
     /// The closed code for the peer.
     pub fn code(&self) -> &'static str {
         match self {
+            Self::Succession(_) => "LOG_SUCCESSION",
+            Self::Unavailable(_) => "UNAVAILABLE",
             Self::UnknownLog(_) => "UNKNOWN_LOG",
             Self::Checkpoint(_) => "BAD_CHECKPOINT",
             Self::Shrunk { .. } => "LOG_SHRUNK",
@@ -86,11 +94,25 @@ const REMEMBERED: usize = 256;
 pub(super) struct Chain {
     earlier: VecDeque<SignedCheckpoint>,
     newest: SignedCheckpoint,
+    /// The log that follows, where this one has ended.
+    successor: Option<String>,
 }
 
 impl Chain {
     pub(super) fn new(newest: SignedCheckpoint) -> Self {
-        Self { earlier: VecDeque::new(), newest }
+        Self { earlier: VecDeque::new(), newest, successor: None }
+    }
+
+    /// The same with what follows; an empty name for nothing. The first one stays.
+    pub(super) fn followed_by(mut self, origin: &str) -> Self {
+        if self.successor.is_none() && !origin.is_empty() {
+            self.successor = Some(origin.to_owned());
+        }
+        self
+    }
+
+    pub(super) fn successor(&self) -> Option<&str> {
+        self.successor.as_deref()
     }
 
     /// Begins with whatever the log shows first.
@@ -117,6 +139,9 @@ impl Chain {
         request: &AddCheckpoint,
     ) -> Result<Taken, HeadError> {
         match decide(Some(&self.newest), keys, request) {
+            Ok(accepted) if accepted.changed() && self.successor.is_some() => {
+                Err(HeadError::Succession("it has ended, and has grown since".into()))
+            }
             Ok(accepted) => Ok(self.push(accepted)),
             Err(refusal) => self.known(keys, request, refusal),
         }

@@ -4,44 +4,58 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::domain::AuthorityId;
-use crate::store::{Head, Store};
+use crate::store::{Head, Position, Store};
 
-/// The size of our log that each peer was shown last. One order for all streams to a peer, so that
+/// How much of our logs each peer was shown last. One order for all streams to a peer, so that
 /// each proof starts where the one before it ended.
 #[derive(Default)]
-pub(crate) struct Shown(Mutex<BTreeMap<AuthorityId, u64>>);
+pub(crate) struct Shown(Mutex<BTreeMap<AuthorityId, Position>>);
 
 impl Shown {
-    /// The newest head, to be shown next, and the size that its proof must start from.
-    pub(crate) fn next(&self, peer: &AuthorityId, store: &Store) -> (u64, Arc<Head>) {
+    /// The newest head, to be shown next, and where its proof must start.
+    pub(crate) fn next(&self, peer: &AuthorityId, store: &Store) -> (Position, Arc<Head>) {
         let mut shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let last = shown.entry(peer.clone()).or_default();
         // Read under the lock: what another stream shows next is not smaller.
         let head = store.head();
-        (std::mem::replace(last, head.checkpoint.size), head)
+        (std::mem::replace(last, head.end()), head)
     }
 
-    /// The head of a round, to be shown next, if the peer has not seen as much; the size that its
-    /// proof must start from.
-    pub(crate) fn up_to(&self, peer: &AuthorityId, head: &Head) -> Option<u64> {
+    /// The same on a stream that shows one log: where that has ended, its last head. `None` where the
+    /// peer was shown another log on another stream.
+    pub(crate) fn next_of(
+        &self,
+        peer: &AuthorityId,
+        log: u32,
+        store: &Store,
+    ) -> Option<(Position, Arc<Head>)> {
         let mut shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let last = shown.entry(peer.clone()).or_default();
-        let size = head.checkpoint.size;
-        (*last < size).then(|| std::mem::replace(last, size))
+        let head = store.head_of(log).filter(|_| last.log == log)?;
+        Some((std::mem::replace(last, head.end()), head))
+    }
+
+    /// The head of a round, to be shown next, if the peer has not seen as much; where its proof
+    /// must start.
+    pub(crate) fn up_to(&self, peer: &AuthorityId, head: &Head) -> Option<Position> {
+        let mut shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = shown.entry(peer.clone()).or_default();
+        let end = head.end();
+        (*last < end).then(|| std::mem::replace(last, end))
     }
 
     /// The answer to our Hello says that the peer holds so much. Another stream may have shown it
     /// more since.
-    pub(crate) fn at_least(&self, peer: &AuthorityId, size: u64) {
+    pub(crate) fn at_least(&self, peer: &AuthorityId, end: Position) {
         let mut shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let last = shown.entry(peer.clone()).or_default();
-        *last = size.max(*last);
+        *last = end.max(*last);
     }
 
-    /// The answer to a Hello of the peer has shown it so much; or, with 0, what was shown last got
+    /// The answer to a Hello of the peer has shown it so much; or, with nothing, what was shown last got
     /// lost on the way, and the next Hello says what the peer holds.
-    pub(crate) fn reset(&self, peer: &AuthorityId, size: u64) {
+    pub(crate) fn reset(&self, peer: &AuthorityId, end: Position) {
         let mut shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        shown.insert(peer.clone(), size);
+        shown.insert(peer.clone(), end);
     }
 }

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::exchange::courier::{Courier, Link, Trouble};
 use crate::exchange::guard::hello;
-use crate::exchange::heads::{HeadError, OwnHead, hashes, request};
+use crate::exchange::heads::{HeadError, OwnHead, Taken, hashes, request, steps};
 use crate::exchange::issue::Issued;
 use crate::exchange::outbox::Item;
 use crate::exchange::packages::push_all;
@@ -19,7 +19,7 @@ use crate::exchange::rows;
 use crate::exchange::session::PENDING_MAX;
 use crate::exchange::{ActionError, Exchange, LinkState, Peer};
 use crate::pb::v1 as pb;
-use crate::store::{BodySlot, Head};
+use crate::store::{BodySlot, Head, Position};
 use pb::relay_request::Frame as Ask;
 use pb::relay_response::Frame as Answer;
 
@@ -29,6 +29,8 @@ const PING_EVERY: Duration = Duration::from_secs(15);
 const SILENCE_MAX_MS: i64 = 45_000;
 /// A package whose push failed is not tried again at once.
 const PUSH_PAUSE: Duration = Duration::from_secs(5);
+/// Logs that a peer may have begun since it was heard last: a Hello of more than a lifetime.
+const LOGS_MAX: usize = 64;
 
 /// What an answer is awaited for.
 enum Awaited {
@@ -79,15 +81,11 @@ impl Stream {
             Some(Answer::Refused(refusal)) => return Err(refused(&refusal)),
             _ => return Err(Trouble("the peer answers the Hello with something else".into())),
         };
-        let from = held.map_or(0, |held| held.checkpoint().size);
-        let theirs = match request(from, &reply.consistency, &reply.checkpoint) {
-            Ok(request) => exchange.take_head(peer, &request).await,
-            Err(error) => Err(error),
-        };
+        let theirs = take_reply(exchange, peer, &reply).await;
         let theirs = exchange.cosign(&theirs.map_err(|error| disbelieved(peer, &error))?);
-        let ours_size = match exchange.compare_own_head(&reply.held_checkpoint).map_err(fault)? {
-            OwnHead::Nothing => 0,
-            OwnHead::Ours(size) => size,
+        let ours_end = match exchange.compare_own_head(&reply.held_checkpoint).map_err(fault)? {
+            OwnHead::Nothing => Position::default(),
+            OwnHead::Ours(end) => end,
             OwnHead::NotSigned => {
                 return Err(Trouble(
                     "the peer holds a checkpoint that our log did not sign".into(),
@@ -102,7 +100,7 @@ impl Stream {
             }
         };
         exchange.keep_head(Some(peer.authority()), theirs).await.map_err(fault)?;
-        exchange.shown.at_least(peer.authority(), ours_size);
+        exchange.shown.at_least(peer.authority(), ours_end);
         let now_ms = exchange.now().unix_ms();
         let clock_offset_ms = reply.now_ms.saturating_sub(now_ms);
         let state = LinkState { connected: true, trouble: String::new(), clock_offset_ms };
@@ -187,10 +185,10 @@ impl Stream {
             }
         }
         self.push_next();
-        if let Some(newest) = ready.iter().map(|item| item.row.entry_index).max() {
-            self.show_log(newest).await?;
-        }
+        // Log by log: what stands in one that has ended is proved under its last checkpoint.
+        ready.sort_by_key(|item| item.row.entry_index);
         for item in ready {
+            self.show_log(item.row.entry_index).await?;
             self.send(item).await?;
         }
         Ok(())
@@ -245,14 +243,21 @@ impl Stream {
 
     /// Shows the peer a checkpoint that covers the entry, if it has not seen one.
     async fn show_log(&mut self, entry: u64) -> Result<(), Trouble> {
-        if self.ours.as_ref().is_some_and(|head| entry < head.checkpoint.size) {
+        if self.ours.as_ref().is_some_and(|head| head.covers(entry)) {
             return Ok(());
         }
         // The round first, so that all witnesses see it; what covers the entry is not smaller.
         self.show_round().await?;
         let store = &self.exchange.store;
-        let (from_size, head) = self.exchange.shown.next(self.peer.authority(), store);
-        self.show(from_size, head).await
+        let (from, head) = self.exchange.shown.next(self.peer.authority(), store);
+        self.show(from, head).await?;
+        match self.exchange.store.head_of(Position::from_number(entry).log) {
+            // The peer has been shown it on the way to the newest one; now what follows is under it.
+            Some(ended) if self.ours.as_ref().is_some_and(|ours| ended.log < ours.log) => {
+                self.show(ended.end(), ended).await
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Shows the peer the checkpoint of the present round, unless it has seen as much.
@@ -260,18 +265,24 @@ impl Stream {
         let round = self.rounds.borrow_and_update().clone();
         let Some(head) = round else { return Ok(()) };
         match self.exchange.shown.up_to(self.peer.authority(), &head) {
-            Some(from_size) => self.show(from_size, head).await,
+            Some(from) => self.show(from, head).await,
             None => Ok(()),
         }
     }
 
-    async fn show(&mut self, from_size: u64, head: Arc<Head>) -> Result<(), Trouble> {
-        let store = &self.exchange.store;
-        let proof = store.consistency(from_size, head.checkpoint.size).map_err(fault)?;
-        let checkpoint = head.note.clone();
-        let update = pb::CheckpointUpdate { checkpoint, from_size, consistency: hashes(&proof) };
-        self.ask(Ask::Checkpoint(update), Awaited::Checkpoint(head.clone())).await?;
-        self.ours = Some(head);
+    /// Shows the peer a head and, where it begins another log than the peer knows, how that follows.
+    /// What the peer has already is shown again: it says under which head the next frames are.
+    async fn show(&mut self, from: Position, head: Arc<Head>) -> Result<(), Trouble> {
+        let mut steps = steps(&self.exchange.store, from, &head).map_err(fault)?;
+        if steps.is_empty() {
+            let (checkpoint, from_size) = (head.note.clone(), head.checkpoint.size);
+            let update = pb::CheckpointUpdate { checkpoint, from_size, ..Default::default() };
+            steps.push((head, update));
+        }
+        for (head, update) in steps {
+            self.ask(Ask::Checkpoint(update), Awaited::Checkpoint(head.clone())).await?;
+            self.ours = Some(head);
+        }
         Ok(())
     }
 
@@ -314,10 +325,26 @@ impl Stream {
         Ok(pb::Deliver {
             envelope: envelope.into(),
             entry: entry.into(),
-            index: row.entry_index,
+            index: Position::from_number(row.entry_index).index,
             inclusion: hashes(&inclusion),
         })
     }
+}
+
+/// What the answer to our Hello shows of the peer's log, and of those before it.
+async fn take_reply(
+    exchange: &Arc<Exchange>,
+    peer: &Peer,
+    reply: &pb::HelloReply,
+) -> Result<Taken, HeadError> {
+    for update in reply.earlier.iter().take(LOGS_MAX) {
+        let taken = exchange.take_update(peer, update).await?;
+        let kept = exchange.keep_head(Some(peer.authority()), exchange.cosign(&taken)).await;
+        kept.map_err(|error| HeadError::Unavailable(error.to_string()))?;
+    }
+    let held = exchange.head_of(peer).map_or(0, |held| held.checkpoint().size);
+    let request = request(held, &reply.consistency, &reply.checkpoint)?;
+    exchange.take_head(peer, &request).await
 }
 
 fn disbelieved(peer: &Peer, error: &HeadError) -> Trouble {

@@ -41,7 +41,7 @@ impl Exchange {
     ) {
         let done = match error {
             HeadError::Equivocation(evidence) => self.accuse(peer, evidence).await,
-            HeadError::Inconsistent | HeadError::Shrunk { .. } => {
+            HeadError::Inconsistent | HeadError::Shrunk { .. } | HeadError::Succession(_) => {
                 self.suspect(peer, request, error.code()).await
             }
             _ => Ok(()),

@@ -41,11 +41,11 @@ impl Exchange {
         let index = row.and_then(|row| self.own_receipt(&row, event)).ok_or_else(missing)?;
         let head = self.best_head(index, peer.card.witness_key());
         let size = head.checkpoint.size;
-        if held > self.store.head().checkpoint.size {
+        if self.store.head_of(head.log).is_none_or(|newest| held > newest.checkpoint.size) {
             return Err(ActionError::invalid("held_size", "is larger than this log"));
         }
         let (receipt, _) = Issued::at(index).receipt_under(&self.store, &head)?;
-        let proof = self.store.consistency(held.min(size), held.max(size))?;
+        let proof = self.store.consistency(head.log, held.min(size), held.max(size))?;
         Ok((receipt.text().to_owned(), proof))
     }
 
@@ -158,16 +158,16 @@ impl Exchange {
         if !same {
             return Err("it is another entry than the one that was recorded".into());
         }
+        let keys = peer.card.log_keys_of(&better.facts().origin);
         let expected = Expected {
             issuer: peer.authority(),
-            keys: peer.card.log_keys(),
+            keys: &keys,
             message: known.facts().entry.message.ok_or("it names no message")?,
             envelope: row.digest(),
             peer: &self.me,
         };
         receipt::verify(better, &expected).map_err(|error| error.to_string())?;
-        SignedCheckpoint::verify(better.checkpoint_note(), peer.card.log_keys())
-            .map_err(|error| error.to_string())
+        SignedCheckpoint::verify(better.checkpoint_note(), &keys).map_err(|error| error.to_string())
     }
 }
 

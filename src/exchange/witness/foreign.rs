@@ -46,7 +46,8 @@ struct Asked {
     name: String,
     key: WitnessKey,
     url: String,
-    /// What it holds, as far as we know.
+    /// Which of our logs it was shown last, and what it holds of it, as far as we know.
+    log: u32,
     old: u64,
     /// Why it did not cosign last, so that the same is not traced each second.
     trouble: Option<String>,
@@ -60,7 +61,7 @@ pub fn run(exchange: &Arc<Exchange>, poster: &Arc<dyn Poster>, stop: &Cancellati
     for witness in exchange.policy.witnesses() {
         let Some(url) = witness.url.clone() else { continue };
         let (name, key) = (witness.name.clone(), witness.key.clone());
-        let asked = Asked { name, key, url, old: 0, trouble: None };
+        let asked = Asked { name, key, url, log: 0, old: 0, trouble: None };
         let (exchange, poster, stop) = (exchange.clone(), poster.clone(), stop.clone());
         tokio::spawn(async move {
             tokio::select! {
@@ -75,7 +76,7 @@ async fn ask_for_ever(exchange: Arc<Exchange>, poster: Arc<dyn Poster>, mut witn
     let mut rounds = exchange.round.subscribe();
     while rounds.changed().await.is_ok() {
         let Some(head) = rounds.borrow_and_update().clone() else { continue };
-        match ask(&exchange, &*poster, &mut witness, &head).await {
+        match ask_in_order(&exchange, &*poster, &mut witness, &head).await {
             Ok(()) => witness.trouble = None,
             Err(trouble) => {
                 if witness.trouble.as_ref() != Some(&trouble.0) {
@@ -86,6 +87,23 @@ async fn ask_for_ever(exchange: Arc<Exchange>, poster: Arc<dyn Poster>, mut witn
             }
         }
     }
+}
+
+/// The last checkpoint of each log that has ended since, and then the one of the round. A witness that
+/// does not know a new log yet is told of it each time until somebody has told it the log's key.
+async fn ask_in_order(
+    exchange: &Exchange,
+    poster: &dyn Poster,
+    witness: &mut Asked,
+    head: &Head,
+) -> Result<(), Trouble> {
+    while witness.log < head.log {
+        if let (true, Some(ended)) = (witness.old > 0, exchange.store.head_of(witness.log)) {
+            ask(exchange, poster, witness, &ended).await?;
+        }
+        (witness.log, witness.old) = (witness.log + 1, 0);
+    }
+    ask(exchange, poster, witness, head).await
 }
 
 /// One round with one witness; a second try where it holds another size than we thought.
@@ -134,7 +152,7 @@ impl Exchange {
         let proof = match old {
             // SPEC: tlog-witness: no proof where the witness has seen nothing.
             0 => Vec::new(),
-            old => self.store.consistency(old, head.checkpoint.size)?,
+            old => self.store.consistency(head.log, old, head.checkpoint.size)?,
         };
         let request = AddCheckpoint::new(old, proof, head.note.clone());
         Ok(request.map_err(ActionError::fault)?.to_text().into_bytes())
@@ -189,12 +207,12 @@ impl Exchange {
     /// Who owns a log, if it is a peer, and the keys that may sign it.
     fn keys_of(&self, origin: &str) -> (Option<Arc<Peer>>, Vec<VerifierKey>) {
         let peers = self.directory.all();
-        let peer = peers.into_iter().find(|peer| peer.card.log_origin() == origin);
+        let peer = peers.into_iter().find(|peer| peer.card.owns_log(origin));
         match peer {
             // What a suspended peer shows is looked at, but not cosigned.
             Some(peer) if peer.suspended.is_some() => (Some(peer), Vec::new()),
             Some(peer) => {
-                let keys = peer.card.log_keys().to_vec();
+                let keys = peer.card.log_keys_of(origin);
                 (Some(peer), keys)
             }
             None => {

@@ -14,7 +14,7 @@ use crate::audit::policy::{Level, Policy};
 use crate::exchange::rows;
 use crate::exchange::{ActionError, Exchange, Peer};
 use crate::pb::store::v1::CosignedRow;
-use crate::store::{Head, Store, Table, Tx};
+use crate::store::{Head, Position, Store, Table, Tx};
 
 /// How long an export waits for witnesses.
 const GATHER_FOR: Duration = Duration::from_secs(3);
@@ -22,10 +22,10 @@ const GATHER_FOR: Duration = Duration::from_secs(3);
 /// that an earlier one does, so the older ones only matter while the newer ones gather.
 const KEPT: usize = 64;
 
-/// Our checkpoints that somebody has cosigned, by size.
+/// Our checkpoints that somebody has cosigned, by where they end in our logs.
 #[derive(Default)]
 pub(crate) struct Gathered {
-    cosigned: Mutex<BTreeMap<u64, SignedCheckpoint>>,
+    cosigned: Mutex<BTreeMap<Position, SignedCheckpoint>>,
     changed: Notify,
 }
 
@@ -35,20 +35,26 @@ impl Gathered {
         for row in rows::all::<CosignedRow>(store, Table::Cosignatures)? {
             let head =
                 SignedCheckpoint::assume_verified(&row.checkpoint).map_err(ActionError::fault)?;
-            gathered.insert(head.checkpoint().size, head);
+            let log = store.head_named(&head.checkpoint().origin);
+            let Some(log) = log else {
+                return Err(ActionError::Fault("a cosigned checkpoint is of no log here".into()));
+            };
+            gathered.insert(Position::new(log.log, head.checkpoint().size), head);
         }
         Ok(Self { cosigned: Mutex::new(gathered), changed: Notify::new() })
     }
 
-    /// The strongest checkpoint of more than `index` entries: by its level, then the newest.
+    /// The strongest checkpoint that covers an entry: by its level, then the newest.
     fn best(
         &self,
-        index: u64,
+        entry: Position,
         policy: &Policy,
         counterpart: Option<&WitnessKey>,
     ) -> Option<(Level, SignedCheckpoint)> {
         let gathered = self.lock();
-        let covering = gathered.range(index.saturating_add(1)..).rev().map(|(_, head)| head);
+        let (after, next) = (entry.index + 1, Position::new(entry.log + 1, 0));
+        let covering = gathered.range(Position::new(entry.log, after)..next);
+        let covering = covering.rev().map(|(_, head)| head);
         let mut best: Option<(Level, &SignedCheckpoint)> = None;
         for head in covering {
             let level = level(policy, head, counterpart);
@@ -69,37 +75,48 @@ impl Gathered {
         head: &Head,
         policy: &Policy,
         add: impl FnOnce(&mut SignedCheckpoint) -> Result<bool, ActionError>,
-    ) -> Result<Option<(SignedCheckpoint, Vec<u64>)>, ActionError> {
+    ) -> Result<Option<(SignedCheckpoint, Vec<Position>)>, ActionError> {
         let mut gathered = self.lock();
-        let size = head.checkpoint.size;
-        let mut cosigned = match gathered.get(&size) {
+        let end = head.end();
+        let mut cosigned = match gathered.get(&end) {
             Some(known) => known.clone(),
             None => SignedCheckpoint::assume_verified(&head.note).map_err(ActionError::fault)?,
         };
         if !add(&mut cosigned)? {
             return Ok(None);
         }
-        gathered.insert(size, cosigned.clone());
+        gathered.insert(end, cosigned.clone());
         let superseded = superseded(&gathered, policy);
-        gathered.retain(|size, _| !superseded.contains(size));
+        gathered.retain(|end, _| !superseded.contains(end));
         self.changed.notify_waiters();
         Ok(Some((cosigned, superseded)))
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, SignedCheckpoint>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Position, SignedCheckpoint>> {
         self.cosigned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// All but the newest few and the newest one that the policy is content with.
-fn superseded(gathered: &BTreeMap<u64, SignedCheckpoint>, policy: &Policy) -> Vec<u64> {
+/// All but the newest few, and of each log the newest one and the newest that the policy is content
+/// with: what covers a log that has ended is its own.
+fn superseded(gathered: &BTreeMap<Position, SignedCheckpoint>, policy: &Policy) -> Vec<Position> {
     if gathered.len() <= KEPT {
         return Vec::new();
     }
     let strong = |head: &SignedCheckpoint| level(policy, head, None) == Level::Quorum;
-    let strongest = gathered.iter().rev().find(|(_, head)| strong(head)).map(|(size, _)| *size);
-    let old = gathered.keys().rev().skip(KEPT).filter(|size| Some(**size) != strongest);
-    old.copied().collect()
+    let mut kept: BTreeMap<u32, (Position, Option<Position>)> = BTreeMap::new();
+    for (end, head) in gathered.iter().rev() {
+        let (_, strongest) = kept.entry(end.log).or_insert((*end, None));
+        if strongest.is_none() && strong(head) {
+            *strongest = Some(*end);
+        }
+    }
+    let is_kept = |end: &Position| {
+        kept.get(&end.log).is_some_and(|(newest, strongest)| {
+            end == newest || strongest.as_ref().is_some_and(|strongest| end == strongest)
+        })
+    };
+    gathered.keys().rev().skip(KEPT).filter(|end| !is_kept(end)).copied().collect()
 }
 
 /// A checkpoint of ours with a wrong line in it is worth what its log's signature is worth.
@@ -134,11 +151,12 @@ impl Exchange {
         let Some((cosigned, superseded)) = self.gathered.add(head, &self.policy, add)? else {
             return Ok(());
         };
+        let end = head.end();
         self.store
             .commit(move |tx| {
-                put(tx, &cosigned);
-                for size in superseded {
-                    tx.delete(Table::Cosignatures, &size.to_be_bytes());
+                put(tx, end, &cosigned);
+                for end in superseded {
+                    tx.delete(Table::Cosignatures, &end.number().to_be_bytes());
                 }
                 Ok::<_, ActionError>(())
             })
@@ -149,11 +167,13 @@ impl Exchange {
     /// The strongest checkpoint that covers an entry of ours: at its best level for this
     /// counterpart, and the newest one where nobody has cosigned.
     pub(crate) fn best_head(&self, index: u64, counterpart: Option<&WitnessKey>) -> Head {
-        match self.gathered.best(index, &self.policy, counterpart) {
+        let entry = Position::from_number(index);
+        match self.gathered.best(entry, &self.policy, counterpart) {
             Some((Level::Witnessed | Level::Quorum, head)) => {
-                Head { checkpoint: head.checkpoint().clone(), note: head.to_note() }
+                let (checkpoint, note) = (head.checkpoint().clone(), head.to_note());
+                Head { log: entry.log, checkpoint, note }
             }
-            _ => Head::clone(&self.store.head()),
+            _ => Head::clone(&self.store.head_of(entry.log).unwrap_or_else(|| self.store.head())),
         }
     }
 
@@ -167,11 +187,11 @@ impl Exchange {
     /// can have: the policy's quorum, or where there is none those of the peers that are up.
     pub async fn gather_for_export(&self) {
         self.begin_round();
-        let size = self.store.head().checkpoint.size;
+        let end = self.store.head().end();
         let gathered = async {
             loop {
                 let changed = self.gathered.changed.notified();
-                if self.has_all(size) {
+                if self.has_all(end) {
                     return;
                 }
                 changed.await;
@@ -181,8 +201,8 @@ impl Exchange {
         let _ = tokio::time::timeout(GATHER_FOR, gathered).await;
     }
 
-    fn has_all(&self, size: u64) -> bool {
-        let cosigned = self.gathered.lock().get(&size).cloned();
+    fn has_all(&self, end: Position) -> bool {
+        let cosigned = self.gathered.lock().get(&end).cloned();
         if self.policy.has_quorum() {
             return cosigned.is_some_and(|head| level(&self.policy, &head, None) == Level::Quorum);
         }
@@ -194,17 +214,16 @@ impl Exchange {
         head.cosigners(&keys).is_ok_and(|cosigners| cosigners.all().len() == keys.len())
     }
 
-    /// The newest checkpoint with all cosignatures that it has.
-    pub(crate) fn newest_cosigned(&self) -> String {
-        let head = self.store.head();
+    /// A checkpoint of ours with all cosignatures that it has.
+    pub(crate) fn cosigned(&self, head: &Head) -> String {
         let gathered = self.gathered.lock();
-        gathered.get(&head.checkpoint.size).map_or_else(|| head.note.clone(), |c| c.to_note())
+        gathered.get(&head.end()).map_or_else(|| head.note.clone(), |c| c.to_note())
     }
 }
 
-fn put(tx: &mut Tx<'_>, cosigned: &SignedCheckpoint) {
+fn put(tx: &mut Tx<'_>, end: Position, cosigned: &SignedCheckpoint) {
     let row = CosignedRow { checkpoint: cosigned.to_note() };
-    let key = cosigned.checkpoint().size.to_be_bytes();
+    let key = end.number().to_be_bytes();
     // Two lines for one checkpoint may come at once; the one with more of them stays.
     let known = tx.get(Table::Cosignatures, &key);
     if known.is_none_or(|known| known.len() <= row.encoded_len()) {

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::audit::checkpoint::Checkpoint;
 use crate::audit::cosigned::SignedCheckpoint;
 use crate::audit::evidence::Evidence;
 use crate::audit::witness::AddCheckpoint;
@@ -115,7 +116,8 @@ impl Exchange {
         owner: &Arc<Peer>,
         heard: &SignedCheckpoint,
     ) -> Result<(), ActionError> {
-        let Some(held) = self.head_of(owner) else { return Ok(()) };
+        // Of a log that is not known here nothing is held that it could contradict.
+        let Some(held) = self.heads.of(&heard.checkpoint().origin) else { return Ok(()) };
         let (a, b) = (held.checkpoint().size, heard.checkpoint().size);
         if a == b {
             return match Evidence::same_size(&held, heard) {
@@ -124,7 +126,8 @@ impl Exchange {
                 Err(_) => Ok(()),
             };
         }
-        let ask = pb::GetConsistencyRequest { old_size: a.min(b), new_size: a.max(b) };
+        let origin = heard.checkpoint().origin.clone();
+        let ask = pb::GetConsistencyRequest { old_size: a.min(b), new_size: a.max(b), origin };
         let answer = self.courier()?.consistency(owner.clone(), ask).await;
         let hashes = answer.map_err(|trouble| ActionError::Unavailable(trouble.0))?.hashes;
         self.compare(owner, &held, heard, &hashes).await
@@ -132,11 +135,12 @@ impl Exchange {
 
     /// The peer whose log key has signed a note.
     fn known_log(&self, note: &str) -> Option<(Arc<Peer>, SignedCheckpoint)> {
-        self.directory.all().into_iter().find_map(|peer| {
-            let keys = peer.card.log_keys();
-            let heard = SignedCheckpoint::verify(note, keys).ok()?.bare(keys);
-            Some((peer, heard))
-        })
+        let origin = Checkpoint::parse_unverified(note).ok()?.origin;
+        let peers = self.directory.all();
+        let owner = peers.into_iter().find(|peer| peer.card.owns_log(&origin))?;
+        let keys = owner.card.log_keys_of(&origin);
+        let heard = SignedCheckpoint::verify(note, &keys).ok()?.bare(&keys);
+        Some((owner, heard))
     }
 
     /// The smaller one in the place of what is held, and the larger one as what is shown: then the
@@ -153,7 +157,8 @@ impl Exchange {
         let proof = digests(hashes).unwrap_or_default();
         let request = AddCheckpoint::new(old.checkpoint().size, proof, new.to_note());
         let request = request.map_err(ActionError::fault)?;
-        match crate::audit::witness::decide(Some(old), owner.card.log_keys(), &request) {
+        let keys = owner.card.log_keys_of(&new.checkpoint().origin);
+        match crate::audit::witness::decide(Some(old), &keys, &request) {
             Ok(_) => Ok(()),
             Err(refusal) => {
                 let error = match refusal.evidence {

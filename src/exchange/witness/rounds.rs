@@ -46,11 +46,10 @@ pub async fn run(exchange: Arc<Exchange>, stop: CancellationToken) {
 }
 
 impl Exchange {
-    pub(super) fn begin_round(&self) {
+    pub(crate) fn begin_round(&self) {
         let head = self.store.head();
         self.round.0.send_if_modified(|round| {
-            let grown =
-                round.as_ref().is_none_or(|last| last.checkpoint.size < head.checkpoint.size);
+            let grown = round.as_ref().is_none_or(|last| last.end() < head.end());
             if grown {
                 *round = Some(head);
             }

@@ -77,6 +77,11 @@ impl Recovery {
         &self.segments
     }
 
+    /// The origin of the store's first log.
+    pub(in crate::store) fn origin(&self) -> &str {
+        &self.origin
+    }
+
     /// Whether nothing was ever written here: no segments, or only one without a header, as a
     /// crash while a home is made leaves it.
     pub(in crate::store) fn is_unused(&self) -> Result<bool, OpenError> {

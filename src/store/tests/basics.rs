@@ -239,7 +239,7 @@ fn proofs_are_given_for_every_size_up_to_the_head() {
     }
     for new in 0..=20u64 {
         for old in 0..=new {
-            let proof = store.consistency(old, new).expect("proves");
+            let proof = store.consistency(0, old, new).expect("proves");
             let (old_root, new_root) = (&roots[old as usize], &roots[new as usize]);
             verify_consistency(old, old_root, new, new_root, &proof).expect("consistent");
         }
@@ -248,8 +248,8 @@ fn proofs_are_given_for_every_size_up_to_the_head() {
         matches!(result, Err(StoreFault::OutOfRange { .. }))
     };
     assert!(beyond(store.inclusion(0, 21)) && beyond(store.inclusion(5, 5)));
-    assert!(beyond(store.consistency(3, 21)) && beyond(store.consistency(4, 3)));
-    assert_eq!(store.tile(TileId { level: 0, index: 0 }).expect("reads").len(), 20);
+    assert!(beyond(store.consistency(0, 3, 21)) && beyond(store.consistency(0, 4, 3)));
+    assert_eq!(store.tile(0, TileId { level: 0, index: 0 }).expect("reads").len(), 20);
     assert_eq!(store.entries(18, 9).expect("reads").len(), 2);
     assert_eq!(store.entry(20).expect("reads"), None);
 }

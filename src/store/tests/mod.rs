@@ -5,6 +5,7 @@ mod erasure;
 mod faults;
 mod model;
 mod recovery;
+mod succession;
 
 use std::fs;
 use std::path::{Path, PathBuf};

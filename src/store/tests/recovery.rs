@@ -7,6 +7,9 @@ use super::super::journal::segment::Owner;
 use super::super::journal::{RecordKey, frame};
 use super::*;
 
+const TWO: Position = Position { log: 0, index: 2 };
+const THREE: Position = Position { log: 0, index: 3 };
+
 /// A store that was stopped after `clean` steps and killed after `more` of them.
 fn killed_after(clean: u64, more: u64) -> Home {
     let home = Home::new();
@@ -252,7 +255,7 @@ fn a_rolled_back_directory_is_refused() {
     fs::copy(home.mark(), backup.mark()).expect("copies");
     let refused = backup.refused();
     let OpenError::RolledBack { held_size, found_size, .. } = &refused else { panic!("{refused}") };
-    assert_eq!((*held_size, *found_size), (5, 2));
+    assert_eq!((held_size.index, found_size.index), (5, 2));
     assert!(matches!(backup.refused(), OpenError::RolledBack { .. }), "and stays so");
     // Not even by beginning again.
     fs::remove_dir_all(backup.data()).expect("removes");
@@ -266,7 +269,10 @@ fn a_damaged_last_frame_looks_torn_and_the_mark_tells() {
     let last = frames(&home.segment(1))[2];
     flip(&home.segment(1), last + 40);
     let before = fs::read(home.segment(1)).expect("reads");
-    assert!(matches!(home.refused(), OpenError::RolledBack { held_size: 3, found_size: 2, .. }));
+    assert!(matches!(
+        home.refused(),
+        OpenError::RolledBack { held_size: THREE, found_size: TWO, .. }
+    ));
     assert_eq!(fs::read(home.segment(1)).expect("reads"), before, "the evidence is kept");
     flip(&home.segment(1), last + 40);
     home.check(&home.open().0);
@@ -281,7 +287,7 @@ fn an_index_ahead_of_the_journal_is_a_witness_too() {
     fs::write(home.segment(1), bytes).expect("writes");
     fs::remove_file(home.mark()).expect("removes");
     let refused = home.refused();
-    let OpenError::RolledBack { held_by, held_size: 3, found_size: 2, .. } = &refused else {
+    let OpenError::RolledBack { held_by, held_size: THREE, found_size: TWO, .. } = &refused else {
         panic!("{refused}")
     };
     assert_eq!(held_by, "the index");

@@ -1,5 +1,6 @@
 //! What holds of every log.
 
+use crate::audit::Position;
 use std::convert::Infallible;
 
 use proptest::prelude::*;
@@ -69,9 +70,12 @@ fn a_log_that_cannot_be_read_says_where() {
         Ok::<_, &str>(log.entries.iter().skip(from as usize).take(limit).cloned().collect())
     };
     let fed = state.feed(9, 4, &mut short, &mut |_, _, _| {});
-    assert_eq!(fed, Err(FeedError::Missing(2)));
+    assert_eq!(fed, Err(FeedError::Missing(Position::new(0, 2))));
     let fed = state.feed(9, 4, &mut |_, _| Ok::<_, &str>(vec![b"{}".to_vec()]), &mut |_, _, _| {});
-    assert!(matches!(fed, Err(FeedError::Entry { index: 2, .. })), "{fed:?}");
+    assert!(
+        matches!(fed, Err(FeedError::Entry { place: Position { log: 0, index: 2 }, .. })),
+        "{fed:?}"
+    );
     let fed = state.feed(9, 4, &mut |_, _| Err("no disk"), &mut |_, _, _| {});
     assert_eq!(fed, Err(FeedError::Read("no disk")));
     assert_eq!(state.entries(), 2);

@@ -7,7 +7,7 @@ use crate::exchange::ActionError;
 use crate::exchange::courier::Trouble;
 use crate::exchange::record::RecordError;
 use crate::pb::v1 as pb;
-use crate::store::{Head, Table};
+use crate::store::{Head, Position, Table};
 use pb::relay_response::Frame as Answer;
 
 impl Stream {
@@ -37,10 +37,15 @@ impl Stream {
                 tracing::warn!(%peer, %code, "the peer refuses a receipt");
                 Ok(())
             }
+            // The next stream begins with the log that follows; nothing is wrong.
+            (Some(Answer::Refused(refusal)), _) if refusal.code == "LOG_SUCCEEDED" => {
+                self.moved = true;
+                Err(refused(&refusal))
+            }
             (Some(Answer::Refused(refusal)), _) => {
                 if refusal.code == "CHECKPOINT_BASE" {
                     // What was shown on another stream got lost with it.
-                    self.exchange.shown.reset(self.peer.authority(), 0);
+                    self.exchange.shown.reset(self.peer.authority(), Position::default());
                 }
                 Err(refused(&refusal))
             }
