@@ -14,7 +14,7 @@ use rogatory::audit::merkle::{ProofError, verify_consistency};
 use rogatory::audit::note::{KeyType, VerifierKey, WitnessKey};
 use rogatory::audit::policy::{Level, Policy};
 use rogatory::audit::proof::TlogProof;
-use rogatory::audit::verify::{Report, Trust, VerifyFailure, verify_export};
+use rogatory::audit::verify::{Before, Report, Trust, VerifyFailure, verify_export};
 use rogatory::audit::witness::{AddCheckpoint, RefusalReason, decide};
 use rogatory::crypto::Digest;
 use rogatory::domain::AuthorityId;
@@ -60,6 +60,7 @@ fn verify(altered: impl Fn(&str, &mut Vec<u8>)) -> Result<Report, VerifyFailure>
         keys: vec![key()],
         authority: AuthorityId::parse("xz.foreign").expect("valid"),
         policy: None,
+        before: Before::None,
     };
     let mut read = |path: &str| {
         let mut bytes = fs::read(made("log").join(path)).expect("listed");

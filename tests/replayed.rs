@@ -13,7 +13,7 @@ use rogatory::audit::entry::{Entry, Event};
 use rogatory::audit::merkle::leaf_hash;
 use rogatory::audit::reconcile::{Class, Log, Options, reconcile};
 use rogatory::audit::replay::{Finding, State};
-use rogatory::audit::verify::{Trust, verify_export_with};
+use rogatory::audit::verify::{Before, Trust, verify_export_with};
 use rogatory::card::Card;
 use rogatory::client::Profile;
 use rogatory::domain::MessageId;
@@ -56,6 +56,7 @@ fn replayed(export: &Export, card: &Card) -> (State, Vec<Finding>, Vec<Entry>) {
         keys: card.log_keys().to_vec(),
         authority: card.authority().clone(),
         policy: None,
+        before: Before::None,
     };
     let mut state = State::new(card.authority().clone());
     let (mut found, mut entries) = (Vec::new(), Vec::new());
@@ -161,20 +162,21 @@ async fn an_export_leads_to_what_the_node_says_of_itself() {
 
 /// Holds the two logs against each other.
 fn agree(a: &Node, entries_a: &[Entry], b: &Node, entries_b: &[Entry]) {
-    let hash = |entry: &Entry| Ok::<_, Infallible>(leaf_hash(&entry.encode()));
+    let hash =
+        |(index, entry): (u64, &Entry)| Ok::<_, Infallible>((index, leaf_hash(&entry.encode())));
     let mut items = Vec::new();
     let summary = reconcile(
         &Log {
             authority: a.authority(),
-            origin: a.card.log_origin(),
-            entries: &|| Box::new(entries_a.iter().cloned().map(Ok)),
-            leaves: &|| Box::new(entries_a.iter().map(hash)),
+            origins: &[a.card.log_origin().to_owned()],
+            entries: &|| Box::new((0..).zip(entries_a.iter().cloned()).map(Ok)),
+            leaves: &|| Box::new((0..).zip(entries_a).map(hash)),
         },
         &Log {
             authority: b.authority(),
-            origin: b.card.log_origin(),
-            entries: &|| Box::new(entries_b.iter().cloned().map(Ok)),
-            leaves: &|| Box::new(entries_b.iter().map(hash)),
+            origins: &[b.card.log_origin().to_owned()],
+            entries: &|| Box::new((0..).zip(entries_b.iter().cloned()).map(Ok)),
+            leaves: &|| Box::new((0..).zip(entries_b).map(hash)),
         },
         &Options::default(),
         &mut |item| items.push(item),

@@ -19,7 +19,7 @@ use std::fmt::Display;
 
 use super::checkpoint::{Checkpoint, CheckpointError};
 use super::cosigned::SignedCheckpoint;
-use super::entry::{Entry, Event};
+use super::entry::{Coordinates, Entry, Event};
 use super::export::CHECKPOINT_PATH;
 use super::manifest::{MANIFEST_PATH, Manifest};
 use super::note::VerifierKey;
@@ -45,6 +45,20 @@ pub struct Trust {
     pub authority: AuthorityId,
     /// Whose cosignatures the checkpoint must have; `None` where that is not asked.
     pub policy: Option<Policy>,
+    /// The log before this one.
+    pub before: Before,
+}
+
+/// What is known of the log before the one that is verified.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub enum Before {
+    /// Nothing: the log must be an authority's first one.
+    #[default]
+    None,
+    /// It is not at hand: whatever this log says of it is taken as said.
+    NotAtHand,
+    /// This was found in it.
+    Verified(Box<Report>),
 }
 
 /// What a sound export holds.
@@ -60,8 +74,13 @@ pub struct Report {
     pub last_at: Timestamp,
     /// Entries by event.
     pub events: BTreeMap<Event, u64>,
-    /// Entries by peer, which is also the last sequence number of each.
+    /// The last sequence number of each peer: how many entries there are with it, in this log and
+    /// those before.
     pub peers: BTreeMap<AuthorityId, u64>,
+    /// The end of the log before, where this one goes on from one.
+    pub before: Option<Coordinates>,
+    /// The key of the log that follows, where this one has ended: it has that log's name.
+    pub successor: Option<String>,
     /// Receipts that this log's owner issued and the export has; all stand in the log.
     pub receipts_issued: u64,
     /// Receipts of others that the export has; the log has their digests. Their own signatures

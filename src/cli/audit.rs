@@ -1,6 +1,7 @@
 //! `rogatory audit`.
 
 mod anchors;
+mod chain;
 mod check;
 mod dir;
 mod equivocations;

@@ -1,7 +1,8 @@
 //! What one log says of what was exchanged with the other.
 
 use super::{Log, judge::Ends};
-use crate::audit::entry::{Entry, Event};
+use crate::audit::Position;
+use crate::audit::entry::{Coordinates, Entry, Event};
 use crate::crypto::Digest;
 use crate::domain::{MessageId, Timestamp};
 
@@ -19,12 +20,22 @@ pub(super) struct Fact {
     pub(super) seen: Option<Seen>,
 }
 
-/// What a log saw of the other one.
+/// What a log saw of the other one: positions in its logs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Seen {
     pub(super) index: u64,
     pub(super) size: u64,
     pub(super) root: Digest,
+}
+
+impl Seen {
+    /// `None` where it was seen in a log that is not at hand.
+    fn of(remote: &Coordinates, origins: &[String]) -> Option<Self> {
+        let log = (0..).zip(origins).find(|(_, origin)| **origin == remote.origin)?.0;
+        let place = |index| Position::new(log, index).number();
+        let (index, size) = (place(remote.index), place(remote.size));
+        Some(Self { index, size, root: remote.root })
+    }
 }
 
 /// A number that does not follow.
@@ -86,8 +97,8 @@ impl Facts {
             ends: Ends { size: 0, at: start },
         };
         let mut next = Some(1);
-        for (index, entry) in (0..).zip((log.entries)()) {
-            let entry = entry?;
+        for entry in (log.entries)() {
+            let (index, entry) = entry?;
             facts.ends = Ends { size: index + 1, at: entry.at };
             // In a log that goes on from another, the numbers do too.
             if index == 0 && entry.remote.is_some() {
@@ -95,7 +106,7 @@ impl Facts {
             }
             if entry.peer.as_ref() == Some(of.authority) {
                 facts.sequence(index, &entry, &mut next);
-                facts.take(index, &entry, of.origin, wanted);
+                facts.take(index, &entry, of.origins, wanted);
             }
         }
         facts.facts.sort_by_key(|fact| (fact.message, fact.index));
@@ -114,11 +125,9 @@ impl Facts {
         *next = Some(found + 1);
     }
 
-    fn take(&mut self, index: u64, entry: &Entry, origin: &str, wanted: Wanted) {
+    fn take(&mut self, index: u64, entry: &Entry, origins: &[String], wanted: Wanted) {
         let remote = entry.remote.as_ref();
-        let here = |remote: &&crate::audit::entry::Coordinates| remote.origin == origin;
-        let seen = remote.filter(here);
-        let seen = seen.map(|r| Seen { index: r.index, size: r.size, root: r.root });
+        let seen = remote.and_then(|remote| Seen::of(remote, origins));
         let mine = match entry.message {
             Some(message) => wanted.has(message),
             None => index % wanted.parts == wanted.part,

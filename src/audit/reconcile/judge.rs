@@ -2,6 +2,7 @@
 
 use super::facts::Fact;
 use super::{Class, Item, Which, pair};
+use crate::audit::Position;
 use crate::audit::entry::Event;
 use crate::crypto::Digest;
 use crate::domain::{MessageId, Timestamp};
@@ -120,9 +121,10 @@ impl<'a> Judge<'a> {
         let detail = match acceptance.seen {
             Some(seen) if beyond => format!(
                 "accepted under a state of {} entries; the sender's log goes on later, and has {}",
-                seen.size, self.sender_ends.size
+                place(seen.size),
+                place(self.sender_ends.size)
             ),
-            Some(seen) => format!("accepted as entry {} of the sender's log", seen.index),
+            Some(seen) => format!("accepted as entry {} of the sender's log", place(seen.index)),
             None => "accepted, and never submitted".to_owned(),
         };
         self.item(Class::MissingAtSender, None, Some(acceptance), &detail);
@@ -150,8 +152,11 @@ impl<'a> Judge<'a> {
     /// What `later` saw of the other log must be where `first` stands in it.
     fn place(&mut self, later: &Fact, first: &Fact, sent: Option<&'a Fact>, got: Option<&'a Fact>) {
         if let Some(seen) = later.seen.filter(|seen| seen.index != first.index) {
-            let detail =
-                format!("seen as entry {} of the log that has it as {}", seen.index, first.index);
+            let detail = format!(
+                "seen as entry {} of the log that has it as {}",
+                place(seen.index),
+                place(first.index)
+            );
             self.item(Class::OtherPast, sent, got, &detail);
         }
     }
@@ -174,12 +179,12 @@ impl<'a> Judge<'a> {
             return;
         }
         if let Some(index) = self.refused_unnamed(submission) {
-            let detail = format!("refused as entry {index}, which names no message");
+            let detail = format!("refused as entry {}, which names no message", place(index));
             return self.item(Class::LostReceipt, Some(submission), None, &detail);
         }
         let ended = [Event::MessageCancelled, Event::RelayFailure];
         if let Some(end) = ended.into_iter().find_map(|event| own(self.sent, event)) {
-            let detail = format!("entry {}: {}", end.index, end.event);
+            let detail = format!("entry {}: {}", place(end.index), end.event);
             return self.item(Class::NotRelayed, Some(submission), None, &detail);
         }
         let age = self.receiver_ends.at.unix_ms() - submission.at.unix_ms();
@@ -264,6 +269,11 @@ impl<'a> Judge<'a> {
             detail: detail.to_owned(),
         });
     }
+}
+
+/// A position for people.
+fn place(number: u64) -> Position {
+    Position::from_number(number)
 }
 
 /// What the log's owner states of an event.

@@ -49,17 +49,17 @@ impl Which {
     }
 }
 
-/// Entries of a log, in their order.
-pub type Entries<'a, E> = Box<dyn Iterator<Item = Result<Entry, E>> + 'a>;
-/// Leaf hashes of a log, in their order.
-pub type Leaves<'a, E> = Box<dyn Iterator<Item = Result<Digest, E>> + 'a>;
+/// Entries with their positions, in their order.
+pub type Entries<'a, E> = Box<dyn Iterator<Item = Result<(u64, Entry), E>> + 'a>;
+/// Leaf hashes with the positions of their entries, in their order.
+pub type Leaves<'a, E> = Box<dyn Iterator<Item = Result<(u64, Digest), E>> + 'a>;
 
-/// A log that is reconciled. Both functions begin anew whenever they are called.
+/// The logs of an authority that are reconciled, one after the other. Both functions begin anew whenever they are called.
 pub struct Log<'a, E> {
     /// Whose.
     pub authority: &'a AuthorityId,
-    /// Its origin.
-    pub origin: &'a str,
+    /// The origins of its logs: the first has number 0.
+    pub origins: &'a [String],
     /// Its entries.
     pub entries: &'a dyn Fn() -> Entries<'a, E>,
     /// Its leaf hashes.
@@ -172,7 +172,7 @@ pub struct Summary {
     pub messages: u64,
     /// Entries of A about B, and of B about A.
     pub entries: (u64, u64),
-    /// Coordinates in a log of the other that is not the one at hand: another year's.
+    /// Coordinates in a log of the other that is not at hand: another year's.
     pub elsewhere: u64,
     /// At least this much B's clock was ahead of A's at some time, and A's of B's, in milliseconds.
     pub ahead_ms: (i64, i64),

@@ -2,6 +2,7 @@
 
 use super::facts::{Facts, Seen};
 use super::{Class, Item, Log, Out, ReconcileError, Which, pair};
+use crate::audit::Position;
 use crate::audit::merkle::Frontier;
 use crate::crypto::Digest;
 use crate::domain::{MessageId, Timestamp};
@@ -13,7 +14,7 @@ struct Claim {
     message: Option<MessageId>,
 }
 
-/// Holds what `which` saw of the other log against that log, which has `size` entries.
+/// Holds what `which` saw of the other log against that log, which ends at `size`.
 pub(super) fn check<E>(
     which: Which,
     facts: &Facts,
@@ -23,19 +24,31 @@ pub(super) fn check<E>(
 ) -> Result<(), ReconcileError<E>> {
     let claim = |(index, message, seen)| Claim { seen, index, message };
     // What lies behind the end of the export cannot be looked up.
-    let mut claims: Vec<Claim> =
-        facts.all_seen().map(claim).filter(|claim| claim.seen.size <= size).collect();
+    let mut claims: Vec<Claim> = facts
+        .all_seen()
+        .map(claim)
+        .filter(|claim| claim.seen.size <= size && Position::from_number(claim.seen.size).index > 0)
+        .collect();
     claims.sort_by_key(|claim| (claim.seen.size, claim.index));
     let mut claims = claims.into_iter().peekable();
-    let mut frontier = Frontier::new();
+    let (mut frontier, mut log) = (Frontier::new(), 0);
     let mut leaves = (other.leaves)();
-    while let Some(next) = claims.peek() {
-        while frontier.size() < next.seen.size {
-            let Some(leaf) = leaves.next() else { return Ok(()) };
-            frontier.push(leaf.map_err(ReconcileError::Read)?);
+    while claims.peek().is_some() {
+        let Some(leaf) = leaves.next() else { return Ok(()) };
+        let (place, leaf) = leaf.map_err(ReconcileError::Read)?;
+        let begun = Position::from_number(place);
+        if begun.log != log {
+            // Whoever saw more of the log that has ended saw what never was.
+            let end = Position::new(log + 1, 0).number();
+            let root = std::mem::take(&mut frontier).root();
+            while let Some(claim) = claims.next_if(|claim| claim.seen.size < end) {
+                out.item(two_pasts(which, &claim, &root));
+            }
+            log = begun.log;
         }
-        let (size, root) = (frontier.size(), frontier.root());
-        while let Some(claim) = claims.next_if(|claim| claim.seen.size == size) {
+        frontier.push(leaf);
+        let (end, root) = (place + 1, frontier.root());
+        while let Some(claim) = claims.next_if(|claim| claim.seen.size <= end) {
             if claim.seen.root != root {
                 out.item(two_pasts(which, &claim, &root));
             }
@@ -46,6 +59,7 @@ pub(super) fn check<E>(
 
 fn two_pasts(which: Which, claim: &Claim, root: &Digest) -> Item {
     let Seen { size, root: seen, .. } = &claim.seen;
+    let size = Position::from_number(*size);
     let (seen, root) = (hex::encode(seen), hex::encode(root));
     let (a, b) = pair(which, Some(claim.index), None);
     Item {

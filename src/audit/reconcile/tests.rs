@@ -124,23 +124,23 @@ fn reconciled(a: &TestLog, b: &TestLog, options: &Options) -> (Summary, Vec<Item
     };
     let (entries_a, entries_b) = (entries(a), entries(b));
     fn all(entries: &[Entry]) -> Entries<'_, Infallible> {
-        Box::new(entries.iter().cloned().map(Ok))
+        Box::new((0..).zip(entries.iter().cloned()).map(Ok))
     }
     let leaves = |log: &TestLog| -> Leaves<'static, Infallible> {
         let hashes: Vec<_> = log.entries.iter().map(|bytes| leaf_hash(bytes)).collect();
-        Box::new(hashes.into_iter().map(Ok))
+        Box::new((0..).zip(hashes).map(Ok))
     };
     let mut items = Vec::new();
     let summary = reconcile(
         &Log {
             authority: &a.authority,
-            origin: &a.origin,
+            origins: std::slice::from_ref(&a.origin),
             entries: &|| all(&entries_a),
             leaves: &|| leaves(a),
         },
         &Log {
             authority: &b.authority,
-            origin: &b.origin,
+            origins: std::slice::from_ref(&b.origin),
             entries: &|| all(&entries_b),
             leaves: &|| leaves(b),
         },

@@ -6,6 +6,7 @@ use crate::audit::entry::{EntryError, Event};
 use crate::audit::export::{CHECKPOINT_PATH, POLICY_PATH};
 use crate::audit::manifest::{MANIFEST_PATH, ManifestError};
 use crate::audit::policy::{PolicyError, PolicyFailure};
+use crate::audit::succession::SuccessionError;
 use crate::domain::{AuthorityId, Timestamp};
 
 /// Why an export is not to be believed: the first fault, with the file or the entry.
@@ -102,6 +103,28 @@ pub enum VerifyFailure {
         /// What it is.
         event: Event,
     },
+    /// The log goes on from one that is not there.
+    #[error(
+        "entry 0: the log goes on from {origin} with {size} entries, which is not in the export: a \
+         year is missing"
+    )]
+    Earlier {
+        /// The log that is missing.
+        origin: String,
+        /// How many entries it had.
+        size: u64,
+    },
+    /// The oldest log is not the one with which the authority began.
+    #[error("entry 0: {origin} goes on from no log, and is not {named}, which the card names")]
+    First {
+        /// The log.
+        origin: String,
+        /// The first log of the authority.
+        named: String,
+    },
+    /// The log does not follow the one that lies before it.
+    #[error("entry 0: {0}")]
+    Succession(#[source] SuccessionError),
     /// A log is opened once, first, and sealed once, last.
     #[error("entry {index}: {event} cannot stand here")]
     Misplaced {
@@ -178,7 +201,7 @@ impl VerifyFailure {
             | TimeRunsBack { index, .. }
             | Sequence { index, .. }
             | Attribution { index, .. } => Some(*index),
-            NotOpened { .. } => Some(0),
+            NotOpened { .. } | Earlier { .. } | First { .. } | Succession(_) => Some(0),
             _ => None,
         }
     }

@@ -110,7 +110,7 @@ fn sound() -> (TestLog, Export) {
 fn trust(log: &TestLog) -> Trust {
     let keys = vec![log.verifier(), verifier("xb.oag/log/2026", &secret(2))];
     let (origin, authority) = (log.origin.clone(), log.authority.clone());
-    Trust { origin, keys, authority, policy: None }
+    Trust { origin, keys, authority, policy: None, before: Before::None }
 }
 
 fn check(log: &TestLog, export: &Export) -> Result<Report, VerifyFailure> {

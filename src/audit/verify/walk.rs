@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use super::files::Files;
 use super::recorded::Recorded;
-use super::{Policies, Report, Trust, VerifyFailure, parse_entry};
+use super::{Before, Policies, Report, Trust, VerifyFailure, parse_entry};
 use crate::audit::bundle::entries_of;
 use crate::audit::checkpoint::Checkpoint;
-use crate::audit::entry::{Entry, Event};
+use crate::audit::entry::{Coordinates, Entry, Event};
 use crate::audit::merkle::{Frontier, leaf_hash};
 use crate::audit::note::VerifierKey;
+use crate::audit::succession::{SuccessionError, end_of};
 use crate::audit::tiles::{TILE_WIDTH, TileBuilder, TileId, entries_path, tile_bytes};
 use crate::crypto::Digest;
 use crate::domain::{AuthorityId, Timestamp};
@@ -20,6 +21,10 @@ pub(super) struct Walk<'a> {
     first_at: Timestamp,
     last_at: Timestamp,
     sealed: bool,
+    /// The end of the log before.
+    before: Option<Coordinates>,
+    /// The key of the log that follows.
+    successor: Option<String>,
     events: BTreeMap<Event, u64>,
     peers: BTreeMap<AuthorityId, u64>,
     /// The policy that was set last.
@@ -33,14 +38,20 @@ pub(super) struct Walk<'a> {
 impl<'a> Walk<'a> {
     pub(super) fn new(trust: &'a Trust, size: u64, receipts: Vec<Digest>) -> Self {
         let start = Timestamp::from_unix_ms(0);
+        let (last_at, peers) = match &trust.before {
+            Before::Verified(before) => (before.last_at, before.peers.clone()),
+            _ => (start, BTreeMap::new()),
+        };
         Self {
             trust,
             size,
             first_at: start,
-            last_at: start,
+            last_at,
             sealed: false,
+            before: None,
+            successor: None,
             events: BTreeMap::new(),
-            peers: BTreeMap::new(),
+            peers,
             policy: None,
             records: 0,
             recorded: Recorded::of(receipts),
@@ -127,14 +138,43 @@ impl<'a> Walk<'a> {
             let key = entry.key.as_deref().and_then(|key| VerifierKey::parse(key).ok());
             let ours = key.is_some_and(|key| key.name() == self.trust.origin);
             self.first_at = entry.at;
-            let opens = event == Event::LogOpened && ours;
-            return if opens { Ok(()) } else { Err(VerifyFailure::NotOpened { event }) };
+            return match event == Event::LogOpened && ours {
+                true => self.follows(entry),
+                false => Err(VerifyFailure::NotOpened { event }),
+            };
         }
         if self.sealed || event == Event::LogOpened {
             return Err(VerifyFailure::Misplaced { index, event });
         }
         self.sealed = event == Event::LogSealed;
+        if self.sealed {
+            self.successor.clone_from(&entry.key);
+        }
         Ok(())
+    }
+
+    /// The log goes on from how the one before it ended, and that one names this one.
+    fn follows(&mut self, opened: &Entry) -> Result<(), VerifyFailure> {
+        self.before.clone_from(&opened.remote);
+        let before = match (&self.trust.before, &opened.remote) {
+            (Before::Verified(before), _) => before,
+            (Before::None, Some(Coordinates { origin, size, .. })) => {
+                return Err(VerifyFailure::Earlier { origin: origin.clone(), size: *size });
+            }
+            (Before::None, None) | (Before::NotAtHand, _) => return Ok(()),
+        };
+        let (old, new) = (before.checkpoint.origin.clone(), self.trust.origin.clone());
+        let error = match &before.successor {
+            None => SuccessionError::NotSealed(old),
+            Some(named) if !self.trust.keys.iter().any(|key| key.to_string() == *named) => {
+                SuccessionError::Names { old, named: named.clone(), new }
+            }
+            Some(_) if opened.remote != Some(end_of(&before.checkpoint)) => {
+                SuccessionError::Before { old, new }
+            }
+            Some(_) => return Ok(()),
+        };
+        Err(VerifyFailure::Succession(error))
     }
 
     fn sequence(&mut self, index: u64, entry: &Entry) -> Result<(), VerifyFailure> {
@@ -144,7 +184,11 @@ impl<'a> Walk<'a> {
         // The name is only cloned for a peer that is new.
         let last = match self.peers.get_mut(peer) {
             Some(last) => last,
-            None => self.peers.entry(peer.clone()).or_default(),
+            None => {
+                let unknown = self.before.is_some() && self.trust.before == Before::NotAtHand;
+                let first = if unknown { found.saturating_sub(1) } else { 0 };
+                self.peers.entry(peer.clone()).or_insert(first)
+            }
         };
         let expected = *last + 1;
         if found != expected {
@@ -182,6 +226,8 @@ impl<'a> Walk<'a> {
             last_at: self.last_at,
             events: self.events,
             peers: self.peers,
+            before: self.before,
+            successor: self.successor,
             receipts_issued: issued,
             receipts_received: received,
             receipts_recorded: self.records,

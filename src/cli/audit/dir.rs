@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::chain::{Alone, links};
 use super::verify;
-use crate::audit::Checkpoint;
 use crate::audit::bundle::entries_of;
 use crate::audit::entry::Entry;
 use crate::audit::export::CHECKPOINT_PATH;
@@ -15,6 +15,7 @@ use crate::audit::tiles::{
     TILE_WIDTH, TileId, entries_path, node_from_tile, node_in_tile, parse_tile, width_at,
 };
 use crate::audit::verify::Report;
+use crate::audit::{Checkpoint, Position};
 use crate::card::Card;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::files::{read_card, read_text};
@@ -33,16 +34,19 @@ pub(super) struct ExportDir {
     /// The fingerprint that the card must have: twelve words or 64 hex digits
     #[arg(long, value_name = "WORDS|HEX")]
     fingerprint: Option<String>,
+    #[command(flatten)]
+    alone: Alone,
 }
 
 impl ExportDir {
     #[cfg(test)]
     pub(super) fn of(dir: &Path) -> Self {
-        Self { dir: dir.to_owned(), card: None, fingerprint: None }
+        Self { dir: dir.to_owned(), card: None, fingerprint: None, alone: Alone::default() }
     }
 
     pub(super) fn open(&self, out: &mut Out) -> Result<Export, Failure> {
-        Export::open(&self.dir, self.card.as_deref(), self.fingerprint.as_deref(), out)
+        let (card, fingerprint) = (self.card.as_deref(), self.fingerprint.as_deref());
+        Export::open(&self.dir, card, fingerprint, self.alone, out)
     }
 }
 
@@ -52,6 +56,9 @@ pub(super) struct Export {
     card: Card,
     checkpoint: Checkpoint,
     note: String,
+    alone: Alone,
+    /// The logs before it, the oldest first; empty in one of those.
+    earlier: Vec<Export>,
 }
 
 impl Export {
@@ -60,6 +67,7 @@ impl Export {
         dir: &Path,
         card: Option<&Path>,
         fingerprint: Option<&str>,
+        alone: Alone,
         out: &mut Out,
     ) -> Result<Self, Failure> {
         let whose_word = card.is_none() && fingerprint.is_none();
@@ -73,18 +81,41 @@ impl Export {
         if whose_word {
             verify::warn(&card, out);
         }
+        let mut links = links(dir)?;
+        links.pop();
+        if alone.without_earlier {
+            links.clear();
+        }
+        let earlier = links.iter().map(|link| Self::one(&link.dir, card.clone(), alone));
+        let earlier = earlier.collect::<Result<_, _>>()?;
+        Ok(Self { earlier, ..Self::one(dir, card, alone)? })
+    }
+
+    /// One of its logs.
+    fn one(dir: &Path, card: Card, alone: Alone) -> Result<Self, Failure> {
         let path = dir.join(CHECKPOINT_PATH);
         let note = read_text(&path)?;
         let unproven = |why: String| {
             Failure::new(Exit::VerificationFailed, format!("{}: {why}", path.display()))
         };
-        let checkpoint =
-            Checkpoint::verify(&note, card.log_keys()).map_err(|e| unproven(e.to_string()))?;
-        if checkpoint.origin != card.log_origin() {
-            let (origin, card) = (&checkpoint.origin, card.log_origin());
-            return Err(unproven(format!("is of {origin}, the card of {card}")));
+        let origin = Checkpoint::parse_unverified(&note).map(|checkpoint| checkpoint.origin);
+        let origin = origin.map_err(|e| unproven(e.to_string()))?;
+        if !card.owns_log(&origin) {
+            return Err(unproven(format!("is of {origin}, the card of {}", card.log_origin())));
         }
-        Ok(Self { dir: dir.to_owned(), card, checkpoint, note })
+        let checkpoint = Checkpoint::verify(&note, &card.log_keys_of(&origin))
+            .map_err(|e| unproven(e.to_string()))?;
+        Ok(Self { dir: dir.to_owned(), card, checkpoint, note, alone, earlier: Vec::new() })
+    }
+
+    /// All logs, the oldest first, with their numbers.
+    pub(super) fn logs(&self) -> impl Iterator<Item = (u32, &Self)> {
+        (0..).zip(self.earlier.iter().chain([self]))
+    }
+
+    /// Entries in all logs.
+    pub(super) fn total(&self) -> u64 {
+        self.logs().map(|(_, log)| log.checkpoint.size).sum()
     }
 
     pub(super) fn card(&self) -> &Card {
@@ -100,16 +131,13 @@ impl Export {
         &self.note
     }
 
-    /// Verifies all of it, and gives each entry to `each` on the way.
+    /// Verifies all of it, and gives each entry with its position to `each` on the way.
     pub(super) fn verify(
         &self,
         out: &mut Out,
         each: &mut dyn FnMut(u64, &Entry),
-    ) -> Result<Report, Failure> {
-        match verify::verify(&self.dir, &self.card, None, out, each)? {
-            Ok(report) => Ok(report),
-            Err(failure) => Err(verify::refuse(&self.dir, &failure, out)),
-        }
+    ) -> Result<Vec<Report>, Failure> {
+        verify::verify(&self.dir, &self.card, None, self.alone, out, each)
     }
 
     fn read(&self, path: &str) -> Result<Vec<u8>, Failure> {
@@ -167,8 +195,23 @@ impl Export {
         Ok((path, hashes))
     }
 
-    /// All entries, in their order, without verifying them once more.
-    pub(super) fn entries(&self) -> impl Iterator<Item = Result<Entry, Failure>> {
+    /// All entries of all logs with their positions, in their order, without verifying them once more.
+    pub(super) fn all_entries(&self) -> impl Iterator<Item = Result<(u64, Entry), Failure>> {
+        self.logs().flat_map(|(log, export)| {
+            let places = Position::new(log, 0).number()..;
+            places.zip(export.entries()).map(|(place, entry)| Ok((place, entry?)))
+        })
+    }
+
+    /// All leaf hashes of all logs with their positions, in their order.
+    pub(super) fn all_leaves(&self) -> impl Iterator<Item = Result<(u64, Digest), Failure>> {
+        self.logs().flat_map(|(log, export)| {
+            let places = Position::new(log, 0).number()..;
+            places.zip(export.leaves()).map(|(place, leaf)| Ok((place, leaf?)))
+        })
+    }
+
+    fn entries(&self) -> impl Iterator<Item = Result<Entry, Failure>> {
         let parse = |(index, bytes): (u64, Vec<u8>)| {
             Entry::parse(&bytes)
                 .map_err(|error| self.bad("tile/entries", &format!("entry {index}: {error}")))
@@ -180,8 +223,7 @@ impl Export {
         flattened(bundles).map(move |entry| entry.and_then(parse))
     }
 
-    /// All leaf hashes, in their order.
-    pub(super) fn leaves(&self) -> impl Iterator<Item = Result<Digest, Failure>> {
+    fn leaves(&self) -> impl Iterator<Item = Result<Digest, Failure>> {
         let tiles = (0..self.checkpoint.size.div_ceil(TILE_WIDTH as u64))
             .map(|index| self.tile(TileId { level: 0, index }).map(|(_, hashes)| hashes));
         flattened(tiles)

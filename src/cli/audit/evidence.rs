@@ -30,8 +30,9 @@ pub(super) struct EvidenceArgs {
 pub(super) fn run(args: EvidenceArgs, out: &mut Out) -> Result<(), Failure> {
     let card = read_card(&args.card)?;
     let text = read_text(&args.file)?;
-    let proven = Evidence::parse(&text)
-        .and_then(|evidence| Ok((evidence.verify(card.log_keys())?, evidence.digest())));
+    let proven = Evidence::parse(&text).and_then(|evidence| {
+        Ok((evidence.verify(&card.log_keys_of(evidence.origin()))?, evidence.digest()))
+    });
     let (verdict, digest) = proven.map_err(|error| {
         let message = format!("{}: {error}", args.file.display());
         Failure::new(Exit::VerificationFailed, message)

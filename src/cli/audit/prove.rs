@@ -72,7 +72,8 @@ fn inclusion(export: &Export, index: u64) -> Result<String, Failure> {
     let unsound = |error: &dyn std::fmt::Display| {
         Failure::new(Exit::VerificationFailed, format!("entry {index}: {error}"))
     };
-    proof.verify(&proof.extra, export.card().log_keys()).map_err(|error| unsound(&error))?;
+    let keys = export.card().log_keys_of(&export.checkpoint().origin);
+    proof.verify(&proof.extra, &keys).map_err(|error| unsound(&error))?;
     Ok(proof.to_text())
 }
 

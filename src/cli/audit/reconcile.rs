@@ -1,12 +1,14 @@
 //! `rogatory audit reconcile`: two exports held against each other.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Map, Value, json};
 
+use super::chain::Alone;
 use super::dir::Export;
 use super::when::{Span, When};
+use crate::audit::Position;
 use crate::audit::reconcile::{
     Class, Item, Log, Options, ReconcileError, Summary, Which, reconcile,
 };
@@ -39,6 +41,8 @@ pub(super) struct ReconcileArgs {
     /// The fingerprint that the second card must have
     #[arg(long, value_name = "WORDS|HEX")]
     fingerprint_b: Option<String>,
+    #[command(flatten)]
+    alone: Alone,
     /// Only messages that began at this time or later
     #[arg(long, value_name = "TIME")]
     since: Option<When>,
@@ -53,8 +57,11 @@ pub(super) struct ReconcileArgs {
 }
 
 pub(super) fn run(args: ReconcileArgs, out: &mut Out) -> Result<(), Failure> {
-    let a = Export::open(&args.a, args.card_a.as_deref(), args.fingerprint_a.as_deref(), out)?;
-    let b = Export::open(&args.b, args.card_b.as_deref(), args.fingerprint_b.as_deref(), out)?;
+    let open = |dir: &Path, card: &Option<PathBuf>, fingerprint: &Option<String>, out: &mut Out| {
+        Export::open(dir, card.as_deref(), fingerprint.as_deref(), args.alone, out)
+    };
+    let a = open(&args.a, &args.card_a, &args.fingerprint_a, out)?;
+    let b = open(&args.b, &args.card_b, &args.fingerprint_b, out)?;
     for export in [&a, &b] {
         export.verify(out, &mut |_, _| {})?;
     }
@@ -79,25 +86,28 @@ fn compare(
 ) -> Result<Summary, Failure> {
     let bar = out.progress("comparing", 1, Unit::Entries);
     // Each log is read once a part, and how many parts there are shows on the way.
-    let begins = |export: &Export| bar.handle().inc_length(export.checkpoint().size);
+    let begins = |export: &Export| bar.handle().inc_length(export.total());
+    let origins = |export: &Export| -> Vec<String> {
+        export.logs().map(|(_, log)| log.checkpoint().origin.clone()).collect()
+    };
     let summary = reconcile(
         &Log {
             authority: a.card().authority(),
-            origin: &a.checkpoint().origin,
+            origins: &origins(a),
             entries: &|| {
                 begins(a);
-                Box::new(a.entries().inspect(|_| bar.add(1)))
+                Box::new(a.all_entries().inspect(|_| bar.add(1)))
             },
-            leaves: &|| Box::new(a.leaves()),
+            leaves: &|| Box::new(a.all_leaves()),
         },
         &Log {
             authority: b.card().authority(),
-            origin: &b.checkpoint().origin,
+            origins: &origins(b),
             entries: &|| {
                 begins(b);
-                Box::new(b.entries().inspect(|_| bar.add(1)))
+                Box::new(b.all_entries().inspect(|_| bar.add(1)))
             },
-            leaves: &|| Box::new(b.leaves()),
+            leaves: &|| Box::new(b.all_leaves()),
         },
         options,
         &mut |item| items.add(item),
@@ -167,7 +177,9 @@ fn tell(summary: &Summary, items: &[Item], names: [&str; 2], out: &mut Out) {
 }
 
 fn row(item: &Item) -> Vec<String> {
-    let entry = |index: Option<u64>| index.map(|index| index.to_string()).unwrap_or_default();
+    let entry = |place: Option<u64>| {
+        place.map(|place| Position::from_number(place).to_string()).unwrap_or_default()
+    };
     vec![
         item.class.as_str().to_owned(),
         item.message.map(|id| id.to_string()).unwrap_or_default(),

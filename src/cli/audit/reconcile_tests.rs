@@ -30,6 +30,7 @@ fn args(a: &std::path::Path, b: &std::path::Path) -> ReconcileArgs {
         card_b: None,
         fingerprint_a: None,
         fingerprint_b: None,
+        alone: Alone::default(),
         since: None,
         grace: None,
         limit: 1000,

@@ -10,6 +10,7 @@ use clap::Args;
 
 use super::dir::ExportDir;
 use super::when::Until;
+use crate::audit::Position;
 use crate::audit::entry::Entry;
 use crate::audit::replay::{Finding, Life, Severity, State};
 use crate::cli::exit::{Exit, Failure};
@@ -94,10 +95,11 @@ pub(super) fn run(args: ReplayArgs, out: &mut Out) -> Result<(), Failure> {
         state: State::new(export.card().authority().clone()),
         findings: Findings::default(),
         life: args.message.map(Life::of),
-        of: export.checkpoint().size,
+        of: export.total(),
     };
+    let newest = export.logs().count() as u32 - 1;
     export.verify(out, &mut |index, entry| {
-        if is_within(args.until, index, entry) {
+        if is_within(args.until, newest, index, entry) {
             replayed.take(index, entry);
         }
     })?;
@@ -109,10 +111,11 @@ pub(super) fn run(args: ReplayArgs, out: &mut Out) -> Result<(), Failure> {
     replayed.conclude()
 }
 
-fn is_within(until: Option<Until>, index: u64, entry: &Entry) -> bool {
+/// An index is one of the newest log.
+fn is_within(until: Option<Until>, newest: u32, place: u64, entry: &Entry) -> bool {
     match until {
         None => true,
-        Some(Until::Index(last)) => index <= last,
+        Some(Until::Index(last)) => place <= Position::new(newest, last).number(),
         Some(Until::Time(last)) => entry.at <= last,
     }
 }

@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::chain::{self, Alone, Link};
+use crate::audit::Position;
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::entry::Entry;
-use crate::audit::export::{CARDS, CHECKPOINT_PATH};
+use crate::audit::export::{CARDS, CHECKPOINT_PATH, EARLIER};
 use crate::audit::manifest::MANIFEST_MAX_BYTES;
 use crate::audit::policy::Policy;
 use crate::audit::verify::{
-    Report, Trust, VerifyFailure, WitnessSeen, Witnessing, verify_export_with,
+    Before, Report, Trust, VerifyFailure, WitnessSeen, Witnessing, verify_export_with,
 };
 use crate::card::Card;
 use crate::cli::evidence::files_below;
@@ -42,6 +44,8 @@ pub(super) struct VerifyArgs {
     /// The policy of witnesses (C2SP tlog-policy) that the exported checkpoint must satisfy
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
+    #[command(flatten)]
+    alone: Alone,
 }
 
 pub(super) fn run(args: VerifyArgs, out: &mut Out) -> Result<(), Failure> {
@@ -57,10 +61,8 @@ pub(super) fn run(args: VerifyArgs, out: &mut Out) -> Result<(), Failure> {
     }
     let policy = args.policy.as_deref().map(read_policy).transpose()?;
     let whose_word = args.card.is_none() && args.fingerprint.is_none();
-    match verify(&args.dir, &card, policy, out, &mut |_, _| {})? {
-        Ok(report) => print(&report, &card, whose_word, out),
-        Err(failure) => return Err(refuse(&args.dir, &failure, out)),
-    }
+    let reports = verify(&args.dir, &card, policy, args.alone, out, &mut |_, _| {})?;
+    print(&reports, &card, whose_word, out);
     if whose_word {
         warn(&card, out);
     }
@@ -94,7 +96,7 @@ pub(super) fn exported_card(dir: &Path) -> Result<Card, Failure> {
 fn same_log(dir: &Path, path: &Path, card: &Card, out: &mut Out) -> Result<(), Failure> {
     let text = read_text(&dir.join(CHECKPOINT_PATH)).unwrap_or_default();
     let origin = Checkpoint::parse_unverified(&text).map(|checkpoint| checkpoint.origin);
-    let Some(origin) = origin.ok().filter(|origin| origin != card.log_origin()) else {
+    let Some(origin) = origin.ok().filter(|origin| !card.owns_log(origin)) else {
         return Ok(());
     };
     let (path, dir, whose, log) =
@@ -109,23 +111,78 @@ fn same_log(dir: &Path, path: &Path, card: &Card, out: &mut Out) -> Result<(), F
     Err(Failure::new(Exit::VerificationFailed, message).hint(hint))
 }
 
-type Verified = Result<Report, VerifyFailure>;
-
-/// Verifies an export with a card; `each` gets the entries, which are proven once this returns a
-/// report.
+/// Verifies all logs of an export with a card, and that each follows the one before it; the policy is
+/// for the newest one. `each` gets the entries with their positions, which are proven once this
+/// returns the reports, the oldest log's first.
 pub(super) fn verify(
     dir: &Path,
     card: &Card,
     policy: Option<Policy>,
+    alone: Alone,
+    out: &mut Out,
+    each: &mut dyn FnMut(u64, &Entry),
+) -> Result<Vec<Report>, Failure> {
+    let mut links = chain::links(dir)?;
+    if alone.without_earlier {
+        links.drain(..links.len() - 1);
+    }
+    let newest = links.len() - 1;
+    let mut reports: Vec<Report> = Vec::new();
+    for ((log, link), at) in (0..).zip(&links).zip(0..) {
+        let before = match reports.last() {
+            Some(before) => Before::Verified(Box::new(before.clone())),
+            None if alone.without_earlier => Before::NotAtHand,
+            None => Before::None,
+        };
+        let policy = policy.clone().filter(|_| at == newest);
+        let first = Position::new(log, 0).number();
+        let mut each = |index: u64, entry: &Entry| each(first + index, entry);
+        match verify_one(link, card, policy, before, out, &mut each)? {
+            Ok(report) => reports.push(report),
+            Err(failure) => return Err(refuse(dir, &link.prefix, &failure, out)),
+        }
+    }
+    begins(dir, &reports, card, out)?;
+    Ok(reports)
+}
+
+/// The first of the logs is the one that the card names.
+fn begins(dir: &Path, reports: &[Report], card: &Card, out: &mut Out) -> Result<(), Failure> {
+    let first = reports.first().filter(|report| report.before.is_none());
+    match first.filter(|first| first.checkpoint.origin != card.log_origin()) {
+        Some(first) => {
+            let (origin, named) = (first.checkpoint.origin.clone(), card.log_origin().to_owned());
+            Err(refuse(dir, "", &VerifyFailure::First { origin, named }, out))
+        }
+        None => Ok(()),
+    }
+}
+
+type Verified = Result<Report, VerifyFailure>;
+
+fn verify_one(
+    link: &Link,
+    card: &Card,
+    policy: Option<Policy>,
+    before: Before,
     out: &Out,
     each: &mut dyn FnMut(u64, &Entry),
 ) -> Result<Verified, Failure> {
-    let present: Vec<String> = files_below(dir)?.into_iter().map(|file| file.name).collect();
+    let dir = &link.dir;
+    let mut present: Vec<String> = files_below(dir)?.into_iter().map(|file| file.name).collect();
+    if link.prefix.is_empty() {
+        present.retain(|path| !path.starts_with(EARLIER));
+    }
+    let note = read_bounded(&dir.join(CHECKPOINT_PATH)).ok().flatten().unwrap_or_default();
+    let claimed = Checkpoint::parse_unverified(&String::from_utf8_lossy(&note));
+    let claimed = claimed.ok().map(|claimed| claimed.origin).filter(|log| card.owns_log(log));
+    let origin = claimed.unwrap_or_else(|| card.log_origin().to_owned());
     let trust = Trust {
-        origin: card.log_origin().to_owned(),
-        keys: card.log_keys().to_vec(),
+        keys: card.log_keys_of(&origin),
+        origin,
         authority: card.authority().clone(),
         policy,
+        before,
     };
     let bar = out.progress("verifying", 1, Unit::Entries);
     let handle = bar.handle();
@@ -150,10 +207,10 @@ pub(super) fn read_bounded(path: &Path) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-pub(super) fn refuse(dir: &Path, failure: &VerifyFailure, out: &mut Out) -> Failure {
+fn refuse(dir: &Path, prefix: &str, failure: &VerifyFailure, out: &mut Out) -> Failure {
     let message = failure.to_string();
     if out.is_json() {
-        let (path, entry) = (failure.path(), failure.entry());
+        let (path, entry) = (failure.path().map(|path| format!("{prefix}{path}")), failure.entry());
         out.json(&json!({ "ok": false, "path": path, "entry": entry, "message": message }));
     }
     let hint = match failure {
@@ -161,15 +218,25 @@ pub(super) fn refuse(dir: &Path, failure: &VerifyFailure, out: &mut Out) -> Fail
             "ask for an export of a checkpoint that these witnesses have cosigned, or ask them what \
              they hold of this log"
         }
+        VerifyFailure::Earlier { .. } => {
+            "ask for a whole export; --without-earlier verifies this log alone, and takes what it says \
+             of the time before as said"
+        }
         _ => "the export is not to be believed: keep it as it is, and ask for another",
     };
+    let dir = dir.join(prefix);
     Failure::new(Exit::VerificationFailed, format!("{}: {message}", dir.display())).hint(hint)
 }
 
-fn print(report: &Report, card: &Card, whose_word: bool, out: &mut Out) {
+fn print(reports: &[Report], card: &Card, whose_word: bool, out: &mut Out) {
+    let Some((report, earlier)) = reports.split_last() else { return };
     if out.is_json() {
-        return out.json(&report_json(report, card, whose_word));
+        return out.json(&report_json(report, earlier, card, whose_word));
     }
+    let earlier = earlier
+        .iter()
+        .map(|log| format!("{}: {} entries, all sound", log.checkpoint.origin, log.entries));
+    let earlier: Vec<String> = earlier.collect();
     let peers = report.peers.iter().map(|(peer, count)| format!("{peer}: {count}"));
     let events = report.events.iter().map(|(event, count)| format!("{event}: {count}"));
     let mut fields = vec![
@@ -184,6 +251,9 @@ fn print(report: &Report, card: &Card, whose_word: bool, out: &mut Out) {
         ("receipts received", received(report)),
         ("fingerprint", card.fingerprint().words()),
     ];
+    if !earlier.is_empty() {
+        fields.insert(1, ("earlier logs", earlier.join("\n")));
+    }
     if let Some(witnessing) = &report.witnessing {
         fields.push(("quorum", quorum(witnessing)));
         let seen = witnessing.cosigned.iter().map(seen);
@@ -223,7 +293,7 @@ fn received(report: &Report) -> String {
     format!("{} of {} recorded", report.receipts_received, report.receipts_recorded)
 }
 
-fn report_json(report: &Report, card: &Card, whose_word: bool) -> Value {
+fn report_json(report: &Report, earlier: &[Report], card: &Card, whose_word: bool) -> Value {
     let events: serde_json::Map<String, Value> =
         report.events.iter().map(|(event, count)| (event.to_string(), json!(count))).collect();
     let peers: serde_json::Map<String, Value> =
@@ -232,6 +302,7 @@ fn report_json(report: &Report, card: &Card, whose_word: bool) -> Value {
         "ok": true,
         "authority": card.authority(),
         "log_origin": report.checkpoint.origin,
+        "earlier": earlier.iter().map(earlier_json).collect::<Vec<_>>(),
         "entries": report.entries,
         "root": hex::encode(report.checkpoint.root),
         "first_at": report.first_at,
@@ -246,6 +317,14 @@ fn report_json(report: &Report, card: &Card, whose_word: bool) -> Value {
         "witnessing": report.witnessing.as_ref().map(witnessing_json),
         "card_fingerprint": card.fingerprint().hex(),
         "card_from_export": whose_word,
+    })
+}
+
+fn earlier_json(report: &Report) -> Value {
+    json!({
+        "log_origin": report.checkpoint.origin,
+        "entries": report.entries,
+        "root": hex::encode(report.checkpoint.root),
     })
 }
 

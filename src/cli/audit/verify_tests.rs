@@ -60,7 +60,8 @@ fn export(dir: &Path) -> Card {
 }
 
 fn args(dir: &Path) -> VerifyArgs {
-    VerifyArgs { dir: dir.to_owned(), card: None, fingerprint: None, policy: None }
+    let alone = Alone::default();
+    VerifyArgs { dir: dir.to_owned(), card: None, fingerprint: None, policy: None, alone }
 }
 
 #[test]

@@ -62,14 +62,15 @@ fn verify_receipt(
     card: &Card,
 ) -> Result<()> {
     ensure!(receipt.issuer == issuer.as_str(), "is issued by {}", receipt.issuer);
+    let receipt_text = Receipt::parse(&receipt.text)?;
     let expected = Expected {
         issuer,
-        keys: card.log_keys(),
+        keys: &card.log_keys_of(&receipt_text.facts().origin),
         message: sent.id,
         envelope: sent.envelope,
         peer: if *issuer == sent.from { &sent.to } else { &sent.from },
     };
-    let verified = verify(&Receipt::parse(&receipt.text)?, &expected)?;
+    let verified = verify(&receipt_text, &expected)?;
     ensure!(verified.event().as_str() == receipt.event, "is a {}", verified.event());
     Ok(())
 }

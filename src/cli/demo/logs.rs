@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use super::told::Sent;
 use crate::audit::bundle::{bundle_bytes, entries_of};
 use crate::audit::tiles::{TILE_WIDTH, entries_path};
-use crate::audit::verify::{Report, Trust, verify_export};
+use crate::audit::verify::{Before, Report, Trust, verify_export};
 use crate::audit::{Entry, Event};
 use crate::card::Card;
 use crate::domain::AuthorityId;
@@ -82,6 +82,7 @@ pub(super) fn verify(dir: &Path, card: &Card) -> Result<Report> {
         keys: card.log_keys().to_vec(),
         authority: card.authority().clone(),
         policy: None,
+        before: Before::None,
     };
     let mut read = |path: &str| match fs::read(dir.join(path)) {
         Ok(bytes) => Ok(Some(bytes)),

@@ -81,7 +81,7 @@ const OTHER_KEYS: &str = "either it was altered, or the card has other keys than
 /// A card of another log says nothing about the receipt, good or bad.
 fn same_log(receipt: &Receipt, card: &Card, args: &VerifyArgs) -> Result<(), Failure> {
     let origin = &receipt.facts().origin;
-    if card.log_keys().iter().any(|key| key.name() == origin) {
+    if card.owns_log(origin) {
         return Ok(());
     }
     let (file, receipt) = (args.card.display(), args.file.display());
@@ -112,7 +112,7 @@ fn check(receipt: &Receipt, card: &Card, args: &VerifyArgs) -> Result<VerifiedRe
     let peer = args.peer.as_ref().or(entry.peer.as_ref());
     let expected = Expected {
         issuer: card.authority(),
-        keys: card.log_keys(),
+        keys: &card.log_keys_of(&receipt.facts().origin),
         message: args.message.or(entry.message).ok_or(Unproven::Nameless("message"))?,
         envelope: args.envelope.or(entry.envelope).ok_or(Unproven::Nameless("envelope"))?,
         peer: peer.ok_or(Unproven::Nameless("counterpart"))?,

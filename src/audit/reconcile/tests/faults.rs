@@ -245,7 +245,7 @@ fn two_exports_of_one_log_are_refused() {
     let log = TestLog::new("xa.moj", 1);
     let one = Log::<Infallible> {
         authority: &log.authority,
-        origin: &log.origin,
+        origins: std::slice::from_ref(&log.origin),
         entries: &|| Box::new(std::iter::empty()),
         leaves: &|| Box::new(std::iter::empty()),
     };

@@ -72,7 +72,8 @@ impl Disclosed {
     /// Proves every record, or says which one is none of this log's.
     pub(super) fn prove(self, state: &State) -> Result<Vec<Proved>, Failure> {
         let unproven = |message: String| Failure::new(Exit::VerificationFailed, message);
-        if Some(self.head.log.as_str()) != state.origin() {
+        let ended = state.ended().iter().map(|(origin, _)| origin.as_str());
+        if !ended.chain(state.origin()).any(|origin| origin == self.head.log) {
             let message = format!("the disclosure is of {}, another log", self.head.log);
             return Err(unproven(message));
         }

@@ -83,7 +83,7 @@ fn fields(replayed: &Replayed, checkpoint: &Checkpoint) -> Vec<(&'static str, St
     let waiting = state.messages().filter(|message| message.queue != Queue::Gone).count();
     vec![
         ("log", checkpoint.origin.clone()),
-        ("replayed", format!("{} of {of} entries, verified", state.entries())),
+        ("replayed", format!("{} of {of} entries, verified", state.total())),
         ("until", state.at().to_string()),
         ("messages", states.collect::<Vec<_>>().join("\n")),
         ("waiting", waiting.to_string()),
@@ -166,7 +166,7 @@ fn to_json(replayed: &Replayed, proved: Option<&[Proved]>, checkpoint: &Checkpoi
     let mut json = json!({
         "ok": findings.errors == 0,
         "log_origin": checkpoint.origin,
-        "entries": state.entries(),
+        "entries": state.total(),
         "of_entries": of,
         "until": state.at(),
         "state_digest": hex::encode(state.digest()),
@@ -188,7 +188,7 @@ fn to_json(replayed: &Replayed, proved: Option<&[Proved]>, checkpoint: &Checkpoi
             "software": node.software,
         },
     });
-    if *of == state.entries() {
+    if *of == state.total() {
         json["root"] = hex::encode(checkpoint.root).into();
     }
     findings_json(findings, &mut json);
