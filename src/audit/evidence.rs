@@ -222,7 +222,10 @@ impl Evidence {
     }
 
     /// Both checkpoints, of one log, whoever has signed them.
-    fn checkpoints(&self) -> Result<(Checkpoint, Checkpoint), EvidenceError> {
+    ///
+    /// # Errors
+    /// [`EvidenceError::Checkpoint`], [`EvidenceError::TwoLogs`].
+    pub fn checkpoints(&self) -> Result<(Checkpoint, Checkpoint), EvidenceError> {
         let parse = |which, note: &str| {
             Checkpoint::parse_unverified(note)
                 .map_err(|source| EvidenceError::Checkpoint { which, source })

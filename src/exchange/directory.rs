@@ -22,6 +22,8 @@ pub struct Peer {
     pub added: Timestamp,
     /// Why nothing is exchanged with it at present, as a code.
     pub suspended: Option<String>,
+    /// When an operator resumed it last, having looked at what was held against it.
+    pub(super) resumed: Option<Timestamp>,
 }
 
 impl Peer {
@@ -34,15 +36,17 @@ impl Peer {
         let card = Card::parse(&row.card).map_err(ActionError::fault)?;
         let added = Timestamp::from_unix_ms(row.added_ms);
         let suspended = (!row.suspended.is_empty()).then_some(row.suspended);
-        Ok(Self { card, added, suspended })
+        let resumed = (row.resumed_ms != 0).then(|| Timestamp::from_unix_ms(row.resumed_ms));
+        Ok(Self { card, added, suspended, resumed })
     }
 
-    fn to_row(&self, removed: bool) -> PeerRow {
+    pub(super) fn to_row(&self, removed: bool) -> PeerRow {
         PeerRow {
             card: self.card.text().to_owned(),
             added_ms: self.added.unix_ms(),
             removed,
             suspended: self.suspended.clone().unwrap_or_default(),
+            resumed_ms: self.resumed.map_or(0, Timestamp::unix_ms),
         }
     }
 }
@@ -89,6 +93,18 @@ impl Directory {
         self.changed.subscribe()
     }
 
+    /// Takes the turn of whoever changes a row.
+    pub(super) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.turn.lock().await
+    }
+
+    /// Puts a peer in the place of what was known of it.
+    pub(super) fn put(&self, peer: &Arc<Peer>) {
+        self.update(|peers| {
+            peers.insert(peer.authority().clone(), peer.clone());
+        });
+    }
+
     fn update(&self, change: impl Fn(&mut Peers)) {
         self.peers.rcu(|peers| {
             let mut peers = Peers::clone(peers);
@@ -107,13 +123,14 @@ impl Exchange {
     /// [`ActionError::Invalid`] names what is wrong with card or fingerprint.
     pub async fn add_peer(&self, card: Card, fingerprint: &str) -> Result<Arc<Peer>, ActionError> {
         self.check_writable()?;
-        let _turn = self.directory.turn.lock().await;
+        let _turn = self.directory.turn().await;
         let known = self.directory.get(card.authority());
         self.check_card(&card, fingerprint, known.as_deref())?;
         let event = if known.is_some() { Event::PeerUpdated } else { Event::PeerAdded };
         let added = known.as_ref().map_or_else(|| self.now(), |peer| peer.added);
-        let suspended = known.and_then(|peer| peer.suspended.clone());
-        let peer = Arc::new(Peer { card, added, suspended });
+        let suspended = known.as_ref().and_then(|peer| peer.suspended.clone());
+        let resumed = known.and_then(|peer| peer.resumed);
+        let peer = Arc::new(Peer { card, added, suspended, resumed });
         let new_root = self.has_new_root(&peer.card)?;
         let key = peer_key(&self.home, peer.authority());
         let logs: Vec<String> =
@@ -131,12 +148,10 @@ impl Exchange {
                 Ok::<_, ActionError>(())
             })
             .await?;
-        if new_root {
-            logs.iter().for_each(|log| self.heads.forget(log));
+        match new_root {
+            true => self.heads.forget(&logs, || self.directory.put(&peer)),
+            false => self.directory.put(&peer),
         }
-        self.directory.update(|peers| {
-            peers.insert(peer.authority().clone(), peer.clone());
-        });
         Ok(peer)
     }
 
@@ -211,7 +226,7 @@ impl Exchange {
     /// [`ActionError::NotFound`] for an authority that is not in the directory.
     pub async fn remove_peer(&self, authority: &AuthorityId) -> Result<(), ActionError> {
         self.check_writable()?;
-        let _turn = self.directory.turn.lock().await;
+        let _turn = self.directory.turn().await;
         let unknown = || ActionError::NotFound(format!("{authority} is not in the directory"));
         let peer = self.directory.get(authority).ok_or_else(unknown)?;
         let row = peer.to_row(true);
@@ -228,70 +243,6 @@ impl Exchange {
             peers.remove(authority);
         });
         Ok(())
-    }
-}
-
-impl Exchange {
-    /// Suspends a peer: nothing is exchanged with it until it is resumed; what waits for it waits.
-    ///
-    /// # Errors
-    /// [`ActionError::NotFound`] for an authority that is not in the directory.
-    pub async fn suspend_peer(
-        &self,
-        authority: &AuthorityId,
-        code: &str,
-        who: Option<&str>,
-    ) -> Result<Arc<Peer>, ActionError> {
-        self.set_suspended(authority, Some(code.to_owned()), who).await
-    }
-
-    /// Ends a suspension.
-    ///
-    /// # Errors
-    /// [`ActionError::NotFound`] for an authority that is not in the directory.
-    pub async fn resume_peer(
-        &self,
-        authority: &AuthorityId,
-        who: Option<&str>,
-    ) -> Result<Arc<Peer>, ActionError> {
-        self.set_suspended(authority, None, who).await
-    }
-
-    async fn set_suspended(
-        &self,
-        authority: &AuthorityId,
-        code: Option<String>,
-        who: Option<&str>,
-    ) -> Result<Arc<Peer>, ActionError> {
-        self.check_writable()?;
-        let _turn = self.directory.turn.lock().await;
-        let unknown = || ActionError::NotFound(format!("{authority} is not in the directory"));
-        let peer = self.directory.get(authority).ok_or_else(unknown)?;
-        if peer.suspended == code {
-            return Ok(peer);
-        }
-        let event = if code.is_some() { Event::PeerSuspended } else { Event::PeerResumed };
-        let mut draft = EntryDraft::new(event).peer(authority.clone());
-        if let Some(code) = &code {
-            draft = draft.code(code);
-        }
-        if let Some(who) = who {
-            draft = draft.who(&self.handle(who));
-        }
-        let changed =
-            Arc::new(Peer { card: peer.card.clone(), added: peer.added, suspended: code });
-        let (key, row) = (peer_key(&self.home, authority), changed.to_row(false));
-        self.store
-            .commit(move |tx| {
-                tx.put(Table::Peers, &key, row.encode_to_vec());
-                tx.append(draft);
-                Ok::<_, ActionError>(())
-            })
-            .await?;
-        self.directory.update(|peers| {
-            peers.insert(authority.clone(), changed.clone());
-        });
-        Ok(changed)
     }
 }
 

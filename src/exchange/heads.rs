@@ -79,7 +79,7 @@ impl Heads {
     }
 
     /// Takes a checkpoint that proves itself an extension of everything held. In memory: the caller
-    /// makes it durable before it answers.
+    /// makes it durable before it answers. `still` says whether `keys` are the log's keys still.
     ///
     /// # Errors
     /// [`HeadError`]: what the log's owner would have to explain, except [`HeadError::Base`].
@@ -87,8 +87,13 @@ impl Heads {
         &self,
         keys: &[VerifierKey],
         request: &AddCheckpoint,
+        still: &(dyn Fn() -> bool + Sync),
     ) -> Result<Taken, HeadError> {
         let mut chains = self.chains();
+        // Under the lock: see `forget`.
+        if !still() {
+            return Err(HeadError::UnknownLog(request.origin().to_owned()));
+        }
         let taken = match chains.get_mut(request.origin()) {
             Some(chain) => chain.take(keys, request)?,
             None => {
@@ -107,12 +112,13 @@ impl Heads {
         &self,
         keys: &[VerifierKey],
         request: &AddCheckpoint,
+        still: &(dyn Fn() -> bool + Sync),
     ) -> Result<Taken, HeadError> {
         let mut advanced = self.advanced.subscribe();
         let taking = async {
             loop {
                 advanced.mark_unchanged();
-                match self.take(keys, request) {
+                match self.take(keys, request, still) {
                     Err(HeadError::Base { from, held }) if from > held => {
                         if advanced.changed().await.is_err() {
                             return Err(HeadError::Base { from, held });
@@ -125,7 +131,7 @@ impl Heads {
         match tokio::time::timeout(OVERTAKEN_FOR, taking).await {
             Ok(done) => done,
             // Whatever came at the last moment counts.
-            Err(_) => self.take(keys, request),
+            Err(_) => self.take(keys, request, still),
         }
     }
 
@@ -166,9 +172,13 @@ impl Heads {
         self.chains().keys().cloned().collect()
     }
 
-    /// Forgets a log: its owner has made another under the same name, and an operator believes it.
-    pub(super) fn forget(&self, origin: &str) {
-        self.chains().remove(origin);
+    /// Forgets logs: their owner has made others under the same names, and an operator believes it.
+    /// That is durable already; `change` puts the new card in the place of the old one. No stream
+    /// comes between the two, to begin the old log anew or to be measured by it.
+    pub(super) fn forget(&self, origins: &[String], change: impl FnOnce()) {
+        let mut chains = self.chains();
+        change();
+        chains.retain(|origin, _| !origins.contains(origin));
     }
 
     fn chains(&self) -> MutexGuard<'_, BTreeMap<String, Chain>> {

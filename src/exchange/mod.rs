@@ -55,6 +55,7 @@ pub mod session;
 mod stored;
 pub mod streams;
 pub mod submit;
+mod suspend;
 pub mod sweep;
 #[cfg(test)]
 mod testing;
@@ -123,6 +124,7 @@ pub struct Exchange {
     pub(crate) shown: heads::Shown,
     following: heads::Following,
     pub(crate) gathered: witness::Gathered,
+    pub(crate) pasts: witness::Pasts,
     pub(crate) round: witness::rounds::Round,
     pub(crate) hearing: witness::gossip::Hearing,
     pub(crate) policy: Policy,
@@ -181,10 +183,11 @@ impl Exchange {
         let directory = Directory::load(&store)?;
         let heads = heads::Heads::load(&store)?;
         let gathered = witness::Gathered::load(&store)?;
+        let pasts = witness::Pasts::load(&store)?;
         let outbox = outbox::Outbox::load(&store)?;
         let inbox = watch::Sender::new(query::newest_inbox_position(&store)?);
         let replayed = replayed::Replayed::new(card.authority());
-        Ok(Arc::new(Self {
+        let exchange = Self {
             replayed,
             me: card.authority().clone(),
             card,
@@ -204,6 +207,7 @@ impl Exchange {
             shown: heads::Shown::default(),
             following: heads::Following::default(),
             gathered,
+            pasts,
             round: witness::rounds::Round::default(),
             hearing: witness::gossip::Hearing::default(),
             policy,
@@ -215,7 +219,9 @@ impl Exchange {
             gates: gates::Gates::default(),
             streams: streams::Streams::default(),
             agencies_changed: watch::Sender::new(0),
-        }))
+        };
+        exchange.suspend_accused();
+        Ok(Arc::new(exchange))
     }
 
     /// Who we are.

@@ -14,6 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use super::accept::Accepted;
 use super::heads::{HeadError, OwnHead, hashes, steps};
 use super::issue::Issued;
+use super::suspend::distrusted;
 use super::witness::Cosigned;
 use super::{ActionError, Exchange, Peer};
 use crate::audit::cosigned::SignedCheckpoint;
@@ -102,10 +103,7 @@ impl Session {
 
     fn is_trusted(&self) -> bool {
         // With a newer card, another key may be the right one: the stream is opened anew.
-        let now = self.exchange.directory.get(self.peer.authority());
-        now.is_some_and(|now| {
-            now.suspended.is_none() && now.card.digest() == self.peer.card.digest()
-        })
+        self.exchange.still_trusts(&self.peer)
     }
 
     /// Sends an answer; false when the stream is over.
@@ -235,7 +233,7 @@ impl Session {
             let size = cosigned.head.checkpoint().size;
             let cosignature = cosigned.line.clone().unwrap_or_default();
             // Durable before it leaves: a witness that forgets can be led to sign two pasts (I1).
-            let judged = match exchange.keep_head(Some(peer.authority()), cosigned).await {
+            let judged = match exchange.keep_head(Some(&peer), cosigned).await {
                 Ok(()) => {
                     let reply = pb::CheckpointReply { size, cosignature };
                     Judged::Answer(Answered::Checkpoint(reply))
@@ -324,10 +322,6 @@ fn spawned(
 
 fn replaced() -> ActionError {
     ActionError::conflict("STREAM_REPLACED", "this peer has opened a newer stream")
-}
-
-fn distrusted() -> ActionError {
-    ActionError::Forbidden("the directory of this node has changed: connect again".into())
 }
 
 fn delivered(outcome: pb::deliver_reply::Outcome) -> Answered {

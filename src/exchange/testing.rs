@@ -22,7 +22,7 @@ use crate::audit::policy::Policy;
 use crate::audit::witness::Cosigner;
 use crate::card::{Card, CardBody, CardKey, LogKeys, TlsTrust};
 use crate::crypto::keys::{Algorithm, Seed};
-use crate::crypto::{HomeKey, SealingSecret, SigningSecret, random, sha256};
+use crate::crypto::{Digest, HomeKey, SealingSecret, SigningSecret, random, sha256};
 use crate::domain::delivery::DeliveryState;
 use crate::domain::request::{Content, Note};
 use crate::domain::{AuthorityId, MessageId, MessageKind, PackageId, RequestId, Timestamp};
@@ -102,6 +102,12 @@ impl Lone {
 
     fn signer(&self, seed: usize) -> SigningSecret {
         SigningSecret::new(&self.seeds[seed], Algorithm::Ed25519).expect("signs")
+    }
+
+    /// A checkpoint that its log's key has signed, whether or not its log is so.
+    pub(super) fn signs(&self, size: u64, root: Digest) -> String {
+        let origin = self.x().card.log_origin().to_owned();
+        Checkpoint { origin, size, root }.sign(&self.signer(2))
     }
 
     fn exchange(&self, store: Store, authority: &AuthorityId) -> Arc<Exchange> {

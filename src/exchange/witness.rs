@@ -11,6 +11,7 @@ mod better;
 pub mod foreign;
 mod gathered;
 pub mod gossip;
+mod pasts;
 mod policy;
 pub mod rounds;
 
@@ -18,6 +19,7 @@ use prost::Message as _;
 
 pub use self::accuse::Accusation;
 pub(crate) use self::gathered::Gathered;
+pub(crate) use self::pasts::Pasts;
 use super::heads::{HeadError, Taken, put_head};
 use super::rows::{HeadRow, load_in};
 use super::{ActionError, Exchange, Peer};
@@ -54,9 +56,11 @@ impl Exchange {
             };
             return Err(error);
         }
-        let taken = self.heads.take_in_turn(&keys, request).await;
+        // A stream whose card has been replaced must not begin the old log anew.
+        let still = || self.still_trusts(peer);
+        let taken = self.heads.take_in_turn(&keys, request, &still).await;
         if let Err(error) = &taken {
-            self.heed(Some(peer.authority()), request, error).await;
+            self.heed(Some(peer.authority()), request.note(), error).await;
         }
         taken
     }
@@ -77,15 +81,21 @@ impl Exchange {
     }
 
     /// Makes a taken head durable, before anything is answered to its owner.
+    ///
+    /// # Errors
+    /// [`ActionError::Forbidden`] when the peer is not trusted any more under the card by which the
+    /// head was taken: what a new card has dropped is not written back.
     pub(crate) async fn keep_head(
         &self,
-        peer: Option<&AuthorityId>,
+        peer: Option<&Peer>,
         cosigned: Cosigned,
     ) -> Result<(), ActionError> {
         let (key, now) = (self.head_key(&cosigned.head), self.now());
-        let peer = peer.cloned();
+        let trust = peer.map(|peer| self.trust_in(peer));
+        let peer = peer.map(|peer| peer.authority().clone());
         self.store
             .commit(move |tx| {
+                trust.map_or(Ok(()), |trust| trust.check(tx))?;
                 put_head(tx, &key, &cosigned.head)?;
                 if cosigned.line.is_some() {
                     note_cosigning(tx, &key, &cosigned.head, peer, now)?;

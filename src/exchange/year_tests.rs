@@ -44,7 +44,7 @@ async fn shown(lone: &Lone, other: &Lone, from: Position) -> Result<(), HeadErro
     let head = other.x().store.head();
     for (_, update) in steps(&other.x().store, from, &head).expect("provable") {
         let taken = lone.x().take_update(&peer, &update).await?;
-        let kept = lone.x().keep_head(Some(peer.authority()), lone.x().cosign(&taken)).await;
+        let kept = lone.x().keep_head(Some(&peer), lone.x().cosign(&taken)).await;
         kept.expect("kept");
     }
     Ok(())

@@ -113,6 +113,7 @@ impl OpenNode {
         };
         self.exchange.log_node(event).await?;
         self.exchange.log_policy().await?;
+        self.exchange.log_suspensions().await?;
         Ok(())
     }
 }

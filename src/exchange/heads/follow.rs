@@ -62,7 +62,7 @@ impl Exchange {
         proof
             .verify(held.checkpoint(), first.checkpoint(), &keys)
             .map_err(|error| refuse(&error))?;
-        self.keep_successor(&held, &first)
+        self.keep_successor(peer, &held, &first)
             .await
             .map_err(|error| HeadError::Unavailable(error.to_string()))?;
         let ended = &held.checkpoint().origin;
@@ -73,14 +73,17 @@ impl Exchange {
 
     async fn keep_successor(
         &self,
+        peer: &Peer,
         held: &SignedCheckpoint,
         first: &SignedCheckpoint,
     ) -> Result<(), ActionError> {
+        let trust = self.trust_in(peer);
         let key = |head: &SignedCheckpoint| head_key(&self.home, &head.checkpoint().origin);
         let (old, new) = (key(held), key(first));
         let (held, first) = (held.clone(), first.clone());
         self.store
             .commit(move |tx| {
+                trust.check(tx)?;
                 super::put_head(tx, &old, &held)?;
                 super::put_head(tx, &new, &first)?;
                 let mut row = load_in::<HeadRow>(tx, Table::Heads, &old)?.unwrap_or_default();

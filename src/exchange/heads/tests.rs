@@ -36,7 +36,7 @@ fn heads() -> Heads {
 
 fn take(heads: &Heads, log: &TestLog, from: u64, size: u64) -> Result<u64, HeadError> {
     let asked = asked(log, from, size);
-    heads.take(&[log.verifier()], &asked).map(|taken| taken.head.checkpoint().size)
+    heads.take(&[log.verifier()], &asked, &|| true).map(|taken| taken.head.checkpoint().size)
 }
 
 /// What the log's owner sends, with the proof that it would make.
@@ -70,7 +70,7 @@ fn a_sound_proof_from_what_was_left_behind_does_not_count() {
     let gives_away = take(&heads, &fork, 7, 9);
     assert!(matches!(gives_away, Err(HeadError::Equivocation(_))), "{gives_away:?}");
     let nowhere = AddCheckpoint::new(7, vec![[7; 32]; 3], note(&log, 9)).expect("a request");
-    let nowhere = heads.take(&[log.verifier()], &nowhere).map(|taken| taken.head);
+    let nowhere = heads.take(&[log.verifier()], &nowhere, &|| true).map(|taken| taken.head);
     assert_eq!(nowhere, Err(HeadError::Inconsistent));
     assert_eq!(take(&heads, &log, 7, 9), Ok(9), "the chain stands");
 }
@@ -95,10 +95,10 @@ fn two_roots_of_one_size_are_two_pasts_and_both_notes_are_kept() {
 #[test]
 fn what_no_key_of_the_log_has_signed_is_refused() {
     let (heads, log, other) = (heads(), log(3), TestLog::new("xb.oag", 2));
-    let refused = heads.take(&[other.verifier()], &asked(&log, 0, 3));
+    let refused = heads.take(&[other.verifier()], &asked(&log, 0, 3), &|| true);
     assert!(matches!(refused, Err(HeadError::UnknownLog(_))), "{refused:?}");
     let forged = verifier(&log.origin, &other.key);
-    let refused = heads.take(&[forged], &asked(&log, 0, 3));
+    let refused = heads.take(&[forged], &asked(&log, 0, 3), &|| true);
     assert!(matches!(refused, Err(HeadError::Checkpoint(_))), "{refused:?}");
     assert_eq!(heads.of(&log.origin), None);
 }
@@ -108,7 +108,7 @@ fn a_log_that_is_forgotten_begins_anew() {
     let (heads, log) = (heads(), log(9));
     let fork = fork(&log, 1, 4);
     assert_eq!(take(&heads, &log, 0, 9), Ok(9));
-    heads.forget(&log.origin);
+    heads.forget(&[log.origin.clone()], || {});
     assert_eq!(take(&heads, &fork, 0, 4), Ok(4));
 }
 
@@ -117,9 +117,17 @@ async fn a_proof_waits_for_what_it_starts_from() {
     let (heads, log) = (std::sync::Arc::new(heads()), log(9));
     assert_eq!(take(&heads, &log, 0, 3), Ok(3));
     let (waiting, later, keys) = (heads.clone(), asked(&log, 5, 9), [log.verifier()]);
-    let later = tokio::spawn(async move { waiting.take_in_turn(&keys, &later).await });
+    let later = tokio::spawn(async move { waiting.take_in_turn(&keys, &later, &|| true).await });
     tokio::task::yield_now().await;
     assert_eq!(take(&heads, &log, 3, 5), Ok(5));
     let taken = later.await.expect("no panic").map(|taken| taken.head.checkpoint().size);
     assert_eq!(taken, Ok(9));
+}
+
+#[test]
+fn a_card_that_was_replaced_begins_nothing() {
+    let (heads, log) = (heads(), log(9));
+    let refused = heads.take(&[log.verifier()], &asked(&log, 0, 3), &|| false);
+    assert!(matches!(refused, Err(HeadError::UnknownLog(_))), "{refused:?}");
+    assert_eq!(heads.of(&log.origin), None);
 }

@@ -99,7 +99,7 @@ impl Stream {
                 )));
             }
         };
-        exchange.keep_head(Some(peer.authority()), theirs).await.map_err(fault)?;
+        exchange.keep_head(Some(peer), theirs).await.map_err(fault)?;
         exchange.shown.at_least(peer.authority(), ours_end);
         let now_ms = exchange.now().unix_ms();
         let clock_offset_ms = reply.now_ms.saturating_sub(now_ms);
@@ -339,7 +339,7 @@ async fn take_reply(
 ) -> Result<Taken, HeadError> {
     for update in reply.earlier.iter().take(LOGS_MAX) {
         let taken = exchange.take_update(peer, update).await?;
-        let kept = exchange.keep_head(Some(peer.authority()), exchange.cosign(&taken)).await;
+        let kept = exchange.keep_head(Some(peer), exchange.cosign(&taken)).await;
         kept.map_err(|error| HeadError::Unavailable(error.to_string()))?;
     }
     let held = exchange.head_of(peer).map_or(0, |held| held.checkpoint().size);

@@ -5,15 +5,17 @@ use std::sync::Arc;
 use prost::Message as _;
 
 use super::place;
+use crate::audit::checkpoint::Checkpoint;
 use crate::audit::cosigned::SignedCheckpoint;
 use crate::audit::entry::{EntryDraft, Event};
 use crate::audit::evidence::Evidence;
-use crate::audit::witness::AddCheckpoint;
+use crate::audit::note::VerifierKey;
 use crate::crypto::Digest;
 use crate::crypto::primitives::pae;
 use crate::domain::{AuthorityId, Timestamp};
 use crate::exchange::heads::HeadError;
-use crate::exchange::rows::{self, RefusalRow, load_in};
+use crate::exchange::rows::{self, RefusalRow, peer_key};
+use crate::exchange::suspend::suspend_in;
 use crate::exchange::{ActionError, Exchange};
 use crate::pb::store::v1::EvidenceRow;
 use crate::store::{Direction, Table};
@@ -31,18 +33,18 @@ pub struct Accusation {
 }
 
 impl Exchange {
-    /// Logs what a refused checkpoint means, if it means anything. Nothing of it fails the caller,
-    /// who refuses anyhow.
+    /// Logs what it means that the note `shown` was refused, if it means anything. Nothing of it
+    /// fails the caller, who refuses anyhow.
     pub(crate) async fn heed(
         self: &Arc<Self>,
         peer: Option<&AuthorityId>,
-        request: &AddCheckpoint,
+        shown: &str,
         error: &HeadError,
     ) {
         let done = match error {
-            HeadError::Equivocation(evidence) => self.accuse(peer, evidence).await,
+            HeadError::Equivocation(evidence) => self.accuse(peer, shown, evidence).await,
             HeadError::Inconsistent | HeadError::Shrunk { .. } | HeadError::Succession(_) => {
-                self.suspect(peer, request, error.code()).await
+                self.suspect(peer, shown, error.code()).await
             }
             _ => Ok(()),
         };
@@ -52,50 +54,98 @@ impl Exchange {
     }
 
     /// Keeps proof of two pasts, and exchanges nothing more with the peer until an operator has
-    /// looked.
+    /// looked. `shown` is the one of the two notes that is not held.
     ///
     /// On a task of its own: a stream that ends in between must not leave the evidence without
     /// what follows from it.
-    pub(crate) async fn accuse(
+    async fn accuse(
         self: &Arc<Self>,
         peer: Option<&AuthorityId>,
+        shown: &str,
         evidence: &Evidence,
     ) -> Result<(), ActionError> {
+        let shown = Checkpoint::parse_unverified(shown).map_err(ActionError::fault)?;
         let (exchange, peer, evidence) = (self.clone(), peer.cloned(), evidence.clone());
-        let accusing =
-            tokio::spawn(async move { exchange.suspend(peer.as_ref(), &evidence).await });
+        let accusing = tokio::spawn(async move { exchange.convict(peer, shown, evidence).await });
         accusing.await.unwrap_or_else(|error| Err(ActionError::fault(error)))
     }
 
-    async fn suspend(
+    /// One commit: evidence, suspension, and the entry for each. In turn, so that neither a second
+    /// accusation nor a new card comes between.
+    async fn convict(
         &self,
-        peer: Option<&AuthorityId>,
-        evidence: &Evidence,
+        peer: Option<AuthorityId>,
+        shown: Checkpoint,
+        evidence: Evidence,
     ) -> Result<(), ActionError> {
+        let _turn = self.directory.turn().await;
+        // A card that has gone meanwhile took its keys along: then nobody is accused.
+        let keys = self.log_keys(peer.as_ref(), evidence.origin());
+        evidence
+            .verify(&keys)
+            .map_err(|error| ActionError::invalid("evidence", error.to_string()))?;
+        if self.pasts.knows(&shown) {
+            tracing::info!(origin = shown.origin, size = shown.size, "a known fork is shown again");
+            return Ok(());
+        }
+        let room = self.pasts.has_room(evidence.origin());
+        if peer.is_none() && !room {
+            tracing::warn!(origin = shown.origin, "one more past of a log that has many");
+            return Ok(());
+        }
+        let digest = hex::encode(evidence.digest());
+        let kept = self.commit_evidence(peer.clone(), room, &evidence).await;
+        match &peer {
+            // Even where the evidence could not be kept: it is not to go on as if nothing were.
+            Some(peer) => {
+                tracing::error!(%peer, digest, "the peer's log has signed two pasts: suspended");
+                self.suspend_at_once(peer);
+            }
+            None => tracing::error!(digest, "another log has signed two pasts"),
+        }
+        let at = kept?;
+        if room { self.pasts.keep(&evidence, at) } else { Ok(()) }
+    }
+
+    async fn commit_evidence(
+        &self,
+        peer: Option<AuthorityId>,
+        keep: bool,
+        evidence: &Evidence,
+    ) -> Result<Timestamp, ActionError> {
+        self.check_writable()?;
         let (digest, text) = (evidence.digest(), evidence.to_text());
         let mut draft = EntryDraft::new(Event::WitnessEquivocation).document(digest);
-        if let Some(peer) = peer {
+        if let Some(peer) = &peer {
             draft = draft.peer(peer.clone());
         }
-        let row = EvidenceRow { text, at_ms: self.now().unix_ms() };
-        let kept = self.store.commit(move |tx| {
-            if load_in::<EvidenceRow>(tx, Table::Evidence, &digest)?.is_none() {
+        let peer = peer.map(|peer| (peer_key(&self.home, &peer), peer));
+        let committing = self.store.commit(move |tx| {
+            if keep {
+                let row = EvidenceRow { text, at_ms: tx.at().unix_ms() };
                 tx.put(Table::Evidence, &digest, row.encode_to_vec());
                 tx.append(draft);
             }
-            Ok::<_, ActionError>(())
-        });
-        let kept = kept.await;
-        let evidence = hex::encode(digest);
-        match peer {
-            // Even where the evidence could not be kept: it is not to go on as if nothing were.
-            Some(peer) => {
-                tracing::error!(%peer, evidence, "the peer's log has signed two pasts: suspended");
-                self.suspend_peer(peer, "LOG_EQUIVOCATION", None).await?;
+            if let Some((key, peer)) = peer {
+                suspend_in(tx, &key, peer)?;
             }
-            None => tracing::error!(evidence, "another log has signed two pasts"),
+            Ok::<_, ActionError>(tx.at())
+        });
+        Ok(committing.await?.value)
+    }
+
+    /// The keys that may have signed for a log: those of the peer's card, or of a stranger's log.
+    fn log_keys(&self, peer: Option<&AuthorityId>, origin: &str) -> Vec<VerifierKey> {
+        match peer {
+            Some(peer) => {
+                let peer = self.directory.get(peer);
+                peer.map(|peer| peer.card.log_keys_of(origin)).unwrap_or_default()
+            }
+            None => {
+                let strangers = self.settings.witnessed_logs.iter();
+                strangers.filter(|key| key.name() == origin).cloned().collect()
+            }
         }
-        kept.map(|_| ()).map_err(Into::into)
     }
 
     /// Logs a checkpoint that does not extend what was shown before, once for each, and as many as
@@ -103,10 +153,10 @@ impl Exchange {
     async fn suspect(
         &self,
         peer: Option<&AuthorityId>,
-        request: &AddCheckpoint,
+        shown: &str,
         code: &'static str,
     ) -> Result<(), ActionError> {
-        let name = pae("witness", &[request.note().as_bytes()]);
+        let name = pae("witness", &[shown.as_bytes()]);
         let key = self.home.blind("refusal", &name);
         let known: Option<RefusalRow> = rows::load(&self.store, Table::Refusals, &key)?;
         if known.is_some() || !peer.is_none_or(|peer| self.refusals.take(peer, self.now())) {
@@ -116,7 +166,7 @@ impl Exchange {
         if let Some(peer) = peer {
             draft = draft.peer(peer.clone());
         }
-        if let Ok(shown) = SignedCheckpoint::assume_verified(request.note()) {
+        if let Ok(shown) = SignedCheckpoint::assume_verified(shown) {
             draft = draft.remote(place(&shown));
         }
         self.store
@@ -154,3 +204,7 @@ const SHOWN_MAX: usize = 1000;
 fn accused(text: &str) -> String {
     Evidence::parse(text).map(|evidence| evidence.origin().to_owned()).unwrap_or_default()
 }
+
+#[cfg(test)]
+#[path = "accuse_tests.rs"]
+mod tests;

@@ -168,12 +168,14 @@ impl Exchange {
             return WitnessAnswer::text(503, format!("{error}\n"));
         }
         let (peer, keys) = self.keys_of(request.origin());
-        let peer = peer.as_ref().map(|peer| peer.authority());
+        let peer = peer.as_deref();
         let cosigned = match self.heads.witness(&keys, &request, peer.is_some()) {
             Ok(taken) => self.cosign(&taken),
             Err(refusal) => {
                 if let Some(evidence) = refusal.evidence.clone() {
-                    self.heed(peer, &request, &HeadError::Equivocation(evidence)).await;
+                    let owner = peer.map(|peer| peer.authority());
+                    let error = HeadError::Equivocation(evidence);
+                    self.heed(owner, request.note(), &error).await;
                 }
                 return refused(&refusal);
             }

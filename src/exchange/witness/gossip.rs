@@ -121,7 +121,11 @@ impl Exchange {
         let (a, b) = (held.checkpoint().size, heard.checkpoint().size);
         if a == b {
             return match Evidence::same_size(&held, heard) {
-                Ok(evidence) => self.accuse(Some(owner.authority()), &evidence).await,
+                Ok(evidence) => {
+                    let error = HeadError::Equivocation(Box::new(evidence));
+                    self.heed(Some(owner.authority()), &heard.to_note(), &error).await;
+                    Ok(())
+                }
                 // The same root: they say the same.
                 Err(_) => Ok(()),
             };
@@ -165,7 +169,7 @@ impl Exchange {
                     Some(evidence) => HeadError::Equivocation(evidence),
                     None => HeadError::Inconsistent,
                 };
-                self.heed(Some(owner.authority()), &request, &error).await;
+                self.heed(Some(owner.authority()), &heard.to_note(), &error).await;
                 Ok(())
             }
         }
