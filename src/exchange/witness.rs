@@ -8,6 +8,7 @@
 
 mod accuse;
 mod better;
+mod compare;
 pub mod foreign;
 mod gathered;
 pub mod gossip;

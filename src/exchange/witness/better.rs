@@ -1,9 +1,10 @@
 //! Receipts at a better level: the same entry under a later checkpoint with more cosignatures.
 
+use std::sync::Arc;
+
 use prost::Message as _;
 
 use crate::audit::cosigned::SignedCheckpoint;
-use crate::audit::merkle::verify_consistency;
 use crate::audit::policy::Level;
 use crate::crypto::Digest;
 use crate::domain::MessageId;
@@ -76,7 +77,7 @@ impl Exchange {
     /// # Errors
     /// [`ActionError::Unavailable`] when the peer does not answer, or answers with something else.
     pub async fn refresh_receipts(
-        &self,
+        self: &Arc<Self>,
         caller: &Caller,
         id: MessageId,
     ) -> Result<usize, ActionError> {
@@ -101,13 +102,15 @@ impl Exchange {
     }
 
     async fn refresh(
-        &self,
-        peer: &std::sync::Arc<Peer>,
+        self: &Arc<Self>,
+        peer: &Arc<Peer>,
         id: MessageId,
         row: &MessageRow,
         receipt: &ReceiptRow,
     ) -> Result<bool, ActionError> {
-        let held = self.head_of(peer);
+        // Of the log that the receipt is in, which may have ended since.
+        let recorded = Receipt::parse(&receipt.text).map_err(ActionError::fault)?;
+        let held = self.heads.of(&recorded.facts().origin);
         let held = held.ok_or_else(|| ActionError::fault("no checkpoint of the peer is held"))?;
         let ask = pb::GetReceiptRequest {
             message_id: id.as_bytes().to_vec().into(),
@@ -120,9 +123,14 @@ impl Exchange {
             ActionError::Unavailable(format!("the peer answers with a receipt that is none: {why}"))
         };
         let better = Receipt::parse(&answer.text).map_err(|error| worthless(&error))?;
-        let head = self.check_better(peer, row, receipt, &better).map_err(|why| worthless(&why))?;
+        let keys = peer.card.log_keys_of(&better.facts().origin);
+        let head = SignedCheckpoint::verify(better.checkpoint_note(), &keys);
+        let head = head.map_err(|error| worthless(&error))?;
+        // Whatever the receipt is worth: this way too a log may show another past.
         let proof = digests(&answer.consistency).unwrap_or_default();
-        check_extends(&held, &head, &proof).map_err(|why| worthless(&why))?;
+        let compared = self.compare(peer, &held, &head.clone().bare(&keys), proof).await;
+        compared.map_err(|error| worthless(&error))?;
+        self.check_better(peer, row, receipt, &better).map_err(|why| worthless(&why))?;
         let ours = Some(self.keys.witness.key());
         let known = self.better_text(id, &receipt.event)?.unwrap_or_else(|| receipt.text.clone());
         let known = Receipt::parse(&known).map_err(ActionError::fault)?;
@@ -150,7 +158,7 @@ impl Exchange {
         row: &MessageRow,
         receipt: &ReceiptRow,
         better: &Receipt,
-    ) -> Result<SignedCheckpoint, String> {
+    ) -> Result<(), String> {
         let known = Receipt::parse(&receipt.text).map_err(|error| error.to_string())?;
         let same = known.facts().entry == better.facts().entry
             && known.facts().index == better.facts().index
@@ -167,20 +175,8 @@ impl Exchange {
             peer: &self.me,
         };
         receipt::verify(better, &expected).map_err(|error| error.to_string())?;
-        SignedCheckpoint::verify(better.checkpoint_note(), &keys).map_err(|error| error.to_string())
+        Ok(())
     }
-}
-
-/// Whichever of the two is larger extends the other (I3).
-fn check_extends(
-    held: &SignedCheckpoint,
-    shown: &SignedCheckpoint,
-    proof: &[Digest],
-) -> Result<(), String> {
-    let (held, shown) = (held.checkpoint(), shown.checkpoint());
-    let (old, new) = if held.size <= shown.size { (held, shown) } else { (shown, held) };
-    verify_consistency(old.size, &old.root, new.size, &new.root, proof)
-        .map_err(|_| "its checkpoint does not fit what is held of the log".into())
 }
 
 fn better_key(id: MessageId, event: &str) -> Vec<u8> {

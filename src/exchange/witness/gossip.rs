@@ -12,10 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::cosigned::SignedCheckpoint;
-use crate::audit::evidence::Evidence;
-use crate::audit::witness::AddCheckpoint;
 use crate::domain::AuthorityId;
-use crate::exchange::heads::{HeadError, digests};
+use crate::exchange::heads::digests;
 use crate::exchange::{ActionError, Exchange, Peer};
 use crate::pb::v1 as pb;
 
@@ -119,22 +117,21 @@ impl Exchange {
         // Of a log that is not known here nothing is held that it could contradict.
         let Some(held) = self.heads.of(&heard.checkpoint().origin) else { return Ok(()) };
         let (a, b) = (held.checkpoint().size, heard.checkpoint().size);
-        if a == b {
-            return match Evidence::same_size(&held, heard) {
-                Ok(evidence) => {
-                    let error = HeadError::Equivocation(Box::new(evidence));
-                    self.heed(Some(owner.authority()), &heard.to_note(), &error).await;
-                    Ok(())
-                }
-                // The same root: they say the same.
-                Err(_) => Ok(()),
-            };
-        }
-        let origin = heard.checkpoint().origin.clone();
-        let ask = pb::GetConsistencyRequest { old_size: a.min(b), new_size: a.max(b), origin };
-        let answer = self.courier()?.consistency(owner.clone(), ask).await;
-        let hashes = answer.map_err(|trouble| ActionError::Unavailable(trouble.0))?.hashes;
-        self.compare(owner, &held, heard, &hashes).await
+        // Of one size they need no proof.
+        let proof = match a == b {
+            true => Vec::new(),
+            false => {
+                let origin = heard.checkpoint().origin.clone();
+                let (old_size, new_size) = (a.min(b), a.max(b));
+                let ask = pb::GetConsistencyRequest { old_size, new_size, origin };
+                let answer = self.courier()?.consistency(owner.clone(), ask).await;
+                let answer = answer.map_err(|trouble| ActionError::Unavailable(trouble.0))?;
+                digests(&answer.hashes).unwrap_or_default()
+            }
+        };
+        // What is wrong is heeded.
+        let _ = self.compare(owner, &held, heard, proof).await;
+        Ok(())
     }
 
     /// The peer whose log key has signed a note.
@@ -145,33 +142,5 @@ impl Exchange {
         let keys = owner.card.log_keys_of(&origin);
         let heard = SignedCheckpoint::verify(note, &keys).ok()?.bare(&keys);
         Some((owner, heard))
-    }
-
-    /// The smaller one in the place of what is held, and the larger one as what is shown: then the
-    /// witness's own decision says what the proof makes of the two.
-    async fn compare(
-        self: &Arc<Self>,
-        owner: &Peer,
-        held: &SignedCheckpoint,
-        heard: &SignedCheckpoint,
-        hashes: &[bytes::Bytes],
-    ) -> Result<(), ActionError> {
-        let swap = heard.checkpoint().size < held.checkpoint().size;
-        let (old, new) = if swap { (heard, held) } else { (held, heard) };
-        let proof = digests(hashes).unwrap_or_default();
-        let request = AddCheckpoint::new(old.checkpoint().size, proof, new.to_note());
-        let request = request.map_err(ActionError::fault)?;
-        let keys = owner.card.log_keys_of(&new.checkpoint().origin);
-        match crate::audit::witness::decide(Some(old), &keys, &request) {
-            Ok(_) => Ok(()),
-            Err(refusal) => {
-                let error = match refusal.evidence {
-                    Some(evidence) => HeadError::Equivocation(evidence),
-                    None => HeadError::Inconsistent,
-                };
-                self.heed(Some(owner.authority()), &heard.to_note(), &error).await;
-                Ok(())
-            }
-        }
     }
 }

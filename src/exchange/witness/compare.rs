@@ -1,0 +1,63 @@
+//! Holding another checkpoint of a log against the one that is held, wherever it came from.
+
+use std::sync::Arc;
+
+use crate::audit::cosigned::SignedCheckpoint;
+use crate::audit::evidence::Evidence;
+use crate::audit::note::VerifierKey;
+use crate::audit::witness::{AddCheckpoint, RefusalReason, decide};
+use crate::crypto::Digest;
+use crate::exchange::heads::HeadError;
+use crate::exchange::{Exchange, Peer};
+
+impl Exchange {
+    /// Whichever of the two is larger must extend the other, by `proof` (I3). What the owner of the
+    /// log would have to explain is logged; two pasts are kept as evidence and suspend it.
+    ///
+    /// # Errors
+    /// [`HeadError`].
+    pub(super) async fn compare(
+        self: &Arc<Self>,
+        owner: &Peer,
+        held: &SignedCheckpoint,
+        shown: &SignedCheckpoint,
+        proof: Vec<Digest>,
+    ) -> Result<(), HeadError> {
+        let compared =
+            compare(&owner.card.log_keys_of(&shown.checkpoint().origin), held, shown, proof);
+        if let Err(error) = &compared {
+            self.heed(Some(owner.authority()), &shown.to_note(), error).await;
+        }
+        compared
+    }
+}
+
+/// The smaller one in the place of what is held, and the larger one as what is shown: then the
+/// witness's own decision says what the proof makes of the two.
+fn compare(
+    keys: &[VerifierKey],
+    held: &SignedCheckpoint,
+    shown: &SignedCheckpoint,
+    proof: Vec<Digest>,
+) -> Result<(), HeadError> {
+    let (a, b) = (held.checkpoint(), shown.checkpoint());
+    if a == b {
+        return Ok(());
+    }
+    if a.size == b.size {
+        let evidence = Evidence::same_size(held, shown);
+        let other_log = |_| HeadError::UnknownLog(b.origin.clone());
+        return Err(HeadError::Equivocation(Box::new(evidence.map_err(other_log)?)));
+    }
+    let (old, new) = if b.size < a.size { (shown, held) } else { (held, shown) };
+    let request = AddCheckpoint::new(old.checkpoint().size, proof, new.to_note());
+    let request = request.map_err(|error| HeadError::Checkpoint(error.to_string()))?;
+    match decide(Some(old), keys, &request) {
+        Ok(_) => Ok(()),
+        Err(refusal) => Err(match (refusal.evidence, refusal.reason) {
+            (Some(evidence), _) => HeadError::Equivocation(evidence),
+            (None, RefusalReason::UnknownLog { origin }) => HeadError::UnknownLog(origin),
+            (None, _) => HeadError::Inconsistent,
+        }),
+    }
+}
