@@ -145,7 +145,7 @@ impl ExchangeService for ExchangeApi {
         let id = MessageId::from_slice(&request.message_id)
             .map_err(|error| invalid("message_id", error))?;
         let held = request.held_size;
-        let receipt = self.exchange.receipt_for(&peer, id, &request.event, held);
+        let receipt = self.exchange.receipt_for(&peer, id, request.event, held).await;
         let (text, proof) = receipt.map_err(to_status)?;
         let consistency = proof.iter().map(|hash| hash.to_vec().into()).collect();
         Ok(Response::new(pb::GetReceiptResponse { text, consistency }))

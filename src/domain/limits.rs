@@ -119,6 +119,10 @@ pub const OFFERS: AtOnce = AtOnce { each: 4, all: 32 };
 /// gave up still open.
 pub const PUSHES: AtOnce = AtOnce { each: 4, all: 32 };
 
+/// Receipts that a peer asks for at their best level at once: each is a few reads of the log. A
+/// node asks once for each agency that wants one.
+pub const RECEIPTS: AtOnce = AtOnce { each: 16, all: 64 };
+
 /// Connections of one peer: its relay stream, offers and pushes, and the same again while it comes
 /// back over another line.
 pub const PEER_CONNECTIONS: AtOnce = AtOnce { each: 16, all: 2048 };

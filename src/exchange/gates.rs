@@ -81,6 +81,8 @@ pub struct Gates {
     pub offers: Arc<Gate>,
     /// Pushes of packages by peers.
     pub pushes: Arc<Gate>,
+    /// Receipts that peers ask for again.
+    pub receipts: Arc<Gate>,
 }
 
 impl Default for Gates {
@@ -93,6 +95,7 @@ impl Default for Gates {
             exports: Gate::new("exports", limits::EXPORTS),
             offers: Gate::new("offers of packages", limits::OFFERS),
             pushes: Gate::new("pushes of packages", limits::PUSHES),
+            receipts: Gate::new("requests for receipts", limits::RECEIPTS),
         }
     }
 }

@@ -182,7 +182,10 @@ impl Exchange {
         let Parts { card, keys, home, store, vault, settings, policy, clock } = parts;
         let directory = Directory::load(&store)?;
         let heads = heads::Heads::load(&store)?;
-        let gathered = witness::Gathered::load(&store)?;
+        let peers = directory.all();
+        let cosigners: Vec<_> =
+            peers.iter().filter_map(|p| p.card.witness_key().cloned()).collect();
+        let gathered = witness::Gathered::load(&store, &policy, &cosigners)?;
         let pasts = witness::Pasts::load(&store)?;
         let outbox = outbox::Outbox::load(&store)?;
         let inbox = watch::Sender::new(query::newest_inbox_position(&store)?);

@@ -12,6 +12,7 @@ use crate::domain::delivery::DeliveryState;
 use crate::exchange::agencies::Caller;
 use crate::exchange::heads::digests;
 use crate::exchange::issue::Issued;
+use crate::exchange::pieces::piece;
 use crate::exchange::rows::{self, MessageRow, RECEIVED, ReceiptRow};
 use crate::exchange::{ActionError, Exchange, Peer};
 use crate::pb::store::v1::BetterReceiptRow;
@@ -27,8 +28,26 @@ impl Exchange {
     /// the size that the peer holds and the receipt's checkpoint.
     ///
     /// # Errors
-    /// [`ActionError::NotFound`] for a receipt that was not issued to this peer.
-    pub fn receipt_for(
+    /// [`ActionError::NotFound`] for a receipt that was not issued to this peer;
+    /// [`ActionError::Exhausted`] when the peer asks for too many at once.
+    pub async fn receipt_for(
+        self: &Arc<Self>,
+        peer: &Arc<Peer>,
+        id: MessageId,
+        event: String,
+        held: u64,
+    ) -> Result<(String, Vec<Digest>), ActionError> {
+        let pass = self.gates.receipts.enter(peer.authority().as_str())?;
+        let (exchange, peer) = (self.clone(), peer.clone());
+        piece(move || {
+            let _pass = pass;
+            exchange.best_receipt(&peer, id, &event, held)
+        })
+        .await
+    }
+
+    /// Reads the log: blocking.
+    fn best_receipt(
         &self,
         peer: &Peer,
         id: MessageId,
@@ -181,4 +200,29 @@ impl Exchange {
 
 fn better_key(id: MessageId, event: &str) -> Vec<u8> {
     [id.as_bytes().as_slice(), event.as_bytes()].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::retention::Rules;
+    use crate::exchange::testing::Lone;
+
+    #[tokio::test]
+    async fn a_peer_asks_for_so_many_receipts_at_once() {
+        let (a, b) = (Lone::new("xa.oag", Rules::default()), Lone::new("xb.pps", Rules::default()));
+        a.meet(&b).await;
+        let peer = a.x().directory.get(&b.x().me).expect("a peer");
+        let id = MessageId::new(a.x().now(), [0; 10]);
+        let ask = async || {
+            let event = "RelayAcceptance".to_owned();
+            a.x().receipt_for(&peer, id, event, 0).await.expect_err("no such receipt")
+        };
+        let asking: Vec<_> =
+            std::iter::from_fn(|| a.x().gates.receipts.enter("xb.pps").ok()).collect();
+        let refused = ask().await;
+        assert!(matches!(refused, ActionError::Exhausted { .. }), "{refused:?}");
+        drop(asking);
+        assert!(matches!(ask().await, ActionError::NotFound(_)));
+    }
 }

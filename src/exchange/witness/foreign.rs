@@ -121,7 +121,7 @@ async fn ask(
         match status {
             200 => {
                 let keys = [witness.key.clone()];
-                let gathered = exchange.gather(head, |cosigned| {
+                let gathered = exchange.gather(head, &keys, |cosigned| {
                     let new = take_response(cosigned, &body, &keys);
                     new.map(|new| new > 0).map_err(|e| ActionError::Unavailable(e.to_string()))
                 });
