@@ -10,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::{Channel, Endpoint};
 
 use super::open::OpenNode;
-use super::{check, config_of, serve};
+use super::routers::{Addresses, operator_router};
+use super::{check, config_of};
 use crate::api::identity::Identity;
 use crate::api::listen::Known;
 use crate::config::Config;
@@ -85,7 +86,7 @@ impl Local {
     async fn serve_in_memory(node: OpenNode) -> anyhow::Result<Self> {
         let (near, far) = tokio::io::duplex(PIPE_BYTES);
         let stop = CancellationToken::new();
-        let router = serve::operator_router(&node, &serve::Addresses::default(), &stop)?;
+        let router = operator_router(&node, &Addresses::default(), &stop)?;
         let far = Known::new(far, Identity::LocalOperator, &stop, None);
         let incoming = tokio_stream::once(Ok::<_, std::io::Error>(far));
         let served = tokio::spawn(async move {

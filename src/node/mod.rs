@@ -4,6 +4,7 @@ mod check;
 mod local;
 mod open;
 mod registrar;
+mod routers;
 mod serve;
 
 use std::path::{Path, PathBuf};

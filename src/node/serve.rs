@@ -11,23 +11,14 @@ use rustls_pki_types::pem::PemObject as _;
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tonic::transport::Server;
-use tonic::transport::server::Router;
-use tower::layer::util::Stack;
 
+use super::check;
 use super::open::OpenNode;
-use super::registrar::HomeRegistrar;
-use super::{check, now};
-use crate::api::agency::AgencyApi;
-use crate::api::audit::AuditApi;
-use crate::api::calls::Calls;
-use crate::api::courier::{MESSAGE_MAX_BYTES, TonicCourier};
-use crate::api::exchange::ExchangeApi;
+use super::routers::{Addresses, agency_router, exchange_router, operator_router};
+use crate::api::courier::TonicCourier;
 use crate::api::https::{self, HttpPoster};
 use crate::api::identity::Identity;
 use crate::api::listen::{Door, Ends};
-use crate::api::operator::{NodeFacts, OperatorApi};
-use crate::api::probe::Probe;
 use crate::api::{listen, tls, witness};
 use crate::audit::entry::Event;
 use crate::config::Config;
@@ -36,31 +27,12 @@ use crate::exchange::courier::Courier;
 use crate::exchange::gates::Gate;
 use crate::exchange::witness::{foreign, gossip, rounds};
 use crate::exchange::{consign, expire, guard, relay, retention, sweep, year};
-use crate::pb::v1 as pb;
-use pb::agency_service_server::AgencyServiceServer;
-use pb::audit_service_server::AuditServiceServer;
-use pb::exchange_service_server::ExchangeServiceServer;
-use pb::operator_service_server::OperatorServiceServer;
 
 /// After this a graceful stop stops waiting for calls that are still being answered, and cuts the
 /// connections.
 const CALLS_DEADLINE: Duration = Duration::from_secs(5);
 /// After this it waits for nothing any more.
 const STOP_DEADLINE: Duration = Duration::from_secs(10);
-/// A connection is closed after this long, so that certificates are looked at again; streams are
-/// resumed on a new one.
-const CONNECTION_AGE_MAX: Duration = Duration::from_secs(3600);
-const CONNECTION_AGE_GRACE: Duration = Duration::from_secs(60);
-/// Streams of one connection: an agency's calls, a peer's relay and pushes.
-const STREAMS_MAX: u32 = 256;
-
-/// Where a node's listeners are bound, for its status.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Addresses {
-    pub exchange: String,
-    pub agency: String,
-}
-
 /// Listeners that are bound; tests bind port 0.
 pub struct Bound {
     /// Where peers call.
@@ -311,90 +283,4 @@ fn bind_socket(path: &Path) -> anyhow::Result<UnixListener> {
         .with_context(|| format!("the operator's socket {}", path.display()))?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
     Ok(listener)
-}
-
-type Gated = Stack<Calls, tower::layer::util::Identity>;
-
-fn server() -> Server<Gated> {
-    Server::builder()
-        .layer(Calls::default())
-        .initial_stream_window_size(tls::STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(tls::CONNECTION_WINDOW_BYTES)
-        .max_frame_size(tls::FRAME_BYTES)
-        .max_concurrent_streams(STREAMS_MAX)
-        .http2_max_header_list_size(16 << 10)
-        .http2_keepalive_interval(Some(Duration::from_secs(30)))
-        .http2_keepalive_timeout(Some(Duration::from_secs(20)))
-        .max_connection_age(CONNECTION_AGE_MAX)
-        .max_connection_age_grace(CONNECTION_AGE_GRACE)
-}
-
-fn exchange_router(node: &OpenNode, stop: &CancellationToken) -> Router<Gated> {
-    let api = ExchangeApi::new(node.exchange.clone(), stop.child_token());
-    let service = ExchangeServiceServer::new(api)
-        .max_decoding_message_size(MESSAGE_MAX_BYTES)
-        .max_encoding_message_size(MESSAGE_MAX_BYTES);
-    server().add_service(service)
-}
-
-fn agency_router(
-    node: &OpenNode,
-    addresses: &Addresses,
-    stop: &CancellationToken,
-) -> anyhow::Result<Router<Gated>> {
-    let api = AgencyApi::new(node.exchange.clone(), stop.child_token());
-    let service = AgencyServiceServer::new(api).max_decoding_message_size(MESSAGE_MAX_BYTES);
-    Ok(operator_router(node, addresses, stop)?.add_service(service))
-}
-
-/// Operator and audit services with health and reflection; who may call what is for the caller's
-/// identity to say.
-pub(super) fn operator_router(
-    node: &OpenNode,
-    addresses: &Addresses,
-    stop: &CancellationToken,
-) -> anyhow::Result<Router<Gated>> {
-    let ca = std::fs::read_to_string(node.config.home.join("tls/ca.pem"))?;
-    let bound = match addresses.agency.is_empty() {
-        true => node.config.agency_listen.to_string(),
-        false => addresses.agency.clone(),
-    };
-    let endpoint = node.config.agency_endpoint.clone().unwrap_or(bound);
-    let registrar = HomeRegistrar {
-        exchange: node.exchange.clone(),
-        keys: node.keys.clone(),
-        node_ca: ca,
-        endpoint,
-    };
-    let relays = !addresses.exchange.is_empty();
-    let probe = Probe::new(node.exchange.clone(), node.identity.clone(), relays);
-    let facts = NodeFacts {
-        start_time: now().to_string(),
-        exchange_address: addresses.exchange.clone(),
-        agency_address: addresses.agency.clone(),
-        warnings: node.warnings.clone(),
-    };
-    let exchange = node.exchange.clone();
-    let operator = OperatorApi::new(
-        exchange.clone(),
-        Arc::new(registrar),
-        Arc::new(probe),
-        facts,
-        stop.child_token(),
-    );
-    let audit = AuditApi::new(exchange, stop.child_token());
-    let (health, health_service) = tonic_health::server::health_reporter();
-    tokio::spawn(async move {
-        for service in ["rogatory.v1.AgencyService", "rogatory.v1.OperatorService"] {
-            health.set_service_status(service, tonic_health::ServingStatus::Serving).await;
-        }
-    });
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(crate::pb::DESCRIPTORS)
-        .build_v1()?;
-    Ok(server()
-        .add_service(OperatorServiceServer::new(operator))
-        .add_service(AuditServiceServer::new(audit))
-        .add_service(health_service)
-        .add_service(reflection))
 }
