@@ -1,5 +1,6 @@
 //! The configuration: one TOML file, read and judged whole before any port is bound.
 
+mod address;
 mod evidence;
 mod file;
 mod finding;
@@ -15,6 +16,7 @@ use crate::card::is_endpoint;
 use crate::domain::AuthorityId;
 use crate::domain::limits::{DELIVERY_WINDOW_DEFAULT_MS, DELIVERY_WINDOW_MAX_MS};
 use crate::exchange::retention::Rules;
+use address::{address, optional_address, refuse_taken};
 pub use evidence::Evidence;
 use file::{Lines, Reader, Section};
 pub use finding::{ConfigError, Finding, Severity};
@@ -203,11 +205,8 @@ impl Config {
         let mut agencies = reader.section(root, "agencies");
         let nodes = address(reader, &mut exchange, "exchange.listen");
         let own = address(reader, &mut agencies, "agencies.listen");
-        if let (Some(nodes), Some(own)) = (nodes, own)
-            && collide(nodes, own)
-        {
-            let message = format!("{own} is taken by exchange.listen = {nodes:?}");
-            reader.refuse("agencies.listen", message, "give each listener a port of its own");
+        if let (Some(nodes), Some(own)) = (nodes, own) {
+            refuse_taken(reader, ("agencies.listen", own), &[("exchange.listen", nodes)]);
         }
         self.exchange_listen = nodes.unwrap_or(self.exchange_listen);
         self.agency_listen = own.unwrap_or(self.agency_listen);
@@ -227,6 +226,11 @@ impl Config {
         self.witness.policy = reader.text(&mut section, "witness.policy").map(place);
         self.witness.ca = reader.text(&mut section, "witness.ca").map(place);
         self.witness.listen = optional_address(reader, &mut section, "witness.listen");
+        if let Some(own) = self.witness.listen {
+            let nodes = ("exchange.listen", self.exchange_listen);
+            let others = [nodes, ("agencies.listen", self.agency_listen)];
+            refuse_taken(reader, ("witness.listen", own), &others);
+        }
         let peers = reader.texts(&mut section, "witness.gossip_with", |text| {
             AuthorityId::parse(text).map_err(|error| error.to_string())
         });
@@ -326,43 +330,6 @@ impl Config {
     pub(crate) fn is_named(&self) -> bool {
         self.authority.as_str() != NOBODY
     }
-}
-
-fn address<'a>(
-    reader: &mut Reader<'a>,
-    section: &mut Section<'a>,
-    key: &'static str,
-) -> Option<SocketAddr> {
-    let text = reader.needed(section, key)?;
-    parsed(reader, key, &text)
-}
-
-/// One that may be left away.
-fn optional_address<'a>(
-    reader: &mut Reader<'a>,
-    section: &mut Section<'a>,
-    key: &'static str,
-) -> Option<SocketAddr> {
-    let text = reader.text(section, key)?;
-    parsed(reader, key, &text)
-}
-
-fn parsed(reader: &mut Reader<'_>, key: &'static str, text: &str) -> Option<SocketAddr> {
-    let address = text.parse().ok();
-    if address.is_none() {
-        let hint = "as in \"0.0.0.0:7443\" or \"[::]:7443\"; names are not looked up";
-        reader.refuse(key, format!("{text:?} is not ADDRESS:PORT"), hint);
-    }
-    address
-}
-
-/// Whether the second of two listeners would find its address taken. Port 0 is a free one.
-fn collide(one: SocketAddr, other: SocketAddr) -> bool {
-    let anywhere = |at: SocketAddr| at.ip().is_unspecified();
-    // The IPv6 wildcard takes IPv4 too, where the system is as it comes.
-    let all = |at: SocketAddr, of: SocketAddr| anywhere(at) && (at.is_ipv6() || of.is_ipv4());
-    let same = one.ip() == other.ip() || all(one, other) || all(other, one);
-    one.port() != 0 && one.port() == other.port() && same
 }
 
 /// What to say where a trace filter is wrong.

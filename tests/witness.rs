@@ -252,6 +252,45 @@ async fn a_strangers_log_is_cosigned_over_http() {
     node.stop().await;
 }
 
+/// A caller that says only this, so far.
+async fn says(address: &str, text: &str) -> tokio::net::TcpStream {
+    let mut stream = tokio::net::TcpStream::connect(address).await.expect("connects");
+    stream.write_all(text.as_bytes()).await.expect("written");
+    stream
+}
+
+/// The rest of what is answered, or what came until the connection broke.
+async fn rest(mut stream: tokio::net::TcpStream) -> String {
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
+    String::from_utf8(answer).expect("text")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn callers_of_the_witness_keep_nobody_out_and_do_not_outlive_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut node = Node::new(dir.path(), "xa.oag").await;
+    let address = node.witness_port().await;
+    node.start().await;
+    const HEAD: &str = "POST /add-checkpoint HTTP/1.1\r\nHost: w\r\nConnection: close\r\n";
+    let mut silent = Vec::new();
+    for _ in 0..rogatory::domain::limits::WITNESS_CALLERS.each {
+        silent.push(says(&address, HEAD).await);
+    }
+    assert_eq!(post(&address, "old x\n\n").await.0, 400, "one more is answered");
+    // At the cost of the oldest, and of no other.
+    assert_eq!(rest(silent.remove(0)).await, "");
+    let mut last = silent.pop().expect("many");
+    last.write_all(b"Content-Length: 7\r\n\r\nold x\n\n").await.expect("open still");
+    assert!(rest(last).await.starts_with("HTTP/1.1 400"));
+    // What is not done with when the node stops is cut.
+    let mut late = says(&address, &format!("{HEAD}Content-Length: 7\r\n\r\nold")).await;
+    assert_eq!(post(&address, "old x\n\n").await.0, 400, "it was accepted, too");
+    node.stop().await;
+    let _ = late.write_all(b" x\n\n").await;
+    assert_eq!(rest(late).await, "", "nobody is there any more");
+}
+
 /// Whoever has a newer checkpoint of a peer could otherwise overtake the peer's own stream.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_peers_log_takes_no_step_over_http() {

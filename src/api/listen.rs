@@ -18,7 +18,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
-use self::crowd::{Crowd, Shaking};
+pub(super) use self::crowd::{Crowd, Shaking};
 pub use self::known::Known;
 use super::identity::Identity;
 use super::tls::{WRITE_BUFFER_BYTES, Wire, wire};
@@ -28,7 +28,7 @@ use crate::exchange::gates::Gate;
 /// A caller that has not shaken hands by then is dropped.
 const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
 /// Pause after an accept that failed (no file descriptors left, say): the loop must not end.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Shaken-hands connections that wait for tonic.
 const ACCEPTED_AHEAD: usize = 16;
 

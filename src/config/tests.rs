@@ -62,6 +62,24 @@ fn the_file_that_init_writes_and_the_one_in_deploy_are_sound() {
 }
 
 #[test]
+fn no_listener_takes_the_address_of_another() {
+    for (text, says) in [
+        (
+            format!("{GOOD}[witness]\nlisten = \"127.0.0.1:7443\"\n"),
+            "7: witness.listen: 127.0.0.1:7443 is taken by exchange.listen = 127.0.0.1:7443",
+        ),
+        (
+            format!("{GOOD}[witness]\nlisten = \"0.0.0.0:8443\"\n"),
+            "7: witness.listen: 0.0.0.0:8443 is taken by agencies.listen = 127.0.0.1:8443",
+        ),
+    ] {
+        let wrong = wrong(&text);
+        assert_eq!(wrong.len(), 1, "{wrong:?}");
+        assert!(wrong[0].starts_with(says), "{says:?} is not how {:?} begins", wrong[0]);
+    }
+}
+
+#[test]
 fn errors_name_line_key_and_rule() {
     for (text, says) in [
         (GOOD.replace("th.oag", "TH"), "1: authority: "),

@@ -134,6 +134,10 @@ pub const AGENCY_CONNECTIONS: AtOnce = AtOnce { each: 64, all: 2048 };
 /// handshake takes a few round trips, so only who says nothing is ever in the way of the next.
 pub const HANDSHAKES: AtOnce = AtOnce { each: 64, all: 512 };
 
+/// Connections to the witness, of one address and in all: each is there for seconds, with a request
+/// of [`WITNESS_REQUEST_MAX_BYTES`] at most. A proxy in front is one address for all behind it.
+pub const WITNESS_CALLERS: AtOnce = AtOnce { each: 64, all: 256 };
+
 /// How many of a thing there may be at once: of one caller, and in all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AtOnce {

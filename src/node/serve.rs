@@ -121,7 +121,7 @@ pub async fn serve_bound(
     // Peers that wait for us to say what we hold must not wait for our own asking to end.
     node.exchange.set_waiting(node.config.ask_peers > 0);
     let ends = Ends { stop: stop.clone(), cut: CancellationToken::new() };
-    let servers = start_servers(&node, bound, &addresses, &ends)?;
+    let servers = start_servers(&node, bound, &addresses, &ends, &tasks)?;
     start_workers(&node, &tasks, &stop).await?;
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     let entries = node.exchange.log_head().checkpoint.size;
@@ -194,7 +194,7 @@ async fn start_workers(
     tasks.spawn(consign::run(exchange.clone(), stop("consign")));
     tasks.spawn(expire::run(exchange.clone(), stop("expire")));
     tasks.spawn(rounds::run(exchange.clone(), stop("rounds")));
-    foreign::run(exchange, &poster, &stop("witnesses"));
+    foreign::run(exchange, &poster, &stop("witnesses"), tasks);
     tasks.spawn(gossip::run(exchange.clone(), stop("gossip")));
     tasks.spawn(year::run(exchange.clone(), stop("year")));
     tasks.spawn(retention::run(exchange.clone(), stop("retention")));
@@ -219,6 +219,7 @@ fn start_servers(
     bound: Bound,
     addresses: &Addresses,
     ends: &Ends,
+    tasks: &TaskTracker,
 ) -> anyhow::Result<Vec<Serving>> {
     let exchange = node.exchange.clone();
     let door = Door {
@@ -237,7 +238,8 @@ fn start_servers(
     let agencies = listen::tls(bound.agency, door, ends.clone());
 
     if let Some(listener) = bound.witness {
-        tokio::spawn(witness::serve(node.exchange.clone(), listener, ends.stop.clone()));
+        let exchange = node.exchange.clone();
+        tasks.spawn(witness::serve(exchange, listener, ends.clone(), tasks.clone()));
     }
     let operators = listen::socket(bind_socket(&node.config.operator_socket)?, ends.clone());
     let stop = &ends.stop;

@@ -1,5 +1,5 @@
-//! Callers that have not shaken hands yet. Nobody is turned away for them: who comes takes the
-//! place of who has been silent longest (I7).
+//! Callers that nobody knows: those that have not shaken hands yet, and those of the witness. Nobody
+//! is turned away for them: who comes takes the place of who has been there longest (I7).
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -21,7 +21,7 @@ fn source(address: IpAddr) -> IpAddr {
 }
 
 /// Those who are shaking hands, oldest first.
-pub(super) struct Crowd {
+pub(in crate::api) struct Crowd {
     most: AtOnce,
     waiting: Mutex<Waiting>,
 }
@@ -33,13 +33,13 @@ struct Waiting {
 }
 
 impl Crowd {
-    pub(super) fn new(most: AtOnce) -> Arc<Self> {
+    pub(in crate::api) fn new(most: AtOnce) -> Arc<Self> {
         Arc::new(Self { most, waiting: Mutex::default() })
     }
 
     /// Lets a caller begin. Where its address has as many as it may, the oldest of them is told to
     /// go; where all places are taken, the oldest of the address that has most.
-    pub(super) fn admit(self: &Arc<Self>, from: IpAddr) -> Shaking {
+    pub(in crate::api) fn admit(self: &Arc<Self>, from: IpAddr) -> Shaking {
         let mut waiting = self.lock();
         let from = source(from);
         let crowded = match waiting.of(from) >= self.most.each {
@@ -86,11 +86,11 @@ impl Waiting {
 }
 
 /// A caller that is shaking hands. Dropping it leaves its place.
-pub(super) struct Shaking {
+pub(in crate::api) struct Shaking {
     crowd: Arc<Crowd>,
     number: u64,
     /// Cancelled when another takes the place.
-    pub(super) over: CancellationToken,
+    pub(in crate::api) over: CancellationToken,
 }
 
 impl Drop for Shaking {

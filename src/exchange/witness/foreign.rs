@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::Cosigned;
 use crate::audit::note::{VerifierKey, WitnessKey};
@@ -57,13 +58,19 @@ struct Asked {
 const PAUSE_AFTER_TROUBLE: Duration = Duration::from_secs(10);
 
 /// Asks each witness of the policy that has a URL at every round, until `stop`. None delays another.
-pub fn run(exchange: &Arc<Exchange>, poster: &Arc<dyn Poster>, stop: &CancellationToken) {
+/// Each is one of `tasks`.
+pub fn run(
+    exchange: &Arc<Exchange>,
+    poster: &Arc<dyn Poster>,
+    stop: &CancellationToken,
+    tasks: &TaskTracker,
+) {
     for witness in exchange.policy.witnesses() {
         let Some(url) = witness.url.clone() else { continue };
         let (name, key) = (witness.name.clone(), witness.key.clone());
         let asked = Asked { name, key, url, log: 0, old: 0, trouble: None };
         let (exchange, poster, stop) = (exchange.clone(), poster.clone(), stop.clone());
-        tokio::spawn(async move {
+        tasks.spawn(async move {
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = ask_for_ever(exchange, poster, asked) => {}
