@@ -18,7 +18,7 @@ use super::note::{NoteError, WitnessKey};
 use crate::crypto::SigningSecret;
 use crate::domain::Timestamp;
 
-pub use decide::{Accepted, RefusalReason, WitnessRefusal, decide};
+pub use decide::{Accepted, RefusalReason, Signed, WitnessRefusal, decide, decide_signed};
 pub use request::{AddCheckpoint, PROOF_LINES_MAX, RequestError};
 pub use response::{ResponseError, conflict_text, parse_conflict, response_text, take_response};
 

@@ -176,6 +176,7 @@ impl Exchange {
         match committed.value {
             // Committed in this very transaction: a row names the packages.
             None => {
+                self.earns_advance(peer.authority());
                 self.claim(message.header()).await;
                 issue(&message, &committed)
                     .map(Accepted::Issued)

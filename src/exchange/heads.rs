@@ -26,7 +26,7 @@ use super::{ActionError, Exchange, Peer};
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::cosigned::SignedCheckpoint;
 use crate::audit::note::VerifierKey;
-use crate::audit::witness::{AddCheckpoint, RefusalReason, WitnessRefusal, decide};
+use crate::audit::witness::{AddCheckpoint, RefusalReason, Signed, WitnessRefusal, decide_signed};
 use crate::crypto::Digest;
 use crate::store::{Position, Store, Table, Tx};
 
@@ -78,27 +78,33 @@ impl Heads {
         self.chains().get(origin).map(|chain| chain.newest().clone())
     }
 
-    /// Takes a checkpoint that proves itself an extension of everything held. In memory: the caller
-    /// makes it durable before it answers. `still` says whether `keys` are the log's keys still.
-    ///
-    /// # Errors
-    /// [`HeadError`]: what the log's owner would have to explain, except [`HeadError::Base`].
+    /// As [`Heads::take_in_turn`], at once.
+    #[cfg(test)]
     pub(crate) fn take(
         &self,
         keys: &[VerifierKey],
         request: &AddCheckpoint,
         still: &(dyn Fn() -> bool + Sync),
     ) -> Result<Taken, HeadError> {
+        self.take_signed(&verified(keys, request)?, still)
+    }
+
+    fn take_signed(
+        &self,
+        signed: &Signed<'_>,
+        still: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Taken, HeadError> {
+        let origin = signed.request().origin();
         let mut chains = self.chains();
         // Under the lock: see `forget`.
         if !still() {
-            return Err(HeadError::UnknownLog(request.origin().to_owned()));
+            return Err(HeadError::UnknownLog(origin.to_owned()));
         }
-        let taken = match chains.get_mut(request.origin()) {
-            Some(chain) => chain.take(keys, request)?,
+        let taken = match chains.get_mut(origin) {
+            Some(chain) => chain.take(signed)?,
             None => {
-                let (chain, taken) = Chain::begin(keys, request)?;
-                chains.insert(request.origin().to_owned(), chain);
+                let (chain, taken) = Chain::begin(signed)?;
+                chains.insert(origin.to_owned(), chain);
                 taken
             }
         };
@@ -107,18 +113,25 @@ impl Heads {
         Ok(taken)
     }
 
-    /// As [`Heads::take`], but waits a little for what the proof starts from.
+    /// Takes a checkpoint that proves itself an extension of everything held, and waits a little for
+    /// what its proof starts from. In memory: the caller makes it durable before it answers. `still`
+    /// says whether `keys` are the log's keys still.
+    ///
+    /// # Errors
+    /// [`HeadError`]: what the log's owner would have to explain, except [`HeadError::Base`].
     pub(crate) async fn take_in_turn(
         &self,
         keys: &[VerifierKey],
         request: &AddCheckpoint,
         still: &(dyn Fn() -> bool + Sync),
     ) -> Result<Taken, HeadError> {
+        // Before the lock, which all logs share.
+        let signed = verified(keys, request)?;
         let mut advanced = self.advanced.subscribe();
         let taking = async {
             loop {
                 advanced.mark_unchanged();
-                match self.take(keys, request, still) {
+                match self.take_signed(&signed, still) {
                     Err(HeadError::Base { from, held }) if from > held => {
                         if advanced.changed().await.is_err() {
                             return Err(HeadError::Base { from, held });
@@ -131,13 +144,14 @@ impl Heads {
         match tokio::time::timeout(OVERTAKEN_FOR, taking).await {
             Ok(done) => done,
             // Whatever came at the last moment counts.
-            Err(_) => self.take(keys, request, still),
+            Err(_) => self.take_signed(&signed, still),
         }
     }
 
     /// As a witness of strangers takes it: every refusal in the words of tlog-witness. A log that
     /// `streams` takes no step here: its owner proves each from what it showed on its own streams,
-    /// and anybody may have a newer checkpoint of it.
+    /// and anybody may have a newer checkpoint of it. `may_advance` is asked once the step is
+    /// proven, so that nobody but the log itself uses up what it may have.
     ///
     /// # Errors
     /// [`WitnessRefusal`].
@@ -146,13 +160,18 @@ impl Heads {
         keys: &[VerifierKey],
         request: &AddCheckpoint,
         streams: bool,
+        may_advance: impl FnOnce() -> bool,
     ) -> Result<Taken, WitnessRefusal> {
+        let signed = Signed::verify(keys, request)?;
         let mut chains = self.chains();
         let state = chains.get(request.origin()).map(Chain::newest);
-        let accepted = decide(state, keys, request)?;
+        let accepted = decide_signed(state, &signed)?;
         if streams && accepted.changed() {
             let held = state.map_or(0, |state| state.checkpoint().size);
             return Err(RefusalReason::Conflict { held }.into());
+        }
+        if accepted.changed() && !may_advance() {
+            return Err(RefusalReason::TooOften.into());
         }
         let taken = match chains.get_mut(request.origin()) {
             Some(chain) => chain.push(accepted),
@@ -184,6 +203,11 @@ impl Heads {
     fn chains(&self) -> MutexGuard<'_, BTreeMap<String, Chain>> {
         self.chains.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The signature of the log, without any lock.
+fn verified<'a>(keys: &[VerifierKey], request: &'a AddCheckpoint) -> Result<Signed<'a>, HeadError> {
+    Signed::verify(keys, request).map_err(|reason| HeadError::of(&reason))
 }
 
 /// What a peer says that it holds of our log, compared with our log.

@@ -23,6 +23,7 @@
 pub mod accept;
 pub mod access;
 pub mod agencies;
+mod budgets;
 pub mod check;
 pub mod consign;
 pub mod courier;
@@ -128,7 +129,9 @@ pub struct Exchange {
     pub(crate) round: witness::rounds::Round,
     pub(crate) hearing: witness::gossip::Hearing,
     pub(crate) policy: Policy,
-    refusals: refusals::Budgets,
+    refusals: budgets::Budgets,
+    advances: budgets::Budgets,
+    heard: budgets::Budgets,
     /// Nothing is appended yet: [`guard::agree`] has not ended.
     waits: AtomicBool,
     /// Weak: a courier holds the exchange.
@@ -214,7 +217,9 @@ impl Exchange {
             round: witness::rounds::Round::default(),
             hearing: witness::gossip::Hearing::default(),
             policy,
-            refusals: refusals::Budgets::default(),
+            refusals: budgets::Budgets::new(budgets::REFUSALS),
+            advances: budgets::Budgets::new(budgets::ADVANCES),
+            heard: budgets::Budgets::new(budgets::HEARD),
             waits: AtomicBool::new(false),
             courier: OnceLock::new(),
             cases: submit::CaseNumbers::default(),

@@ -131,30 +131,30 @@ impl Exchange {
             .remote(receipt.coordinates().clone());
         let code = receipt.code().map(str::to_owned);
         let event = receipt.event();
-        self.store
-            .commit(move |tx| {
-                let mut message = message_in(tx, id)?.ok_or(RecordError::UnknownMessage)?;
-                put_head(tx, &key, &head)?;
-                tx.delete(Table::Outbox, id.as_bytes());
-                let known = message.receipts.iter();
-                if known.clone().any(|r| r.event == row.event && r.issuer == row.issuer) {
-                    return Ok(());
-                }
-                let draft = draft.envelope(message.digest()).payload(message.payload());
-                let draft = match &code {
-                    Some(code) => draft.code(code),
-                    None => draft,
-                };
-                let recorded = tx.append(draft);
-                learn(&mut message, event, code);
-                message.receipts.push(ReceiptRow { recorded, ..row });
-                // On their own stream, later receipts may overtake the first.
-                message.receipts.sort_by_key(|receipt| (receipt.at_ms, receipt.index));
-                put_message(tx, id, &message);
-                Ok::<_, RecordError>(())
-            })
-            .await
-            .map_err(unwrap_commit)?;
+        let committing = self.store.commit(move |tx| {
+            let mut message = message_in(tx, id)?.ok_or(RecordError::UnknownMessage)?;
+            put_head(tx, &key, &head)?;
+            tx.delete(Table::Outbox, id.as_bytes());
+            let known = message.receipts.iter();
+            if known.clone().any(|r| r.event == row.event && r.issuer == row.issuer) {
+                return Ok(false);
+            }
+            let draft = draft.envelope(message.digest()).payload(message.payload());
+            let draft = match &code {
+                Some(code) => draft.code(code),
+                None => draft,
+            };
+            let recorded = tx.append(draft);
+            learn(&mut message, event, code);
+            message.receipts.push(ReceiptRow { recorded, ..row });
+            // On their own stream, later receipts may overtake the first.
+            message.receipts.sort_by_key(|receipt| (receipt.at_ms, receipt.index));
+            put_message(tx, id, &message);
+            Ok::<_, RecordError>(true)
+        });
+        if committing.await.map_err(unwrap_commit)?.value {
+            self.earns_advance(peer.authority());
+        }
         self.outbox.done(peer.authority().as_str(), id.as_bytes());
         Ok(())
     }

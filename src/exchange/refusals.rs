@@ -1,8 +1,5 @@
 //! Refusing a peer's message: a receipt like an acceptance, logged once, and not without end.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
-
 use prost::Message as _;
 
 use super::accept::{Accepted, retry};
@@ -12,44 +9,13 @@ use super::{ActionError, Exchange, Peer};
 use crate::audit::entry::{EntryDraft, Event};
 use crate::crypto::Digest;
 use crate::crypto::primitives::pae;
-use crate::domain::{AuthorityId, MessageId, Timestamp};
+use crate::domain::{AuthorityId, MessageId};
 use crate::store::{Table, Tx};
-
-/// New refusals that a peer may cause at once. Each is an entry for ever, so what an honest peer
-/// with faulty software causes in a day is plenty.
-const AT_ONCE: u32 = 64;
-/// And how long one more takes to become free: 360 an hour.
-const EVERY_MS: i64 = 10_000;
 
 /// Why a message is refused, before it is logged.
 pub(super) struct Refused {
     pub code: &'static str,
     pub message: Option<MessageId>,
-}
-
-/// How many more new refusals each peer may cause (I7).
-#[derive(Default)]
-pub(super) struct Budgets(Mutex<BTreeMap<AuthorityId, Budget>>);
-
-struct Budget {
-    left: u32,
-    at: Timestamp,
-}
-
-impl Budgets {
-    /// Takes one; false when none is left.
-    pub(super) fn take(&self, peer: &AuthorityId, now: Timestamp) -> bool {
-        let mut budgets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let budget = budgets.entry(peer.clone()).or_insert(Budget { left: AT_ONCE, at: now });
-        let since = now.unix_ms().saturating_sub(budget.at.unix_ms());
-        if let Ok(more @ 1..) = u32::try_from(since / EVERY_MS) {
-            budget.left = budget.left.saturating_add(more).min(AT_ONCE);
-            budget.at = now;
-        }
-        let left = budget.left > 0;
-        budget.left = budget.left.saturating_sub(1);
-        left
-    }
 }
 
 impl Exchange {
@@ -65,7 +31,7 @@ impl Exchange {
         if let Some(row) = rows::load::<RefusalRow>(&self.store, Table::Refusals, &key)? {
             return Ok(Accepted::Issued(Issued::at(row.entry_index)));
         }
-        if !self.refusals.take(peer.authority(), self.now()) {
+        if !self.refusals.take(peer.authority().as_str(), self.now()) {
             tracing::warn!(peer = %peer.authority(), code = refused.code, "refused, and not logged");
             return Ok(retry("TOO_MANY_REFUSALS"));
         }
@@ -105,28 +71,4 @@ pub(super) fn refuse_in(
     let entry_index = tx.append(draft);
     tx.put(Table::Refusals, key, RefusalRow { entry_index }.encode_to_vec());
     Ok(None)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn new_refusals_come_to_an_end_and_begin_again() {
-        let peer = AuthorityId::parse("xa.oag").expect("valid");
-        let other = AuthorityId::parse("xb.pps").expect("valid");
-        let at = |ms| Timestamp::from_unix_ms(ms);
-        let budgets = Budgets::default();
-        for _ in 0..AT_ONCE {
-            assert!(budgets.take(&peer, at(0)));
-        }
-        assert!(!budgets.take(&peer, at(EVERY_MS - 1)));
-        assert!(budgets.take(&other, at(0)), "each peer has its own");
-        assert!(budgets.take(&peer, at(EVERY_MS)));
-        assert!(!budgets.take(&peer, at(EVERY_MS)));
-        assert!(!budgets.take(&peer, at(-5)), "a clock that goes back gives nothing");
-        let later = at(1_000_000 * EVERY_MS);
-        let given = (0..2 * AT_ONCE).filter(|_| budgets.take(&peer, later)).count();
-        assert_eq!(given, AT_ONCE as usize, "and no more than that is saved up");
-    }
 }

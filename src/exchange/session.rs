@@ -155,7 +155,10 @@ impl Session {
         let now = |judged| -> Judging { Box::pin(async move { (sequence, judged) }) };
         match (self.greeted, request.frame) {
             (false, Some(Asked::Hello(hello))) => now(self.hello(&hello)),
-            (true, Some(Asked::Checkpoint(update))) => self.checkpoint(sequence, &update).await,
+            (true, Some(Asked::Checkpoint(update))) => {
+                self.exchange.pace_advance(self.peer.authority()).await;
+                self.checkpoint(sequence, &update).await
+            }
             (true, Some(Asked::Deliver(deliver))) => self.deliver(sequence, deliver, permit),
             (true, Some(Asked::Receipt(receipt))) => self.receipt(sequence, receipt, permit),
             (true, Some(Asked::Ping(_))) => {

@@ -19,6 +19,7 @@ use crate::audit::checkpoint::{Checkpoint, origin};
 use crate::audit::entry::{Entry, EntryDraft, Event};
 use crate::audit::note::VerifierKey;
 use crate::audit::policy::Policy;
+use crate::audit::testing::TestLog;
 use crate::audit::witness::Cosigner;
 use crate::card::{Card, CardBody, CardKey, LogKeys, TlsTrust};
 use crate::crypto::keys::{Algorithm, Seed};
@@ -135,7 +136,7 @@ impl Lone {
                 keep: sweep::Keep { unfinished_ms: 30 * DAY_MS, unsubmitted_ms: 30 * DAY_MS },
                 gossip: BTreeSet::new(),
                 policy_file: None,
-                witnessed_logs: Vec::new(),
+                witnessed_logs: vec![stranger().verifier()],
             },
             policy: Policy::none(),
             clock: Box::new(move || Timestamp::from_unix_ms(clock.load(Ordering::Relaxed))),
@@ -285,6 +286,11 @@ impl Lone {
         let all = all.map(|(place, entry)| (place, Entry::parse(&entry).expect("parses")));
         all.filter(|(_, entry)| entry.event == event).collect()
     }
+}
+
+/// A stranger's log, of which each node is a witness.
+pub(super) fn stranger() -> TestLog {
+    TestLog::new("xz.foreign", 77)
 }
 
 /// An agency that may do what agencies may, in all cases.

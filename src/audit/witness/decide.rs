@@ -67,6 +67,9 @@ pub enum RefusalReason {
         /// Entries under both.
         size: u64,
     },
+    /// 429: the log advances more often than the witness follows.
+    #[error("this log advances faster than this witness follows: come again with a later one")]
+    TooOften,
     /// 422: the proof does not show that the checkpoint extends what the witness holds.
     #[error("the checkpoint is not proven to extend the last one that was cosigned here: {0}")]
     Inconsistent(#[source] ProofError),
@@ -80,6 +83,7 @@ impl RefusalReason {
             Self::NotSigned(_) => 403,
             Self::Malformed(_) | Self::Shrinks { .. } => 400,
             Self::Conflict { .. } => 409,
+            Self::TooOften => 429,
             Self::Extension | Self::EmptyRoot | Self::OtherRoot { .. } | Self::Inconsistent(_) => {
                 422
             }
@@ -95,6 +99,7 @@ impl RefusalReason {
             Self::Extension => "EXTENSION_LINES",
             Self::Shrinks { .. } => "LOG_SHRUNK",
             Self::Conflict { .. } => "OTHER_SIZE",
+            Self::TooOften => "TOO_OFTEN",
             Self::EmptyRoot => "EMPTY_ROOT",
             Self::OtherRoot { .. } => "OTHER_ROOT",
             Self::Inconsistent(_) => "LOG_INCONSISTENT",
@@ -119,6 +124,33 @@ impl From<RefusalReason> for WitnessRefusal {
     }
 }
 
+/// A request whose checkpoint its log has signed. Only [`Signed::verify`] makes one: it needs no
+/// state, so nobody need be kept waiting for it.
+pub struct Signed<'a> {
+    shown: SignedCheckpoint,
+    request: &'a AddCheckpoint,
+}
+
+impl<'a> Signed<'a> {
+    /// Verifies the signature of the log, by its `keys` (those of other names are ignored).
+    ///
+    /// # Errors
+    /// [`RefusalReason`].
+    pub fn verify(keys: &[VerifierKey], request: &'a AddCheckpoint) -> Result<Self, RefusalReason> {
+        Ok(Self { shown: authenticate(keys, request)?, request })
+    }
+
+    /// The checkpoint, with the log's own lines only.
+    pub fn shown(&self) -> &SignedCheckpoint {
+        &self.shown
+    }
+
+    /// The request.
+    pub fn request(&self) -> &'a AddCheckpoint {
+        self.request
+    }
+}
+
 /// Decides whether a checkpoint may be cosigned: `state` is what the witness has cosigned last of
 /// the log that the request names ([`AddCheckpoint::origin`]), `keys` what it trusts for that log
 /// (keys of other names are ignored).
@@ -130,14 +162,24 @@ pub fn decide(
     keys: &[VerifierKey],
     request: &AddCheckpoint,
 ) -> Result<Accepted, WitnessRefusal> {
-    let shown = authenticate(keys, request)?;
+    decide_signed(state, &Signed::verify(keys, request)?)
+}
+
+/// As [`decide`], for a request whose signature was verified.
+///
+/// # Errors
+/// [`WitnessRefusal`].
+pub fn decide_signed(
+    state: Option<&SignedCheckpoint>,
+    signed: &Signed<'_>,
+) -> Result<Accepted, WitnessRefusal> {
+    let Signed { shown, request } = signed;
     let Checkpoint { origin, size, root } = shown.checkpoint();
     // The wrong state would be a fault of the caller's; to sign on it would be one of ours.
     if state.is_some_and(|held| held.checkpoint().origin != *origin) {
         return Err(RefusalReason::UnknownLog { origin: origin.clone() }.into());
     }
-    let refuse =
-        |reason| WitnessRefusal { reason, evidence: contradiction(state, &shown, request) };
+    let refuse = |reason| WitnessRefusal { reason, evidence: contradiction(state, shown, request) };
     let old = request.old();
     if old > *size {
         return Err(refuse(RefusalReason::Shrinks { old, size: *size }));
@@ -156,7 +198,7 @@ pub fn decide(
     merkle::verify_consistency(old, &old_root, *size, root, request.proof())
         .map_err(|why| refuse(RefusalReason::Inconsistent(why)))?;
     let changed = state.is_none() || old < *size;
-    Ok(Accepted { state: shown, changed })
+    Ok(Accepted { state: shown.clone(), changed })
 }
 
 /// The checkpoint of the request, if its log has signed it, with the log's own lines only. Whether

@@ -2,11 +2,9 @@
 
 use std::collections::VecDeque;
 
-use crate::audit::checkpoint::CheckpointError;
 use crate::audit::cosigned::SignedCheckpoint;
 use crate::audit::evidence::Evidence;
-use crate::audit::note::VerifierKey;
-use crate::audit::witness::{Accepted, AddCheckpoint, RefusalReason, WitnessRefusal, decide};
+use crate::audit::witness::{Accepted, RefusalReason, Signed, WitnessRefusal, decide_signed};
 
 /// Why another log is not believed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -63,18 +61,12 @@ impl HeadError {
         }
     }
 
-    fn of(reason: &RefusalReason) -> Self {
+    pub(super) fn of(reason: &RefusalReason) -> Self {
         match reason {
             RefusalReason::UnknownLog { origin } => Self::UnknownLog(origin.clone()),
             RefusalReason::Inconsistent(_) => Self::Inconsistent,
             other => Self::Checkpoint(other.to_string()),
         }
-    }
-}
-
-impl From<CheckpointError> for HeadError {
-    fn from(error: CheckpointError) -> Self {
-        Self::Checkpoint(error.to_string())
     }
 }
 
@@ -116,12 +108,10 @@ impl Chain {
     }
 
     /// Begins with whatever the log shows first.
-    pub(super) fn begin(
-        keys: &[VerifierKey],
-        request: &AddCheckpoint,
-    ) -> Result<(Self, Taken), HeadError> {
-        let accepted = decide(None, keys, request).map_err(|refusal| match refusal.reason {
-            RefusalReason::Conflict { held } => HeadError::Base { from: request.old(), held },
+    pub(super) fn begin(signed: &Signed<'_>) -> Result<(Self, Taken), HeadError> {
+        let from = signed.request().old();
+        let accepted = decide_signed(None, signed).map_err(|refusal| match refusal.reason {
+            RefusalReason::Conflict { held } => HeadError::Base { from, held },
             reason => HeadError::of(&reason),
         })?;
         let head = accepted.state().clone();
@@ -133,17 +123,13 @@ impl Chain {
     }
 
     /// Takes a head that proves itself an extension of the newest, or is one of the chain.
-    pub(super) fn take(
-        &mut self,
-        keys: &[VerifierKey],
-        request: &AddCheckpoint,
-    ) -> Result<Taken, HeadError> {
-        match decide(Some(&self.newest), keys, request) {
+    pub(super) fn take(&mut self, signed: &Signed<'_>) -> Result<Taken, HeadError> {
+        match decide_signed(Some(&self.newest), signed) {
             Ok(accepted) if accepted.changed() && self.successor.is_some() => {
                 Err(HeadError::Succession("it has ended, and has grown since".into()))
             }
             Ok(accepted) => Ok(self.push(accepted)),
-            Err(refusal) => self.known(keys, request, refusal),
+            Err(refusal) => self.known(signed, refusal),
         }
     }
 
@@ -159,12 +145,7 @@ impl Chain {
     }
 
     /// What is no extension of the newest may be one that was taken before.
-    fn known(
-        &self,
-        keys: &[VerifierKey],
-        request: &AddCheckpoint,
-        refusal: WitnessRefusal,
-    ) -> Result<Taken, HeadError> {
+    fn known(&self, signed: &Signed<'_>, refusal: WitnessRefusal) -> Result<Taken, HeadError> {
         if let Some(evidence) = refusal.evidence {
             return Err(HeadError::Equivocation(evidence));
         }
@@ -172,17 +153,17 @@ impl Chain {
         else {
             return Err(HeadError::of(&refusal.reason));
         };
-        let shown = SignedCheckpoint::verify(request.note(), keys)?.bare(keys);
+        let shown = signed.shown();
         let (size, held) = (shown.checkpoint().size, self.newest.checkpoint().size);
         if size > held {
-            return Err(HeadError::Base { from: request.old(), held });
+            return Err(HeadError::Base { from: signed.request().old(), held });
         }
         let mut chain = self.earlier.iter().chain([&self.newest]);
         match chain.find(|known| known.checkpoint().size == size) {
             Some(known) if known.checkpoint().root == shown.checkpoint().root => {
                 Ok(Taken { head: known.clone(), accepted: None })
             }
-            Some(known) => Err(match Evidence::same_size(known, &shown) {
+            Some(known) => Err(match Evidence::same_size(known, shown) {
                 Ok(evidence) => HeadError::Equivocation(Box::new(evidence)),
                 Err(error) => HeadError::Checkpoint(error.to_string()),
             }),

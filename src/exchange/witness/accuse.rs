@@ -159,7 +159,8 @@ impl Exchange {
         let name = pae("witness", &[shown.as_bytes()]);
         let key = self.home.blind("refusal", &name);
         let known: Option<RefusalRow> = rows::load(&self.store, Table::Refusals, &key)?;
-        if known.is_some() || !peer.is_none_or(|peer| self.refusals.take(peer, self.now())) {
+        if known.is_some() || !peer.is_none_or(|peer| self.refusals.take(peer.as_str(), self.now()))
+        {
             return Ok(());
         }
         let mut draft = EntryDraft::new(Event::WitnessRefused).code(code);

@@ -103,6 +103,11 @@ impl Exchange {
             if owner.suspended.is_some() || !asked.insert(owner.authority().clone()) {
                 continue;
             }
+            // Its owner is asked for a proof of each: not as often as somebody likes to tell.
+            let whose = format!("{} {}", from.authority(), owner.authority());
+            if !self.heard.take(&whose, self.now()) {
+                continue;
+            }
             if let Err(error) = self.hear_one(&owner, &heard).await {
                 tracing::info!(from = %from.authority(), %error, "a checkpoint is not compared");
             }
