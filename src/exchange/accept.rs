@@ -4,10 +4,8 @@ use super::heads::{digests, put_head};
 use super::issue::{Issued, issue};
 use super::pieces::piece;
 use super::refusals::{Refused, refuse_in};
-use super::rows::{
-    self, MessageRow, RECEIVED, RefusalRow, facts_of, load_in, message_in, put_message,
-    shape_of_ref,
-};
+use super::rows::{self, MessageRow, RECEIVED, facts_of, message_in, put_message, shape_of_ref};
+use super::suspend::Trust;
 use super::{ActionError, Exchange, Peer};
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::cosigned::SignedCheckpoint;
@@ -161,6 +159,7 @@ impl Exchange {
             .payload(header.plaintext_commitment)
             .remote(remote);
         let incoming = Arrived {
+            trust: self.trust_in(peer),
             me: self.me.clone(),
             peer: peer.authority().clone(),
             head_key: self.head_key(proven),
@@ -247,6 +246,7 @@ fn received_row(header: &Header, digest: Digest) -> MessageRow {
 
 /// A verified message on its way into the journal.
 struct Arrived {
+    trust: Trust,
     me: AuthorityId,
     peer: AuthorityId,
     head_key: [u8; 16],
@@ -262,6 +262,8 @@ impl Arrived {
     /// On the writer's thread, where nothing happens beside it: exactly once (I5). Gives the index
     /// of an earlier entry where there is one.
     fn apply(self, tx: &mut Tx<'_>) -> Result<Option<u64>, ActionError> {
+        // Judging took a while: it may have been suspended meanwhile.
+        self.trust.check(tx)?;
         put_head(tx, &self.head_key, &self.head)?;
         if let Some(known) = message_in(tx, self.id)? {
             let digest: Digest = self.row.digest();
@@ -275,12 +277,7 @@ impl Arrived {
                 .message(self.id)
                 .envelope(digest)
                 .code("MESSAGE_ID_CONFLICT");
-            let earlier = refuse_in(tx, &self.refusal_key, draft)?;
-            return match earlier {
-                Some(index) => Ok(Some(index)),
-                None => Ok(load_in::<RefusalRow>(tx, Table::Refusals, &self.refusal_key)?
-                    .map(|row| row.entry_index)),
-            };
+            return refuse_in(tx, &self.refusal_key, draft).map(Some);
         }
         let mut row = self.row;
         row.entry_index = tx.append(self.draft);

@@ -131,7 +131,9 @@ impl Exchange {
             .remote(receipt.coordinates().clone());
         let code = receipt.code().map(str::to_owned);
         let event = receipt.event();
+        let trust = self.trust_in(peer);
         let committing = self.store.commit(move |tx| {
+            trust.check(tx)?;
             let mut message = message_in(tx, id)?.ok_or(RecordError::UnknownMessage)?;
             put_head(tx, &key, &head)?;
             tx.delete(Table::Outbox, id.as_bytes());

@@ -1,10 +1,12 @@
-//! Refusing a peer's message: a receipt like an acceptance, logged once, and not without end.
+//! Refusing what somebody sends: logged once, and not without end. A peer gets a receipt for it, like
+//! for an acceptance.
 
 use prost::Message as _;
 
 use super::accept::{Accepted, retry};
-use super::issue::{Issued, issue_plain};
+use super::issue::Issued;
 use super::rows::{self, RefusalRow, load_in};
+use super::suspend::Trust;
 use super::{ActionError, Exchange, Peer};
 use crate::audit::entry::{EntryDraft, Event};
 use crate::crypto::Digest;
@@ -28,13 +30,6 @@ impl Exchange {
         digest: Digest,
     ) -> Result<Accepted, ActionError> {
         let key = self.refusal_key(peer.authority(), &digest);
-        if let Some(row) = rows::load::<RefusalRow>(&self.store, Table::Refusals, &key)? {
-            return Ok(Accepted::Issued(Issued::at(row.entry_index)));
-        }
-        if !self.refusals.take(peer.authority().as_str(), self.now()) {
-            tracing::warn!(peer = %peer.authority(), code = refused.code, "refused, and not logged");
-            return Ok(retry("TOO_MANY_REFUSALS"));
-        }
         let mut draft = EntryDraft::new(Event::RelayRejection)
             .by(self.me.clone())
             .peer(peer.authority().clone())
@@ -43,14 +38,38 @@ impl Exchange {
         if let Some(message) = refused.message {
             draft = draft.message(message);
         }
-        let committed = self.store.commit(move |tx| refuse_in(tx, &key, draft)).await?;
-        let issued = match committed.value {
-            Some(index) => Some(Issued::at(index)),
-            None => issue_plain(&committed),
-        };
-        issued
-            .map(Accepted::Issued)
-            .ok_or_else(|| ActionError::Fault("a commit bore no entry".into()))
+        let may = || self.refusals.take(peer.authority().as_str(), self.now());
+        match self.log_refusal(key, draft, Some(self.trust_in(peer)), may).await? {
+            Some(entry) => Ok(Accepted::Issued(Issued::at(entry))),
+            None => {
+                let peer = peer.authority();
+                tracing::warn!(%peer, code = refused.code, "refused, and not logged");
+                Ok(retry("TOO_MANY_REFUSALS"))
+            }
+        }
+    }
+
+    /// Logs a refusal, of a message, a submission or a checkpoint, once for each `key`; gives its
+    /// entry, which is durable. `None` where it is a new one and whoever causes it `may` not cause
+    /// another.
+    pub(super) async fn log_refusal(
+        &self,
+        key: [u8; 16],
+        draft: EntryDraft,
+        trust: Option<Trust>,
+        may: impl FnOnce() -> bool,
+    ) -> Result<Option<u64>, ActionError> {
+        if let Some(row) = rows::load::<RefusalRow>(&self.store, Table::Refusals, &key)? {
+            return Ok(Some(row.entry_index));
+        }
+        if !may() {
+            return Ok(None);
+        }
+        let committing = self.store.commit(move |tx| {
+            trust.map_or(Ok(()), |trust| trust.check(tx))?;
+            refuse_in(tx, &key, draft)
+        });
+        Ok(Some(committing.await?.value))
     }
 
     pub(super) fn refusal_key(&self, peer: &AuthorityId, digest: &Digest) -> [u8; 16] {
@@ -59,16 +78,16 @@ impl Exchange {
     }
 }
 
-/// Logs a refusal unless it is logged already; then gives the earlier entry.
+/// Logs a refusal unless it is logged already; gives its entry.
 pub(super) fn refuse_in(
     tx: &mut Tx<'_>,
     key: &[u8; 16],
     draft: EntryDraft,
-) -> Result<Option<u64>, ActionError> {
+) -> Result<u64, ActionError> {
     if let Some(row) = load_in::<RefusalRow>(tx, Table::Refusals, key)? {
-        return Ok(Some(row.entry_index));
+        return Ok(row.entry_index);
     }
     let entry_index = tx.append(draft);
     tx.put(Table::Refusals, key, RefusalRow { entry_index }.encode_to_vec());
-    Ok(None)
+    Ok(entry_index)
 }

@@ -175,3 +175,7 @@ pub(super) fn suspend_in(
     tx.append(EntryDraft::new(Event::PeerSuspended).peer(authority).code(EQUIVOCATION));
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "suspend_tests.rs"]
+mod tests;
