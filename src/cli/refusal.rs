@@ -95,6 +95,7 @@ fn hint_of_reason(reason: &str) -> Option<&'static str> {
         "ON_HOLD" => "`rogatory hold release --message ID` lifts it",
         "STILL_QUEUED" => "`rogatory queue` shows what waits; its agency can `rogatory cancel` it",
         "TOO_MANY_AT_ONCE" => "end a call of this agency that is still open, or wait for its end",
+        "TOO_MANY_REFUSALS" => "mend what is named, then send it again after ten seconds",
         "DISK_FULL" => "nothing is lost: ask the node's operator to make room, then try again",
         "LOG_ROLLED_BACK" => "a backup older than what peers hold was restored: stop the node",
         _ => return None,

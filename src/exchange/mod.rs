@@ -130,6 +130,7 @@ pub struct Exchange {
     pub(crate) hearing: witness::gossip::Hearing,
     pub(crate) policy: Policy,
     refusals: budgets::Budgets,
+    rejections: budgets::Budgets,
     advances: budgets::Budgets,
     heard: budgets::Budgets,
     /// Nothing is appended yet: [`guard::agree`] has not ended.
@@ -218,6 +219,7 @@ impl Exchange {
             hearing: witness::gossip::Hearing::default(),
             policy,
             refusals: budgets::Budgets::new(budgets::REFUSALS),
+            rejections: budgets::Budgets::new(budgets::REFUSALS),
             advances: budgets::Budgets::new(budgets::ADVANCES),
             heard: budgets::Budgets::new(budgets::HEARD),
             waits: AtomicBool::new(false),

@@ -1,18 +1,15 @@
 //! A submission that breaks rules is refused with an entry, as everything is that the node judges.
 
-use prost::Message as _;
-
 use crate::audit::entry::{EntryDraft, Event};
 use crate::crypto::Digest;
 use crate::crypto::primitives::pae;
 use crate::exchange::agencies::Caller;
-use crate::exchange::rows::{RefusalRow, load_in};
 use crate::exchange::{ActionError, Exchange, Violation};
-use crate::store::{Table, Tx};
 
 impl Exchange {
     /// Logs that a submission was refused, and gives the error that says where. The same submission
-    /// again is the same refusal: a client that repeats it costs one entry.
+    /// again is the same refusal: a client that repeats it costs one entry. Of other ones there is
+    /// an end.
     pub(super) async fn refuse_submission(
         &self,
         caller: &Caller,
@@ -25,25 +22,25 @@ impl Exchange {
             .by(self.me.clone())
             .code(code_of(&violations))
             .who(&self.handle(&caller.name));
-        let committed = self.store.commit(move |tx| log_once(tx, &key, draft)).await;
-        match committed {
-            Ok(committed) => {
+        let may = || self.rejections.take(&caller.name, self.now());
+        match self.log_refusal(key, draft, None, may).await {
+            Ok(Some(entry)) => {
                 let origin = self.store.head().checkpoint.origin.clone();
-                ActionError::Refused { violations, origin, entry: committed.value }
+                ActionError::Refused { violations, origin, entry }
+            }
+            Ok(None) => {
+                let wrong = ActionError::Invalid(violations);
+                let message = format!(
+                    "too many different submissions of {} were refused, and this one is not logged \
+                     any more: mend what sends them, and wait a moment ({wrong})",
+                    caller.name
+                );
+                ActionError::exhausted("TOO_MANY_REFUSALS", message)
             }
             // Nothing is answered that is not durable: the client comes again (I1).
-            Err(error) => error.into(),
+            Err(error) => error,
         }
     }
-}
-
-fn log_once(tx: &mut Tx<'_>, key: &[u8; 16], draft: EntryDraft) -> Result<u64, ActionError> {
-    if let Some(row) = load_in::<RefusalRow>(tx, Table::Refusals, key)? {
-        return Ok(row.entry_index);
-    }
-    let entry_index = tx.append(draft);
-    tx.put(Table::Refusals, key, RefusalRow { entry_index }.encode_to_vec());
-    Ok(entry_index)
 }
 
 /// The closed code of what is wrong. Which fields are stays between the node and its client.
@@ -62,6 +59,7 @@ fn code_of(violations: &[Violation]) -> &'static str {
 mod tests {
     use super::*;
     use crate::domain::RequestId;
+    use crate::exchange::budgets::REFUSALS;
     use crate::exchange::retention::Rules;
     use crate::exchange::submit::Submission;
     use crate::exchange::testing::{Lone, desk};
@@ -100,6 +98,34 @@ mod tests {
         assert_eq!(entry.who, Some(a.x().handle("desk")));
         // Mended, the same request goes.
         assert!(a.x().submit(&desk(), good).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_refusals_costs_few_entries() {
+        let (a, b) = (Lone::new("xa.oag", Rules::default()), Lone::new("xb.pps", Rules::default()));
+        a.meet(&b).await;
+        let bad = |n: u8| {
+            let reference = "x".repeat(201);
+            Submission { reference, request: RequestId::new([n; 16]), ..a.submission(&b, &[]) }
+        };
+        let (most, repeated) = (u8::try_from(REFUSALS.0).expect("few"), bad(1));
+        let first = refused(&a, &desk(), repeated.clone()).await;
+        for n in 2..=most {
+            refused(&a, &desk(), bad(n)).await;
+        }
+        let told = a.x().submit(&desk(), bad(most + 1)).await.map(drop);
+        let is_told = |told: &ActionError| {
+            matches!(told, ActionError::Exhausted { code: "TOO_MANY_REFUSALS", .. })
+                && told.to_string().contains("reference: must have")
+        };
+        assert!(told.as_ref().is_err_and(is_told), "{told:?}");
+        assert_eq!(refused(&a, &desk(), repeated).await, first, "what is logged is answered");
+        let other = Caller { name: "other".into(), ..desk() };
+        refused(&a, &other, bad(0)).await;
+        assert_eq!(a.entries(Event::SubmissionRejection).len(), usize::from(most) + 1);
+        assert!(a.x().submit(&desk(), a.submission(&b, &[])).await.is_ok(), "what is good gets in");
+        a.wait_days(1);
+        refused(&a, &desk(), bad(most + 1)).await;
     }
 
     #[tokio::test]

@@ -14,7 +14,7 @@ use crate::crypto::Digest;
 use crate::crypto::primitives::pae;
 use crate::domain::{AuthorityId, Timestamp};
 use crate::exchange::heads::HeadError;
-use crate::exchange::rows::{self, RefusalRow, peer_key};
+use crate::exchange::rows::{self, peer_key};
 use crate::exchange::suspend::suspend_in;
 use crate::exchange::{ActionError, Exchange};
 use crate::pb::store::v1::EvidenceRow;
@@ -158,11 +158,6 @@ impl Exchange {
     ) -> Result<(), ActionError> {
         let name = pae("witness", &[shown.as_bytes()]);
         let key = self.home.blind("refusal", &name);
-        let known: Option<RefusalRow> = rows::load(&self.store, Table::Refusals, &key)?;
-        if known.is_some() || !peer.is_none_or(|peer| self.refusals.take(peer.as_str(), self.now()))
-        {
-            return Ok(());
-        }
         let mut draft = EntryDraft::new(Event::WitnessRefused).code(code);
         if let Some(peer) = peer {
             draft = draft.peer(peer.clone());
@@ -170,14 +165,8 @@ impl Exchange {
         if let Ok(shown) = SignedCheckpoint::assume_verified(shown) {
             draft = draft.remote(place(&shown));
         }
-        self.store
-            .commit(move |tx| {
-                let entry_index = tx.append(draft);
-                tx.put(Table::Refusals, &key, RefusalRow { entry_index }.encode_to_vec());
-                Ok::<_, ActionError>(())
-            })
-            .await?;
-        Ok(())
+        let may = || peer.is_none_or(|peer| self.refusals.take(peer.as_str(), self.now()));
+        self.log_refusal(key, draft, None, may).await.map(drop)
     }
 
     /// All evidence that is kept.
