@@ -28,7 +28,7 @@ pub trait Registrar: Send + Sync + 'static {
     /// Registers an agency (or renews it) and gives its profile file.
     ///
     /// # Errors
-    /// [`ActionError`] as of [`Exchange::put_agency`].
+    /// [`ActionError`] as of [`Exchange::add_agency`] and [`Exchange::renew_agency`].
     fn issue(
         &self,
         agency: pb::Agency,
@@ -246,13 +246,7 @@ impl OperatorService for OperatorApi {
         self.operator(&request)?;
         let request = request.into_inner();
         let agency = self.known_agency(&request.agency)?;
-        if agency.revoked {
-            let message = format!(
-                "the access of {:?} has ended: what is to call again gets a name of its own",
-                agency.name
-            );
-            return Err(to_status(ActionError::conflict("AGENCY_REVOKED", message)));
-        }
+        agency.check_renewable().map_err(to_status)?;
         let agency = agency_to_pb(&agency);
         let issuing = self.registrar.issue(agency, days(request.valid_days)?, true);
         Ok(Response::new(whole(issuing).await?))
@@ -263,11 +257,9 @@ impl OperatorService for OperatorApi {
         request: Request<pb::RevokeAgencyRequest>,
     ) -> Result<Response<pb::Agency>, Status> {
         self.operator(&request)?;
-        let mut agency = self.known_agency(&request.get_ref().agency)?;
-        agency.revoked = true;
-        let (exchange, revoked) = (self.exchange.clone(), agency.clone());
-        whole(async move { exchange.revoke_agency(revoked).await }).await?;
-        Ok(Response::new(agency_to_pb(&agency)))
+        let (exchange, name) = (self.exchange.clone(), request.into_inner().agency);
+        let revoked = whole(async move { exchange.revoke_agency(&name).await }).await?;
+        Ok(Response::new(agency_to_pb(&revoked)))
     }
 
     async fn list_agencies(

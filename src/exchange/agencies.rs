@@ -106,6 +106,21 @@ impl Agency {
         })
     }
 
+    /// Whether it may be given a new certificate.
+    ///
+    /// # Errors
+    /// [`ActionError::Conflict`] with code `AGENCY_REVOKED`.
+    pub fn check_renewable(&self) -> Result<(), ActionError> {
+        if !self.revoked {
+            return Ok(());
+        }
+        let message = format!(
+            "the access of {:?} has ended: what is to call again gets a name of its own",
+            self.name
+        );
+        Err(ActionError::conflict("AGENCY_REVOKED", message))
+    }
+
     fn to_row(&self) -> AgencyRow {
         AgencyRow {
             name: self.name.clone(),
@@ -178,36 +193,120 @@ impl Exchange {
         Ok(Caller { name: agency.name, roles: agency.roles, all_cases: agency.all_cases })
     }
 
-    /// Ends an agency's access.
+    /// Ends an agency's access; gives what is registered then.
     ///
     /// # Errors
-    /// As [`Exchange::put_agency`].
-    pub async fn revoke_agency(&self, agency: Agency) -> Result<(), ActionError> {
-        self.put_agency(Agency { revoked: true, ..agency }, Event::AgencyRevoked).await
+    /// [`ActionError::NotFound`] when there is no such agency.
+    pub async fn revoke_agency(&self, name: &str) -> Result<Agency, ActionError> {
+        self.change_agency(name, Event::AgencyRevoked, |agency| {
+            agency.revoked = true;
+            Ok(())
+        })
+        .await
     }
 
-    /// Registers an agency, or changes one, with its new certificate's key.
+    /// Registers an agency with the key of its certificate.
     ///
     /// # Errors
-    /// [`ActionError::Conflict`] when `event` is [`Event::AgencyAdded`] and the name is taken.
-    pub async fn put_agency(&self, agency: Agency, event: Event) -> Result<(), ActionError> {
+    /// [`ActionError::Conflict`] with code `AGENCY_EXISTS` when the name is taken.
+    pub async fn add_agency(&self, agency: Agency) -> Result<(), ActionError> {
         self.check_writable()?;
         let key = self.agency_key(&agency.name);
-        let draft = EntryDraft::new(event).who(&self.handle(&agency.name));
-        self.store
-            .commit(move |tx| {
-                let known = load_in::<AgencyRow>(tx, Table::Agencies, &key)?;
-                if event == Event::AgencyAdded && known.is_some() {
-                    let message = format!("there is an agency {:?} already", agency.name);
-                    return Err(ActionError::conflict("AGENCY_EXISTS", message));
-                }
-                tx.put(Table::Agencies, &key, agency.to_row().encode_to_vec());
-                tx.append(draft);
-                Ok(())
-            })
-            .await?;
-        // Calls that are open look again.
+        let draft = EntryDraft::new(Event::AgencyAdded).who(&self.handle(&agency.name));
+        let adding = self.store.commit(move |tx| {
+            if tx.get(Table::Agencies, &key).is_some() {
+                let message = format!("there is an agency {:?} already", agency.name);
+                return Err(ActionError::conflict("AGENCY_EXISTS", message));
+            }
+            tx.put(Table::Agencies, &key, agency.to_row().encode_to_vec());
+            tx.append(draft);
+            Ok(())
+        });
+        adding.await?;
         self.agencies_changed.send_modify(|generation| *generation += 1);
         Ok(())
+    }
+
+    /// Gives an agency a new certificate. What it may do stays as it is when this is committed: it
+    /// may have lost its access since somebody looked.
+    ///
+    /// # Errors
+    /// [`ActionError::NotFound`]; [`ActionError::Conflict`] with code `AGENCY_REVOKED`.
+    pub async fn renew_agency(
+        &self,
+        name: &str,
+        key_digest: Digest,
+        expires: Timestamp,
+    ) -> Result<Agency, ActionError> {
+        self.change_agency(name, Event::AgencyRenewed, move |agency| {
+            agency.check_renewable()?;
+            (agency.key_digest, agency.expires) = (key_digest, expires);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Changes what is registered when the change is committed, whatever somebody saw before.
+    async fn change_agency(
+        &self,
+        name: &str,
+        event: Event,
+        change: impl FnOnce(&mut Agency) -> Result<(), ActionError> + Send + 'static,
+    ) -> Result<Agency, ActionError> {
+        self.check_writable()?;
+        let key = self.agency_key(name);
+        let unknown = ActionError::NotFound(format!("there is no agency {name:?}"));
+        let draft = EntryDraft::new(event).who(&self.handle(name));
+        let changing = self.store.commit(move |tx| {
+            let row = load_in::<AgencyRow>(tx, Table::Agencies, &key)?.ok_or(unknown)?;
+            let mut agency = Agency::from_row(row)?;
+            change(&mut agency)?;
+            tx.put(Table::Agencies, &key, agency.to_row().encode_to_vec());
+            tx.append(draft);
+            Ok(agency)
+        });
+        let changed = changing.await?.value;
+        // Calls that are open look again.
+        self.agencies_changed.send_modify(|generation| *generation += 1);
+        Ok(changed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::retention::Rules;
+    use crate::exchange::testing::{Lone, conflict};
+
+    fn agency() -> Agency {
+        Agency {
+            name: "desk".into(),
+            roles: vec![Role::Submit],
+            all_cases: true,
+            key_digest: [1; 32],
+            expires: Timestamp::from_unix_ms(9_000_000_000_000),
+            revoked: false,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_renewal_gives_nobody_access_back() {
+        let lone = Lone::new("xa.oag", Rules::default());
+        let x = lone.x();
+        x.add_agency(agency()).await.expect("added");
+        assert_eq!(conflict(x.add_agency(agency()).await), "AGENCY_EXISTS");
+        let renewed = x.renew_agency("desk", [2; 32], agency().expires).await.expect("renewed");
+        assert_eq!(renewed, Agency { key_digest: [2; 32], ..agency() });
+        assert_eq!(x.agency("desk"), Ok(Some(renewed.clone())));
+        // Whoever renews has looked before; then it is revoked; then the renewal comes.
+        renewed.check_renewable().expect("it may be");
+        let revoked = x.revoke_agency("desk").await.expect("revoked");
+        assert_eq!(revoked, Agency { revoked: true, ..renewed });
+        let late = x.renew_agency("desk", [3; 32], agency().expires).await;
+        assert_eq!(conflict(late), "AGENCY_REVOKED");
+        assert_eq!(x.agency("desk"), Ok(Some(revoked)));
+        assert_eq!(lone.entries(Event::AgencyRenewed).len(), 1);
+        let unknown = x.renew_agency("other", [3; 32], agency().expires).await;
+        assert!(matches!(unknown, Err(ActionError::NotFound(_))), "{unknown:?}");
     }
 }

@@ -7,7 +7,6 @@ use zeroize::Zeroizing;
 
 use super::now;
 use crate::api::operator::{Registrar, agency_to_pb};
-use crate::audit::entry::Event;
 use crate::client::Profile;
 use crate::crypto::keys::{Role, Seed};
 use crate::exchange::agencies::Agency;
@@ -41,9 +40,13 @@ impl Registrar for HomeRegistrar {
         Box::pin(async move {
             let (agency, profile) =
                 issued.map_err(|error| ActionError::Fault(error.to_string()))?;
-            let event = if renew { Event::AgencyRenewed } else { Event::AgencyAdded };
-            let shown = agency_to_pb(&agency);
-            exchange.put_agency(agency, event).await?;
+            let shown = match renew {
+                true => {
+                    exchange.renew_agency(&agency.name, agency.key_digest, agency.expires).await?
+                }
+                false => exchange.add_agency(agency.clone()).await.map(|()| agency)?,
+            };
+            let shown = agency_to_pb(&shown);
             Ok(pb::AgencyCredential { agency: Some(shown), profile: profile.to_string() })
         })
     }
