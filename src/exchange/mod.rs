@@ -141,6 +141,7 @@ pub struct Exchange {
     offers: packages::Offers,
     replayed: replayed::Replayed,
     gates: gates::Gates,
+    set_aside: removal::SetAside,
     pub(crate) streams: streams::Streams,
     agencies_changed: watch::Sender<u64>,
 }
@@ -227,6 +228,7 @@ impl Exchange {
             cases: submit::CaseNumbers::default(),
             offers: packages::Offers::default(),
             gates: gates::Gates::default(),
+            set_aside: removal::SetAside::default(),
             streams: streams::Streams::default(),
             agencies_changed: watch::Sender::new(0),
         };

@@ -3,25 +3,38 @@
 //! The commit of the erasure names what is to go; the bytes follow it, here, and a crash between
 //! the two is made good at the next start. Their keys are gone already. A package stays as long as
 //! another message names it. One that is to go is first set aside and only later removed: whoever
-//! saw that it was there, just before, has by then committed the message that names it.
+//! saw that it was there, just before, has by then committed the message that names it. What somebody
+//! holds stays until it is let go of.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::rows::{self, MessageRow, RemovalRow, shape_of};
 use super::{ActionError, Exchange};
 use crate::store::vault::PackageShape;
 use crate::store::{Direction, Table};
 
-/// How long a package is set aside: far beyond what accepting a message takes.
-const ASIDE_MS: i64 = 50_000;
+/// How long a package is set aside, from when it was: far beyond what accepting a message takes.
+const ASIDE: Duration = Duration::from_secs(50);
 /// Message rows that are read at once.
 const PAGE: usize = 256;
 
-/// A package that is to go.
-struct Doomed {
-    shape: PackageShape,
-    since_ms: i64,
+/// Since when each package is set aside, by a clock that nobody sets. What an earlier process has
+/// set aside goes at the start.
+#[derive(Default)]
+pub(super) struct SetAside(Mutex<BTreeMap<String, Instant>>);
+
+impl SetAside {
+    /// How long ago that was; none at all where nobody knows, and from now on it is known.
+    fn age(&self, name: &str, now: Instant) -> Duration {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        now.saturating_duration_since(*all.entry(name.to_owned()).or_insert(now))
+    }
+
+    fn forget(&self, name: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+    }
 }
 
 impl Exchange {
@@ -30,13 +43,14 @@ impl Exchange {
     pub(super) async fn remove_packages(
         self: &Arc<Self>,
         at_start: bool,
+        now: Instant,
     ) -> Result<(), ActionError> {
         let doomed = self.doomed()?;
         if doomed.is_empty() || !self.may_append() {
             return Ok(());
         }
         let exchange = self.clone();
-        let stepping = tokio::task::spawn_blocking(move || exchange.step(&doomed, at_start));
+        let stepping = tokio::task::spawn_blocking(move || exchange.step(&doomed, at_start, now));
         let done = stepping.await.map_err(ActionError::fault)??;
         if !done.is_empty() {
             self.store
@@ -49,11 +63,11 @@ impl Exchange {
         Ok(())
     }
 
-    fn doomed(&self) -> Result<BTreeMap<String, Doomed>, ActionError> {
+    fn doomed(&self) -> Result<BTreeMap<String, PackageShape>, ActionError> {
         let mut doomed = BTreeMap::new();
         for row in rows::all::<RemovalRow>(&self.store, Table::Removals)? {
             let shape = shape_of(&row.facts.unwrap_or_default())?;
-            doomed.insert(shape.name(), Doomed { shape, since_ms: row.since_ms });
+            doomed.insert(shape.name(), shape);
         }
         Ok(doomed)
     }
@@ -61,24 +75,32 @@ impl Exchange {
     /// Blocking. Gives the names of those with which nothing more is to be done.
     fn step(
         &self,
-        doomed: &BTreeMap<String, Doomed>,
+        doomed: &BTreeMap<String, PackageShape>,
         at_start: bool,
+        now: Instant,
     ) -> Result<Vec<String>, ActionError> {
+        // Before it is looked who names them: who held one until then has committed its message.
+        let held: BTreeSet<&String> =
+            doomed.iter().filter(|(_, shape)| self.vault.is_held(shape)).map(|(n, _)| n).collect();
         let named = self.named_by_others(doomed)?;
-        let now = self.now().unix_ms();
         let mut done = Vec::new();
-        for (name, Doomed { shape, since_ms }) in doomed {
-            let is_over = at_start || now.saturating_sub(*since_ms) >= ASIDE_MS;
+        for (name, shape) in doomed {
+            let is_over = || {
+                let aside = self.set_aside.age(name, now);
+                !held.contains(name) && (at_start || aside >= ASIDE)
+            };
             match (self.vault.is_aside(shape), named.contains(name)) {
                 (true, true) => self.vault.put_back(shape)?,
-                (true, false) if is_over => self.vault.remove_aside(shape)?,
+                (true, false) if is_over() && self.vault.remove_aside(shape)? => {}
                 (true, false) => continue,
                 (false, false) if self.vault.contains(shape) => {
                     self.vault.set_aside(shape)?;
+                    self.set_aside.age(name, now);
                     continue;
                 }
                 (false, _) => {}
             }
+            self.set_aside.forget(name);
             done.push(name.clone());
         }
         Ok(done)
@@ -87,10 +109,10 @@ impl Exchange {
     /// Which of the packages a message names that was not erased.
     fn named_by_others(
         &self,
-        doomed: &BTreeMap<String, Doomed>,
+        doomed: &BTreeMap<String, PackageShape>,
     ) -> Result<BTreeSet<String>, ActionError> {
         let ids: BTreeSet<&[u8]> =
-            doomed.values().map(|doomed| doomed.shape.id.as_bytes().as_slice()).collect();
+            doomed.values().map(|shape| shape.id.as_bytes().as_slice()).collect();
         let mut named = BTreeSet::new();
         let mut after: Option<Vec<u8>> = None;
         loop {

@@ -26,6 +26,11 @@ async fn sent_and_received(a: &Lone, b: &Lone) -> (MessageId, PackageShape) {
     (id, shape)
 }
 
+/// When what is set aside now may go.
+fn later() -> Instant {
+    Instant::now() + ASIDE
+}
+
 fn left(lone: &Lone) -> usize {
     rows::all::<RemovalRow>(&lone.x().store, Table::Removals).expect("readable").len()
 }
@@ -41,12 +46,17 @@ async fn evidence_leaves_the_vault_behind_its_message() {
         assert_eq!(conflict(lone.x().read_package(&desk(), id, shape.id).await), "ERASED");
         let opened = lone.x().package_of(&desk(), id, shape.id);
         assert_eq!(conflict(opened.map(|(shape, _)| shape)), "ERASED");
-        lone.x().remove_packages(false).await.expect("a step");
+        lone.x().remove_packages(false, Instant::now()).await.expect("a step");
         assert!(vault.is_aside(&shape) && !vault.contains(&shape), "set aside at once");
-        lone.x().remove_packages(false).await.expect("a step");
-        assert!(vault.is_aside(&shape), "and not yet gone");
+        // However long ago the erasure was, and whatever the clock says.
         lone.wait_days(1);
-        lone.x().remove_packages(false).await.expect("a step");
+        lone.x().remove_packages(false, Instant::now()).await.expect("a step");
+        assert!(vault.is_aside(&shape), "and not yet gone");
+        let held = vault.hold(&shape);
+        lone.x().remove_packages(false, later()).await.expect("a step");
+        assert!(vault.is_aside(&shape), "somebody holds it");
+        drop(held);
+        lone.x().remove_packages(false, later()).await.expect("a step");
         assert!(!vault.is_aside(&shape) && !vault.contains(&shape));
         assert_eq!(left(lone), 0);
     }
@@ -59,16 +69,16 @@ async fn a_crash_between_commit_and_bytes_is_made_good_at_the_start() {
     erase(&a, id).await;
     a.restart();
     assert!(a.x().vault.contains(&shape));
-    a.x().remove_packages(true).await.expect("a step");
+    a.x().remove_packages(true, Instant::now()).await.expect("a step");
     assert!(a.x().vault.is_aside(&shape));
     // And between the two steps.
     a.restart();
-    a.x().remove_packages(true).await.expect("a step");
+    a.x().remove_packages(true, Instant::now()).await.expect("a step");
     assert!(!a.x().vault.is_aside(&shape));
     // And between bytes and row.
     let again = RemovalRow { facts: Some(rows::facts_of(&shape)), since_ms: 1 };
     put_removal(&a, &shape, again).await;
-    a.x().remove_packages(true).await.expect("a step");
+    a.x().remove_packages(true, Instant::now()).await.expect("a step");
     assert_eq!(left(&a), 0);
 }
 
@@ -102,11 +112,11 @@ async fn evidence_stays_as_long_as_another_message_names_it() {
     b.x().consign_all().await.expect("consigned");
     name_too(&b, b.row(id).packages, other).await;
     erase(&b, id).await;
-    b.x().remove_packages(false).await.expect("a step");
+    b.x().remove_packages(false, Instant::now()).await.expect("a step");
     assert!(b.x().vault.contains(&shape));
     assert_eq!(left(&b), 0, "nothing is to be done");
     erase(&b, other).await;
-    b.x().remove_packages(false).await.expect("a step");
+    b.x().remove_packages(false, Instant::now()).await.expect("a step");
     assert!(b.x().vault.is_aside(&shape), "the last one takes it along");
 }
 
@@ -119,11 +129,10 @@ async fn evidence_that_was_named_at_the_last_moment_comes_back() {
     b.x().consign_all().await.expect("consigned");
     let before = b.row(id);
     erase(&b, id).await;
-    b.x().remove_packages(false).await.expect("a step");
+    b.x().remove_packages(false, Instant::now()).await.expect("a step");
     assert!(b.x().vault.is_aside(&shape));
     name_too(&b, before.packages, other).await;
-    b.wait_days(1);
-    b.x().remove_packages(false).await.expect("a step");
+    b.x().remove_packages(false, later()).await.expect("a step");
     assert!(b.x().vault.contains(&shape) && !b.x().vault.is_aside(&shape));
     assert_eq!(left(&b), 0);
 }

@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
@@ -54,7 +54,7 @@ pub async fn run(exchange: Arc<Exchange>, stop: CancellationToken) {
 }
 
 async fn remove(exchange: &Arc<Exchange>, at_start: bool) {
-    if let Err(error) = exchange.remove_packages(at_start).await {
+    if let Err(error) = exchange.remove_packages(at_start, Instant::now()).await {
         tracing::error!(%error, "packages of erased messages cannot be removed");
     }
 }

@@ -169,7 +169,7 @@ impl Vault {
     /// # Errors
     /// [`VaultError::Missing`] when it is not here, [`VaultError::Io`].
     pub fn reader(&self, shape: &PackageShape) -> Result<PackageReader, VaultError> {
-        PackageReader::open(self.complete(shape), shape)
+        PackageReader::open(self.complete(shape), shape, self.hold(shape))
     }
 
     pub(super) fn incoming(&self, shape: &PackageShape) -> PathBuf {

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 
-use super::{PackageShape, SEALED_CHUNK_BYTES, VaultError, layout_digest, read_sizes};
+use super::{InUse, PackageShape, SEALED_CHUNK_BYTES, VaultError, layout_digest, read_sizes};
 use crate::crypto::primitives::blake3;
 
 /// Reads a complete package.
@@ -15,10 +15,16 @@ pub struct PackageReader {
     starts: Vec<u64>,
     leaves: File,
     open: Option<(u32, File)>,
+    /// Its files are opened one after the other: they stay as long.
+    _held: InUse,
 }
 
 impl PackageReader {
-    pub(super) fn open(dir: PathBuf, shape: &PackageShape) -> Result<Self, VaultError> {
+    pub(super) fn open(
+        dir: PathBuf,
+        shape: &PackageShape,
+        held: InUse,
+    ) -> Result<Self, VaultError> {
         if !dir.is_dir() {
             return Err(VaultError::Missing);
         }
@@ -33,7 +39,7 @@ impl PackageReader {
             next += size.div_ceil(SEALED_CHUNK_BYTES);
         }
         let leaves = File::open(dir.join("leaves"))?;
-        Ok(Self { leaves, dir, sizes, starts, open: None })
+        Ok(Self { leaves, dir, sizes, starts, open: None, _held: held })
     }
 
     /// Sealed sizes of the exhibits.

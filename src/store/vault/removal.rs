@@ -34,16 +34,25 @@ impl Vault {
     /// [`VaultError::Io`].
     pub fn put_back(&self, shape: &PackageShape) -> Result<(), VaultError> {
         match self.contains(shape) {
-            true => self.remove_aside(shape),
+            true => self.clear_aside(shape),
             false => self.shift(self.aside(shape), self.complete(shape)),
         }
     }
 
-    /// Removes the bytes of a package that was set aside.
+    /// Removes the bytes of a package that was set aside; false, and nothing is removed, while
+    /// somebody holds it.
     ///
     /// # Errors
     /// [`VaultError::Io`].
-    pub fn remove_aside(&self, shape: &PackageShape) -> Result<(), VaultError> {
+    pub fn remove_aside(&self, shape: &PackageShape) -> Result<bool, VaultError> {
+        // Whoever comes to hold it from now on does not find it.
+        match self.is_held(shape) {
+            true => Ok(false),
+            false => self.clear_aside(shape).map(|()| true),
+        }
+    }
+
+    fn clear_aside(&self, shape: &PackageShape) -> Result<(), VaultError> {
         match fs::remove_dir_all(self.aside(shape)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
             _ => sync_dir(&self.root.join("removing")),
@@ -88,10 +97,14 @@ mod tests {
         assert!(matches!(vault.reader(&shape).err(), Some(VaultError::Missing)));
         vault.put_back(&shape).expect("put back");
         assert!(!vault.is_aside(&shape) && vault.contains(&shape));
-        vault.reader(&shape).expect("whole").chunk(0, 0).expect("sound");
+        let mut reader = vault.reader(&shape).expect("whole");
+        reader.chunk(0, 0).expect("sound");
         vault.set_aside(&shape).expect("set aside");
-        vault.remove_aside(&shape).expect("removed");
-        vault.remove_aside(&shape).expect("twice is once");
+        assert!(!vault.remove_aside(&shape).expect("held") && vault.is_aside(&shape));
+        reader.chunk(0, 0).expect("it reads on");
+        drop(reader);
+        assert!(vault.remove_aside(&shape).expect("removed"));
+        assert!(vault.remove_aside(&shape).expect("twice is once"));
         vault.put_back(&shape).expect("nothing to put back");
         assert!(!vault.is_aside(&shape) && !vault.contains(&shape));
         assert!(vault.contains(&other), "and nothing else goes");

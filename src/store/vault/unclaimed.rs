@@ -125,6 +125,11 @@ impl Vault {
         InUse { ledger: self.ledger.clone(), name }
     }
 
+    /// Whether somebody keeps a package from being removed.
+    pub fn is_held(&self, shape: &PackageShape) -> bool {
+        self.ledger.lock().held.contains_key(&shape.name())
+    }
+
     /// Whether a peer may bring a package: before it is told to.
     ///
     /// # Errors
