@@ -148,3 +148,51 @@ async fn whoever_has_no_role_any_more_reaches_nothing() {
     }
     node.stop().await;
 }
+
+/// What a listener says of its services: serving, or not there.
+async fn health(channel: Channel) -> [bool; 3] {
+    let mut client = tonic_health::pb::health_client::HealthClient::new(channel);
+    let mut serving = [false; 3];
+    for (n, service) in ["AgencyService", "OperatorService", "AuditService"].iter().enumerate() {
+        let service = format!("rogatory.v1.{service}");
+        let asked = client.check(tonic_health::pb::HealthCheckRequest { service }).await;
+        serving[n] = match asked {
+            Ok(told) => told.into_inner().status == tonic_health::ServingStatus::Serving as i32,
+            Err(status) => {
+                assert_eq!(status.code(), Code::NotFound);
+                false
+            }
+        };
+    }
+    serving
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_names_the_services_that_a_listener_has() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut node = Node::new(dir.path(), "xa.oag").await;
+    node.start().await;
+    node.desk().await;
+    let profile = Profile::read(&node.home.join("desk.toml")).expect("a profile");
+    let agencies = profile.connect().await.expect("connects");
+    assert_eq!(health(agencies).await, [true, true, true]);
+    let socket = rogatory::node::Local::connect(&node.home, None).await.expect("connects");
+    assert_eq!(health(socket.channel()).await, [false, true, true]);
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_home_that_is_open_is_waited_for() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let node = Node::new(dir.path(), "xa.oag").await;
+    let held = node.open().await;
+    let mut opening = Box::pin(rogatory::node::OpenNode::open_in_turn(node.config(), None));
+    tokio::select! {
+        biased;
+        opened = &mut opening => panic!("{:?}", opened.map(|_| "two have it open")),
+        () = std::future::ready(()) => {}
+    }
+    held.store.stop();
+    drop(held);
+    opening.await.expect("it is let go of").store.stop();
+}

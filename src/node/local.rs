@@ -9,13 +9,12 @@ use tokio::net::UnixStream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Channel, Endpoint};
 
-use super::open::OpenNode;
+use super::open::{OpenNode, is_held};
 use super::routers::{Addresses, operator_router};
 use super::{check, config_of};
 use crate::api::identity::Identity;
 use crate::api::listen::Known;
 use crate::config::Config;
-use crate::store::OpenError;
 
 /// A connection to the operator's services of a home.
 pub struct Local {
@@ -32,10 +31,6 @@ struct Offline {
 /// A node that starts is waited for: five seconds.
 const STARTS_WITHIN_LOOKS: usize = 50;
 const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(100);
-
-fn is_locked(error: &anyhow::Error) -> bool {
-    matches!(error.downcast_ref::<OpenError>(), Some(OpenError::Held { .. }))
-}
 
 /// Bytes between the two ends in memory.
 const PIPE_BYTES: usize = 1 << 20;
@@ -54,7 +49,7 @@ impl Local {
         let secret = secret.as_ref().map(|secret| secret.as_slice());
         match OpenNode::open(config, secret) {
             Ok(node) => Self::serve_in_memory(node).await,
-            Err(error) if is_locked(&error) => Self::when_it_is_up(home).await.ok_or(error),
+            Err(error) if is_held(&error) => Self::when_it_is_up(home).await.ok_or(error),
             Err(error) => Err(error).context("no node runs in this home, and it cannot be opened"),
         }
     }

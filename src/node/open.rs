@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use rustls_pki_types::pem::PemObject as _;
@@ -20,7 +21,7 @@ use crate::exchange::sweep::Keep;
 use crate::exchange::{Exchange, Keys, Parts, Settings};
 use crate::home::HomeKeys;
 use crate::store::vault::{Bounds, Vault};
-use crate::store::{self, Opened, Store, Tx, limits};
+use crate::store::{self, OpenError, Opened, Store, Tx, limits};
 
 /// A home that was opened.
 pub struct OpenNode {
@@ -40,6 +41,15 @@ pub struct OpenNode {
     pub warnings: Vec<String>,
     /// What opening the store found.
     pub outcome: OpenOutcome,
+}
+
+/// A home that another process has open is waited for so long.
+const LET_GO_WITHIN: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// Whether another process has the home open.
+pub(super) fn is_held(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref::<OpenError>(), Some(OpenError::Held { .. }))
 }
 
 /// What opening the store found.
@@ -100,6 +110,24 @@ impl OpenNode {
             config,
             outcome,
         })
+    }
+
+    /// As [`OpenNode::open`], but waits a few seconds for a home that is open already: a command
+    /// that ends lets go of it in a moment.
+    ///
+    /// # Errors
+    /// As [`OpenNode::open`]; the one of the last attempt.
+    pub async fn open_in_turn(config: Config, passphrase: Option<&[u8]>) -> anyhow::Result<Self> {
+        let waiting = Instant::now();
+        loop {
+            match Self::open(config.clone(), passphrase) {
+                Err(error) if is_held(&error) && waiting.elapsed() < LET_GO_WITHIN => {
+                    tracing::info!("{error:#}: waiting for it to end");
+                    tokio::time::sleep(LOOK_EVERY).await;
+                }
+                opened => return opened,
+            }
+        }
     }
 
     /// Logs that the node has started, and whether it recovered.

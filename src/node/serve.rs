@@ -74,7 +74,7 @@ pub async fn serve(path: &Path) -> anyhow::Result<()> {
     let (config, secret) = check::before_start(path)?;
     crate::telemetry::start(&config);
     let secret = secret.as_ref().map(|secret| secret.as_slice());
-    let node = OpenNode::open(config, secret)?;
+    let node = OpenNode::open_in_turn(config, secret).await?;
     let bound = Bound::bind(&node.config).await?;
     let stop = CancellationToken::new();
     let on_signal = stop.clone();
