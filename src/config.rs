@@ -15,6 +15,7 @@ use crate::audit::note::VerifierKey;
 use crate::card::is_endpoint;
 use crate::domain::AuthorityId;
 use crate::domain::limits::{DELIVERY_WINDOW_DEFAULT_MS, DELIVERY_WINDOW_MAX_MS};
+use crate::domain::time::DAY_MS;
 use crate::exchange::retention::Rules;
 use address::{address, optional_address, refuse_taken};
 pub use evidence::Evidence;
@@ -91,7 +92,6 @@ const NOBODY: &str = "zz.unknown";
 const RETRY_FIRST_MS: u64 = 500;
 const RETRY_CAP_SECONDS: u64 = 300;
 const DAY_SECONDS: u64 = 24 * 3600;
-const DAY_MS: i64 = 24 * 3600 * 1000;
 /// A century: more is a slip of the hand, and "for ever" is said by leaving the key away.
 const RETENTION_DAYS_MAX: u64 = 36_525;
 

@@ -181,7 +181,7 @@ mod tests {
             log.push_at(own(Event::RelayAcceptance), at);
             log.push_at(own(Event::ContentConsignment), at + 10 * number as i64);
         }
-        let late = START + 40 * 24 * 3600 * 1000;
+        let late = START + 40 * crate::domain::time::DAY_MS;
         log.push_at(delivery(Event::ContentHandover, "xa.moj", "xb.oag", 1), late);
         let refused = delivery(Event::RelayRejection, "xa.moj", "xb.oag", 99).code("BAD");
         log.push_at(refused, late);

@@ -1,6 +1,7 @@
 //! The section `[evidence]`: how much of the disk evidence may take, and for how long.
 
 use super::file::{Reader, Section};
+use crate::domain::time::DAY_MS;
 
 /// What was set, or its defaults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +24,6 @@ const PEER_QUOTA_GIB: u64 = 512;
 const KEEP_DAYS: i64 = 30;
 /// As long as the longest of them.
 const KEEP_MAX_DAYS: u64 = 400;
-const DAY_MS: i64 = 24 * 3600 * 1000;
 
 /// An exbibyte, in MiB and in GiB: a larger number is a slip.
 const EIB_MIB: u64 = 1 << 40;

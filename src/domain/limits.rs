@@ -1,5 +1,7 @@
 //! Every bound in one place, each with its reason (I7).
 
+use super::time::DAY_MS;
+
 /// Country, dot, designator. A DNS label has 63 bytes; the name stands in certificates and logs.
 pub const AUTHORITY_ID_MAX_BYTES: usize = 48;
 
@@ -68,15 +70,21 @@ pub const GROUP_COMMIT_MAX: usize = 256;
 /// Commits that may wait for the writer; the next one is told to come back later.
 pub const COMMIT_QUEUE_MAX: usize = 4096;
 
-/// How far a peer's clock may be ahead of ours before its messages are refused, in milliseconds.
+/// How far a peer's clock may be ahead of ours before its messages are refused, in milliseconds:
+/// what machines without a time service drift apart in months.
 pub const CLOCK_AHEAD_MAX_MS: i64 = 5 * 60 * 1000;
 
+/// How far our own clock may be ahead of all peers' before nothing is erased by it, in
+/// milliseconds. Content is kept for days: less makes no difference, and what a wrong clock erases
+/// does not come back.
+pub const ERASING_CLOCK_AHEAD_MAX_MS: i64 = DAY_MS;
+
 /// Default delivery window: after it the outcome is unknown, never "rejected". 30 days.
-pub const DELIVERY_WINDOW_DEFAULT_MS: i64 = 30 * 24 * 3600 * 1000;
+pub const DELIVERY_WINDOW_DEFAULT_MS: i64 = 30 * DAY_MS;
 
 /// The longest delivery window that a sender may set, and so the longest that replays can be
 /// fresh. 400 days.
-pub const DELIVERY_WINDOW_MAX_MS: i64 = 400 * 24 * 3600 * 1000;
+pub const DELIVERY_WINDOW_MAX_MS: i64 = 400 * DAY_MS;
 
 /// One card, signed, as text.
 pub const CARD_MAX_BYTES: usize = 64 << 10;

@@ -22,6 +22,9 @@ pub struct InvalidTimestamp {
     given: String,
 }
 
+/// A day, in milliseconds: times here are UTC, whose days all have as many.
+pub const DAY_MS: i64 = 24 * 3600 * 1000;
+
 /// The last millisecond of the year 9999, the last that RFC 3339 can write.
 const UNIX_MS_MAX: i64 = 253_402_300_799_999;
 

@@ -12,10 +12,10 @@ use super::stored::erased_error;
 use super::{ActionError, Exchange};
 use crate::audit::entry::{EntryDraft, Event};
 use crate::crypto::primitives::pae;
+use crate::domain::time::DAY_MS;
 use crate::domain::{MessageId, PackageId, Timestamp};
 use crate::store::{Direction, Table, Tx};
 
-const DAY_MS: i64 = 24 * 3600 * 1000;
 /// Rows of days that are over which a new row takes along: more than one, so that they end.
 const FORGOTTEN_AT_ONCE: usize = 8;
 

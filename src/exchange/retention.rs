@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::rows::{MessageRow, RECEIVED, SENT};
 use super::{ActionError, Exchange};
 use crate::domain::delivery::DeliveryState;
+use crate::domain::limits::ERASING_CLOCK_AHEAD_MAX_MS;
 use crate::domain::{MessageId, MessageKind, Reason, Timestamp};
 use crate::store::{Direction, Table, Tx};
 
@@ -23,8 +24,6 @@ const EVERY: Duration = Duration::from_secs(60);
 const ROUND_MAX: usize = 100;
 /// Rows of the schedule that are read at once.
 const PAGE: usize = 256;
-/// A clock that is ahead of all peers by more than this is not believed.
-const CLOCK_AHEAD_MAX_MS: i64 = 24 * 3600 * 1000;
 
 /// For how long content is kept behind the time at which its message was closed, in milliseconds;
 /// `None`: until somebody erases it.
@@ -117,7 +116,7 @@ impl Exchange {
         let peers = self.directory.all();
         let links = peers.iter().map(|peer| self.link(peer.authority()));
         let mut offsets = links.filter(|link| link.connected).map(|link| link.clock_offset_ms);
-        let is_ahead = |offset: i64| offset < -CLOCK_AHEAD_MAX_MS;
+        let is_ahead = |offset: i64| offset < -ERASING_CLOCK_AHEAD_MAX_MS;
         offsets.next().is_some_and(is_ahead) && offsets.all(is_ahead)
     }
 }

@@ -26,12 +26,12 @@ use crate::crypto::keys::{Algorithm, Seed};
 use crate::crypto::{Digest, HomeKey, SealingSecret, SigningSecret, random, sha256};
 use crate::domain::delivery::DeliveryState;
 use crate::domain::request::{Content, Note};
+pub(super) use crate::domain::time::DAY_MS;
 use crate::domain::{AuthorityId, MessageId, MessageKind, PackageId, RequestId, Timestamp};
 use crate::envelope::AuthenticMessage;
 use crate::store::vault::{PackageShape, Vault};
 use crate::store::{self, BodySlot, Position, Store, Table};
 
-pub(super) const DAY_MS: i64 = 24 * 3600 * 1000;
 const START_MS: i64 = 1_795_000_000_000;
 
 /// A home on disk, and its exchange.

@@ -27,10 +27,9 @@ use super::{ActionError, Exchange, Peer};
 use crate::audit::cosigned::SignedCheckpoint;
 use crate::audit::entry::{Coordinates, EntryDraft, Event};
 use crate::audit::witness::AddCheckpoint;
+use crate::domain::time::DAY_MS;
 use crate::domain::{AuthorityId, Timestamp};
 use crate::store::{Table, Tx};
-
-const DAY_MS: i64 = 24 * 3600 * 1000;
 
 /// A head that was taken, with our cosignature if it may have one.
 pub(crate) struct Cosigned {

@@ -16,6 +16,7 @@ use crate::audit::note::{VerifierKey, WitnessKey};
 use crate::card::{Card, CardBody, CardKey, LogKeys, TlsTrust};
 use crate::crypto::SigningSecret;
 use crate::crypto::keys::{Algorithm, Role};
+use crate::domain::time::DAY_MS;
 use crate::domain::{AuthorityId, Timestamp};
 
 /// What a new home is to be.
@@ -49,7 +50,7 @@ pub struct InitOptions {
 }
 
 /// Cards, keys and certificates of a new home last this long: two years.
-const VALID_MS: i64 = 2 * 365 * 24 * 3600 * 1000;
+const VALID_MS: i64 = 2 * 365 * DAY_MS;
 /// Clocks differ: what is made now is valid from an hour ago.
 const BACKDATED_MS: i64 = 3600 * 1000;
 /// A passphrase shorter than this is refused: it guards everything, and is typed by nobody.

@@ -9,12 +9,12 @@ use super::now;
 use crate::api::operator::{Registrar, agency_to_pb};
 use crate::client::Profile;
 use crate::crypto::keys::{Role, Seed};
+use crate::domain::time::DAY_MS;
 use crate::exchange::agencies::Agency;
 use crate::exchange::{self, ActionError, Exchange};
 use crate::home::{HomeKeys, agency_ca_name, issue_agency};
 use crate::pb::v1 as pb;
 
-const DAY_MS: i64 = 24 * 3600 * 1000;
 /// Clocks differ: what is issued now is valid from an hour ago.
 const BACKDATED_MS: i64 = 3600 * 1000;
 

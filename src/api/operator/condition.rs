@@ -8,6 +8,7 @@ use super::OperatorApi;
 use crate::api::convert;
 use crate::api::status::to_status;
 use crate::domain::Timestamp;
+use crate::domain::time::DAY_MS;
 use crate::exchange::log::LogHead;
 use crate::exchange::replayed::StateDigest;
 use crate::exchange::{Exchange, Peer};
@@ -97,7 +98,7 @@ impl OperatorApi {
 }
 
 /// Warned of this long before something ends: time for a meeting about it.
-const WARN_BEFORE_MS: i64 = 60 * 24 * 3600 * 1000;
+const WARN_BEFORE_MS: i64 = 60 * DAY_MS;
 
 /// The warning about something that ends within sixty days, or has ended.
 pub fn ends_soon(what: &str, ends: Timestamp, now: Timestamp) -> Option<String> {

@@ -38,7 +38,7 @@ fn says(told: &[(Severity, String)], severity: Severity, text: &str) -> bool {
     told.iter().any(|(how, message)| *how == severity && message.contains(text))
 }
 
-const YEAR_MS: i64 = 365 * 24 * 3600 * 1000;
+const YEAR_MS: i64 = 365 * crate::domain::time::DAY_MS;
 
 #[test]
 fn a_card_ends_and_is_not_valid_before_its_time() {
