@@ -16,16 +16,14 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use rogatory::audit::Checkpoint;
 use rogatory::audit::entry::{Coordinates, EntryDraft, Event};
 use rogatory::audit::export::{Source, write_export};
 use rogatory::audit::merkle::{Frontier, leaf_hash};
 use rogatory::audit::note::VerifierKey;
-use rogatory::card::{Card, CardBody, CardKey, LogKeys, TlsTrust};
+use rogatory::card::{Card, CardBody};
 use rogatory::crypto::keys::{Algorithm, Seed};
-use rogatory::crypto::{SigningSecret, sha256};
+use rogatory::crypto::{PublicKey, SigningSecret, sha256};
 use rogatory::domain::{AuthorityId, MessageId, Timestamp};
 
 const PEERS: usize = 8;
@@ -71,30 +69,9 @@ impl Log {
     }
 
     fn card(&self) -> anyhow::Result<Card> {
-        let (from, until) = (Timestamp::from_unix_ms(0), Timestamp::from_unix_ms(i64::MAX));
-        let key = |algorithm, bytes: &[u8]| {
-            let key = STANDARD.encode(bytes);
-            CardKey { algorithm, from, until, key }
-        };
-        let body = CardBody {
-            v: 1,
-            authority: self.authority.clone(),
-            name: "An authority with a large log".into(),
-            country: "XA".into(),
-            version: 1,
-            issued: from,
-            expires: until,
-            endpoint: "localhost:7443".into(),
-            functions: vec!["mla".into()],
-            languages: vec!["en".into()],
-            min_suite: 1,
-            root: STANDARD.encode(self.key.public().bytes()),
-            tls: TlsTrust { ca: String::new(), pins: vec!["00".repeat(32)] },
-            signing: vec![key(Algorithm::Ed25519, self.key.public().bytes())],
-            sealing: vec![key(Algorithm::XWing, &[0; 1216])],
-            log: LogKeys { origin: self.origin.clone(), keys: vec![self.vkey()?.to_string()] },
-            witness: String::new(),
-        };
+        let sealing = PublicKey::new(Algorithm::XWing, vec![0; 1216])?;
+        let root = self.key.public();
+        let body = CardBody::least(&self.authority, root, &sealing, &self.vkey()?);
         Ok(Card::sign(&body, &self.key)?)
     }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{CardError, field};
 use crate::audit::note::{VerifierKey, WitnessKey};
 use crate::crypto::keys::Algorithm;
-use crate::crypto::{Digest, PublicKey};
+use crate::crypto::{Digest, PublicKey, sha256};
 use crate::domain::{AuthorityId, Timestamp};
 
 /// What a card says. The order of fields is the order in which people read them.
@@ -75,6 +75,13 @@ pub struct CardKey {
     pub key: String,
 }
 
+impl CardKey {
+    /// A key that is valid between two times.
+    pub fn new(key: &PublicKey, from: Timestamp, until: Timestamp) -> Self {
+        Self { algorithm: key.algorithm(), from, until, key: BASE64.encode(key.bytes()) }
+    }
+}
+
 /// An audit log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -87,8 +94,41 @@ pub struct LogKeys {
 
 const NAME_MAX_CHARS: usize = 200;
 const LIST_MAX: usize = 64;
+/// Somewhere in 2255: no trial lasts so long.
+const LATE_MS: i64 = 9_000_000_000_000;
 
 impl CardBody {
+    /// The body that says least: version 1, for all time, at an endpoint that nobody has, without a
+    /// witness, its messages signed with its root key. Whatever else a card is to say is set
+    /// afterwards; as it is, it is good for trials only.
+    pub fn least(
+        authority: &AuthorityId,
+        root: &PublicKey,
+        sealing: &PublicKey,
+        log: &VerifierKey,
+    ) -> Self {
+        let (from, until) = (Timestamp::from_unix_ms(0), Timestamp::from_unix_ms(LATE_MS));
+        Self {
+            v: 1,
+            authority: authority.clone(),
+            name: format!("The authority {authority}"),
+            country: authority.country().to_ascii_uppercase(),
+            version: 1,
+            issued: from,
+            expires: until,
+            endpoint: "localhost:7443".into(),
+            functions: vec!["mla".into()],
+            languages: vec!["en".into()],
+            min_suite: 1,
+            root: BASE64.encode(root.bytes()),
+            tls: TlsTrust { ca: String::new(), pins: vec![hex::encode(sha256(root.bytes()))] },
+            signing: vec![CardKey::new(root, from, until)],
+            sealing: vec![CardKey::new(sealing, from, until)],
+            log: LogKeys { origin: log.name().to_owned(), keys: vec![log.to_string()] },
+            witness: String::new(),
+        }
+    }
+
     pub(super) fn check(&self) -> Result<(), CardError> {
         let text_ok = |text: &str, max: usize| {
             (1..=max).contains(&text.chars().count()) && !text.chars().any(char::is_control)

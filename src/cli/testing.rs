@@ -5,8 +5,6 @@ use std::path::Path;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tokio_stream::{Iter, Stream, StreamExt as _};
@@ -16,10 +14,11 @@ use tonic::{Request, Response, Status, Streaming};
 use super::connect::AgencyClient;
 use crate::audit::export::{Source, write_export};
 use crate::audit::testing::{TestLog, cosigner, secret};
-use crate::card::{Card, CardBody, CardKey, LogKeys, TlsTrust};
+use crate::card::{Card, CardBody};
+use crate::crypto::PublicKey;
 use crate::crypto::keys::Algorithm;
+use crate::domain::MessageId;
 use crate::domain::delivery::DeliveryState;
-use crate::domain::{MessageId, Timestamp};
 use crate::pb::v1 as pb;
 use crate::pb::v1::agency_service_server::{AgencyService, AgencyServiceServer};
 use crate::pb::v1::upload_package_request::Part;
@@ -222,29 +221,12 @@ impl AgencyService for Fake {
 /// The card of the authority whose log this is.
 pub(crate) fn card_of(log: &TestLog) -> Card {
     let root = secret(77);
-    let (from, until) = (Timestamp::from_unix_ms(0), Timestamp::from_unix_ms(9_000_000_000_000));
-    let key =
-        |algorithm, bytes: &[u8]| CardKey { algorithm, from, until, key: BASE64.encode(bytes) };
+    let sealing = PublicKey::new(Algorithm::XWing, vec![0; 1216]).expect("as long as one");
+    let witness = format!("{}/witness", log.authority);
     let body = CardBody {
-        v: 1,
-        authority: log.authority.clone(),
         name: "An authority of the tests".into(),
-        country: log.authority.country().to_ascii_uppercase(),
-        version: 1,
-        issued: from,
-        expires: until,
-        endpoint: "localhost:7443".into(),
-        functions: vec!["mla".into()],
-        languages: vec!["en".into()],
-        min_suite: 1,
-        root: BASE64.encode(root.public().bytes()),
-        tls: TlsTrust { ca: String::new(), pins: vec!["00".repeat(32)] },
-        signing: vec![key(Algorithm::Ed25519, root.public().bytes())],
-        sealing: vec![key(Algorithm::XWing, &[0; 1216])],
-        log: LogKeys { origin: log.origin.clone(), keys: vec![log.verifier().to_string()] },
-        witness: cosigner(&format!("{}/witness", log.authority), 78, Algorithm::Ed25519)
-            .key()
-            .to_string(),
+        witness: cosigner(&witness, 78, Algorithm::Ed25519).key().to_string(),
+        ..CardBody::least(&log.authority, root.public(), &sealing, &log.verifier())
     };
     Card::sign(&body, &root).expect("a sound card")
 }

@@ -5,8 +5,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use prost::Message as _;
 
 use super::agencies::{Caller, Role};
@@ -21,9 +19,9 @@ use crate::audit::note::VerifierKey;
 use crate::audit::policy::Policy;
 use crate::audit::testing::TestLog;
 use crate::audit::witness::Cosigner;
-use crate::card::{Card, CardBody, CardKey, LogKeys, TlsTrust};
+use crate::card::{Card, CardBody, CardKey};
 use crate::crypto::keys::{Algorithm, Seed};
-use crate::crypto::{Digest, HomeKey, SealingSecret, SigningSecret, random, sha256};
+use crate::crypto::{Digest, HomeKey, SealingSecret, SigningSecret, random};
 use crate::domain::delivery::DeliveryState;
 use crate::domain::request::{Content, Note};
 pub(super) use crate::domain::time::DAY_MS;
@@ -146,37 +144,14 @@ impl Lone {
 
     fn card(&self, authority: &AuthorityId) -> Card {
         let root = self.signer(0);
-        let (from, until) =
-            (Timestamp::from_unix_ms(0), Timestamp::from_unix_ms(9_000_000_000_000));
-        let key = |algorithm, seed: usize| {
-            let key = BASE64.encode(self.seeds[seed].public(algorithm).bytes());
-            CardKey { algorithm, from, until, key }
-        };
-        let origin = origin(authority, 2026);
-        let log = self.seeds[2].public(Algorithm::Ed25519);
-        let log = VerifierKey::ed25519(&origin, log.bytes().try_into().expect("32 bytes"));
-        let body = CardBody {
-            v: 1,
-            authority: authority.clone(),
-            name: "An authority of the tests".into(),
-            country: authority.country().to_ascii_uppercase(),
-            version: 1,
-            issued: from,
-            expires: until,
-            endpoint: "localhost:7443".into(),
-            functions: vec!["mla".into()],
-            languages: vec!["en".into()],
-            min_suite: 1,
-            root: BASE64.encode(root.public().bytes()),
-            tls: TlsTrust {
-                ca: String::new(),
-                pins: vec![hex::encode(sha256(root.public().bytes()))],
-            },
-            signing: vec![key(Algorithm::Ed25519, 1)],
-            sealing: vec![key(Algorithm::XWing, 3)],
-            log: LogKeys { origin, keys: vec![log.expect("a key").to_string()] },
-            witness: String::new(),
-        };
+        let public = |seed: usize, algorithm| self.seeds[seed].public(algorithm);
+        let log = public(2, Algorithm::Ed25519);
+        let log = log.bytes().try_into().expect("32 bytes");
+        let log = VerifierKey::ed25519(&origin(authority, 2026), log).expect("a key");
+        let sealing = public(3, Algorithm::XWing);
+        let body = CardBody::least(authority, root.public(), &sealing, &log);
+        let signing = CardKey::new(&public(1, Algorithm::Ed25519), body.issued, body.expires);
+        let body = CardBody { signing: vec![signing], ..body };
         Card::sign(&body, &root).expect("a sound card")
     }
 

@@ -191,14 +191,8 @@ fn make_card(
 ) -> anyhow::Result<Card> {
     let until = now.plus_ms(VALID_MS);
     let public = |role: Role| anyhow::Ok(keys.seed(role)?.public(role.algorithm()));
-    let dated = |role: Role| {
-        anyhow::Ok(CardKey {
-            algorithm: role.algorithm(),
-            from: now.plus_ms(-BACKDATED_MS),
-            until,
-            key: BASE64.encode(public(role)?.bytes()),
-        })
-    };
+    let from = now.plus_ms(-BACKDATED_MS);
+    let dated = |role: Role| anyhow::Ok(CardKey::new(&public(role)?, from, until));
     let authority = options.authority.clone();
     let origin = checkpoint::origin(&authority, now.year());
     let log = public(Role::Log)?;
