@@ -85,6 +85,8 @@ pub struct WitnessConfig {
     pub logs: Vec<VerifierKey>,
     /// Certificates by which foreign witnesses with an https URL are checked, PEM.
     pub ca: Option<PathBuf>,
+    /// Whether this node cosigns with its ML-DSA-44 key too.
+    pub post_quantum: bool,
 }
 
 /// In the place of an authority id that cannot be read; ISO 3166 gives ZZ to nobody.
@@ -231,6 +233,8 @@ impl Config {
             let others = [nodes, ("agencies.listen", self.agency_listen)];
             refuse_taken(reader, ("witness.listen", own), &others);
         }
+        let post_quantum = reader.flag(&mut section, "witness.post_quantum");
+        self.witness.post_quantum = post_quantum.unwrap_or_default();
         let peers = reader.texts(&mut section, "witness.gossip_with", |text| {
             AuthorityId::parse(text).map_err(|error| error.to_string())
         });

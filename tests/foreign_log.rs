@@ -156,7 +156,7 @@ fn evidence_put_together_by_foreign_code_convicts_its_log_only() {
 fn cosignatures_of_foreign_witnesses_reach_the_quorum_of_their_policy() {
     let signed = SignedCheckpoint::verify(&cosigned("cosigned"), &[key()]).expect("signed");
     let policy = Policy::parse(cosigned("policy").as_bytes()).expect("a policy");
-    let standing = policy.level(&signed, None).expect("no wrong line");
+    let standing = policy.level(&signed, &[]).expect("no wrong line");
     assert_eq!(standing.level, Level::Quorum);
     let kinds = standing.cosigners.all().iter().map(|cosigned| cosigned.key().key_type());
     let (ed25519, ml_dsa) = (KeyType::CosignatureEd25519, KeyType::CosignatureMlDsa44);

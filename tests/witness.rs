@@ -38,7 +38,7 @@ async fn three(root: &std::path::Path) -> [Node; 3] {
 /// Two of the three must have cosigned.
 fn set_policy(nodes: &[Node; 3]) {
     let witness = |node: &Node| {
-        let key = node.card.witness_key().expect("it cosigns");
+        let key = &node.card.witness_keys()[0];
         format!("witness {} {key}\n", node.authority().as_str().replace('.', "-"))
     };
     let witnesses: String = nodes.iter().map(witness).collect();
@@ -82,10 +82,68 @@ async fn receipts_rise_to_the_level_that_their_witnesses_give_them() {
     // Whoever is given one needs nothing of ours to see it.
     let given = strong.iter().find(|r| r.event == "ContentConsignment").expect("there");
     let text = Receipt::parse(&given.text).expect("a receipt");
-    let keys = [&nodes[0], &nodes[2]].map(|n| n.card.witness_key().expect("one").clone());
+    let keys = [&nodes[0], &nodes[2]].map(|n| n.card.witness_keys()[0].clone());
     let head = SignedCheckpoint::verify(text.checkpoint_note(), nodes[1].card.log_keys());
     let cosigners = head.expect("signed").cosigners(&keys).expect("sound");
     assert_eq!(cosigners.all().len(), 2);
+    for node in &mut nodes {
+        node.stop().await;
+    }
+}
+
+/// Both keys of two of the three must have cosigned.
+fn set_post_quantum_policy(nodes: &[Node; 3]) {
+    let witness = |node: &Node| {
+        let name = node.authority().as_str().replace('.', "-");
+        let [ed25519, ml_dsa] = node.card.witness_keys() else { panic!("two keys") };
+        format!(
+            "witness {name}-1 {ed25519}\nwitness {name}-2 {ml_dsa}\ngroup {name} all {name}-1 {name}-2\n"
+        )
+    };
+    let witnesses: String = nodes.iter().map(witness).collect();
+    let policy = format!("{witnesses}group two 2 xa-oag xb-pps xc-moj\nquorum two\n");
+    for node in nodes {
+        std::fs::write(node.home.join("policy"), &policy).expect("written");
+        node.add_to("witness", "policy = \"policy\"\npost_quantum = true\n");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_cosign_with_ml_dsa_too_where_their_operators_ask_for_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut nodes = three(dir.path()).await;
+    set_post_quantum_policy(&nodes);
+    for node in &mut nodes {
+        node.start().await;
+    }
+    let mut desk = nodes[0].desk().await;
+    let sent = desk.submit_message(submission(&nodes[1])).await.expect("submitted").into_inner();
+    reaches(&mut desk, &sent.name, pb::DeliveryState::Consigned).await;
+    let all_strong = async {
+        loop {
+            let request = pb::RefreshReceiptsRequest { parent: sent.name.clone() };
+            let now = desk.refresh_receipts(request).await.expect("refreshed").into_inner();
+            if now.receipts.iter().all(|receipt| receipt.level == "L2") {
+                return now.receipts;
+            }
+        }
+    };
+    let strong = tokio::time::timeout(DEADLINE, all_strong).await.expect("the quorum cosigns");
+    assert_eq!(strong.len(), 3);
+    for receipt in strong {
+        let text = Receipt::parse(&receipt.text).expect("a receipt");
+        let (issuer, others) = match receipt.issuer.as_str() {
+            "xa.oag" => (0, [1, 2]),
+            _ => (1, [0, 2]),
+        };
+        let head = SignedCheckpoint::verify(text.checkpoint_note(), nodes[issuer].card.log_keys());
+        let head = head.expect("signed");
+        for other in others {
+            let cosigners = head.cosigners(nodes[other].card.witness_keys()).expect("sound");
+            let [ed25519, ml_dsa] = cosigners.all() else { panic!("one line of each key") };
+            assert_eq!(ed25519.at(), ml_dsa.at(), "it is one statement");
+        }
+    }
     for node in &mut nodes {
         node.stop().await;
     }
@@ -105,8 +163,8 @@ async fn a_node_at_rest_writes_nothing_however_long_it_is_witnessed() {
         status.expect("answered").into_inner().log_size
     };
     let sizes = async || [size(&nodes[0]).await, size(&nodes[1]).await, size(&nodes[2]).await];
-    // log.opened, 5 keys, 2 peers, started, 2 witness.cosigned, and 2 more of those each day.
-    let first = 11;
+    // log.opened, 6 keys, 2 peers, started, 2 witness.cosigned, and 2 more of those each day.
+    let first = 12;
     let most = || first + 2 * u64::try_from(day() - began).expect("time goes on");
     // Until each has said of each other that it cosigned: then nothing is left to say today.
     let settled = async {
@@ -217,7 +275,7 @@ async fn a_strangers_log_is_cosigned_over_http() {
     let key = SigningSecret::new(&seed, Algorithm::Ed25519).expect("it signs");
     let public = key.public().bytes().try_into().expect("32 bytes");
     let log = VerifierKey::ed25519("stranger.example/log", public).expect("a key");
-    node.add_to("witness", &format!("logs = [\"{log}\"]\n"));
+    node.add_to("witness", &format!("post_quantum = true\nlogs = [\"{log}\"]\n"));
     let address = node.witness_port().await;
     node.start().await;
     let leaves = [b"one".as_slice(), b"two", b"three"];
@@ -231,8 +289,8 @@ async fn a_strangers_log_is_cosigned_over_http() {
     let (status, body) = post(&address, &request(0, Vec::new(), 1)).await;
     assert_eq!(status, 200, "{body}");
     let mut note = SignedCheckpoint::verify(&checkpoint(1).sign(&key), &[log]).expect("signed");
-    let witness = [node.card.witness_key().expect("it cosigns").clone()];
-    assert_eq!(take_response(&mut note, body.as_bytes(), &witness), Ok(1));
+    let witness = node.card.witness_keys();
+    assert_eq!(take_response(&mut note, body.as_bytes(), witness), Ok(2));
     let two = rogatory::audit::merkle::leaf_hash(b"two");
     let (status, _) = post(&address, &request(1, vec![two], 2)).await;
     assert_eq!(status, 200);
@@ -337,9 +395,11 @@ async fn a_foreign_witness_is_asked_over_http() {
     let mut a = Node::new(dir.path(), "xa.oag").await;
     let mut witness = Node::new(dir.path(), "xw.nca").await;
     let address = witness.witness_port().await;
-    witness.add_to("witness", &format!("logs = [\"{}\"]\n", a.card.log_keys()[0]));
-    let key = witness.card.witness_key().expect("it cosigns").clone();
-    let policy = format!("witness w {key} http://{address}\nquorum w\n");
+    let log = &a.card.log_keys()[0];
+    witness.add_to("witness", &format!("post_quantum = true\nlogs = [\"{log}\"]\n"));
+    let keys = witness.card.witness_keys().to_vec();
+    let line = |n: usize| format!("witness w{n} {} http://{address}\n", keys[n]);
+    let policy = format!("{}{}group w all w0 w1\nquorum w\n", line(0), line(1));
     std::fs::write(a.home.join("policy"), policy).expect("written");
     a.add_to("witness", "policy = \"policy\"\n");
     a.start().await;
@@ -362,7 +422,7 @@ async fn a_foreign_witness_is_asked_over_http() {
     };
     tokio::time::timeout(DEADLINE, cosigned).await.expect("it cosigns");
     let head = SignedCheckpoint::verify(&checkpoint, a.card.log_keys()).expect("signed");
-    assert_eq!(head.cosigners(&[key]).expect("sound").all().len(), 1);
+    assert_eq!(head.cosigners(&keys).expect("sound").all().len(), 2);
     a.stop().await;
     witness.stop().await;
 }

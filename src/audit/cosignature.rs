@@ -187,6 +187,11 @@ pub(super) fn claims(line: &Signature, key: &WitnessKey) -> bool {
     line.name() == key.name() && line.key_id() == key.key_id()
 }
 
+/// Whether a line has the length of a cosignature with ML-DSA-44.
+pub(super) fn is_ml_dsa_44(line: &Signature) -> bool {
+    line.bytes().len() == ML_DSA_44_BYTES
+}
+
 /// What is signed. `None` for an origin that no checkpoint has: it is empty or above 255 bytes.
 fn message(checkpoint: &Checkpoint, key: &WitnessKey, at: CosignedAt) -> Option<Vec<u8>> {
     if key.key_type() != KeyType::CosignatureMlDsa44 {

@@ -1,7 +1,7 @@
 //! A checkpoint that its log has signed, with the lines of those who saw it.
 
 use super::checkpoint::{Checkpoint, CheckpointError};
-use super::cosignature::{Cosignature, CosignatureError, CosignedAt, claims};
+use super::cosignature::{Cosignature, CosignatureError, CosignedAt, claims, is_ml_dsa_44};
 use super::note::{Note, SIGNATURES_MAX, VerifierKey, WitnessKey};
 use crate::domain::limits::CHECKPOINT_MAX_BYTES;
 
@@ -54,6 +54,11 @@ impl SignedCheckpoint {
         let by_log = |name: &str, id| keys.iter().any(|k| k.name() == name && k.key_id() == id);
         let note = note.filtered(|line| by_log(line.name(), line.key_id()));
         Self { checkpoint, note }
+    }
+
+    /// Lines that are as long as those of ML-DSA-44, whoever they are by.
+    pub fn post_quantum_lines(&self) -> usize {
+        self.note.signatures().iter().filter(|line| is_ml_dsa_44(line)).count()
     }
 
     /// Adds the line of a witness, which replaces an older one of the same key. False when the note

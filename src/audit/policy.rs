@@ -164,8 +164,9 @@ impl Policy {
         missing.map(|(witness, _)| witness.name.clone()).collect()
     }
 
-    /// How much stands behind a checkpoint; `counterpart` is the witness key of whoever the log
-    /// exchanged messages with, if that is of interest.
+    /// How much stands behind a checkpoint; `counterpart` are the witness keys of whoever the log
+    /// exchanged messages with, if that is of interest. Any of them is its word, and all of them
+    /// are no more than that.
     ///
     /// # Errors
     /// [`PolicyFailure`] for a checkpoint of a log that the policy does not list, and for one with
@@ -173,14 +174,14 @@ impl Policy {
     pub fn level(
         &self,
         signed: &SignedCheckpoint,
-        counterpart: Option<&WitnessKey>,
+        counterpart: &[WitnessKey],
     ) -> Result<Standing, PolicyFailure> {
         self.check_log(signed)?;
         let mut keys: Vec<WitnessKey> = self.witnesses.iter().map(|w| w.key.clone()).collect();
-        keys.extend(counterpart.cloned());
+        keys.extend_from_slice(counterpart);
         let cosigners = signed.cosigners(&keys)?;
         let satisfied = self.satisfied(&cosigners);
-        let witnessed = counterpart.is_some_and(|key| cosigners.by(key).is_some());
+        let witnessed = counterpart.iter().any(|key| cosigners.by(key).is_some());
         let level = match (satisfied && self.has_quorum(), witnessed) {
             (true, _) => Level::Quorum,
             (false, true) => Level::Witnessed,

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
 
 use super::{CardError, field};
-use crate::audit::note::{VerifierKey, WitnessKey};
+use crate::audit::note::{KeyType, VerifierKey, WitnessKey};
 use crate::crypto::keys::Algorithm;
 use crate::crypto::{Digest, PublicKey, sha256};
 use crate::domain::{AuthorityId, Timestamp};
@@ -49,6 +49,10 @@ pub struct CardBody {
     /// The key with which it cosigns the checkpoints of others (C2SP vkey of a cosigner, whose name
     /// begins with the authority id and `/`), or empty.
     pub witness: String,
+    /// The ML-DSA-44 key with which it cosigns beside that one, under another name, or empty. Older
+    /// cards do not have the field, and are read as they were signed.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub witness_pq: String,
 }
 
 /// What authenticates a node in TLS.
@@ -126,6 +130,7 @@ impl CardBody {
             sealing: vec![CardKey::new(sealing, from, until)],
             log: LogKeys { origin: log.name().to_owned(), keys: vec![log.to_string()] },
             witness: String::new(),
+            witness_pq: String::new(),
         }
     }
 
@@ -190,15 +195,38 @@ impl CardBody {
         self.log.keys.iter().map(parse).collect()
     }
 
-    pub(super) fn witness_key(&self) -> Result<Option<WitnessKey>, CardError> {
-        if self.witness.is_empty() {
-            return Ok(None);
+    /// Both keys of the witness, as far as it has them.
+    pub(super) fn witness_keys(&self) -> Result<Vec<WitnessKey>, CardError> {
+        let mut keys = Vec::new();
+        if !self.witness.is_empty() {
+            let rule = "is no vkey of a cosigner (type 0x04 or 0x06)";
+            keys.push(self.cosigner("witness", &self.witness, rule)?);
         }
-        let key = WitnessKey::parse(&self.witness)
-            .map_err(|_| field("witness", "is no vkey of a cosigner (type 0x04 or 0x06)"))?;
+        if !self.witness_pq.is_empty() {
+            let rule = "is no vkey of a cosigner with ML-DSA-44 (type 0x06)";
+            let key = self.cosigner("witness_pq", &self.witness_pq, rule)?;
+            if key.key_type() != KeyType::CosignatureMlDsa44 {
+                return Err(field("witness_pq", rule));
+            }
+            // A line is told by name and key id: one name for two keys would leave it to 32 bits.
+            if keys.iter().any(|other| other.name() == key.name()) {
+                return Err(field("witness_pq", "has the name of the other witness key"));
+            }
+            keys.push(key);
+        }
+        Ok(keys)
+    }
+
+    fn cosigner(
+        &self,
+        name: &'static str,
+        text: &str,
+        rule: &'static str,
+    ) -> Result<WitnessKey, CardError> {
+        let key = WitnessKey::parse(text).map_err(|_| field(name, rule))?;
         match key.name().starts_with(&format!("{}/", self.authority)) {
-            true => Ok(Some(key)),
-            false => Err(field("witness", "has a name that does not begin with its authority id")),
+            true => Ok(key),
+            false => Err(field(name, "has a name that does not begin with its authority id")),
         }
     }
 

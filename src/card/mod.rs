@@ -31,7 +31,7 @@ pub struct Card {
     signing: Vec<(CardKey, PublicKey)>,
     sealing: Vec<(CardKey, PublicKey)>,
     log_keys: Vec<VerifierKey>,
-    witness_key: Option<WitnessKey>,
+    witness_keys: Vec<WitnessKey>,
     tls_ca: Vec<u8>,
     tls_pins: Vec<Digest>,
     min_suite: Suite,
@@ -104,7 +104,7 @@ impl Card {
             signing: keys(&body.signing, "signing")?,
             sealing: keys(&body.sealing, "sealing")?,
             log_keys: body.log_keys()?,
-            witness_key: body.witness_key()?,
+            witness_keys: body.witness_keys()?,
             tls_ca: BASE64.decode(&body.tls.ca).map_err(|_| field("tls.ca", "is not base64"))?,
             tls_pins: body.tls_pins()?,
             min_suite: suite.ok_or(field("min_suite", "is no known signature suite"))?,
@@ -170,9 +170,10 @@ impl Card {
         }
         self.log_keys.iter().filter_map(|key| key.renamed(origin).ok()).collect()
     }
-    /// The key with which it cosigns, if it does.
-    pub fn witness_key(&self) -> Option<&WitnessKey> {
-        self.witness_key.as_ref()
+    /// The keys with which it cosigns: none, one, or an Ed25519 and an ML-DSA-44 key. It is one
+    /// witness, however many they are.
+    pub fn witness_keys(&self) -> &[WitnessKey] {
+        &self.witness_keys
     }
     /// The origin of its first audit log.
     pub fn log_origin(&self) -> &str {

@@ -33,6 +33,11 @@ fn witness(name: &str, n: u8) -> String {
     key.expect("a name").to_string()
 }
 
+fn witness_pq(name: &str, n: u8) -> String {
+    let key = WitnessKey::new(name, &seed(n).public(Algorithm::MlDsa44));
+    key.expect("a name").to_string()
+}
+
 fn body() -> CardBody {
     CardBody {
         v: 1,
@@ -52,6 +57,7 @@ fn body() -> CardBody {
         sealing: vec![key(4, Role::Sealing)],
         log: LogKeys { origin: "xa.oag/log/2026".into(), keys: vec![vkey("xa.oag/log/2026", 5)] },
         witness: witness("xa.oag/witness", 6),
+        witness_pq: witness_pq("xa.oag/witness-pq", 7),
     }
 }
 
@@ -63,11 +69,23 @@ fn a_card_comes_back_as_it_was_signed() {
     assert_eq!(again.digest(), card.digest());
     assert_eq!(again.tls_pins(), [[0xab; 32]]);
     assert_eq!(again.log_keys().len(), 1);
-    let key = again.witness_key().expect("it cosigns");
-    assert_eq!(key.to_string(), body().witness);
-    let silent = CardBody { witness: String::new(), ..body() };
+    let keys: Vec<String> = again.witness_keys().iter().map(WitnessKey::to_string).collect();
+    assert_eq!(keys, [body().witness, body().witness_pq]);
+    let silent = CardBody { witness: String::new(), witness_pq: String::new(), ..body() };
     let silent = Card::sign(&silent, &secret(1)).expect("signed");
-    assert_eq!(silent.witness_key(), None);
+    assert!(silent.witness_keys().is_empty());
+}
+
+#[test]
+fn an_older_card_without_the_post_quantum_key_is_read_as_it_was_signed() {
+    let older = CardBody { witness_pq: String::new(), ..body() };
+    let older = Card::sign(&older, &secret(1)).expect("signed");
+    assert!(!older.text().contains("witness_pq"), "the text is that of older programs");
+    let again = Card::parse(older.text()).expect("parsed");
+    assert_eq!(again.witness_keys().len(), 1);
+    // What no program knows is still refused: it would be shown to nobody.
+    let text = older.text().replacen("\"witness\"", "\"witness_xy\"", 1);
+    assert!(matches!(Card::parse(&text), Err(CardError::Json(_))));
 }
 
 #[test]
@@ -97,7 +115,7 @@ fn a_card_is_signed_by_the_root_that_it_names() {
 #[test]
 fn what_breaks_a_rule_is_named() {
     type Change = fn(&mut CardBody);
-    let cases: [(&str, Change); 20] = [
+    let cases: [(&str, Change); 24] = [
         ("v", |b| b.v = 2),
         ("name", |b| b.name.clear()),
         ("name", |b| b.name = "a\nb".into()),
@@ -117,6 +135,10 @@ fn what_breaks_a_rule_is_named() {
         ("log.keys", |b| b.log.keys = vec![witness("xa.oag/log/2026", 5)]),
         ("witness", |b| b.witness = vkey("xa.oag/witness", 6)),
         ("witness", |b| b.witness = witness("xb.pps/witness", 6)),
+        ("witness_pq", |b| b.witness_pq = witness("xa.oag/witness-pq", 7)),
+        ("witness_pq", |b| b.witness_pq = vkey("xa.oag/witness-pq", 7)),
+        ("witness_pq", |b| b.witness_pq = witness_pq("xb.pps/witness-pq", 7)),
+        ("witness_pq", |b| b.witness_pq = witness_pq("xa.oag/witness", 7)),
         ("signing and sealing keys", |b| b.signing[1].algorithm = Algorithm::MlDsa44),
     ];
     for (named, change) in cases {

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::exit::{Exit, Failure};
 use super::files::{read_card, write_new};
 use super::out::Out;
+use crate::audit::note::WitnessKey;
 use crate::card::Card;
 
 /// Shows what an authority publishes about itself: names, endpoint, keys
@@ -82,6 +83,7 @@ fn show(card: &Card, out: &mut Out) {
         ("issued", body.issued.to_string()),
         ("expires", body.expires.to_string()),
         ("log", body.log.origin.clone()),
+        ("cosigns as", card.witness_keys().iter().map(witness).collect::<Vec<_>>().join("\n")),
     ];
     let json = json!({
         "authority": body.authority,
@@ -98,8 +100,15 @@ fn show(card: &Card, out: &mut Out) {
         "expires": body.expires,
         "log_origin": body.log.origin,
         "log_keys": body.log.keys,
+        "witness": body.witness,
+        "witness_pq": body.witness_pq,
     });
     out.record(&fields, &json);
+}
+
+/// A witness key as people tell it from others: ML-DSA-44 keys are 1.8 KB long.
+fn witness(key: &WitnessKey) -> String {
+    format!("{}+{} ({})", key.name(), hex::encode(key.key_id()), key.public().algorithm())
 }
 
 fn export(card: &Card, file: Option<PathBuf>, out: &mut Out) -> Result<(), Failure> {

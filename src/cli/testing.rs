@@ -218,14 +218,18 @@ impl AgencyService for Fake {
     }
 }
 
-/// The card of the authority whose log this is.
+/// The card of the authority whose log this is; it is a witness with two keys.
 pub(crate) fn card_of(log: &TestLog) -> Card {
     let root = secret(77);
     let sealing = PublicKey::new(Algorithm::XWing, vec![0; 1216]).expect("as long as one");
-    let witness = format!("{}/witness", log.authority);
+    let witness = |name: &str, algorithm| {
+        let name = format!("{}/{name}", log.authority);
+        cosigner(&name, 78, algorithm).key().to_string()
+    };
     let body = CardBody {
         name: "An authority of the tests".into(),
-        witness: cosigner(&witness, 78, Algorithm::Ed25519).key().to_string(),
+        witness: witness("witness", Algorithm::Ed25519),
+        witness_pq: witness("witness-pq", Algorithm::MlDsa44),
         ..CardBody::least(&log.authority, root.public(), &sealing, &log.verifier())
     };
     Card::sign(&body, &root).expect("a sound card")

@@ -29,13 +29,15 @@ pub enum Role {
     Log,
     /// Cosigns the checkpoints of others.
     Witness,
+    /// Cosigns them beside [`Role::Witness`] (ML-DSA-44).
+    WitnessPq,
     /// Issues the certificates of the authority's agencies.
     AgencyCa,
 }
 
 impl Role {
     /// All roles that a home holds, in the order in which they are shown.
-    pub const ALL: [Role; 9] = [
+    pub const ALL: [Role; 10] = [
         Role::Root,
         Role::Tls,
         Role::Signing,
@@ -44,6 +46,7 @@ impl Role {
         Role::Archive,
         Role::Log,
         Role::Witness,
+        Role::WitnessPq,
         Role::AgencyCa,
     ];
 
@@ -58,6 +61,7 @@ impl Role {
             Role::Archive => "archive",
             Role::Log => "log",
             Role::Witness => "witness",
+            Role::WitnessPq => "witness-pq",
             Role::AgencyCa => "agency-ca",
         }
     }
@@ -67,6 +71,8 @@ impl Role {
         match self {
             Role::Sealing | Role::Archive => Algorithm::XWing,
             Role::SigningPq => Algorithm::MlDsa65,
+            // C2SP tlog-cosignature knows no other of its kind.
+            Role::WitnessPq => Algorithm::MlDsa44,
             _ => Algorithm::Ed25519,
         }
     }
@@ -107,6 +113,12 @@ impl Algorithm {
             Algorithm::MlDsa65 => MlDsaSet::MlDsa65.public_bytes(),
             Algorithm::XWing => primitives::XWING_PUBLIC_BYTES,
         }
+    }
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

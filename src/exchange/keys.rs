@@ -1,5 +1,6 @@
 //! The private keys that the exchange uses, in memory.
 
+use crate::audit::note::WitnessKey;
 use crate::audit::witness::Cosigner;
 use crate::crypto::{PublicKey, SealingSecret, SigningSecret};
 
@@ -18,6 +19,8 @@ pub struct Keys {
     pub log: SigningSecret,
     /// Cosigns the checkpoints of others.
     pub witness: Cosigner,
+    /// Cosigns those of rounds beside it, with ML-DSA-44; absent where the operator did not ask.
+    pub witness_pq: Option<Cosigner>,
 }
 
 impl Keys {
@@ -29,6 +32,12 @@ impl Keys {
     /// The public keys of [`Keys::signers`].
     pub fn signer_publics(&self) -> Vec<&PublicKey> {
         self.signers().into_iter().map(SigningSecret::public).collect()
+    }
+
+    /// The keys with which this node is a witness.
+    pub fn witness_keys(&self) -> Vec<WitnessKey> {
+        let cosigners = std::iter::once(&self.witness).chain(&self.witness_pq);
+        cosigners.map(|cosigner| cosigner.key().clone()).collect()
     }
 
     /// Those that open what this node has stored.

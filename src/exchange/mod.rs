@@ -189,7 +189,7 @@ impl Exchange {
         let heads = heads::Heads::load(&store)?;
         let peers = directory.all();
         let cosigners: Vec<_> =
-            peers.iter().filter_map(|p| p.card.witness_key().cloned()).collect();
+            peers.iter().flat_map(|peer| peer.card.witness_keys().to_vec()).collect();
         let gathered = witness::Gathered::load(&store, &policy, &cosigners)?;
         let pasts = witness::Pasts::load(&store)?;
         let outbox = outbox::Outbox::load(&store)?;

@@ -192,27 +192,27 @@ impl Exchange {
         let row = self.seen(caller, id)?;
         // Every message has the receipt of its coming here; the others are noted in the row.
         let counterpart = self.witness_of(&row);
-        let mut receipts = vec![self.own_receipt_view(row.entry_index, counterpart.as_ref())?];
+        let mut receipts = vec![self.own_receipt_view(row.entry_index, &counterpart)?];
         for receipt in &row.receipts {
             receipts.push(match receipt.text.is_empty() {
-                true => self.own_receipt_view(receipt.index, counterpart.as_ref())?,
+                true => self.own_receipt_view(receipt.index, &counterpart)?,
                 false => self.recorded(id, receipt)?,
             });
         }
         Ok((row, receipts))
     }
 
-    /// The key with which the other side of a message cosigns.
-    fn witness_of(&self, row: &MessageRow) -> Option<WitnessKey> {
-        let peer = row.peer_id().ok().and_then(|peer| self.directory.get(&peer))?;
-        peer.card.witness_key().cloned()
+    /// The keys with which the other side of a message cosigns.
+    fn witness_of(&self, row: &MessageRow) -> Vec<WitnessKey> {
+        let peer = row.peer_id().ok().and_then(|peer| self.directory.get(&peer));
+        peer.map(|peer| peer.card.witness_keys().to_vec()).unwrap_or_default()
     }
 
     /// A receipt of ours, proved under the checkpoint with the most behind it.
     fn own_receipt_view(
         &self,
         index: u64,
-        counterpart: Option<&WitnessKey>,
+        counterpart: &[WitnessKey],
     ) -> Result<ReceiptView, ActionError> {
         let entry = own_entry(&self.store, index)?;
         let head = self.best_head(index, counterpart);
@@ -222,7 +222,7 @@ impl Exchange {
             issuer: self.me.to_string(),
             at: entry.at,
             index,
-            level: self.level_of(receipt.checkpoint_note(), counterpart),
+            level: self.strength_of(receipt.checkpoint_note(), counterpart).level,
             text: receipt.text().to_owned(),
         })
     }
@@ -231,12 +231,13 @@ impl Exchange {
     fn recorded(&self, id: MessageId, receipt: &ReceiptRow) -> Result<ReceiptView, ActionError> {
         let text = self.better_text(id, &receipt.event)?.unwrap_or_else(|| receipt.text.clone());
         let note = Receipt::parse(&text).map(|parsed| parsed.checkpoint_note().to_owned());
+        let ours = self.keys.witness_keys();
         Ok(ReceiptView {
             event: receipt.event.clone(),
             issuer: receipt.issuer.clone(),
             at: Timestamp::from_unix_ms(receipt.at_ms),
             index: receipt.index,
-            level: self.level_of(&note.unwrap_or_default(), Some(self.keys.witness.key())),
+            level: self.strength_of(&note.unwrap_or_default(), &ours).level,
             text,
         })
     }

@@ -12,10 +12,9 @@ use futures_util::stream::{FuturesOrdered, StreamExt as _};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::accept::Accepted;
-use super::heads::{HeadError, OwnHead, hashes, steps};
+use super::heads::{HeadError, OwnHead, Taken, hashes, steps};
 use super::issue::Issued;
 use super::suspend::distrusted;
-use super::witness::Cosigned;
 use super::{ActionError, Exchange, Peer};
 use crate::audit::cosigned::SignedCheckpoint;
 use crate::pb::v1 as pb;
@@ -222,23 +221,29 @@ impl Session {
 
     /// Verified at once, so that the frames behind it can refer to it; durable before the answer.
     async fn checkpoint(&mut self, sequence: u64, update: &pb::CheckpointUpdate) -> Judging {
-        let cosigned = match self.take_head(update).await {
-            Ok(cosigned) => cosigned,
+        let taken = match self.take_head(update).await {
+            Ok(taken) => taken,
             Err(error) => {
                 tracing::error!(peer = %self.peer.authority(), %error, "a checkpoint is refused");
                 let judged = end(error.code(), error.to_string());
                 return Box::pin(async move { (sequence, judged) });
             }
         };
+        let cosigned = self.exchange.cosign(&taken);
         self.proven = Some(cosigned.head.clone());
-        let (exchange, peer) = (self.exchange.clone(), self.peer.clone());
+        let (exchange, peer, round) = (self.exchange.clone(), self.peer.clone(), update.round);
         Box::pin(async move {
+            let cosigned = match round {
+                true => exchange.cosign_pq(&taken, cosigned).await,
+                false => cosigned,
+            };
             let size = cosigned.head.checkpoint().size;
             let cosignature = cosigned.line.clone().unwrap_or_default();
+            let cosignature_pq = cosigned.line_pq.clone().unwrap_or_default();
             // Durable before it leaves: a witness that forgets can be led to sign two pasts (I1).
             let judged = match exchange.keep_head(Some(&peer), cosigned).await {
                 Ok(()) => {
-                    let reply = pb::CheckpointReply { size, cosignature };
+                    let reply = pb::CheckpointReply { size, cosignature, cosignature_pq };
                     Judged::Answer(Answered::Checkpoint(reply))
                 }
                 Err(error) => fault(&error),
@@ -247,9 +252,8 @@ impl Session {
         })
     }
 
-    async fn take_head(&self, update: &pb::CheckpointUpdate) -> Result<Cosigned, HeadError> {
-        let taken = self.exchange.take_update(&self.peer, update).await?;
-        Ok(self.exchange.cosign(&taken))
+    async fn take_head(&self, update: &pb::CheckpointUpdate) -> Result<Taken, HeadError> {
+        self.exchange.take_update(&self.peer, update).await
     }
 
     fn deliver(

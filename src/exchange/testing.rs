@@ -121,6 +121,7 @@ impl Lone {
                 log: self.signer(2),
                 witness: Cosigner::new(&format!("{authority}/witness"), self.signer(5))
                     .expect("a name"),
+                witness_pq: None,
             },
             home: self.home.clone(),
             store,

@@ -16,6 +16,8 @@ mod pasts;
 mod policy;
 pub mod rounds;
 
+use std::sync::Arc;
+
 use prost::Message as _;
 
 pub use self::accuse::Accusation;
@@ -26,24 +28,28 @@ use super::rows::{HeadRow, load_in};
 use super::{ActionError, Exchange, Peer};
 use crate::audit::cosigned::SignedCheckpoint;
 use crate::audit::entry::{Coordinates, EntryDraft, Event};
-use crate::audit::witness::AddCheckpoint;
+use crate::audit::witness::{Accepted, AddCheckpoint, Cosigner};
 use crate::domain::time::DAY_MS;
 use crate::domain::{AuthorityId, Timestamp};
 use crate::store::{Table, Tx};
 
-/// A head that was taken, with our cosignature if it may have one.
+/// A head that was taken, with our cosignatures if it may have any.
 pub(crate) struct Cosigned {
-    /// With our line.
+    /// With our lines.
     pub head: SignedCheckpoint,
     /// Our line alone. It must not leave before the head is durable.
     pub line: Option<String>,
+    /// That of our ML-DSA-44 key, where it was asked for and there is one. The same holds for it.
+    pub line_pq: Option<String>,
+    /// When it was cosigned: one statement, whatever it is signed with.
+    at: Timestamp,
 }
 
 impl Exchange {
     /// Takes a checkpoint that a peer shows of its log. What the peer would have to explain is
     /// logged; two pasts are kept as evidence and end the exchange with it.
     pub(crate) async fn take_head(
-        self: &std::sync::Arc<Self>,
+        self: &Arc<Self>,
         peer: &Peer,
         request: &AddCheckpoint,
     ) -> Result<Taken, HeadError> {
@@ -67,17 +73,39 @@ impl Exchange {
 
     /// Cosigns a head. It is in memory only, so the cosignature must wait for [`Self::keep_head`].
     pub(crate) fn cosign(&self, taken: &Taken) -> Cosigned {
-        let mut head = taken.head.clone();
-        let Some(accepted) = &taken.accepted else { return Cosigned { head, line: None } };
-        let ours = self.keys.witness.cosign(accepted, self.now());
-        match head.add(&ours, self.keys.witness.key()) {
-            Ok(_) => Cosigned { head, line: Some(ours.to_line()) },
-            // A note without room: it is held, and not cosigned.
-            Err(error) => {
-                tracing::warn!(%error, "a checkpoint cannot be cosigned");
-                Cosigned { head, line: None }
-            }
+        let (mut head, at) = (taken.head.clone(), self.now());
+        let accepted = taken.accepted.as_ref();
+        let line = accepted.and_then(|accepted| add(&mut head, &self.keys.witness, accepted, at));
+        Cosigned { head, line, line_pq: None, at }
+    }
+
+    /// Cosigns it with the ML-DSA-44 key too, where this node has one in use: for the checkpoint of
+    /// a round only, since the line has 3.3 KB, and on a thread of its own, since it takes much
+    /// longer than all else that a checkpoint needs.
+    pub(crate) async fn cosign_pq(
+        self: &Arc<Self>,
+        taken: &Taken,
+        mut cosigned: Cosigned,
+    ) -> Cosigned {
+        let Some(accepted) = taken.accepted.clone() else { return cosigned };
+        if self.keys.witness_pq.is_none() {
+            return cosigned;
         }
+        let (exchange, mut head, at) = (self.clone(), cosigned.head.clone(), cosigned.at);
+        let signing = tokio::task::spawn_blocking(move || {
+            let cosigner = exchange.keys.witness_pq.as_ref()?;
+            let line = add(&mut head, cosigner, &accepted, at)?;
+            Some((head, line))
+        });
+        match signing.await {
+            Ok(Some((head, line))) => {
+                cosigned.head = head;
+                cosigned.line_pq = Some(line);
+            }
+            Ok(None) => {}
+            Err(error) => tracing::error!(%error, "cosigning with ML-DSA-44 failed"),
+        }
+        cosigned
     }
 
     /// Makes a taken head durable, before anything is answered to its owner.
@@ -104,6 +132,23 @@ impl Exchange {
             })
             .await?;
         Ok(())
+    }
+}
+
+/// Adds our line. A note without room is held, and not cosigned.
+fn add(
+    head: &mut SignedCheckpoint,
+    cosigner: &Cosigner,
+    accepted: &Accepted,
+    at: Timestamp,
+) -> Option<String> {
+    let ours = cosigner.cosign(accepted, at);
+    match head.add(&ours, cosigner.key()) {
+        Ok(_) => Some(ours.to_line()),
+        Err(error) => {
+            tracing::warn!(%error, "a checkpoint cannot be cosigned");
+            None
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use zeroize::Zeroizing;
 
 use super::certificates::{self, Issued};
-use super::keys::HomeKeys;
+use super::keys::{HomeKeys, witness_name};
 use crate::audit::checkpoint;
 use crate::audit::note::{VerifierKey, WitnessKey};
 use crate::card::{Card, CardBody, CardKey, LogKeys, TlsTrust};
@@ -190,7 +190,7 @@ fn make_card(
     now: Timestamp,
 ) -> anyhow::Result<Card> {
     let until = now.plus_ms(VALID_MS);
-    let public = |role: Role| anyhow::Ok(keys.seed(role)?.public(role.algorithm()));
+    let public = |role: Role| keys.public(role);
     let from = now.plus_ms(-BACKDATED_MS);
     let dated = |role: Role| anyhow::Ok(CardKey::new(&public(role)?, from, until));
     let authority = options.authority.clone();
@@ -198,7 +198,10 @@ fn make_card(
     let log = public(Role::Log)?;
     let log = log.bytes().try_into().context("an Ed25519 key has 32 bytes")?;
     let log = VerifierKey::ed25519(&origin, log)?;
-    let witness = WitnessKey::new(&format!("{authority}/witness"), &public(Role::Witness)?)?;
+    let witness = |role: Role| {
+        anyhow::Ok(WitnessKey::new(&witness_name(&authority, role), &public(role)?)?.to_string())
+    };
+    let (witness, witness_pq) = (witness(Role::Witness)?, witness(Role::WitnessPq)?);
     let listen = options.listen.as_deref().unwrap_or(LISTEN);
     let body = CardBody {
         v: 1,
@@ -216,7 +219,8 @@ fn make_card(
         signing: vec![dated(Role::Signing)?, dated(Role::SigningPq)?],
         sealing: vec![dated(Role::Sealing)?],
         log: LogKeys { keys: vec![log.to_string()], origin },
-        witness: witness.to_string(),
+        witness,
+        witness_pq,
         authority,
     };
     let root = SigningSecret::new(&keys.seed(Role::Root)?, Algorithm::Ed25519)

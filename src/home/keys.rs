@@ -12,7 +12,8 @@ use zeroize::Zeroizing;
 
 use crate::crypto::home_key::UnlockError;
 use crate::crypto::keys::{Role, Seed};
-use crate::crypto::{HomeKey, HomeKeyFile};
+use crate::crypto::{HomeKey, HomeKeyFile, PublicKey};
+use crate::domain::AuthorityId;
 
 /// Why the keys of a home cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +88,12 @@ impl KeyFileError {
 /// The file of the home's key, in the directory of the keys.
 pub(super) const HOME_KEY: &str = "home.key";
 
+/// The name under which a key of the witness cosigns: one for each key, since a line of a note is
+/// told by the name and 32 bits of the key.
+pub fn witness_name(authority: &AuthorityId, role: Role) -> String {
+    format!("{authority}/{}", role.as_str())
+}
+
 /// The file of a role's key.
 pub(super) fn key_path(dir: &Path, role: Role) -> PathBuf {
     dir.join(format!("{}.key", role.as_str()))
@@ -139,6 +146,19 @@ impl HomeKeys {
         let file: HomeKeyFile = read_json(&path)?;
         let home = file.unlock(passphrase)?;
         Ok(Self { dir: dir.to_owned(), home, insecure: file.is_insecure() })
+    }
+
+    /// Whether there is a key for a role.
+    pub fn has(&self, role: Role) -> bool {
+        self.path(role).exists()
+    }
+
+    /// The public key of a role.
+    ///
+    /// # Errors
+    /// As [`HomeKeys::seed`].
+    pub fn public(&self, role: Role) -> Result<PublicKey, KeyFileError> {
+        Ok(self.seed(role)?.public(role.algorithm()))
     }
 
     /// Whether the home's key stands in clear.

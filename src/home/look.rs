@@ -18,6 +18,12 @@ pub struct KeysSeen {
 }
 
 impl KeysSeen {
+    /// Whether something is wrong with the file of a role's key.
+    pub fn is_faulty(&self, role: Role) -> bool {
+        let name = key_path(Path::new(""), role);
+        self.faults.iter().any(|fault| fault.path().is_some_and(|path| path.ends_with(&name)))
+    }
+
     /// The id of a role's key, as its file says it.
     pub fn id(&self, role: Role) -> Option<&str> {
         self.ids.get(&role).map(String::as_str)
@@ -26,7 +32,7 @@ impl KeysSeen {
 
 impl HomeKeys {
     /// Looks at the files of a directory, without opening any key. The root key may be kept
-    /// elsewhere, since no running node needs it.
+    /// elsewhere, since no running node needs it; and older homes have no [`Role::WitnessPq`].
     pub fn look(dir: &Path) -> KeysSeen {
         let mut seen = KeysSeen { sealed: None, faults: Vec::new(), ids: BTreeMap::new() };
         match read_json::<HomeKeyFile>(&dir.join(HOME_KEY)) {
@@ -35,7 +41,7 @@ impl HomeKeys {
         }
         for role in Role::ALL {
             let path = key_path(dir, role);
-            if role == Role::Root && !path.exists() {
+            if matches!(role, Role::Root | Role::WitnessPq) && !path.exists() {
                 continue;
             }
             match read_json::<KeyFile>(&path) {

@@ -17,6 +17,6 @@ pub(crate) use certificates::agency_ca_name;
 pub use certificates::{Issued, issue_agency};
 pub(crate) use init::config_text;
 pub use init::{InitError, InitOptions, init};
-pub use keys::{HomeKeys, KeyFileError};
+pub use keys::{HomeKeys, KeyFileError, witness_name};
 pub use look::KeysSeen;
 pub use passphrase::{CREDENTIAL, PassphraseError, credential, read_passphrase};

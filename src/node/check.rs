@@ -64,7 +64,7 @@ pub(super) fn home(config: &Config, given: Option<&Path>, why: Why) -> Looked {
     look.mark();
     look.agencies();
     look.socket();
-    look.witness();
+    look.witness(seen.as_ref());
     Looked { findings: look.findings, passphrase }
 }
 

@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::crypto::keys::{Role, SealingSecret, SigningSecret};
 use crate::exchange::sweep::Keep;
 use crate::exchange::{Exchange, Keys, Parts, Settings};
-use crate::home::HomeKeys;
+use crate::home::{HomeKeys, witness_name};
 use crate::store::vault::{Bounds, Vault};
 use crate::store::{self, OpenError, Opened, Store, Tx, limits};
 
@@ -156,8 +156,10 @@ pub(super) fn create_log(
     let (store, _) = Store::create(settings(config, card, &keys)?)?;
     let log_key = card.log_keys().first().context("a card has a log key")?.to_string();
     let mut ids = Vec::new();
-    for role in [Role::Signing, Role::SigningPq, Role::Sealing, Role::Archive, Role::Witness] {
-        ids.push(keys.seed(role)?.public(role.algorithm()).id().to_string());
+    let signing = [Role::Signing, Role::SigningPq];
+    let others = [Role::Sealing, Role::Archive, Role::Witness, Role::WitnessPq];
+    for role in signing.into_iter().chain(others) {
+        ids.push(keys.public(role)?.id().to_string());
     }
     let first_entries = move |tx: &mut Tx<'_>| {
         tx.append(EntryDraft::new(Event::LogOpened).key(&log_key).software(SOFTWARE));
@@ -213,16 +215,20 @@ fn exchange_keys(config: &Config, keys: &HomeKeys) -> anyhow::Result<Keys> {
         2 => Some(signer(keys, Role::SigningPq)?),
         _ => None,
     };
+    let cosigner = |role: Role| {
+        anyhow::Ok(Cosigner::new(&witness_name(&config.authority, role), signer(keys, role)?)?)
+    };
+    // Without the key no node starts, but the command that makes it opens the home.
+    let post_quantum = config.witness.post_quantum && keys.has(Role::WitnessPq);
+    let witness_pq = post_quantum.then(|| cosigner(Role::WitnessPq)).transpose()?;
     Ok(Keys {
         signing: signer(keys, Role::Signing)?,
         signing_pq: pq,
         sealing: SealingSecret::new(&keys.seed(Role::Sealing)?),
         archive: SealingSecret::new(&keys.seed(Role::Archive)?),
         log: signer(keys, Role::Log)?,
-        witness: Cosigner::new(
-            &format!("{}/witness", config.authority),
-            signer(keys, Role::Witness)?,
-        )?,
+        witness: cosigner(Role::Witness)?,
+        witness_pq,
     })
 }
 

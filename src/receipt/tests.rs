@@ -221,9 +221,12 @@ fn a_receipt_gains_levels_and_stays_the_same_receipt() {
         let verified =
             Wanted::third(&log).check(&receipt).expect("cosignatures do not matter here");
         assert_eq!(verified.coordinates(), log.coordinates(3, 11), "the same entry and state");
-        let standing = verified.level(&policy, Some(sender.key())).expect("sound lines");
+        let standing =
+            verified.level(&policy, std::slice::from_ref(sender.key())).expect("sound lines");
         assert_eq!((standing.level, standing.satisfied), (level, level == Level::Quorum));
-        let standing = verified.level(&Policy::none(), Some(sender.key())).expect("sound lines");
+        let standing = verified
+            .level(&Policy::none(), std::slice::from_ref(sender.key()))
+            .expect("sound lines");
         assert_eq!((standing.level, standing.satisfied), (bare, true));
     }
 }
@@ -236,9 +239,9 @@ fn a_wrong_line_of_a_witness_spoils_the_level_and_not_the_receipt() {
     let note = format!("{}{earlier}\n", log.head().sign(&log.key));
     let receipt = Receipt::new(&log.entries[3], 3, log.proof(3, 11), note).expect("sound");
     let verified = Wanted::third(&log).check(&receipt).expect("signed by its log");
-    let refused = verified.level(&Policy::none(), Some(sender.key()));
+    let refused = verified.level(&Policy::none(), std::slice::from_ref(sender.key()));
     assert!(matches!(refused, Err(PolicyFailure::Cosignature(_))), "{refused:?}");
-    assert!(verified.level(&Policy::none(), None).is_ok_and(|s| s.level == Level::Signed));
+    assert!(verified.level(&Policy::none(), &[]).is_ok_and(|s| s.level == Level::Signed));
 }
 
 #[test]

@@ -125,7 +125,7 @@ impl VerifiedReceipt {
     }
 
     /// How much stands behind the issuer's checkpoint: its log's signature alone, the cosignature
-    /// of `counterpart` (whoever the receipt is for, by the witness key in its card), or the quorum
+    /// of `counterpart` (whoever the receipt is for, by the witness keys in its card), or the quorum
     /// of a policy. [`Policy::none`] where there is none.
     ///
     /// # Errors
@@ -133,7 +133,7 @@ impl VerifiedReceipt {
     pub fn level(
         &self,
         policy: &Policy,
-        counterpart: Option<&WitnessKey>,
+        counterpart: &[WitnessKey],
     ) -> Result<Standing, PolicyFailure> {
         policy.level(&self.head, counterpart)
     }

@@ -126,6 +126,7 @@ impl Hostile {
             from_size,
             consistency: hashes(&proof.expect("a proof")),
             succession: None,
+            round: false,
         }
     }
 
@@ -153,6 +154,7 @@ impl Hostile {
             from_size,
             consistency: hashes(&proof),
             succession: None,
+            round: false,
         }
     }
 

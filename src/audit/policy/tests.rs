@@ -146,7 +146,7 @@ fn the_go_implementation_judges_alike() {
         ("group g all b d\ngroup h any g c\nquorum h\n", true),
     ] {
         let policy = parse(&format!("{}{rest}", include_str!("../vectors/policy.txt")));
-        let standing = policy.expect("sound").level(&signed, None).expect("sound lines");
+        let standing = policy.expect("sound").level(&signed, &[]).expect("sound lines");
         assert_eq!(standing.satisfied, satisfied, "{rest}");
         assert_eq!(standing.cosigners.all().len(), 2);
     }
@@ -173,17 +173,43 @@ fn levels_rise_with_who_has_cosigned() {
         ("the counterpart is the quorum", &own, &[&counterpart], Level::Quorum, true),
     ] {
         let signed = log.cosigned(1, by, AT);
-        let standing = policy.level(&signed, Some(counterpart.key())).expect("sound");
+        let standing =
+            policy.level(&signed, std::slice::from_ref(counterpart.key())).expect("sound");
         assert_eq!((standing.level, standing.satisfied), (level, satisfied), "{what}");
     }
     let signed = log.cosigned(1, &[&counterpart], AT);
-    let nobody_asked = quorum.level(&signed, None).expect("sound");
+    let nobody_asked = quorum.level(&signed, &[]).expect("sound");
     assert_eq!(nobody_asked.level, Level::Signed);
     assert!(Level::Signed < Level::Witnessed && Level::Witnessed < Level::Quorum);
     assert_eq!(
         [Level::Signed, Level::Witnessed, Level::Quorum].map(Level::as_str),
         ["L0", "L1", "L2"]
     );
+}
+
+#[test]
+fn a_counterpart_counts_once_with_any_of_its_keys() {
+    let log = TestLog::new("xa.moj", 100);
+    let ed25519 = cosigner("xb.oag/witness", 7, Algorithm::Ed25519);
+    let ml_dsa = cosigner("xb.oag/witness-pq", 7, Algorithm::MlDsa44);
+    let keys = [ed25519.key().clone(), ml_dsa.key().clone()];
+    let both = format!("witness b {}\nwitness b-pq {}\n", keys[0], keys[1]);
+    let once = parse(&format!(
+        "{both}witness a {}\ngroup b-any any b b-pq\ngroup q all a b-any\nquorum q\n",
+        vkey(1)
+    ));
+    let once = once.expect("sound");
+    let strict = parse(&format!("{both}group q all b b-pq\nquorum q\n")).expect("sound");
+    for (by, of_both, strictly) in [
+        (&[&ed25519][..], Level::Witnessed, Level::Witnessed),
+        (&[&ml_dsa], Level::Witnessed, Level::Witnessed),
+        (&[&ed25519, &ml_dsa], Level::Witnessed, Level::Quorum),
+        (&[&witness(1), &ml_dsa], Level::Quorum, Level::Witnessed),
+    ] {
+        let signed = log.cosigned(1, by, AT);
+        assert_eq!(once.level(&signed, &keys).expect("sound").level, of_both);
+        assert_eq!(strict.level(&signed, &keys).expect("sound").level, strictly);
+    }
 }
 
 #[test]
@@ -199,7 +225,7 @@ fn a_policy_that_lists_logs_accepts_no_other() {
         ("another key of this log", verifier(&log.origin, &secret(2)), false),
         ("its key under another name", verifier("xb.oag/log/2026", &log.key), false),
     ] {
-        let standing = parse(&other(&key)).expect("sound").level(&signed, None);
+        let standing = parse(&other(&key)).expect("sound").level(&signed, &[]);
         match accepted {
             true => assert!(standing.is_ok(), "{what}"),
             false => assert_eq!(standing, unlisted, "{what}"),
@@ -219,9 +245,9 @@ fn a_wrong_line_of_a_known_witness_is_refused_even_where_others_are_enough() {
     let note = format!("{}{later}\n{mixed}\n", log.signed(1).to_note());
     let signed = SignedCheckpoint::verify(&note, &[log.verifier()]).expect("signed by its log");
     let policy = parse(&with_three("quorum a\n")).expect("sound");
-    assert!(matches!(policy.level(&signed, None), Err(PolicyFailure::Cosignature(_))));
+    assert!(matches!(policy.level(&signed, &[]), Err(PolicyFailure::Cosignature(_))));
     let unknowing = parse(&format!("witness a {}\nquorum a\n", vkey(1))).expect("sound");
-    assert_eq!(unknowing.level(&signed, None).expect("sound").level, Level::Quorum);
-    let as_counterpart = unknowing.level(&signed, Some(bad.key()));
+    assert_eq!(unknowing.level(&signed, &[]).expect("sound").level, Level::Quorum);
+    let as_counterpart = unknowing.level(&signed, std::slice::from_ref(bad.key()));
     assert!(matches!(as_counterpart, Err(PolicyFailure::Cosignature(_))));
 }

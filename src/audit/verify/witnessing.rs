@@ -43,7 +43,7 @@ pub(super) fn check(
     policy: &Policy,
     signed: &SignedCheckpoint,
 ) -> Result<Witnessing, VerifyFailure> {
-    let standing = policy.level(signed, None).map_err(VerifyFailure::Policy)?;
+    let standing = policy.level(signed, &[]).map_err(VerifyFailure::Policy)?;
     if !standing.satisfied {
         return Err(VerifyFailure::Quorum { missing: standing.missing });
     }

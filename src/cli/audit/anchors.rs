@@ -105,6 +105,7 @@ fn to_json(anchor: &Anchor) -> Value {
         "log_origin": body.log.origin,
         "log_keys": body.log.keys,
         "witness": body.witness,
+        "witness_pq": body.witness_pq,
     })
 }
 

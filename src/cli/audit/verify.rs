@@ -274,7 +274,8 @@ fn quorum(witnessing: &Witnessing) -> String {
 }
 
 fn seen(seen: &WitnessSeen) -> String {
-    format!("{} ({}) at {}", seen.witness.name, seen.witness.key.name(), seen.at)
+    let (witness, key) = (&seen.witness.name, &seen.witness.key);
+    format!("{witness} ({}, {}) at {}", key.name(), key.public().algorithm(), seen.at)
 }
 
 /// What the policy in the export is, as far as the log tells.
@@ -333,6 +334,7 @@ fn witnessing_json(witnessing: &Witnessing) -> Value {
         json!({
             "name": seen.witness.name,
             "key": seen.witness.key.to_string(),
+            "algorithm": seen.witness.key.public().algorithm(),
             "at": seen.at.timestamp(),
         })
     };

@@ -164,7 +164,7 @@ fn a_policy_that_is_satisfied_is_told_with_its_witnesses() {
     result.expect("sound");
     for told in [
         "reached",
-        "one (xb.oag/witness) at 2026-11-18T11:06:40.000Z",
+        "one (xb.oag/witness, ML-DSA-44) at 2026-11-18T11:06:40.000Z",
         "not cosigned by",
         "the one that the log says was set last",
     ] {

@@ -35,7 +35,7 @@ pub(super) fn level(
     let policy = policy.unwrap_or_else(Policy::none);
     let counterpart = counterpart(args, receipt)?;
     let failed = |why: String| Failure::new(Exit::VerificationFailed, why);
-    let standing = receipt.level(&policy, counterpart.as_ref());
+    let standing = receipt.level(&policy, &counterpart);
     let standing = standing.map_err(|error| failed(error.to_string()))?;
     if standing.satisfied {
         return Ok(Some(standing));
@@ -45,9 +45,9 @@ pub(super) fn level(
     Err(failed(why).hint("ask for the receipt again: its proof may since have been cosigned"))
 }
 
-/// The witness key of the authority that the receipt is for.
-fn counterpart(args: &LevelArgs, receipt: &VerifiedReceipt) -> Result<Option<WitnessKey>, Failure> {
-    let Some(path) = &args.peer_card else { return Ok(None) };
+/// The witness keys of the authority that the receipt is for.
+fn counterpart(args: &LevelArgs, receipt: &VerifiedReceipt) -> Result<Vec<WitnessKey>, Failure> {
+    let Some(path) = &args.peer_card else { return Ok(Vec::new()) };
     let card = read_card(path)?;
     let peer = receipt.receipt().facts().entry.peer.as_ref();
     if peer != Some(card.authority()) {
@@ -55,8 +55,10 @@ fn counterpart(args: &LevelArgs, receipt: &VerifiedReceipt) -> Result<Option<Wit
         let message = format!("the receipt is not of an exchange with {whose}, whose card it is");
         return Err(Failure::new(Exit::VerificationFailed, message));
     }
-    let key = card.witness_key().cloned();
-    key.map(Some).ok_or_else(|| Failure::bad_file(path, "the card has no witness key"))
+    match card.witness_keys() {
+        [] => Err(Failure::bad_file(path, "the card has no witness key")),
+        keys => Ok(keys.to_vec()),
+    }
 }
 
 /// The fields that say it.
@@ -66,13 +68,21 @@ pub(super) fn fields(standing: &Standing) -> [(&'static str, String); 2] {
         Level::Witnessed => "cosigned by the authority that it was exchanged with",
         Level::Quorum => "cosigned by the quorum of the policy",
     };
-    let by = |c: &Cosigned| format!("{} at {}", c.key().name(), c.at());
+    let by = |c: &Cosigned| {
+        format!("{} at {} ({})", c.key().name(), c.at(), c.key().public().algorithm())
+    };
     let by: Vec<String> = standing.cosigners.all().iter().map(by).collect();
     [("level", format!("{}: {what}", standing.level)), ("cosigned by", by.join("\n"))]
 }
 
 pub(super) fn to_json(standing: &Standing) -> Value {
-    let by = |c: &Cosigned| json!({ "key": c.key().to_string(), "at": c.at().timestamp() });
+    let by = |c: &Cosigned| {
+        json!({
+            "key": c.key().to_string(),
+            "algorithm": c.key().public().algorithm(),
+            "at": c.at().timestamp(),
+        })
+    };
     json!({
         "level": standing.level.as_str(),
         "cosigned": standing.cosigners.all().iter().map(by).collect::<Vec<_>>(),

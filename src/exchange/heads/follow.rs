@@ -128,6 +128,7 @@ pub(crate) fn steps(
                 from_size,
                 consistency: hashes(&proof),
                 succession: begins.then(|| succession(store, &end)).transpose()?,
+                round: false,
             };
             steps.push((end, update));
         }

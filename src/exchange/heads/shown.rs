@@ -35,13 +35,13 @@ impl Shown {
         Some((std::mem::replace(last, head.end()), head))
     }
 
-    /// The head of a round, to be shown next, if the peer has not seen as much; where its proof
+    /// The head of a round, to be shown next, if the peer has not seen more; where its proof
     /// must start.
     pub(crate) fn up_to(&self, peer: &AuthorityId, head: &Head) -> Option<Position> {
         let mut shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let last = shown.entry(peer.clone()).or_default();
         let end = head.end();
-        (*last < end).then(|| std::mem::replace(last, end))
+        (*last <= end).then(|| std::mem::replace(last, end))
     }
 
     /// The answer to our Hello says that the peer holds so much. Another stream may have shown it

@@ -59,6 +59,8 @@ pub(super) struct Stream {
     moved: bool,
     /// The checkpoints that all peers are to cosign.
     rounds: watch::Receiver<Option<Arc<Head>>>,
+    /// Where the one ended that was shown last on this stream.
+    round: Option<Position>,
 }
 
 impl Stream {
@@ -82,7 +84,8 @@ impl Stream {
             _ => return Err(Trouble("the peer answers the Hello with something else".into())),
         };
         let theirs = take_reply(exchange, peer, &reply).await;
-        let theirs = exchange.cosign(&theirs.map_err(|error| disbelieved(peer, &error))?);
+        let theirs = theirs.map_err(|error| disbelieved(peer, &error))?;
+        let theirs = exchange.cosign_pq(&theirs, exchange.cosign(&theirs)).await;
         let ours_end = match exchange.compare_own_head(&reply.held_checkpoint).map_err(fault)? {
             OwnHead::Nothing => Position::default(),
             OwnHead::Ours(end) => end,
@@ -120,6 +123,7 @@ impl Stream {
             heard_ms: now_ms,
             moved: false,
             rounds: exchange.round.subscribe(),
+            round: None,
         })
     }
 
@@ -250,29 +254,34 @@ impl Stream {
         self.show_round().await?;
         let store = &self.exchange.store;
         let (from, head) = self.exchange.shown.next(self.peer.authority(), store);
-        self.show(from, head).await?;
+        self.show(from, head, false).await?;
         match self.exchange.store.head_of(Position::from_number(entry).log) {
             // The peer has been shown it on the way to the newest one; now what follows is under it.
             Some(ended) if self.ours.as_ref().is_some_and(|ours| ended.log < ours.log) => {
-                self.show(ended.end(), ended).await
+                self.show(ended.end(), ended, false).await
             }
             _ => Ok(()),
         }
     }
 
-    /// Shows the peer the checkpoint of the present round, unless it has seen as much.
+    /// Shows the peer the checkpoint of the present round, once on this stream, unless it has seen
+    /// more. Also where it has seen this very one, in a Hello or with a receipt: those it did not
+    /// cosign for us.
     async fn show_round(&mut self) -> Result<(), Trouble> {
         let round = self.rounds.borrow_and_update().clone();
-        let Some(head) = round else { return Ok(()) };
+        let Some(head) = round.filter(|head| self.round < Some(head.end())) else {
+            return Ok(());
+        };
+        self.round = Some(head.end());
         match self.exchange.shown.up_to(self.peer.authority(), &head) {
-            Some(from) => self.show(from, head).await,
+            Some(from) => self.show(from, head, true).await,
             None => Ok(()),
         }
     }
 
     /// Shows the peer a head and, where it begins another log than the peer knows, how that follows.
     /// What the peer has already is shown again: it says under which head the next frames are.
-    async fn show(&mut self, from: Position, head: Arc<Head>) -> Result<(), Trouble> {
+    async fn show(&mut self, from: Position, head: Arc<Head>, round: bool) -> Result<(), Trouble> {
         let mut steps = steps(&self.exchange.store, from, &head).map_err(fault)?;
         if steps.is_empty() {
             let (checkpoint, from_size) = (head.note.clone(), head.checkpoint.size);
@@ -280,6 +289,7 @@ impl Stream {
             steps.push((head, update));
         }
         for (head, update) in steps {
+            let update = pb::CheckpointUpdate { round, ..update };
             self.ask(Ask::Checkpoint(update), Awaited::Checkpoint(head.clone())).await?;
             self.ours = Some(head);
         }

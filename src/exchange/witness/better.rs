@@ -5,7 +5,6 @@ use std::sync::Arc;
 use prost::Message as _;
 
 use crate::audit::cosigned::SignedCheckpoint;
-use crate::audit::policy::Level;
 use crate::crypto::Digest;
 use crate::domain::MessageId;
 use crate::domain::delivery::DeliveryState;
@@ -59,7 +58,7 @@ impl Exchange {
         let row =
             row.filter(|row| row.direction == RECEIVED && row.peer == peer.authority().as_str());
         let index = row.and_then(|row| self.own_receipt(&row, event)).ok_or_else(missing)?;
-        let head = self.best_head(index, peer.card.witness_key());
+        let head = self.best_head(index, peer.card.witness_keys());
         let size = head.checkpoint.size;
         if self.store.head_of(head.log).is_none_or(|newest| held > newest.checkpoint.size) {
             return Err(ActionError::invalid("held_size", "is larger than this log"));
@@ -150,11 +149,11 @@ impl Exchange {
         let compared = self.compare(peer, &held, &head.clone().bare(&keys), proof).await;
         compared.map_err(|error| worthless(&error))?;
         self.check_better(peer, row, receipt, &better).map_err(|why| worthless(&why))?;
-        let ours = Some(self.keys.witness.key());
+        let ours = self.keys.witness_keys();
         let known = self.better_text(id, &receipt.event)?.unwrap_or_else(|| receipt.text.clone());
         let known = Receipt::parse(&known).map_err(ActionError::fault)?;
-        let level = self.level_of(&head.to_note(), ours);
-        if level <= self.level_of(known.checkpoint_note(), ours).max(Level::Signed)
+        let strength = self.strength_of(&head.to_note(), &ours);
+        if strength <= self.strength_of(known.checkpoint_note(), &ours)
             || answer.text.len() > TEXT_MAX_BYTES
         {
             return Ok(false);

@@ -8,9 +8,9 @@ use tokio_util::task::TaskTracker;
 
 use super::Cosigned;
 use crate::audit::note::{VerifierKey, WitnessKey};
-use crate::audit::witness::RefusalReason;
+use crate::audit::policy::PolicyWitness;
 use crate::audit::witness::{
-    AddCheckpoint, WitnessRefusal, conflict_text, parse_conflict, take_response,
+    AddCheckpoint, RefusalReason, WitnessRefusal, conflict_text, parse_conflict,
 };
 use crate::crypto::sha256;
 use crate::exchange::courier::{Carried, Trouble};
@@ -42,10 +42,10 @@ impl WitnessAnswer {
     }
 }
 
-/// A witness that is asked over HTTP.
+/// A witness that is asked over HTTP: all keys that the policy has for one place.
 struct Asked {
     name: String,
-    key: WitnessKey,
+    keys: Vec<WitnessKey>,
     url: String,
     /// Which of our logs it was shown last, and what it holds of it, as far as we know.
     log: u32,
@@ -65,10 +65,7 @@ pub fn run(
     stop: &CancellationToken,
     tasks: &TaskTracker,
 ) {
-    for witness in exchange.policy.witnesses() {
-        let Some(url) = witness.url.clone() else { continue };
-        let (name, key) = (witness.name.clone(), witness.key.clone());
-        let asked = Asked { name, key, url, log: 0, old: 0, trouble: None };
+    for asked in by_url(exchange.policy.witnesses()) {
         let (exchange, poster, stop) = (exchange.clone(), poster.clone(), stop.clone());
         tasks.spawn(async move {
             tokio::select! {
@@ -77,6 +74,22 @@ pub fn run(
             }
         });
     }
+}
+
+/// A witness with several keys answers with a line of each, and need be asked once.
+fn by_url(witnesses: &[PolicyWitness]) -> Vec<Asked> {
+    let mut all: Vec<Asked> = Vec::new();
+    for witness in witnesses {
+        let Some(url) = witness.url.clone() else { continue };
+        match all.iter_mut().find(|asked| asked.url == url) {
+            Some(asked) => asked.keys.push(witness.key.clone()),
+            None => {
+                let (name, keys) = (witness.name.clone(), vec![witness.key.clone()]);
+                all.push(Asked { name, keys, url, log: 0, old: 0, trouble: None });
+            }
+        }
+    }
+    all
 }
 
 async fn ask_for_ever(exchange: Arc<Exchange>, poster: Arc<dyn Poster>, mut witness: Asked) {
@@ -127,12 +140,8 @@ async fn ask(
         let (status, body) = poster.post(url, body).await?;
         match status {
             200 => {
-                let keys = [witness.key.clone()];
-                let gathered = exchange.gather(head, &keys, |cosigned| {
-                    let new = take_response(cosigned, &body, &keys);
-                    new.map(|new| new > 0).map_err(|e| ActionError::Unavailable(e.to_string()))
-                });
-                gathered.await.map_err(|e| trouble(&e))?;
+                let gathered = exchange.gather_lines(head, &body, &witness.keys).await;
+                gathered.map_err(|e| trouble(&e))?;
                 witness.old = head.checkpoint.size;
                 return Ok(());
             }
@@ -178,7 +187,7 @@ impl Exchange {
         let peer = peer.as_deref();
         let may_advance = || self.advances.take(request.origin(), self.now());
         let cosigned = match self.heads.witness(&keys, &request, peer.is_some(), may_advance) {
-            Ok(taken) => self.cosign(&taken),
+            Ok(taken) => self.cosign_pq(&taken, self.cosign(&taken)).await,
             Err(refusal) => {
                 if let Some(evidence) = refusal.evidence.clone() {
                     let owner = peer.map(|peer| peer.authority());
@@ -188,13 +197,14 @@ impl Exchange {
                 return refused(&refusal);
             }
         };
-        let Cosigned { line: Some(line), .. } = &cosigned else {
+        let Cosigned { line: Some(line), line_pq, .. } = &cosigned else {
             return WitnessAnswer::text(
                 500,
                 "the checkpoint has no room for a cosignature\n".into(),
             );
         };
-        let body = format!("{line}\n");
+        let lines = std::iter::once(line).chain(line_pq);
+        let body: String = lines.map(|line| format!("{line}\n")).collect();
         // Durable before it leaves (I1).
         match self.keep_head(peer, cosigned).await {
             Ok(()) => WitnessAnswer::text(200, body),

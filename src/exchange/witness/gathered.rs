@@ -7,10 +7,10 @@ use std::time::Duration;
 use prost::Message as _;
 use tokio::sync::Notify;
 
-use crate::audit::cosignature::Cosignature;
 use crate::audit::cosigned::{Cosigners, SignedCheckpoint};
-use crate::audit::note::WitnessKey;
+use crate::audit::note::{KeyType, WitnessKey};
 use crate::audit::policy::{Level, Policy};
+use crate::audit::witness::{ResponseError, take_response};
 use crate::exchange::rows;
 use crate::exchange::{ActionError, Exchange, Peer};
 use crate::pb::store::v1::CosignedRow;
@@ -21,6 +21,25 @@ const GATHER_FOR: Duration = Duration::from_secs(3);
 /// Cosigned checkpoints that are kept beside the newest with the quorum. A later one covers all
 /// that an earlier one does, so the older ones only matter while the newer ones gather.
 const KEPT: usize = 64;
+
+/// Lines of ML-DSA-44 are taken into a checkpoint up to this size: those of a dozen witnesses. The
+/// others still cosign it with Ed25519.
+const WITH_POST_QUANTUM_MAX_BYTES: usize = 40 << 10;
+/// And any lines up to this one: a receipt with it fits a row of its recipient's store.
+const NOTE_MAX_BYTES: usize = 52 << 10;
+
+/// How much stands behind a checkpoint, and how much of it will when Ed25519 has fallen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Strength {
+    pub level: Level,
+    /// Cosignatures with ML-DSA-44, by those who count for the level.
+    pub post_quantum: usize,
+}
+
+impl Strength {
+    /// What a checkpoint has that only its log has signed.
+    pub(crate) const NONE: Self = Self { level: Level::Signed, post_quantum: 0 };
+}
 
 /// Our checkpoints that somebody has cosigned, by where they end in our logs.
 #[derive(Default)]
@@ -35,7 +54,9 @@ struct Kept {
     head: SignedCheckpoint,
     /// By the policy alone.
     has_quorum: bool,
-    /// The witnesses of the policy and the peers that have cosigned it.
+    /// The witnesses of the policy that have cosigned it.
+    of_policy: Cosigners,
+    /// Those, and the peers that have.
     cosigners: Cosigners,
 }
 
@@ -46,20 +67,30 @@ impl Kept {
     /// `keys` are those beside the policy's whose lines may be there.
     fn new(head: SignedCheckpoint, policy: &Policy, keys: Vec<WitnessKey>) -> Self {
         let witnesses = policy.witnesses().iter().map(|witness| witness.key.clone());
-        let keys: Vec<WitnessKey> = witnesses.chain(keys).collect();
-        let standing = policy.level(&head, None).ok();
+        let witnesses: Vec<WitnessKey> = witnesses.collect();
+        let keys = [witnesses.clone(), keys].concat();
+        let standing = policy.level(&head, &[]).ok();
         let has_quorum = standing.as_ref().is_some_and(|s| s.level == Level::Quorum);
         // With a wrong line in it, it is worth what its log's signature is worth.
-        let cosigners = standing.and_then(|_| head.cosigners(&keys).ok()).unwrap_or_default();
-        Self { head, has_quorum, cosigners }
+        let sound = |keys: &[WitnessKey]| {
+            standing.as_ref().and_then(|_| head.cosigners(keys).ok()).unwrap_or_default()
+        };
+        let (of_policy, cosigners) = (sound(&witnesses), sound(&keys));
+        Self { has_quorum, of_policy, cosigners, head }
     }
 
-    fn level(&self, counterpart: Option<&WitnessKey>) -> Level {
-        match counterpart.is_some_and(|key| self.cosigners.by(key).is_some()) {
+    fn strength(&self, counterpart: &[WitnessKey]) -> Strength {
+        let level = match counterpart.iter().any(|key| self.cosigners.by(key).is_some()) {
             _ if self.has_quorum => Level::Quorum,
             true => Level::Witnessed,
             false => Level::Signed,
-        }
+        };
+        let counts = |key: &WitnessKey| {
+            is_post_quantum(key) && (self.of_policy.by(key).is_some() || counterpart.contains(key))
+        };
+        let all = self.cosigners.all().iter();
+        let post_quantum = all.filter(|cosigned| counts(cosigned.key())).count();
+        Strength { level, post_quantum }
     }
 
     fn keys(&self) -> Vec<WitnessKey> {
@@ -88,27 +119,19 @@ impl Gathered {
         Ok(Self { cosigned: Mutex::new(gathered), changed: Notify::new() })
     }
 
-    /// The strongest checkpoint that covers an entry: by its level, then the newest.
-    fn best(
-        &self,
-        entry: Position,
-        counterpart: Option<&WitnessKey>,
-    ) -> Option<(Level, Arc<Kept>)> {
+    /// The strongest checkpoint that covers an entry, and the newest of those.
+    fn best(&self, entry: Position, counterpart: &[WitnessKey]) -> Option<(Strength, Arc<Kept>)> {
         let gathered = self.lock();
         let (after, next) = (entry.index + 1, Position::new(entry.log + 1, 0));
         let covering = gathered.range(Position::new(entry.log, after)..next);
-        let covering = covering.rev().map(|(_, kept)| kept);
-        let mut best: Option<(Level, &Arc<Kept>)> = None;
-        for kept in covering {
-            let level = kept.level(counterpart);
-            if best.is_none_or(|(known, _)| level > known) {
-                best = Some((level, kept));
-            }
-            if level == Level::Quorum {
-                break;
+        let mut best: Option<(Strength, &Arc<Kept>)> = None;
+        for (_, kept) in covering.rev() {
+            let strength = kept.strength(counterpart);
+            if best.is_none_or(|(known, _)| strength > known) {
+                best = Some((strength, kept));
             }
         }
-        best.map(|(level, kept)| (level, kept.clone()))
+        best.map(|(strength, kept)| (strength, kept.clone()))
     }
 
     /// Adds lines of `keys` to a checkpoint; gives the checkpoint as it is then, or `None` where
@@ -174,31 +197,65 @@ fn superseded(gathered: &BTreeMap<Position, Arc<Kept>>) -> Vec<Position> {
     gathered.keys().rev().skip(KEPT).filter(|end| !is_kept(end)).copied().collect()
 }
 
+fn is_post_quantum(key: &WitnessKey) -> bool {
+    key.key_type() == KeyType::CosignatureMlDsa44
+}
+
+/// A checkpoint with a wrong line in it is worth what its log's signature is worth.
+fn strength(policy: &Policy, head: &SignedCheckpoint, counterpart: &[WitnessKey]) -> Strength {
+    let Ok(standing) = policy.level(head, counterpart) else { return Strength::NONE };
+    let all = standing.cosigners.all().iter();
+    let post_quantum = all.filter(|cosigned| is_post_quantum(cosigned.key())).count();
+    Strength { level: standing.level, post_quantum }
+}
+
+/// Takes the lines of one witness into a checkpoint, as far as there is room; says whether any is
+/// new.
+fn take(
+    cosigned: &mut SignedCheckpoint,
+    lines: &[u8],
+    keys: &[WitnessKey],
+) -> Result<bool, ResponseError> {
+    let fits = |head: &SignedCheckpoint, max| head.to_note().len() <= max;
+    let mut with_all = cosigned.clone();
+    let new = take_response(&mut with_all, lines, keys)?;
+    let longer = with_all.post_quantum_lines() > cosigned.post_quantum_lines();
+    let max = if longer { WITH_POST_QUANTUM_MAX_BYTES } else { NOTE_MAX_BYTES };
+    if new > 0 && fits(&with_all, max) {
+        *cosigned = with_all;
+        return Ok(true);
+    }
+    let short = keys.iter().filter(|key| !is_post_quantum(key));
+    let short: Vec<WitnessKey> = short.cloned().collect();
+    let mut with_short = cosigned.clone();
+    let new = match take_response(&mut with_short, lines, &short) {
+        // It has cosigned with no such key.
+        Err(ResponseError::NoKnownKey) => return Ok(false),
+        taken => taken?,
+    };
+    let taken = new > 0 && fits(&with_short, NOTE_MAX_BYTES);
+    if taken {
+        *cosigned = with_short;
+    }
+    Ok(taken)
+}
+
 impl Exchange {
-    /// Takes the line with which a peer has cosigned one of our checkpoints.
-    pub(crate) async fn gather_line(
+    /// Takes the lines with which a witness has cosigned one of our checkpoints: those of `keys`.
+    /// They come in at once, so that whoever sees one sees all.
+    ///
+    /// # Errors
+    /// [`ActionError::Unavailable`] when a line of a known key is wrong, or none is by one.
+    pub(crate) async fn gather_lines(
         &self,
         head: &Head,
-        line: &str,
-        key: &WitnessKey,
+        lines: &[u8],
+        keys: &[WitnessKey],
     ) -> Result<(), ActionError> {
-        let invalid = |error: &dyn std::fmt::Display| {
+        let invalid = |error: ResponseError| {
             ActionError::Unavailable(format!("the cosignature is worth nothing: {error}"))
         };
-        self.gather(head, std::slice::from_ref(key), |cosigned| {
-            let line = Cosignature::parse(line).map_err(|error| invalid(&error))?;
-            cosigned.add(&line, key).map_err(|error| invalid(&error))
-        })
-        .await
-    }
-
-    /// Lets `add` put cosignatures of `keys` under one of our checkpoints, and keeps it.
-    pub(crate) async fn gather(
-        &self,
-        head: &Head,
-        keys: &[WitnessKey],
-        add: impl Fn(&mut SignedCheckpoint) -> Result<bool, ActionError>,
-    ) -> Result<(), ActionError> {
+        let add = |cosigned: &mut SignedCheckpoint| take(cosigned, lines, keys).map_err(invalid);
         let added = self.gathered.add(head, &self.policy, keys, add)?;
         let Some((kept, superseded)) = added else { return Ok(()) };
         let end = head.end();
@@ -216,10 +273,10 @@ impl Exchange {
 
     /// The strongest checkpoint that covers an entry of ours: at its best level for this
     /// counterpart, and the newest one where nobody has cosigned.
-    pub(crate) fn best_head(&self, index: u64, counterpart: Option<&WitnessKey>) -> Head {
+    pub(crate) fn best_head(&self, index: u64, counterpart: &[WitnessKey]) -> Head {
         let entry = Position::from_number(index);
         match self.gathered.best(entry, counterpart) {
-            Some((Level::Witnessed | Level::Quorum, kept)) => {
+            Some((strength, kept)) if strength.level > Level::Signed => {
                 let (checkpoint, note) = (kept.head.checkpoint().clone(), kept.head.to_note());
                 Head { log: entry.log, checkpoint, note }
             }
@@ -228,9 +285,9 @@ impl Exchange {
     }
 
     /// How much stands behind a checkpoint, by its own lines and our policy.
-    pub(crate) fn level_of(&self, note: &str, counterpart: Option<&WitnessKey>) -> Level {
-        let Ok(head) = SignedCheckpoint::assume_verified(note) else { return Level::Signed };
-        self.policy.level(&head, counterpart).map_or(Level::Signed, |standing| standing.level)
+    pub(crate) fn strength_of(&self, note: &str, counterpart: &[WitnessKey]) -> Strength {
+        SignedCheckpoint::assume_verified(note)
+            .map_or(Strength::NONE, |head| strength(&self.policy, &head, counterpart))
     }
 
     /// Begins a round and waits a little until the newest checkpoint has the cosignatures that it
@@ -257,11 +314,13 @@ impl Exchange {
             return cosigned.is_some_and(|kept| kept.has_quorum);
         }
         let up = |peer: &Arc<Peer>| self.link(peer.authority()).connected;
-        let peers: Vec<_> = self.directory.all().into_iter().filter(up).collect();
-        let keys: Vec<WitnessKey> =
-            peers.iter().filter_map(|peer| peer.card.witness_key().cloned()).collect();
-        let Some(kept) = cosigned else { return keys.is_empty() };
-        keys.iter().all(|key| kept.cosigners.by(key).is_some())
+        let mut peers = self.directory.all().into_iter().filter(up);
+        // A peer counts with any of its keys: which of them it uses is for its operator to say.
+        peers.all(|peer| {
+            let keys = peer.card.witness_keys();
+            let has = |kept: &Arc<Kept>| keys.iter().any(|key| kept.cosigners.by(key).is_some());
+            keys.is_empty() || cosigned.as_ref().is_some_and(has)
+        })
     }
 
     /// A checkpoint of ours with all cosignatures that it has.
@@ -282,47 +341,5 @@ fn put(tx: &mut Tx<'_>, end: Position, cosigned: &SignedCheckpoint) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::audit::testing::cosigner;
-    use crate::audit::witness::{AddCheckpoint, Cosigner, decide};
-    use crate::crypto::keys::Algorithm;
-    use crate::exchange::retention::Rules;
-    use crate::exchange::testing::Lone;
-
-    fn line(lone: &Lone, head: &Head, by: &Cosigner) -> String {
-        let request = AddCheckpoint::new(0, Vec::new(), head.note.clone()).expect("a request");
-        let accepted = decide(None, lone.x().card.log_keys(), &request).expect("accepted");
-        by.cosign(&accepted, lone.x().now()).to_line()
-    }
-
-    #[tokio::test]
-    async fn a_line_is_verified_when_it_comes_and_counts_for_its_key() {
-        let mut lone = Lone::new("xa.oag", Rules::default());
-        lone.x().log_node(crate::audit::entry::Event::NodeStarted).await.expect("logged");
-        let head = lone.x().log_head();
-        let [one, other] = [1, 2]
-            .map(|seed| cosigner(&format!("x{seed}.example/witness"), seed, Algorithm::Ed25519));
-        let ours = line(&lone, &head, &one);
-        let forged = lone.x().gather_line(&head, &ours, other.key()).await;
-        assert!(forged.is_err(), "another key's");
-        lone.x().gather_line(&head, &ours, one.key()).await.expect("gathered");
-        lone.x().gather_line(&head, &ours, one.key()).await.expect("no news");
-        let level = |lone: &Lone, key| {
-            lone.x().gathered.best(Position::default(), Some(key)).map(|best| best.0)
-        };
-        assert_eq!(level(&lone, one.key()), Some(Level::Witnessed));
-        assert_eq!(level(&lone, other.key()), Some(Level::Signed));
-        let theirs = line(&lone, &head, &other);
-        lone.x().gather_line(&head, &theirs, other.key()).await.expect("gathered");
-        assert_eq!(level(&lone, one.key()), Some(Level::Witnessed), "both stand");
-        assert_eq!(level(&lone, other.key()), Some(Level::Witnessed));
-        // After a start, a line counts for the keys of the directory and of the policy.
-        lone.restart();
-        assert_eq!(level(&lone, one.key()), Some(Level::Signed));
-        let again = Gathered::load(&lone.x().store, &Policy::none(), &[one.key().clone()]);
-        let best =
-            again.expect("loads").best(Position::default(), Some(one.key())).map(|best| best.0);
-        assert_eq!(best, Some(Level::Witnessed));
-    }
-}
+#[path = "gathered_tests.rs"]
+mod tests;

@@ -125,7 +125,8 @@ impl Look<'_> {
             }
             Err(fault) => return self.refuse(DIRECTORY, fault.to_string(), &fault.hint()),
         };
-        let there = Role::ALL.into_iter().filter(|role| *role != Role::Root);
+        let elsewhere = |role: &Role| matches!(role, Role::Root | Role::WitnessPq);
+        let there = Role::ALL.into_iter().filter(|role| keys.has(*role) || !elsewhere(role));
         let faults: Vec<_> = there.filter_map(|role| keys.seed(role).err()).collect();
         faults.iter().for_each(|fault| self.key_file(fault));
     }

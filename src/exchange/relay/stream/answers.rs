@@ -16,7 +16,7 @@ impl Stream {
         let awaited = self.awaited.remove(&answer.sequence);
         match (answer.frame, awaited) {
             (Some(Answer::Checkpoint(reply)), Some(Awaited::Checkpoint(head))) => {
-                self.cosigned(&head, &reply.cosignature);
+                self.cosigned(&head, reply);
                 Ok(())
             }
             (Some(Answer::Pong(_)), Some(Awaited::Ping)) => Ok(()),
@@ -53,14 +53,20 @@ impl Stream {
         }
     }
 
-    /// Keeps the peer's cosignature, on a task of its own: nothing waits for it.
-    fn cosigned(&self, head: &Arc<Head>, line: &str) {
-        let Some(key) = self.peer.card.witness_key().filter(|_| !line.is_empty()) else { return };
-        let (exchange, peer) = (self.exchange.clone(), self.peer.authority().clone());
-        let (head, line, key) = (head.clone(), line.to_owned(), key.clone());
+    /// Keeps the peer's cosignatures, on a task of its own: nothing waits for them.
+    fn cosigned(&self, head: &Arc<Head>, reply: pb::CheckpointReply) {
+        let lines = [reply.cosignature, reply.cosignature_pq];
+        let lines = lines.into_iter().filter(|line| !line.is_empty());
+        let lines: String = lines.map(|line| line + "\n").collect();
+        if lines.is_empty() || self.peer.card.witness_keys().is_empty() {
+            return;
+        }
+        let (exchange, peer, head) = (self.exchange.clone(), self.peer.clone(), head.clone());
         tokio::spawn(async move {
-            if let Err(error) = exchange.gather_line(&head, &line, &key).await {
-                tracing::warn!(%peer, %error, "the peer's cosignature is not kept");
+            let keys = peer.card.witness_keys();
+            if let Err(error) = exchange.gather_lines(&head, lines.as_bytes(), keys).await {
+                let peer = peer.authority();
+                tracing::warn!(%peer, %error, "the peer's cosignatures are not kept");
             }
         });
     }
