@@ -37,6 +37,7 @@ transcripts! {
     init
     config_check
     cards_and_peers
+    keys
     agencies
     requests_that_break_rules
     exchange

@@ -4,6 +4,9 @@
 
 mod support;
 
+use rogatory::crypto::keys::Role;
+use rogatory::home::KeyChange;
+use rogatory::node::{Changed, change_key};
 use rogatory::pb::v1 as pb;
 use support::*;
 
@@ -128,4 +131,66 @@ async fn a_repeated_submission_gets_the_first_answer() {
     let refused = sender.submit_message(other).await.expect_err("other content");
     assert_eq!(refused.code(), tonic::Code::AlreadyExists);
     a.stop().await;
+}
+
+/// Changes a key once whoever had the home open has let go of it.
+async fn change(node: &mut Node, change: KeyChange) -> Changed {
+    let changing = async {
+        loop {
+            match change_key(&node.home, None, change).await {
+                Ok(changed) => return changed,
+                Err(error) if format!("{error:#}").contains("no node runs in it") => {
+                    tokio::task::yield_now().await;
+                }
+                Err(error) => panic!("the key is not changed: {error:#}"),
+            }
+        }
+    };
+    let changed = tokio::time::timeout(DEADLINE, changing).await.expect("the store is let go of");
+    node.card = changed.card.clone();
+    changed
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_signed_and_sealed_before_keys_were_changed_still_arrives() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (mut a, mut b) = pair(dir.path()).await;
+    a.start().await;
+    let mut desk = a.desk().await;
+    // Signed with a's old key, and sealed to b's old one; b is down.
+    let early = desk.submit_message(submission(&b)).await.expect("submitted").into_inner();
+    a.stop().await;
+    let added = change(&mut a, KeyChange::Add(Role::Signing)).await;
+    assert_eq!((added.logged.added.len(), added.logged.retired.len()), (1, 0));
+    b.trust(&a).await;
+    let rotated = change(&mut a, KeyChange::Rotate(Role::Signing)).await;
+    assert_eq!((rotated.logged.added.len(), rotated.logged.retired.len()), (0, 1));
+    let sealing = change(&mut b, KeyChange::Rotate(Role::Sealing)).await;
+    assert_eq!((sealing.logged.added.len(), sealing.logged.retired.len()), (1, 1));
+    a.start().await;
+    b.start().await;
+    let mut desk = a.connect("desk").await;
+    reaches(&mut desk, &early.name, pb::DeliveryState::Consigned).await;
+    // With b's old card, and then with the new one; signed with the key that b was told of.
+    let sent = desk.submit_message(submission(&b)).await.expect("submitted").into_inner();
+    reaches(&mut desk, &sent.name, pb::DeliveryState::Consigned).await;
+    a.trust(&b).await;
+    b.trust(&a).await;
+    let sent = desk.submit_message(submission(&b)).await.expect("submitted").into_inner();
+    reaches(&mut desk, &sent.name, pb::DeliveryState::Consigned).await;
+    // What b has stored opens whichever of its keys it was sealed to.
+    let mut reader = b.desk().await;
+    let request = pb::ListMessagesRequest::default();
+    let inbox = reader.list_messages(request).await.expect("listed").into_inner().messages;
+    assert_eq!(inbox.len(), 3);
+    for message in inbox {
+        let request = pb::GetMessageRequest { name: message.name };
+        let message = reader.get_message(request).await.expect("readable").into_inner();
+        assert!(message.content.is_some(), "{message:?}");
+    }
+    let running = change_key(&b.home, None, KeyChange::Rotate(Role::Witness)).await;
+    let refused = format!("{:#}", running.err().expect("a node runs"));
+    assert!(refused.contains("no node runs in it"), "{refused}");
+    a.stop().await;
+    b.stop().await;
 }

@@ -6,7 +6,7 @@ use super::exit::EXIT_CODES;
 use super::out::Format;
 use super::{
     agency, audit, cancel, card, completions, config, confirm, demo, disclose, erase, fetch, hold,
-    inbox, init, list, log, peer, queue, receipt, reply, serve, show, status, submit,
+    inbox, init, key, list, log, peer, queue, receipt, reply, serve, show, status, submit,
 };
 
 /// Exchanges requests for mutual legal assistance between the authorities of States
@@ -31,6 +31,7 @@ pub(super) enum Command {
     Serve(serve::ServeArgs),
     Config(config::ConfigArgs),
     Card(card::CardArgs),
+    Key(key::KeyArgs),
     Peer(peer::PeerArgs),
     Agency(agency::AgencyArgs),
     Status(status::StatusArgs),

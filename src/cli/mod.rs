@@ -26,6 +26,7 @@ mod files;
 mod hold;
 mod inbox;
 mod init;
+mod key;
 mod list;
 mod log;
 mod peer;
@@ -60,6 +61,7 @@ pub async fn run(cli: Cli, out: &mut Out) -> Result<(), Failure> {
         Command::Serve(args) => Box::pin(serve::run(args)).await,
         Command::Config(args) => config::run(args, out),
         Command::Card(args) => card::run(args, out),
+        Command::Key(args) => Box::pin(key::run(args, out)).await,
         Command::Peer(args) => Box::pin(peer::run(args, out)).await,
         Command::Agency(args) => Box::pin(agency::run(args, out)).await,
         Command::Status(args) => Box::pin(status::run(args, out)).await,

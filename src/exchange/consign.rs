@@ -82,7 +82,7 @@ impl Exchange {
         let stored = self.store.body(BodySlot(row.body_slot))?;
         let authentic = AuthenticMessage::from_store(stored.ok_or_else(missing)?)
             .map_err(ActionError::fault)?;
-        match open(authentic, &[&self.keys.sealing]) {
+        match open(authentic, &self.keys.sealed_to()) {
             Ok(opened) => match check(&opened) {
                 Ok(consigned) => self.commit_consigned(id, &opened, consigned).await,
                 Err(code) => self.commit_failed(id, code).await,

@@ -1,5 +1,8 @@
 //! The private keys that the exchange uses, in memory.
 
+mod in_use;
+
+pub use self::in_use::{KeysChanged, KeysInUse};
 use crate::audit::note::WitnessKey;
 use crate::audit::witness::Cosigner;
 use crate::crypto::{PublicKey, SealingSecret, SigningSecret};
@@ -13,6 +16,8 @@ pub struct Keys {
     pub signing_pq: Option<SigningSecret>,
     /// Opens what is sealed to us.
     pub sealing: SealingSecret,
+    /// Open what was sealed to us before the present key was in the card.
+    pub sealing_retired: Vec<SealingSecret>,
     /// Opens our own copies of what we sent.
     pub archive: SealingSecret,
     /// Signs the manifests of exports; the store has its own copy for checkpoints.
@@ -40,8 +45,13 @@ impl Keys {
         cosigners.map(|cosigner| cosigner.key().clone()).collect()
     }
 
+    /// Those that open what others seal to this node, whichever card of it they have.
+    pub fn sealed_to(&self) -> Vec<&SealingSecret> {
+        std::iter::once(&self.sealing).chain(&self.sealing_retired).collect()
+    }
+
     /// Those that open what this node has stored.
-    pub fn openers(&self) -> [&SealingSecret; 2] {
-        [&self.sealing, &self.archive]
+    pub fn openers(&self) -> Vec<&SealingSecret> {
+        std::iter::once(&self.archive).chain(self.sealed_to()).collect()
     }
 }

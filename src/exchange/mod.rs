@@ -72,7 +72,7 @@ use tokio::sync::{Notify, watch};
 pub use agencies::{Caller, Role};
 pub use directory::{Directory, Peer};
 pub use error::{ActionError, Violation};
-pub use keys::Keys;
+pub use keys::{Keys, KeysChanged, KeysInUse};
 
 use crate::audit::note::VerifierKey;
 use crate::audit::policy::Policy;

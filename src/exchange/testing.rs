@@ -117,6 +117,7 @@ impl Lone {
                 signing: self.signer(1),
                 signing_pq: None,
                 sealing: SealingSecret::new(&self.seeds[3]),
+                sealing_retired: Vec::new(),
                 archive: SealingSecret::new(&self.seeds[4]),
                 log: self.signer(2),
                 witness: Cosigner::new(&format!("{authority}/witness"), self.signer(5))

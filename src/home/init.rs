@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use zeroize::Zeroizing;
 
 use super::certificates::{self, Issued};
+use super::change::BACKDATED_MS;
 use super::keys::{HomeKeys, witness_name};
 use crate::audit::checkpoint;
 use crate::audit::note::{VerifierKey, WitnessKey};
@@ -51,8 +52,6 @@ pub struct InitOptions {
 
 /// Cards, keys and certificates of a new home last this long: two years.
 const VALID_MS: i64 = 2 * 365 * DAY_MS;
-/// Clocks differ: what is made now is valid from an hour ago.
-const BACKDATED_MS: i64 = 3600 * 1000;
 /// A passphrase shorter than this is refused: it guards everything, and is typed by nobody.
 const PASSPHRASE_MIN_BYTES: usize = 12;
 

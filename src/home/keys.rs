@@ -176,9 +176,13 @@ impl HomeKeys {
     /// # Errors
     /// [`KeyFileError`], also where the file is another role's.
     pub fn seed(&self, role: Role) -> Result<Seed, KeyFileError> {
-        let path = self.path(role);
-        let damaged = |why: &str| KeyFileError::Damaged { path: path.clone(), why: why.into() };
-        let file: KeyFile = read_json(&path)?;
+        self.seed_at(&self.path(role), role)
+    }
+
+    /// The secret in a file of a role.
+    pub(super) fn seed_at(&self, path: &Path, role: Role) -> Result<Seed, KeyFileError> {
+        let damaged = |why: &str| KeyFileError::Damaged { path: path.to_owned(), why: why.into() };
+        let file: KeyFile = read_json(path)?;
         let wrapped = BASE64.decode(&file.wrapped).map_err(|_| damaged("it is not base64"))?;
         let seed = self
             .home
@@ -188,7 +192,45 @@ impl HomeKeys {
         Seed::from_slice(&seed).ok_or_else(|| damaged("it has not 32 bytes"))
     }
 
+    /// The secrets that messages were sealed to before the present one.
+    ///
+    /// # Errors
+    /// As [`HomeKeys::seed`].
+    pub fn retired_sealing(&self) -> Result<Vec<Seed>, KeyFileError> {
+        retired_sealing(&self.dir)?.iter().map(|path| self.seed_at(path, Role::Sealing)).collect()
+    }
+
+    /// The public key of a role that was announced and is not in use yet.
+    ///
+    /// # Errors
+    /// As [`HomeKeys::seed`].
+    pub fn next(&self, role: Role) -> Result<Option<PublicKey>, KeyFileError> {
+        let path = self.next_path(role);
+        match path.exists() {
+            true => Ok(Some(self.seed_at(&path, role)?.public(role.algorithm()))),
+            false => Ok(None),
+        }
+    }
+
+    pub(super) fn next_path(&self, role: Role) -> PathBuf {
+        self.dir.join(format!("{}.next.key", role.as_str()))
+    }
+
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     fn write(&self, role: Role, seed: &Seed) -> Result<(), KeyFileError> {
+        self.write_at(&self.path(role), role, seed)
+    }
+
+    /// Writes a new file for a role's secret.
+    pub(super) fn write_at(
+        &self,
+        path: &Path,
+        role: Role,
+        seed: &Seed,
+    ) -> Result<(), KeyFileError> {
         let sealed = self.home.aead("keys").seal_random(role.as_str().as_bytes(), seed.expose());
         let file = KeyFile {
             role,
@@ -196,12 +238,28 @@ impl HomeKeys {
             key_id: seed.public(role.algorithm()).id().to_string(),
             wrapped: BASE64.encode(sealed),
         };
-        write_json(&self.path(role), &file)
+        write_json(path, &file)
     }
 
-    fn path(&self, role: Role) -> PathBuf {
+    pub(super) fn path(&self, role: Role) -> PathBuf {
         key_path(&self.dir, role)
     }
+}
+
+/// The files of sealing keys that are kept for what was sealed to them, by name.
+pub(super) fn retired_sealing(dir: &Path) -> Result<Vec<PathBuf>, KeyFileError> {
+    let io = |source| KeyFileError::Io { path: dir.to_owned(), source };
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).map_err(io)? {
+        let path = entry.map_err(io)?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let id = name.strip_prefix("sealing.").and_then(|name| name.strip_suffix(".key"));
+        if id.is_some_and(|id| id.len() == 32) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
 }
 
 fn write_json(path: &Path, value: &impl Serialize) -> Result<(), KeyFileError> {

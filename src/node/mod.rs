@@ -1,6 +1,7 @@
 //! A node: a home that was opened, and the listeners, relays and workers around it.
 
 mod check;
+mod keys;
 mod local;
 mod open;
 mod registrar;
@@ -9,6 +10,7 @@ mod serve;
 
 use std::path::{Path, PathBuf};
 
+pub use keys::{Changed, KeyShown, change_key, list_keys};
 pub use local::Local;
 pub use open::{OpenNode, OpenOutcome};
 pub use serve::{Bound, serve, serve_bound};

@@ -18,7 +18,7 @@ use crate::card::Card;
 use crate::config::Config;
 use crate::crypto::keys::{Role, SealingSecret, SigningSecret};
 use crate::exchange::sweep::Keep;
-use crate::exchange::{Exchange, Keys, Parts, Settings};
+use crate::exchange::{Exchange, Keys, KeysInUse, Parts, Settings};
 use crate::home::{HomeKeys, witness_name};
 use crate::store::vault::{Bounds, Vault};
 use crate::store::{self, OpenError, Opened, Store, Tx, limits};
@@ -140,6 +140,7 @@ impl OpenNode {
             false => Event::NodeStarted,
         };
         self.exchange.log_node(event).await?;
+        self.exchange.log_keys(&in_use(&self.keys)?).await?;
         self.exchange.log_policy().await?;
         self.exchange.log_suspensions().await?;
         Ok(())
@@ -155,17 +156,10 @@ pub(super) fn create_log(
     let keys = HomeKeys::unlock(&config.keys, passphrase)?;
     let (store, _) = Store::create(settings(config, card, &keys)?)?;
     let log_key = card.log_keys().first().context("a card has a log key")?.to_string();
-    let mut ids = Vec::new();
-    let signing = [Role::Signing, Role::SigningPq];
-    let others = [Role::Sealing, Role::Archive, Role::Witness, Role::WitnessPq];
-    for role in signing.into_iter().chain(others) {
-        ids.push(keys.public(role)?.id().to_string());
-    }
+    let in_use = in_use(&keys)?;
     let first_entries = move |tx: &mut Tx<'_>| {
         tx.append(EntryDraft::new(Event::LogOpened).key(&log_key).software(SOFTWARE));
-        for id in &ids {
-            tx.append(EntryDraft::new(Event::KeyAdded).key(id));
-        }
+        in_use.log_first(tx);
         Ok::<_, std::convert::Infallible>(())
     };
     // On a thread of its own: the caller may be in an async task, which must not block.
@@ -176,6 +170,26 @@ pub(super) fn create_log(
         .map_err(|error| anyhow::anyhow!("the log cannot be opened: {error}"))?;
     store.stop();
     Ok(())
+}
+
+/// The keys that the log tells of; those of TLS and agencies show in certificates.
+pub(super) fn in_use(keys: &HomeKeys) -> anyhow::Result<KeysInUse> {
+    let mut in_use = KeysInUse::default();
+    let roles = [
+        Role::Signing,
+        Role::SigningPq,
+        Role::Sealing,
+        Role::Archive,
+        Role::Witness,
+        Role::WitnessPq,
+    ];
+    for role in roles.into_iter().filter(|role| *role != Role::WitnessPq || keys.has(*role)) {
+        in_use.add(role.as_str(), keys.public(role)?.id());
+        if let Some(next) = keys.next(role)? {
+            in_use.add(&format!("{}-next", role.as_str()), next.id());
+        }
+    }
+    Ok(in_use)
 }
 
 /// The policy of witnesses that the configuration names, and its file.
@@ -225,6 +239,7 @@ fn exchange_keys(config: &Config, keys: &HomeKeys) -> anyhow::Result<Keys> {
         signing: signer(keys, Role::Signing)?,
         signing_pq: pq,
         sealing: SealingSecret::new(&keys.seed(Role::Sealing)?),
+        sealing_retired: keys.retired_sealing()?.iter().map(SealingSecret::new).collect(),
         archive: SealingSecret::new(&keys.seed(Role::Archive)?),
         log: signer(keys, Role::Log)?,
         witness: cosigner(Role::Witness)?,

@@ -12,11 +12,8 @@ use crate::crypto::keys::{Role, Seed};
 use crate::domain::time::DAY_MS;
 use crate::exchange::agencies::Agency;
 use crate::exchange::{self, ActionError, Exchange};
-use crate::home::{HomeKeys, agency_ca_name, issue_agency};
+use crate::home::{BACKDATED_MS, HomeKeys, agency_ca_name, issue_agency};
 use crate::pb::v1 as pb;
-
-/// Clocks differ: what is issued now is valid from an hour ago.
-const BACKDATED_MS: i64 = 3600 * 1000;
 
 /// Issues with the keys of a home.
 pub(super) struct HomeRegistrar {

@@ -9,7 +9,7 @@ use crate::card::Card;
 use crate::config::{Config, ConfigError, Finding, Severity};
 use crate::crypto::PublicKey;
 use crate::crypto::keys::Role;
-use crate::home::KeysSeen;
+use crate::home::{KeysSeen, is_cut_off};
 use crate::node::now;
 use crate::node::open::certificate;
 
@@ -60,7 +60,10 @@ impl Look<'_> {
         match card_of(self.config) {
             Ok(card) => {
                 self.validity(&card);
-                self.same_keys(&card, seen);
+                match is_cut_off(&self.config.home) {
+                    true => self.cut_off(),
+                    false => self.same_keys(&card, seen),
+                }
                 self.certificates(Some(&card));
             }
             Err(finding) => {
@@ -84,6 +87,14 @@ impl Look<'_> {
                 format!("the card is valid from {}, which is to come", card.body().issued);
             self.refuse_file(&path, message, "is the clock of this machine right?");
         }
+    }
+
+    /// Card and keys are not of one time.
+    fn cut_off(&mut self) {
+        let severity = if self.why == Why::Open { Severity::Warning } else { Severity::Error };
+        let message = "a change of this home's keys was begun and not ended";
+        let hint = "`rogatory key rotate ROLE` ends it, whatever the role";
+        self.note(severity, Some(&path_of(self.config)), message, hint);
     }
 
     /// Peers would refuse everything that a node with other keys sends.

@@ -3,8 +3,11 @@
 use std::fs;
 
 use super::*;
+use crate::card::{Card, CardBody};
+use crate::crypto::SigningSecret;
+use crate::crypto::keys::{Algorithm, Role};
 use crate::domain::{AuthorityId, Timestamp};
-use crate::home::InitOptions;
+use crate::home::{HomeKeys, InitOptions, KeyChange, change_key};
 use crate::node::now;
 
 /// A home that was made at a time; its log was not.
@@ -75,6 +78,71 @@ fn without_a_passphrase_a_node_does_not_start_and_an_operator_is_asked_for_it() 
     assert!(says(&told(&config, Why::Start), Severity::Error, missing));
     assert!(says(&told(&config, Why::Check), Severity::Warning, missing));
     assert!(told(&config, Why::Open).iter().all(|(_, message)| !message.contains(missing)));
+}
+
+/// As homes were made before there was a second key of the witness.
+fn make_older(config: &Config) {
+    let keys = HomeKeys::unlock(&config.keys, None).expect("unlocked");
+    let root = SigningSecret::new(&keys.seed(Role::Root).expect("opens"), Algorithm::Ed25519);
+    let card = read_card(config).expect("a card");
+    let older = CardBody { witness_pq: String::new(), ..card.body().clone() };
+    let older = Card::sign(&older, &root.expect("it signs")).expect("signed");
+    fs::write(config.home.join("card.txt"), older.text()).expect("written");
+    fs::remove_file(config.keys.join("witness-pq.key")).expect("removed");
+}
+
+#[test]
+fn an_older_home_starts_and_is_told_what_it_lacks_where_that_is_asked_for() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let config = home_of(dir.path(), now(), None);
+    make_older(&config);
+    let about = |config: &Config| {
+        let found = told(config, Why::Start).into_iter();
+        found
+            .filter(|(_, text)| text.contains("witness") || text.contains("key"))
+            .filter(|(_, text)| !text.contains("in clear"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(about(&config), []);
+    let path = config.home.join("rogatory.toml");
+    let text = fs::read_to_string(&path).expect("readable");
+    let asked = text.replace("[witness]\n", "[witness]\npost_quantum = true\n");
+    fs::write(&path, asked).expect("written");
+    let asked = Config::read(&path).expect("valid");
+    let found = home(&asked, None, Why::Start).findings;
+    let missing = found.iter().find(|one| one.key.as_deref() == Some("witness.post_quantum"));
+    let missing = missing.expect("found");
+    assert_eq!(missing.severity, Severity::Error);
+    assert!(missing.hint.contains("rogatory key add witness-pq"), "{}", missing.hint);
+    let opens = told(&asked, Why::Open);
+    assert!(says(&opens, Severity::Warning, "has no key for it"), "{opens:?}");
+    let keys = HomeKeys::unlock(&asked.keys, None).expect("unlocked");
+    let added = change_key(&asked.home, &keys, KeyChange::Add(Role::WitnessPq), now());
+    assert_eq!(added.expect("added").witness_keys().len(), 2);
+    assert_eq!(about(&asked), []);
+}
+
+#[test]
+fn a_witness_key_that_the_card_does_not_name_is_told() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let config = home_of(dir.path(), now(), None);
+    fs::copy(config.keys.join("witness.key"), dir.path().join("before")).expect("copied");
+    let keys = HomeKeys::unlock(&config.keys, None).expect("unlocked");
+    let changed = change_key(&config.home, &keys, KeyChange::Rotate(Role::Witness), now());
+    changed.expect("changed");
+    fs::copy(dir.path().join("before"), config.keys.join("witness.key")).expect("copied");
+    let found = told(&config, Why::Start);
+    assert!(says(&found, Severity::Warning, "this home's witness key"), "{found:?}");
+}
+
+#[test]
+fn a_change_of_keys_that_was_cut_off_keeps_the_node_from_starting() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let config = home_of(dir.path(), now(), None);
+    fs::copy(config.home.join("card.txt"), config.home.join("card.txt.new")).expect("copied");
+    let cut_off = "begun and not ended";
+    assert!(says(&told(&config, Why::Start), Severity::Error, cut_off));
+    assert!(says(&told(&config, Why::Open), Severity::Warning, cut_off));
 }
 
 #[test]
