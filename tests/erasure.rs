@@ -37,7 +37,7 @@ async fn rogatory(line: &str) -> Done {
 async fn entries(node: &Node, event: Event) -> Vec<Entry> {
     let local = rogatory::node::Local::connect(&node.home, None).await.expect("it runs");
     let mut audit = AuditServiceClient::new(local.channel());
-    let request = pb::ListEntriesRequest { from_index: 0, page_size: 1000 };
+    let request = pb::ListEntriesRequest { page_size: 1000, ..Default::default() };
     let listed = audit.list_entries(request).await.expect("listed").into_inner().entries;
     let parsed = listed.iter().map(|entry| Entry::parse(entry).expect("parses"));
     parsed.filter(|entry| entry.event == event).collect()
