@@ -4,6 +4,8 @@
 //! some store holds for tiles, and it is signed only if the entries lead to the checkpoint's root.
 //! Entries pass in bundles of 256; what is kept is one open tile a level and one line a file.
 
+mod left_out;
+
 use std::collections::BTreeMap;
 
 use super::bundle::bundle_bytes;
@@ -13,6 +15,8 @@ use super::merkle::{Frontier, leaf_hash};
 use super::note::NoteError;
 use super::tiles::{TILE_WIDTH, TileBuilder, TileId, entries_path, tile_bytes};
 use crate::crypto::{SigningSecret, sha256};
+
+pub use left_out::LeftOut;
 
 /// The path of the checkpoint.
 pub const CHECKPOINT_PATH: &str = "checkpoint";

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::checkpoint::parse_decimal;
 use super::note::{Note, NoteError, VerifierKey, sign_note};
-use crate::crypto::{Digest, SigningSecret};
+use crate::crypto::{Digest, SigningSecret, sha256};
 
 /// The path of the manifest, which it does not list itself.
 pub const MANIFEST_PATH: &str = "manifest";
@@ -63,6 +63,20 @@ pub fn is_export_path(path: &str) -> bool {
     path.len() <= PATH_MAX_BYTES && path.split('/').all(segment)
 }
 
+/// Bytes of a [`tag`].
+pub const TAG_BYTES: usize = 8;
+
+/// Names a file of an export, with what is in it, in a few bytes: so says whoever fetches an export
+/// what it has already. Two that share a tag by chance, 2^-64 for a pair, end in an export that
+/// lacks one of them, which is noticed.
+pub fn tag(path: &str, digest: &Digest) -> [u8; TAG_BYTES] {
+    // No path has a zero byte: nothing can be moved from one part to the other.
+    let named = [path.as_bytes(), &[0], digest].concat();
+    let mut tag = [0; TAG_BYTES];
+    tag.copy_from_slice(&sha256(&named)[..TAG_BYTES]);
+    tag
+}
+
 impl Manifest {
     /// The signed note.
     ///
@@ -70,10 +84,15 @@ impl Manifest {
     /// [`NoteError`] when the origin is no key name or the key not Ed25519.
     pub fn sign(&self, key: &SigningSecret) -> Result<String, NoteError> {
         let mut text = format!("{HEADER}\n{}\n{}\n", self.origin, self.size);
+        self.write_files(&mut text);
+        sign_note(&text, &self.origin, key)
+    }
+
+    /// A line a file.
+    pub(super) fn write_files(&self, text: &mut String) {
         for (path, digest) in &self.files {
             text.push_str(&format!("{}  {path}\n", hex::encode(digest)));
         }
-        sign_note(&text, &self.origin, key)
     }
 
     /// Parses a manifest that the log `origin` has signed with one of `keys`.
@@ -95,6 +114,15 @@ impl Manifest {
         }
     }
 
+    /// Parses a manifest whoever signed it: it says which files there should be, and proves nothing.
+    ///
+    /// # Errors
+    /// [`ManifestError`].
+    pub fn parse_unverified(bytes: &[u8]) -> Result<Self, ManifestError> {
+        let text = std::str::from_utf8(bytes).ok().filter(|t| t.len() <= MANIFEST_MAX_BYTES);
+        Self::parse(Note::parse(text.ok_or(ManifestError::NotText)?)?.text())
+    }
+
     fn parse(text: &str) -> Result<Self, ManifestError> {
         let mut lines = text.strip_suffix('\n').unwrap_or(text).split('\n');
         if lines.next() != Some(HEADER) {
@@ -102,15 +130,24 @@ impl Manifest {
         }
         let origin = lines.next().ok_or(ManifestError::Header(2))?.to_owned();
         let size = lines.next().and_then(parse_decimal).ok_or(ManifestError::Header(3))?;
+        let files = Self::parse_files(lines, 4)?;
+        Ok(Self { origin, size, files })
+    }
+
+    /// The lines of the files, of which the first is number `first` of the text.
+    pub(super) fn parse_files<'a>(
+        lines: impl Iterator<Item = &'a str>,
+        first: usize,
+    ) -> Result<BTreeMap<String, Digest>, ManifestError> {
         let mut files = BTreeMap::<String, Digest>::new();
-        for (at, line) in lines.enumerate() {
-            let (path, digest) = parse_line(line).ok_or(ManifestError::Line(at + 4))?;
+        for (at, line) in (first..).zip(lines) {
+            let (path, digest) = parse_line(line).ok_or(ManifestError::Line(at))?;
             if files.last_key_value().is_some_and(|(last, _)| last.as_str() >= path) {
-                return Err(ManifestError::Line(at + 4));
+                return Err(ManifestError::Line(at));
             }
             files.insert(path.to_owned(), digest);
         }
-        Ok(Self { origin, size, files })
+        Ok(files)
     }
 }
 

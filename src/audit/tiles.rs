@@ -72,6 +72,15 @@ pub fn width_at(tile: TileId, size: u64) -> u16 {
     nodes.saturating_sub(before).min(TILE_WIDTH as u64) as u16
 }
 
+/// The paths of the tiles and bundles that are full in a tree of `size` leaves: they are the same in
+/// every larger one. Not in the order of the alphabet.
+pub fn full_paths(size: u64) -> impl Iterator<Item = String> {
+    let full = move |level: u8| size >> (u32::from(TILE_HEIGHT) * (u32::from(level) + 1));
+    let tile = |level| move |index| TileId { level, index }.path(TILE_WIDTH as u16);
+    let tiles = (0..7).flat_map(move |level| (0..full(level)).map(tile(level)));
+    tiles.chain((0..full(0)).map(|index| entries_path(index, TILE_WIDTH as u16)))
+}
+
 /// The bytes of a tile's file: its hashes, one after the other.
 pub fn tile_bytes(hashes: &[Digest]) -> Vec<u8> {
     hashes.concat()

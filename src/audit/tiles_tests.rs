@@ -99,3 +99,16 @@ fn tile_files_hold_whole_hashes_only() {
         assert_eq!(parse_tile(&vec![0; bad]), None, "{bad} bytes");
     }
 }
+
+#[test]
+fn full_paths_are_those_of_the_tiles_that_are_full() {
+    for size in [0, 1, 255, 256, 257, 70_000] {
+        let full = tiles(size).into_iter().filter(|(_, hashes)| hashes.len() == TILE_WIDTH);
+        let mut expected: Vec<String> = full.map(|(tile, _)| tile.path(256)).collect();
+        expected.extend((0..size / 256).map(|index| entries_path(index, 256)));
+        expected.sort_unstable();
+        let mut paths: Vec<String> = full_paths(size).collect();
+        paths.sort_unstable();
+        assert_eq!(paths, expected, "{size} leaves");
+    }
+}
