@@ -11,7 +11,8 @@
 //!   enough, and [`evidence`] proves to anybody that a log has signed two pasts.
 //! - What is exported can be read by any client of C2SP tlog-tiles ([`tiles`], [`bundle`],
 //!   [`export`]), and a changed, missing or added file is found even where those formats would
-//!   ignore it ([`manifest`]).
+//!   ignore it ([`manifest`]). Who must not see all of a log gets the entries that concern one thing,
+//!   with their proofs ([`excerpt`]).
 //! - [`verify`] believes nothing but the keys that it is given, and names the first fault.
 //! - [`replay`] comes to one state from one log, whoever computes it, and names what is out of
 //!   order; [`reconcile`] holds two logs against each other; [`disclosure`] ties an entry to the
@@ -31,6 +32,7 @@ pub mod cosigned;
 pub mod disclosure;
 pub mod entry;
 pub mod evidence;
+pub mod excerpt;
 pub mod export;
 pub mod manifest;
 pub mod merkle;

@@ -7,6 +7,7 @@
 //! is looked up. What is kept is the list of files, a counter a peer, and 48 bytes a receipt that
 //! the export brings: nothing grows with the entries, so that logs of many millions pass.
 
+pub mod excerpt;
 mod failure;
 mod files;
 mod receipts;

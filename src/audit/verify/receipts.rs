@@ -57,15 +57,15 @@ pub enum ReceiptFault {
     },
 }
 
-struct Receipt {
-    digest: Digest,
+pub(super) struct Receipt {
+    pub(super) digest: Digest,
     proof: TlogProof,
     checkpoint: Checkpoint,
     entry: Entry,
 }
 
 impl Receipt {
-    fn parse(bytes: Vec<u8>) -> Result<Self, ReceiptFault> {
+    pub(super) fn parse(bytes: Vec<u8>) -> Result<Self, ReceiptFault> {
         let text = String::from_utf8(bytes).map_err(|_| ReceiptFault::NotText)?;
         let proof = TlogProof::parse(&text)?;
         let checkpoint = Checkpoint::parse_unverified(&proof.checkpoint)?;
@@ -149,8 +149,18 @@ fn verify_received(
         return Ok(Err(ReceiptFault::Unrecorded));
     };
     let recording = files.entry(index, size)?;
+    Ok(recorded_as_it_is(receipt, index, &recording, trust))
+}
+
+/// Whether the entry that records a receipt describes it as it is.
+pub(super) fn recorded_as_it_is(
+    receipt: &Receipt,
+    index: u64,
+    recording: &Entry,
+    trust: &Trust,
+) -> Result<(), ReceiptFault> {
     let Some(remote) = &recording.remote else {
-        return Ok(Err(ReceiptFault::Contradicted { index }));
+        return Err(ReceiptFault::Contradicted { index });
     };
     let place = Coordinates {
         origin: receipt.checkpoint.origin.clone(),
@@ -159,8 +169,8 @@ fn verify_received(
         root: receipt.checkpoint.root,
     };
     let about_us = receipt.entry.peer.as_ref() == Some(&trust.authority);
-    let same = *remote == place && is_same_statement(&receipt.entry, &recording);
-    Ok(if about_us && same { Ok(()) } else { Err(ReceiptFault::Contradicted { index }) })
+    let same = *remote == place && is_same_statement(&receipt.entry, recording);
+    if about_us && same { Ok(()) } else { Err(ReceiptFault::Contradicted { index }) }
 }
 
 /// What two logs must say alike of one receipt: who issued it, about what, with which outcome.
