@@ -38,7 +38,7 @@ async fn auditor(node: &Node) -> (Auditor, Local) {
 
 async fn export(node: &Node, without_receipts: bool) -> Export {
     let (mut client, _local) = auditor(node).await;
-    let request = pb::ExportLogRequest { without_receipts };
+    let request = pb::ExportLogRequest { without_receipts, ..pb::ExportLogRequest::default() };
     let mut parts = client.export_log(request).await.expect("exports").into_inner();
     let mut export = Export::new();
     while let Some(part) = parts.message().await.expect("goes on") {

@@ -96,6 +96,8 @@ table! {
         GetConsistencyProof get_consistency_proof (pb::GetConsistencyProofRequest) "audit";
         ListEvidence list_evidence (pb::ListEvidenceRequest) "audit";
         ExportLog export_log (pb::ExportLogRequest) "audit";
+        // And operate for a case: see tests/excerpts.rs.
+        ExportExcerpt export_excerpt (pb::ExportExcerptRequest) "audit";
         GetAnchors get_anchors (pb::GetAnchorsRequest) "audit";
         CheckState check_state (pb::CheckStateRequest) "audit";
         // And read: see tests/replayed.rs.

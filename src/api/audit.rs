@@ -1,31 +1,27 @@
 //! `AuditService`: what auditors read. What is told of the log need not be believed.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use super::answers::{Answers, answers};
+use super::answers::Answers;
 use super::convert::message_name;
-use super::identity;
 use super::standing::Standing;
 use super::status::{invalid, to_status, whole};
-use crate::domain::limits::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
+use super::{exports, identity};
+use crate::domain::limits::{EXPORT_HELD_MAX_BYTES, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
 use crate::exchange::check::{CheckReport, Divergence, Told};
-use crate::exchange::log::LogHead;
+use crate::exchange::excerpt::ExcerptOf;
+use crate::exchange::log::{ExportWish, LogHead};
 use crate::exchange::{ActionError, Caller, Exchange, Peer, Role};
 use crate::pb::v1 as pb;
-use pb::audit_service_server::AuditService;
+use pb::audit_service_server::{AuditService, AuditServiceServer};
 
-/// Pieces of an export that may be ahead of the client.
+/// What is told of a check and may be ahead of the client.
 const AHEAD: usize = 8;
-/// Bytes of a file in one piece.
-const PIECE_BYTES: usize = 256 << 10;
-/// An export of which nothing is read for this long is over.
-const EXPORT_SILENCE_MAX: Duration = Duration::from_secs(120);
 
 /// The service.
 pub struct AuditApi {
@@ -37,6 +33,11 @@ impl AuditApi {
     /// Of a node. Ends its streams at `stop`.
     pub fn new(exchange: Arc<Exchange>, stop: CancellationToken) -> Self {
         Self { exchange, stop }
+    }
+
+    /// As a service: what is held of an export takes more bytes than other requests.
+    pub fn service(self) -> AuditServiceServer<Self> {
+        AuditServiceServer::new(self).max_decoding_message_size(EXPORT_HELD_MAX_BYTES + (64 << 10))
     }
 
     fn auditor<T>(&self, request: &Request<T>) -> Result<Caller, Status> {
@@ -53,6 +54,18 @@ impl AuditApi {
             _ => Err(invalid("tree_size", format!("the log has {newest} entries"))),
         };
         Ok((head, size?))
+    }
+
+    fn wish(&self, request: &pb::ExportLogRequest) -> Result<ExportWish, Status> {
+        let pb::ExportLogRequest { without_receipts, held, since } = request;
+        let newest = self.exchange.log_head().checkpoint.size;
+        if *since > newest {
+            return Err(invalid("since", format!("the log has {newest} entries")));
+        }
+        if held.len() > EXPORT_HELD_MAX_BYTES {
+            return Err(invalid("held", format!("has more than {EXPORT_HELD_MAX_BYTES} bytes")));
+        }
+        Ok(ExportWish { receipts: !without_receipts, held: held.to_vec(), since: *since })
     }
 }
 
@@ -147,25 +160,42 @@ impl AuditService for AuditApi {
         request: Request<pb::ExportLogRequest>,
     ) -> Result<Response<Self::ExportLogStream>, Status> {
         let caller = self.auditor(&request)?;
+        let wish = self.wish(request.get_ref())?;
         let pass = self.exchange.gates().exports.enter(&caller.name).map_err(to_status)?;
         self.exchange.log_export(&caller).await.map_err(to_status)?;
         let standing =
             Standing::new(&self.exchange, &request, Some(Role::Audit), &self.stop, Some(pass));
-        let (written, pieces) = mpsc::channel(1);
-        let (piece, passing) = mpsc::channel(AHEAD);
-        let (exchange, receipts) = (self.exchange.clone(), !request.get_ref().without_receipts);
-        // What was logged a moment ago is to be cosigned too, where witnesses answer.
-        exchange.gather_for_export().await;
-        // The one long call that holds a thread to its end, so few are let in: a tree is walked,
-        // not cut into steps. It ends when nobody takes its pieces any more.
-        let writing = tokio::task::spawn_blocking(move || {
-            exchange.export_log(receipts, &mut |path, bytes| send_file(&written, path, bytes))
-        });
-        let producing = async move {
-            pass_on(pieces, piece).await?;
-            writing.await.map_err(|error| ActionError::Fault(error.to_string()))?
+        let write = move |exchange: &Exchange, sink: &mut dyn FnMut(&str, &[u8]) -> bool| {
+            exchange.export_log(&wish, sink)
         };
-        Ok(Response::new(answers(passing, producing, standing)))
+        Ok(Response::new(exports::files(self.exchange.clone(), standing, write).await))
+    }
+
+    type ExportExcerptStream = Answers<pb::ExportLogResponse>;
+
+    async fn export_excerpt(
+        &self,
+        request: Request<pb::ExportExcerptRequest>,
+    ) -> Result<Response<Self::ExportExcerptStream>, Status> {
+        let caller = self.auditor(&request)?;
+        let of = exports::excerpt_of(request.get_ref())?;
+        let role = match of {
+            // Which messages are of a case is not in the log.
+            ExcerptOf::Case(_) => Role::Operate,
+            _ => Role::Audit,
+        };
+        identity::caller(&self.exchange, &request, role)?;
+        let pass = self.exchange.gates().exports.enter(&caller.name).map_err(to_status)?;
+        let (exchange, receipts) = (self.exchange.clone(), !request.get_ref().without_receipts);
+        let found = tokio::task::spawn_blocking(move || exchange.find_excerpt(of, receipts)).await;
+        let wish = found.map_err(|error| to_status(ActionError::Fault(error.to_string())))?;
+        let wish = wish.map_err(to_status)?;
+        self.exchange.log_excerpt(&caller, &wish).await.map_err(to_status)?;
+        let standing = Standing::new(&self.exchange, &request, Some(role), &self.stop, Some(pass));
+        let write = move |exchange: &Exchange, sink: &mut dyn FnMut(&str, &[u8]) -> bool| {
+            exchange.export_excerpt(wish, sink)
+        };
+        Ok(Response::new(exports::files(self.exchange.clone(), standing, write).await))
     }
 
     async fn get_anchors(
@@ -258,32 +288,4 @@ fn report_to_pb(report: &CheckReport) -> pb::CheckStateResponse {
     };
     let told = Some(pb::check_state_response::Told::Report(report));
     pb::CheckStateResponse { told }
-}
-
-/// Passes pieces on as fast as they are read.
-async fn pass_on(
-    mut from: mpsc::Receiver<pb::ExportLogResponse>,
-    to: mpsc::Sender<pb::ExportLogResponse>,
-) -> Result<(), ActionError> {
-    while let Some(piece) = from.recv().await {
-        match tokio::time::timeout(EXPORT_SILENCE_MAX, to.send(piece)).await {
-            Err(_) => return Err(ActionError::Stalled("what was exported was not read")),
-            Ok(Err(_)) => return Ok(()),
-            Ok(Ok(())) => {}
-        }
-    }
-    Ok(())
-}
-
-/// False when the client has gone.
-fn send_file(written: &mpsc::Sender<pb::ExportLogResponse>, path: &str, bytes: &[u8]) -> bool {
-    let send = |data: &[u8]| {
-        let data = bytes::Bytes::copy_from_slice(data);
-        written.blocking_send(pb::ExportLogResponse { path: path.to_owned(), data }).is_ok()
-    };
-    // An empty file is a file too.
-    match bytes.is_empty() {
-        true => send(bytes),
-        false => bytes.chunks(PIECE_BYTES).all(send),
-    }
 }

@@ -15,6 +15,7 @@ pub mod courier;
 mod erasure;
 mod evidence;
 pub mod exchange;
+mod exports;
 pub mod https;
 pub mod identity;
 pub mod listen;

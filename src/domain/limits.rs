@@ -120,6 +120,10 @@ pub const INBOX_WATCHES: AtOnce = AtOnce { each: 64, all: 1024 };
 /// the whole log.
 pub const EXPORTS: AtOnce = AtOnce { each: 2, all: 4 };
 
+/// Bytes in which a caller says which files of an export it has: eight for each of as many as a
+/// manifest has room for.
+pub const EXPORT_HELD_MAX_BYTES: usize = 8 << 20;
+
 /// Offers of packages at once: each may verify again what an earlier push has left on the disk.
 pub const OFFERS: AtOnce = AtOnce { each: 4, all: 32 };
 

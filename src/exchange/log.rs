@@ -1,5 +1,6 @@
 //! Our own log, for whoever may read it: auditors, and the export.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -8,14 +9,28 @@ use super::rows::{self, MessageRow};
 use super::{ActionError, Exchange};
 use crate::audit::entry::{EntryDraft, Event};
 use crate::audit::export::{
-    CARDS, ExportError, POLICY_PATH, RECEIPTS, Source, earlier_dir, write_export,
+    CARDS, ExportError, LeftOut, POLICY_PATH, RECEIPTS, Source, earlier_dir, write_export,
 };
+use crate::audit::manifest::MANIFEST_PATH;
+use crate::card::Card;
 use crate::crypto::Digest;
-use crate::domain::MessageId;
+use crate::domain::{AuthorityId, MessageId};
 use crate::store::{Direction, Head, Position, Table};
 
 /// Message rows that are read at once for their receipts.
 const PAGE: usize = 256;
+
+/// What is wanted of an export.
+#[derive(Clone, Debug, Default)]
+pub struct ExportWish {
+    /// The receipts of peers.
+    pub receipts: bool,
+    /// What the client holds, as [`LeftOut::new`] takes it.
+    pub held: Vec<u8>,
+    /// Entries of the newest log that somebody has already; at most as many as it has. Earlier logs
+    /// are left out then.
+    pub since: u64,
+}
 
 /// A state of one of our logs, for those who know no store.
 pub type LogHead = Head;
@@ -120,51 +135,61 @@ impl Exchange {
         self.replayed.bring_up(&self.store)
     }
 
-    /// Writes an export of the log as it is now, while everything goes on, with the receipts of
-    /// peers if they are wanted. `sink` gives false when nobody wants more.
+    /// Writes an export of the log as it is now, and of those before it, while everything goes on, but
+    /// for the files that are left out. `sink` gives false when nobody wants more.
     ///
     /// # Errors
     /// [`ActionError::Fault`] when the log cannot be read, [`ActionError::Conflict`] when no
     /// manifest has room for so many receipts.
     pub fn export_log(
         &self,
-        receipts: bool,
+        wish: &ExportWish,
         sink: &mut dyn FnMut(&str, &[u8]) -> bool,
     ) -> Result<(), ActionError> {
-        let newest = self.store.head();
-        self.export_one(&newest, receipts, sink)?;
+        self.export_one(&self.store.head(), "", wish, sink)?;
+        if wish.since > 0 {
+            return Ok(());
+        }
         for ended in self.store.sealed() {
-            let under = earlier_dir(&ended.checkpoint.origin);
-            self.export_one(&ended, receipts, &mut |path, bytes| {
-                sink(&format!("{under}{path}"), bytes)
-            })?;
+            self.export_one(&ended, &earlier_dir(&ended.checkpoint.origin), wish, sink)?;
         }
         Ok(())
     }
 
-    /// One log: an export of its own.
+    /// One log: an export of its own, in the folder `under`.
     fn export_one(
         &self,
         head: &Head,
-        receipts: bool,
+        under: &str,
+        wish: &ExportWish,
         sink: &mut dyn FnMut(&str, &[u8]) -> bool,
     ) -> Result<(), ActionError> {
         let checkpoint = self.cosigned(head);
-        let gone = || ActionError::Unavailable("the client went away".into());
-        let receipts = receipts.then(|| Receipts::new(self, head.log));
+        let since = wish.since.min(head.checkpoint.size);
+        let left_out = RefCell::new(LeftOut::new(&wish.held, since));
+        let receipts = wish.receipts.then(|| Receipts::new(self, head));
         let source = Source {
             checkpoint: &checkpoint,
             key: &self.keys.log,
-            entries: &mut |from, limit| self.log_entries(head.log, from, limit),
+            entries: &mut |from, limit| {
+                let entries = self.log_entries(head.log, from, limit)?;
+                left_out.borrow_mut().see(from, &entries);
+                Ok(entries)
+            },
             extras: &mut self
-                .cards()
+                .card_files(|_| true)
                 .chain(self.policy_file())
                 .chain(receipts.into_iter().flatten()),
             progress: &mut |_, _| {},
         };
-        let mut write = |path: &str, bytes: &[u8]| match sink(path, bytes) {
-            true => Ok(()),
-            false => Err(gone()),
+        let mut write = |path: &str, bytes: &[u8]| {
+            let place = format!("{under}{path}");
+            // The manifest is what says that the rest is there.
+            let has = path != MANIFEST_PATH && left_out.borrow().leaves_out(&place, bytes);
+            match has || sink(&place, bytes) {
+                true => Ok(()),
+                false => Err(ActionError::Unavailable("the client went away".into())),
+            }
         };
         match write_export(source, &mut write) {
             Ok(_) => Ok(()),
@@ -177,34 +202,43 @@ impl Exchange {
     }
 
     /// The policy of witnesses, where one was set.
-    fn policy_file(&self) -> impl Iterator<Item = Result<(String, Vec<u8>), ActionError>> {
+    pub(super) fn policy_file(
+        &self,
+    ) -> impl Iterator<Item = Result<(String, Vec<u8>), ActionError>> + use<> {
         let file = self.settings.policy_file.clone();
         file.into_iter().map(|file| Ok((POLICY_PATH.to_owned(), file)))
     }
 
-    fn cards(&self) -> impl Iterator<Item = Result<(String, Vec<u8>), ActionError>> {
+    /// Our card, and those of the peers that are wanted, as files.
+    pub(super) fn card_files(
+        &self,
+        wanted: impl Fn(&AuthorityId) -> bool,
+    ) -> std::vec::IntoIter<Result<(String, Vec<u8>), ActionError>> {
         let peers = self.directory.all();
-        let cards = peers.iter().map(|peer| peer.card.clone());
-        let cards: Vec<_> = std::iter::once(self.card.clone()).chain(cards).collect();
-        cards.into_iter().map(|card| {
+        let peers = peers.iter().filter(|peer| wanted(peer.authority()));
+        let cards = std::iter::once(&self.card).chain(peers.map(|peer| &peer.card));
+        let file = |card: &Card| {
             let path = format!("{CARDS}{}.card", card.authority());
             Ok((path, card.text().as_bytes().to_vec()))
-        })
+        };
+        cards.map(file).collect::<Vec<_>>().into_iter()
     }
 }
 
 /// The receipts that peers gave us, read a page of messages at a time.
 struct Receipts<'a> {
     exchange: &'a Exchange,
-    /// Those that this log records.
-    log: u32,
+    /// Those that the entries below this one record.
+    end: Position,
     after: Option<Vec<u8>>,
     ready: VecDeque<(String, Vec<u8>)>,
 }
 
 impl<'a> Receipts<'a> {
-    fn new(exchange: &'a Exchange, log: u32) -> Self {
-        Self { exchange, log, after: None, ready: VecDeque::new() }
+    /// As of a state of a log: what is recorded while the export is written is not of it.
+    fn new(exchange: &'a Exchange, head: &Head) -> Self {
+        let end = Position::new(head.log, head.checkpoint.size);
+        Self { exchange, end, after: None, ready: VecDeque::new() }
     }
 
     fn read_page(&mut self) -> Result<bool, ActionError> {
@@ -215,18 +249,27 @@ impl<'a> Receipts<'a> {
         for (key, row) in &page {
             let id = MessageId::from_slice(key).map_err(ActionError::fault)?;
             let row: MessageRow = rows::decode(row)?;
-            let here = |receipt: &&rows::ReceiptRow| {
+            let here = |receipt: &rows::ReceiptRow| {
                 let recorded = Position::from_number(receipt.recorded);
-                !receipt.text.is_empty() && recorded.log == self.log
+                recorded.log == self.end.log && recorded.index < self.end.index
             };
-            for receipt in row.receipts.iter().filter(here) {
-                let path =
-                    format!("{RECEIPTS}{id}.{}.{}.tlog-proof", receipt.event, receipt.issuer);
-                self.ready.push_back((path, receipt.text.clone().into_bytes()));
-            }
+            self.ready.extend(files_of(id, row, here));
         }
         Ok(true)
     }
+}
+
+/// The receipts of peers that a message has and that are wanted, as files.
+pub(super) fn files_of(
+    id: MessageId,
+    row: MessageRow,
+    wanted: impl Fn(&rows::ReceiptRow) -> bool,
+) -> impl Iterator<Item = (String, Vec<u8>)> {
+    let received = row.receipts.into_iter().filter(|receipt| !receipt.text.is_empty());
+    received.filter(move |receipt| wanted(receipt)).map(move |receipt| {
+        let path = format!("{RECEIPTS}{id}.{}.{}.tlog-proof", receipt.event, receipt.issuer);
+        (path, receipt.text.into_bytes())
+    })
 }
 
 impl Iterator for Receipts<'_> {

@@ -31,6 +31,7 @@ pub mod directory;
 pub mod disclose;
 pub mod erase;
 pub mod error;
+pub mod excerpt;
 pub mod expire;
 pub mod gates;
 pub mod guard;

@@ -133,7 +133,7 @@ fn router(
         .build_v1()?;
     Ok(server()
         .add_service(OperatorServiceServer::new(operator))
-        .add_service(AuditServiceServer::new(audit))
+        .add_service(audit.service())
         .add_service(reflection))
 }
 

@@ -1,0 +1,197 @@
+//! Excerpts of our own log: the entries that concern one peer, one case or one message.
+
+use std::collections::BTreeSet;
+
+use super::agencies::Caller;
+use super::log::files_of;
+use super::rows::{self, MessageRow};
+use super::{ActionError, Exchange};
+use crate::audit::Entry;
+use crate::audit::entry::{EntryDraft, Event};
+use crate::audit::excerpt::{Chosen, ExcerptSource, Excerpted, Extras, Scope, write_excerpt};
+use crate::audit::export::ExportError;
+use crate::domain::{AuthorityId, MessageId};
+use crate::store::{Direction, Table, Tx};
+
+/// Rows and entries that are read at once.
+const PAGE: usize = 256;
+
+/// What an excerpt is asked of. Has no `Debug`: it has the number of a case (I6).
+#[derive(Clone)]
+pub enum ExcerptOf {
+    /// A peer, trusted now or once.
+    Peer(AuthorityId),
+    /// A case that this node knows.
+    Case(String),
+    /// A message that the log knows.
+    Message(MessageId),
+}
+
+/// An excerpt that has something in it.
+pub struct ExcerptWish {
+    /// The log that it is of.
+    log: u32,
+    scope: Scope,
+    messages: BTreeSet<MessageId>,
+    receipts: bool,
+}
+
+impl Exchange {
+    /// Looks whether the log has anything of it. Blocks: where it has nothing, all of the log is
+    /// read.
+    ///
+    /// # Errors
+    /// [`ActionError::NotFound`] when there is nothing, and the log then is not told that it was
+    /// asked for: the entry would name a peer or message that nobody knows.
+    pub fn find_excerpt(&self, of: ExcerptOf, receipts: bool) -> Result<ExcerptWish, ActionError> {
+        let log = self.store.head().log;
+        let (scope, messages, what) = match of {
+            ExcerptOf::Peer(peer) => {
+                let what = format!("peer {peer}");
+                (Scope::Peer(peer), BTreeSet::new(), what)
+            }
+            ExcerptOf::Message(id) => {
+                (Scope::Message(id), BTreeSet::new(), format!("message {id}"))
+            }
+            ExcerptOf::Case(case) => {
+                (Scope::Case, self.messages_of(&case)?, "that case".to_owned())
+            }
+        };
+        let wish = ExcerptWish { log, scope, messages, receipts };
+        match self.has_any(&wish)? {
+            true => Ok(wish),
+            false => Err(ActionError::NotFound(format!("no entry of the log is about {what}"))),
+        }
+    }
+
+    fn messages_of(&self, case: &str) -> Result<BTreeSet<MessageId>, ActionError> {
+        let mut found = BTreeSet::new();
+        if self.store.get(Table::Cases, case.as_bytes())?.is_none() {
+            return Ok(found);
+        }
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let page = self.store.scan(
+                Table::Messages,
+                b"",
+                after.as_deref(),
+                Direction::Forward,
+                PAGE,
+            )?;
+            let Some((last, _)) = page.last() else { return Ok(found) };
+            after = Some(last.clone());
+            for (key, row) in &page {
+                if rows::decode::<MessageRow>(row)?.case_id == case {
+                    found.insert(MessageId::from_slice(key).map_err(ActionError::fault)?);
+                }
+            }
+        }
+    }
+
+    fn has_any(&self, wish: &ExcerptWish) -> Result<bool, ActionError> {
+        let mut chosen = Chosen::new(wish.scope.clone(), wish.messages.clone());
+        let mut next = 0;
+        loop {
+            let page = self.log_entries(wish.log, next, PAGE)?;
+            if page.is_empty() {
+                return Ok(false);
+            }
+            for entry in &page {
+                let entry = Entry::parse(entry).map_err(ActionError::fault)?;
+                // The first is in every excerpt.
+                if next > 0 && chosen.takes(next, &entry) {
+                    return Ok(true);
+                }
+                next += 1;
+            }
+        }
+    }
+
+    /// Logs that somebody begins to take an excerpt; of a case without its number. As with exports,
+    /// a node whose log takes nothing goes on without.
+    ///
+    /// # Errors
+    /// [`ActionError`] when the entry cannot be made durable: then nothing is given.
+    pub async fn log_excerpt(
+        &self,
+        caller: &Caller,
+        wish: &ExcerptWish,
+    ) -> Result<(), ActionError> {
+        if !self.may_append() {
+            tracing::warn!("an excerpt of the log is taken without an entry: it takes none");
+            return Ok(());
+        }
+        let draft = EntryDraft::new(Event::AccessExported).who(&self.handle(&caller.name));
+        let draft = match &wish.scope {
+            Scope::Peer(peer) => draft.code("PEER").peer(peer.clone()),
+            // One that was refused is no message of the log's: whoever replays it would miss it.
+            Scope::Message(id) if rows::message(&self.store, *id)?.is_none() => {
+                draft.code("MESSAGE")
+            }
+            Scope::Message(id) => draft.code("MESSAGE").message(*id),
+            Scope::Case => draft.code("CASE"),
+        };
+        let append = move |tx: &mut Tx<'_>| Ok::<_, ActionError>(tx.append(draft));
+        self.store.commit(append).await?;
+        Ok(())
+    }
+
+    /// Writes an excerpt of the log as it is now. Blocks: the whole log is read. `sink` gives false
+    /// when nobody wants more.
+    ///
+    /// # Errors
+    /// As [`Exchange::export_log`].
+    pub fn export_excerpt(
+        &self,
+        wish: ExcerptWish,
+        sink: &mut dyn FnMut(&str, &[u8]) -> bool,
+    ) -> Result<(), ActionError> {
+        let (log, receipts) = (wish.log, wish.receipts);
+        let head = self.store.head_of(log);
+        let head = head.ok_or_else(|| ActionError::Fault("the log is gone".into()))?;
+        let checkpoint = self.cosigned(&head);
+        let source = ExcerptSource {
+            checkpoint: &checkpoint,
+            key: &self.keys.log,
+            scope: wish.scope,
+            messages: wish.messages,
+            entries: &mut |from, limit| self.log_entries(log, from, limit),
+            prove: &mut |index, size| self.log_inclusion(log, index, size),
+            beside: Box::new(|excerpted| self.beside(excerpted, receipts)),
+        };
+        let mut write = |path: &str, bytes: &[u8]| match sink(path, bytes) {
+            true => Ok(()),
+            false => Err(ActionError::Unavailable("the client went away".into())),
+        };
+        match write_excerpt(source, &mut write) {
+            Ok(_) => Ok(()),
+            Err(ExportError::Io(error)) => Err(error),
+            Err(error @ ExportError::TooManyFiles) => {
+                Err(ActionError::conflict("TOO_MANY_RECEIPTS", error.to_string()))
+            }
+            Err(error) => Err(ActionError::Fault(error.to_string())),
+        }
+    }
+
+    /// Our card and those of the peers that are named, the policy, and the messages' receipts.
+    fn beside<'a>(&'a self, excerpted: &Excerpted, receipts: bool) -> Extras<'a, ActionError> {
+        let cards = self.card_files(|whose| excerpted.peers.contains(whose));
+        let messages = receipts.then(|| excerpted.messages.clone()).into_iter().flatten();
+        let receipts = messages.flat_map(|id| self.receipt_files(id));
+        Box::new(cards.chain(self.policy_file()).chain(receipts))
+    }
+
+    fn receipt_files(&self, id: MessageId) -> Vec<Result<(String, Vec<u8>), ActionError>> {
+        match rows::message(&self.store, id) {
+            // Refused ones have no row.
+            Ok(row) => {
+                row.into_iter().flat_map(|row| files_of(id, row, |_| true)).map(Ok).collect()
+            }
+            Err(error) => vec![Err(error)],
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "excerpt_tests.rs"]
+mod tests;
