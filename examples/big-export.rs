@@ -40,13 +40,20 @@ fn main() -> anyhow::Result<()> {
         bail!("a log has at least one entry");
     }
     let dir = PathBuf::from(dir);
-    fs::create_dir(&dir).with_context(|| dir.display().to_string())?;
-    let card = dir.with_extension("card");
-    let log = Log::new()?;
-    fs::write(&card, log.card()?.text()).with_context(|| card.display().to_string())?;
-    log.export(&dir, entries)?;
-    writeln!(io::stdout(), "{} {}", dir.display(), card.display())?;
+    let path = dir.with_extension("card");
+    let card = write(&dir, entries)?;
+    fs::write(&path, card.text()).with_context(|| path.display().to_string())?;
+    writeln!(io::stdout(), "{} {}", dir.display(), path.display())?;
     Ok(())
+}
+
+/// Writes an export with so many entries to a new directory; gives the card of its authority.
+/// benches/audit.rs measures with it too.
+pub fn write(dir: &Path, entries: u64) -> anyhow::Result<Card> {
+    fs::create_dir(dir).with_context(|| dir.display().to_string())?;
+    let log = Log::new()?;
+    log.export(dir, entries)?;
+    log.card()
 }
 
 struct Log {

@@ -6,6 +6,7 @@ mod check;
 mod dir;
 mod equivocations;
 mod evidence;
+mod excerpt;
 mod export;
 mod prove;
 mod reconcile;
@@ -32,6 +33,7 @@ enum AuditCommand {
     Equivocations(Box<equivocations::EquivocationsArgs>),
     Evidence(evidence::EvidenceArgs),
     Export(Box<export::ExportArgs>),
+    Merge(export::merge::MergeArgs),
     Verify(verify::VerifyArgs),
     Replay(Box<replay::ReplayArgs>),
     Reconcile(Box<reconcile::ReconcileArgs>),
@@ -47,6 +49,7 @@ pub(crate) async fn run(args: AuditArgs, out: &mut Out) -> Result<(), Failure> {
         AuditCommand::Equivocations(args) => equivocations::run(*args, out).await,
         AuditCommand::Evidence(args) => evidence::run(args, out),
         AuditCommand::Export(args) => export::run(*args, out).await,
+        AuditCommand::Merge(args) => export::merge::run(args, out),
         AuditCommand::Verify(args) => verify::run(args, out),
         AuditCommand::Replay(args) => replay::run(*args, out),
         AuditCommand::Reconcile(args) => reconcile::run(*args, out),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::chain::{Alone, links};
+use super::excerpt::{self, ExcerptDir};
 use super::verify;
 use crate::audit::bundle::entries_of;
 use crate::audit::entry::Entry;
@@ -48,6 +49,36 @@ impl ExportDir {
         let (card, fingerprint) = (self.card.as_deref(), self.fingerprint.as_deref());
         Export::open(&self.dir, card, fingerprint, self.alone, out)
     }
+
+    /// The same where it is an excerpt, for commands that know what to do with one.
+    pub(super) fn excerpt(&self, out: &mut Out) -> Result<Option<ExcerptDir>, Failure> {
+        if !excerpt::is_one(&self.dir) {
+            return Ok(None);
+        }
+        let (card, fingerprint) = (self.card.as_deref(), self.fingerprint.as_deref());
+        Ok(Some(ExcerptDir::new(&self.dir, trusted_card(&self.dir, card, fingerprint, out)?)))
+    }
+}
+
+/// The card that an export or excerpt is read with; warns where it is its own.
+fn trusted_card(
+    dir: &Path,
+    card: Option<&Path>,
+    fingerprint: Option<&str>,
+    out: &mut Out,
+) -> Result<Card, Failure> {
+    let whose_word = card.is_none() && fingerprint.is_none();
+    let card = match card {
+        Some(card) => read_card(card)?,
+        None => verify::exported_card(dir)?,
+    };
+    if let Some(fingerprint) = fingerprint {
+        peer::compare(&card, fingerprint)?;
+    }
+    if whose_word {
+        verify::warn(&card, out);
+    }
+    Ok(card)
 }
 
 /// An export whose checkpoint is signed by the log that the card names.
@@ -70,17 +101,8 @@ impl Export {
         alone: Alone,
         out: &mut Out,
     ) -> Result<Self, Failure> {
-        let whose_word = card.is_none() && fingerprint.is_none();
-        let card = match card {
-            Some(card) => read_card(card)?,
-            None => verify::exported_card(dir)?,
-        };
-        if let Some(fingerprint) = fingerprint {
-            peer::compare(&card, fingerprint)?;
-        }
-        if whose_word {
-            verify::warn(&card, out);
-        }
+        excerpt::refuse(dir)?;
+        let card = trusted_card(dir, card, fingerprint, out)?;
         let mut links = links(dir)?;
         links.pop();
         if alone.without_earlier {

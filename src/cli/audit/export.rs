@@ -1,169 +1,217 @@
-//! `rogatory audit export`.
+//! `rogatory audit export`: the log as files, whole, what is new of it, or what concerns one thing.
 
-use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::Write as _;
+pub(super) mod merge;
+mod past;
+mod place;
+mod staging;
+mod swap;
+
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
+use tonic::transport::Channel;
 
-use crate::audit::manifest::{MANIFEST_PATH, is_export_path};
+use crate::audit::Checkpoint;
 use crate::cli::connect::OperatorAccess;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::files::{create, create_directory, empty_directory, sync_directory};
 use crate::cli::out::{Out, Unit};
 use crate::cli::view;
+use crate::crypto::Digest;
+use crate::domain::{AuthorityId, MessageId};
 use crate::pb::v1 as pb;
 use crate::pb::v1::audit_service_client::AuditServiceClient;
+use pb::export_excerpt_request::Scope;
+use staging::{Kind, Staged, Staging};
 
-/// Writes the whole log, with cards and receipts, to a directory, while the node runs
+/// Writes the log, with cards and receipts, to a directory, while the node runs
 ///
 /// The files are those of C2SP tlog-tiles, with a signed manifest: docs/audit-log.md describes
 /// them, and how to verify them with and without this program.
+///
+/// What is interrupted goes on when the command is run again. Where the directory has an export
+/// already, only what is new is fetched, and the new export takes its place in one step; that the
+/// log has only grown since then is proven first.
+///
+///   rogatory audit export --home xb --out export
+///   rogatory audit export --home xb --out since-1200 --since 1200
+///   rogatory audit export --home xb --out excerpt --peer xa.oag
 #[derive(Args)]
+#[command(verbatim_doc_comment)]
 pub(super) struct ExportArgs {
     #[command(flatten)]
     access: OperatorAccess,
-    /// Where: a new directory
+    /// Where: a new directory, or one with an earlier export of this log
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Leaves out the receipts of peers, one file each: a manifest has room for about a million
     #[arg(long)]
     without_receipts: bool,
+    /// Only what is new since so many entries, for who has an export of those: see `audit merge`
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    since: Option<u64>,
+    /// Only the entries that concern this authority, with proofs
+    #[arg(long, value_name = "AUTHORITY", conflicts_with = "since")]
+    peer: Option<AuthorityId>,
+    /// Only the entries that concern the messages of this case, with proofs; for operators
+    #[arg(long = "case", value_name = "REFERENCE", conflicts_with_all = ["since", "peer"])]
+    case_id: Option<String>,
+    /// Only the entries that concern this message, with proofs
+    #[arg(long, value_name = "ID", conflicts_with_all = ["since", "peer", "case_id"])]
+    message: Option<MessageId>,
+}
+
+impl ExportArgs {
+    fn scope(&self) -> Option<Scope> {
+        let peer = self.peer.as_ref().map(|peer| Scope::Peer(peer.to_string()));
+        let case = self.case_id.clone().map(Scope::CaseId);
+        peer.or(case).or_else(|| self.message.map(|id| Scope::MessageId(id.to_string())))
+    }
 }
 
 pub(super) async fn run(args: ExportArgs, out: &mut Out) -> Result<(), Failure> {
-    let ExportArgs { access, out: dir, without_receipts } = args;
+    let (scope, dir) = (args.scope(), args.out);
+    let since = args.since.unwrap_or(0);
+    let receipts = !args.without_receipts;
     let receive = async |channel, out: &mut Out| {
-        let mut client = AuditServiceClient::new(channel);
-        let mut parts =
-            client.export_log(pb::ExportLogRequest { without_receipts }).await?.into_inner();
-        empty_directory(&dir)?;
-        let mut sink = Sink::new(&dir);
-        let progress = out.progress("exporting", 0, Unit::Bytes);
-        while let Some(part) = parts.message().await? {
-            progress.add(part.data.len() as u64);
-            sink.take(&part.path, &part.data)?;
+        let staging = Staging::open(&dir)?;
+        match (scope, since) {
+            (Some(scope), _) => excerpt(channel, scope, receipts, staging, &dir, out).await,
+            (None, 0) => whole(channel, receipts, staging, &dir, out).await,
+            (None, since) => part(channel, since, receipts, staging, &dir, out).await,
         }
-        sink.finish()
     };
-    let (files, bytes) = access.at(out, receive).await?;
-    let shown = dir.display().to_string();
-    let fields =
-        [("export", shown.clone()), ("files", files.to_string()), ("size", view::bytes(bytes))];
-    out.record(&fields, &json!({ "directory": shown, "files": files, "bytes": bytes }));
-    out.talk(&format!("next: rogatory audit verify {shown} --card CARD"));
+    let staged = args.access.at(out, receive).await?;
+    tell(&staged, &dir, out);
+    match since {
+        0 => out.talk(&format!("next: rogatory audit verify {} --card CARD", dir.display())),
+        _ => out.talk(&format!("next: rogatory audit merge DIR {}", dir.display())),
+    }
     Ok(())
 }
 
-/// Writes the files of an export as they come. Nothing is written outside its directory, and no
-/// file twice.
-struct Sink<'a> {
-    root: &'a Path,
-    open: Option<(String, PathBuf, File)>,
-    directories: BTreeSet<PathBuf>,
-    last: String,
-    files: u64,
-    bytes: u64,
+type Client = AuditServiceClient<Channel>;
+type Parts = tonic::Streaming<pb::ExportLogResponse>;
+
+async fn whole(
+    channel: Channel,
+    receipts: bool,
+    staging: Staging,
+    dir: &Path,
+    out: &Out,
+) -> Result<Staged, Failure> {
+    let mut client = Client::new(channel);
+    if let Some(before) = staging.before() {
+        extends(&mut client, before, dir).await?;
+    }
+    let held = staging.held().into();
+    let request = pb::ExportLogRequest { without_receipts: !receipts, held, since: 0 };
+    let parts = client.export_log(request).await?.into_inner();
+    taken(parts, staging, Kind::Whole, out).await
 }
 
-impl<'a> Sink<'a> {
-    fn new(root: &'a Path) -> Self {
-        let directories = BTreeSet::from([root.to_owned()]);
-        Self { root, open: None, directories, last: String::new(), files: 0, bytes: 0 }
-    }
+async fn part(
+    channel: Channel,
+    since: u64,
+    receipts: bool,
+    staging: Staging,
+    dir: &Path,
+    out: &Out,
+) -> Result<Staged, Failure> {
+    must_be_new(&staging, dir, "what is new since some entries is no export by itself")?;
+    let held = staging.held().into();
+    let request = pb::ExportLogRequest { without_receipts: !receipts, held, since };
+    let parts = Client::new(channel).export_log(request).await?.into_inner();
+    taken(parts, staging, Kind::Since(since), out).await
+}
 
-    fn take(&mut self, path: &str, data: &[u8]) -> Result<(), Failure> {
-        if self.open.as_ref().is_none_or(|(name, ..)| name != path) {
-            self.close()?;
-            self.begin(path)?;
-        }
-        if let Some((_, path, file)) = &mut self.open {
-            let written = file.write_all(data);
-            written.map_err(|e| Failure::file(path, "cannot be written", &e))?;
-        }
-        self.bytes += data.len() as u64;
-        Ok(())
-    }
+async fn excerpt(
+    channel: Channel,
+    scope: Scope,
+    receipts: bool,
+    staging: Staging,
+    dir: &Path,
+    out: &Out,
+) -> Result<Staged, Failure> {
+    must_be_new(&staging, dir, "an excerpt is no export")?;
+    let request = pb::ExportExcerptRequest { without_receipts: !receipts, scope: Some(scope) };
+    let parts = Client::new(channel).export_excerpt(request).await?.into_inner();
+    taken(parts, staging, Kind::Excerpt, out).await
+}
 
-    fn begin(&mut self, name: &str) -> Result<(), Failure> {
-        if !is_export_path(name) {
-            let message = format!("the node sent a file called {name:?}, which no export has");
-            return Err(Failure::new(Exit::VerificationFailed, message));
+fn must_be_new(staging: &Staging, dir: &Path, why: &str) -> Result<(), Failure> {
+    match staging.before() {
+        None => Ok(()),
+        Some(_) => {
+            let message = format!("{} holds an export, and {why}", dir.display());
+            Err(Failure::new(Exit::Failed, message).hint("name a new directory with --out"))
         }
-        let path = self.root.join(name);
-        if let Some(parent) = path.parent() {
-            create_directory(parent)?;
-            let above = parent.ancestors().take_while(|dir| *dir != self.root);
-            self.directories.extend(above.map(Path::to_owned));
-        }
-        let file = create(&path)?;
-        self.open = Some((name.to_owned(), path, file));
-        Ok(())
-    }
-
-    fn close(&mut self) -> Result<(), Failure> {
-        if let Some((name, path, file)) = self.open.take() {
-            file.sync_all().map_err(|e| Failure::file(&path, "cannot be written", &e))?;
-            self.last = name;
-            self.files += 1;
-        }
-        Ok(())
-    }
-
-    fn finish(mut self) -> Result<(u64, u64), Failure> {
-        self.close()?;
-        // The manifest comes last: what ends without it was cut short.
-        if self.last != MANIFEST_PATH {
-            let message = "the export ended early, without its manifest: it is no export";
-            return Err(Failure::new(Exit::Unavailable, message).hint("export again"));
-        }
-        self.directories.iter().try_for_each(|dir| sync_directory(dir))?;
-        Ok((self.files, self.bytes))
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn files_come_in_pieces_and_the_manifest_last() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let mut sink = Sink::new(dir.path());
-        for (path, data) in [
-            ("tile/0/000.p/3", "ab"),
-            ("tile/0/000.p/3", "cd"),
-            ("cards/xa.oag.card", ""),
-            ("manifest", "m"),
-        ] {
-            sink.take(path, data.as_bytes()).expect(path);
+/// Before anything is fetched: whether the node's log is the one that is there, grown.
+async fn extends(client: &mut Client, before: &Checkpoint, dir: &Path) -> Result<(), Failure> {
+    // The log that is there may have ended since, and another begun.
+    let origin = before.origin.clone();
+    let request = |origin: &str| pb::GetCheckpointRequest { origin: origin.to_owned() };
+    let newest = match client.get_checkpoint(request(&origin)).await {
+        Err(status) if status.code() == tonic::Code::NotFound => {
+            client.get_checkpoint(request("")).await?
         }
-        assert_eq!(sink.finish(), Ok((3, 5)));
-        let tile = std::fs::read_to_string(dir.path().join("tile/0/000.p/3")).expect("there");
-        assert_eq!(tile, "abcd");
-        assert!(dir.path().join("cards/xa.oag.card").exists());
-    }
+        answer => answer?,
+    };
+    let newest = newest.into_inner();
+    let bad = |why: String| Failure::new(Exit::VerificationFailed, why);
+    let now = Checkpoint::parse_unverified(&newest.note)
+        .map_err(|error| bad(format!("the node's checkpoint: {error}")))?;
+    past::is_later(before, &now, dir)?;
+    let (old_size, new_size) = (before.size, now.size);
+    let request = pb::GetConsistencyProofRequest { old_size, new_size, origin };
+    let proof = client.get_consistency_proof(request).await?.into_inner();
+    let hashes = proof.hashes.iter().map(|hash| Digest::try_from(hash.as_ref()));
+    let hashes: Result<Vec<_>, _> = hashes.collect();
+    let hashes = hashes.map_err(|_| bad("the node's proof has a hash of another length".into()))?;
+    past::extends(before, &now, &hashes, dir)
+}
 
-    #[test]
-    fn an_export_that_is_cut_short_is_none() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let mut sink = Sink::new(dir.path());
-        sink.take("checkpoint", b"c").expect("taken");
-        assert_eq!(sink.finish().expect_err("no manifest").code, Exit::Unavailable);
+async fn taken(
+    mut parts: Parts,
+    mut staging: Staging,
+    kind: Kind,
+    out: &Out,
+) -> Result<Staged, Failure> {
+    let progress = out.progress("exporting", 0, Unit::Bytes);
+    while let Some(part) = parts.message().await? {
+        progress.add(part.data.len() as u64);
+        staging.take(&part.path, &part.data)?;
     }
+    staging.finish(kind)
+}
 
-    #[test]
-    fn nothing_is_written_elsewhere_or_twice() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let mut sink = Sink::new(dir.path());
-        for bad in ["../x", "/etc/x", "a/../b", ".hidden", "a//b", ""] {
-            assert_eq!(sink.take(bad, b"x").expect_err(bad).code, Exit::VerificationFailed);
-        }
-        sink.take("a", b"one").expect("taken");
-        sink.take("b", b"x").expect("taken");
-        assert!(sink.take("a", b"two").is_err());
-        assert_eq!(std::fs::read(dir.path().join("a")).expect("there"), b"one");
+/// What there is now, and how much of it was there before.
+fn tell(staged: &Staged, dir: &Path, out: &mut Out) {
+    let Staged { files, bytes, kept, size, before } = staged;
+    let shown = dir.display().to_string();
+    let mut fields = vec![
+        ("export", shown.clone()),
+        ("files", files.to_string()),
+        ("size", view::bytes(*bytes)),
+    ];
+    if *kept > 0 {
+        fields.push(("of these kept", kept.to_string()));
     }
+    if let Some(before) = before {
+        // Fewer where another log has begun since.
+        let new = size.checked_sub(*before).map(|new| format!("{size}, {new} of them new"));
+        fields.push(("entries", new.unwrap_or_else(|| format!("{size}, in a new log"))));
+    }
+    let json = json!({
+        "directory": shown,
+        "files": files,
+        "bytes": bytes,
+        "files_kept": kept,
+        "entries": size,
+        "entries_before": before,
+    });
+    out.record(&fields, &json);
 }

@@ -1,6 +1,7 @@
 //! `rogatory audit replay`: what an export leads to, and whether its order is legal.
 
 mod disclosed;
+mod excerpt;
 mod print;
 
 use std::io::Write as _;
@@ -23,7 +24,8 @@ use disclosed::Disclosed;
 ///
 /// The export is verified on the way. The digest of the state that the log leads to is the one that
 /// `rogatory status` shows at the node, for a log of the same size. An entry that breaks a rule of
-/// the order is an error; what is legal and odd is a notice.
+/// the order is an error; what is legal and odd is a notice. Of an excerpt, the messages that it has
+/// are replayed.
 ///
 ///   rogatory audit replay export/ --card xb.pps.card
 ///   rogatory audit replay export/ --message ID --until 2026-11-23T16:28:01Z
@@ -89,6 +91,9 @@ struct Replayed {
 }
 
 pub(super) fn run(args: ReplayArgs, out: &mut Out) -> Result<(), Failure> {
+    if let Some(excerpt) = args.export.excerpt(out)? {
+        return excerpt::run(args, &excerpt, out);
+    }
     let export = args.export.open(out)?;
     let disclosed = args.disclosure.as_deref().map(Disclosed::read).transpose()?;
     let mut replayed = Replayed {

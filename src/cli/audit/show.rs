@@ -1,17 +1,19 @@
 //! `rogatory audit show`: entries of an export, for people and programs.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::dir::{Export, ExportDir};
+use super::excerpt::ExcerptDir;
 use crate::audit::entry::{Entry, Event};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::out::Out;
 use crate::domain::{AuthorityId, MessageId};
 
-/// Shows entries of an exported log
+/// Shows entries of an exported log, or of an excerpt
 ///
 /// Entries that are named by their numbers are proven to stand under the signed checkpoint. A
 /// search reads, and verifies, the whole export.
@@ -54,48 +56,92 @@ impl FromStr for EventName {
 }
 
 pub(super) fn run(args: ShowArgs, out: &mut Out) -> Result<(), Failure> {
+    if let Some(excerpt) = args.export.excerpt(out)? {
+        return in_excerpt(&args, &excerpt, out);
+    }
     let export = args.export.open(out)?;
     if !args.index.is_empty() {
         return args.index.iter().try_for_each(|index| show(&export, *index, out));
     }
-    let fits = |entry: &Entry| {
-        args.message.is_none_or(|message| entry.message == Some(message))
-            && args.peer.as_ref().is_none_or(|peer| entry.peer.as_ref() == Some(peer))
-            && args.event.is_none_or(|event| entry.event == event.0)
-    };
-    let (mut found, mut total) = (Vec::new(), 0_u64);
-    export.verify(out, &mut |index, entry| {
-        if fits(entry) {
-            total += 1;
-            if found.len() < args.limit {
-                found.push((index, entry.clone()));
-            }
+    let mut found = Found::default();
+    export.verify(out, &mut |index, entry| found.take(&args, index, entry))?;
+    found.tell(out);
+    Ok(())
+}
+
+/// Entries of an excerpt, all of which is verified first.
+fn in_excerpt(args: &ShowArgs, excerpt: &ExcerptDir, out: &mut Out) -> Result<(), Failure> {
+    let (mut found, mut named) = (Found::default(), BTreeMap::new());
+    excerpt.entries(out, &mut |index, entry| {
+        if args.index.contains(&index) {
+            named.insert(index, entry.encode());
         }
+        found.take(args, index, entry);
     })?;
-    let header = ["entry", "time", "event", "by", "peer", "no.", "message", "code"];
-    out.list(
-        &header,
-        &found,
-        |(index, entry)| row(*index, entry),
-        |(index, entry)| to_json(*index, &entry.encode()),
-    );
-    if total > found.len() as u64 {
-        out.talk(&format!("{total} entries were found: --limit N shows more"));
+    if args.index.is_empty() {
+        found.tell(out);
+        return Ok(());
+    }
+    for index in &args.index {
+        let bytes = named.get(index).ok_or_else(|| {
+            let message = format!("the excerpt does not have entry {index}");
+            Failure::new(Exit::NotFound, message)
+        })?;
+        show_bytes(*index, bytes, out)?;
     }
     Ok(())
 }
 
+/// What a search has found.
+#[derive(Default)]
+struct Found {
+    listed: Vec<(u64, Entry)>,
+    total: u64,
+}
+
+impl Found {
+    fn take(&mut self, args: &ShowArgs, index: u64, entry: &Entry) {
+        let fits = args.message.is_none_or(|message| entry.message == Some(message))
+            && args.peer.as_ref().is_none_or(|peer| entry.peer.as_ref() == Some(peer))
+            && args.event.is_none_or(|event| entry.event == event.0);
+        if fits {
+            self.total += 1;
+            if self.listed.len() < args.limit {
+                self.listed.push((index, entry.clone()));
+            }
+        }
+    }
+
+    fn tell(&self, out: &mut Out) {
+        let Self { listed, total } = self;
+        let header = ["entry", "time", "event", "by", "peer", "no.", "message", "code"];
+        out.list(
+            &header,
+            listed,
+            |(index, entry)| row(*index, entry),
+            |(index, entry)| to_json(*index, &entry.encode()),
+        );
+        if *total > listed.len() as u64 {
+            out.talk(&format!("{total} entries were found: --limit N shows more"));
+        }
+    }
+}
+
 fn show(export: &Export, index: u64, out: &mut Out) -> Result<(), Failure> {
     let (bytes, _) = export.entry(index)?;
-    let entry = Entry::parse(&bytes).map_err(|error| {
+    show_bytes(index, &bytes, out)
+}
+
+fn show_bytes(index: u64, bytes: &[u8], out: &mut Out) -> Result<(), Failure> {
+    let entry = Entry::parse(bytes).map_err(|error| {
         Failure::new(Exit::VerificationFailed, format!("entry {index}: {error}"))
     })?;
     if out.is_json() {
-        out.json(&to_json(index, &bytes));
+        out.json(&to_json(index, bytes));
         return Ok(());
     }
     // Under the names of the documentation, in the order in which they stand in the entry.
-    let fields: Value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+    let fields: Value = serde_json::from_slice(bytes).unwrap_or(Value::Null);
     let mut rows = vec![("entry", index.to_string()), ("event", entry.event.to_string())];
     for (name, value) in fields.as_object().into_iter().flatten() {
         if let Some((word, _)) = NAMES.iter().find(|(_, key)| key == name) {

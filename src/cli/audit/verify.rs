@@ -7,10 +7,11 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::chain::{self, Alone, Link};
+use super::excerpt::{self, ExcerptDir};
 use crate::audit::Position;
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::entry::Entry;
-use crate::audit::export::{CARDS, CHECKPOINT_PATH, EARLIER};
+use crate::audit::export::{CARDS, CHECKPOINT_PATH, EARLIER, RECEIPTS};
 use crate::audit::manifest::MANIFEST_MAX_BYTES;
 use crate::audit::policy::Policy;
 use crate::audit::verify::{
@@ -23,7 +24,7 @@ use crate::cli::files::{read_card, read_policy, read_text};
 use crate::cli::out::{Out, Unit};
 use crate::cli::peer;
 
-/// Verifies an exported log, without any node
+/// Verifies an exported log, or an excerpt of one, without any node
 ///
 /// Everything is computed anew: the digest of every file, every entry, the tree, the signatures,
 /// the receipts. The first thing that is wrong is named. What it proves rests on the card: take
@@ -61,6 +62,9 @@ pub(super) fn run(args: VerifyArgs, out: &mut Out) -> Result<(), Failure> {
     }
     let policy = args.policy.as_deref().map(read_policy).transpose()?;
     let whose_word = args.card.is_none() && args.fingerprint.is_none();
+    if excerpt::is_one(&args.dir) {
+        return ExcerptDir::new(&args.dir, card).verify(policy, whose_word, out);
+    }
     let reports = verify(&args.dir, &card, policy, args.alone, out, &mut |_, _| {})?;
     print(&reports, &card, whose_word, out);
     if whose_word {
@@ -173,17 +177,7 @@ fn verify_one(
     if link.prefix.is_empty() {
         present.retain(|path| !path.starts_with(EARLIER));
     }
-    let note = read_bounded(&dir.join(CHECKPOINT_PATH)).ok().flatten().unwrap_or_default();
-    let claimed = Checkpoint::parse_unverified(&String::from_utf8_lossy(&note));
-    let claimed = claimed.ok().map(|claimed| claimed.origin).filter(|log| card.owns_log(log));
-    let origin = claimed.unwrap_or_else(|| card.log_origin().to_owned());
-    let trust = Trust {
-        keys: card.log_keys_of(&origin),
-        origin,
-        authority: card.authority().clone(),
-        policy,
-        before,
-    };
+    let trust = trust(dir, card, policy, before);
     let bar = out.progress("verifying", 1, Unit::Entries);
     let handle = bar.handle();
     let mut progress = |done, total| {
@@ -192,6 +186,21 @@ fn verify_one(
     };
     let mut read = |path: &str| read_bounded(&dir.join(path));
     Ok(verify_export_with(&mut read, &present, &trust, each, &mut progress))
+}
+
+/// What card, policy and the log before say beforehand of the log in a directory.
+pub(super) fn trust(dir: &Path, card: &Card, policy: Option<Policy>, before: Before) -> Trust {
+    let note = read_bounded(&dir.join(CHECKPOINT_PATH)).ok().flatten().unwrap_or_default();
+    let claimed = Checkpoint::parse_unverified(&String::from_utf8_lossy(&note));
+    let claimed = claimed.ok().map(|claimed| claimed.origin).filter(|log| card.owns_log(log));
+    let origin = claimed.unwrap_or_else(|| card.log_origin().to_owned());
+    Trust {
+        keys: card.log_keys_of(&origin),
+        origin,
+        authority: card.authority().clone(),
+        policy,
+        before,
+    }
 }
 
 pub(super) fn read_bounded(path: &Path) -> io::Result<Option<Vec<u8>>> {
@@ -207,13 +216,19 @@ pub(super) fn read_bounded(path: &Path) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-fn refuse(dir: &Path, prefix: &str, failure: &VerifyFailure, out: &mut Out) -> Failure {
+pub(super) fn refuse(dir: &Path, prefix: &str, failure: &VerifyFailure, out: &mut Out) -> Failure {
     let message = failure.to_string();
     if out.is_json() {
         let (path, entry) = (failure.path().map(|path| format!("{prefix}{path}")), failure.entry());
         out.json(&json!({ "ok": false, "path": path, "entry": entry, "message": message }));
     }
     let hint = match failure {
+        VerifyFailure::Missing { path }
+            if path.starts_with("tile/") || path.starts_with(RECEIPTS) =>
+        {
+            "if it has only what is new since some entries (`audit export --since`), merge it into \
+             an export of those: `rogatory audit merge`"
+        }
         VerifyFailure::Quorum { .. } => {
             "ask for an export of a checkpoint that these witnesses have cosigned, or ask them what \
              they hold of this log"
@@ -266,14 +281,14 @@ fn print(reports: &[Report], card: &Card, whose_word: bool, out: &mut Out) {
     out.record(&fields, &Value::Null);
 }
 
-fn quorum(witnessing: &Witnessing) -> String {
+pub(super) fn quorum(witnessing: &Witnessing) -> String {
     match witnessing.quorum {
         true => "reached".to_owned(),
         false => "none is asked for".to_owned(),
     }
 }
 
-fn seen(seen: &WitnessSeen) -> String {
+pub(super) fn seen(seen: &WitnessSeen) -> String {
     let (witness, key) = (&seen.witness.name, &seen.witness.key);
     format!("{witness} ({}, {}) at {}", key.name(), key.public().algorithm(), seen.at)
 }
@@ -329,7 +344,7 @@ fn earlier_json(report: &Report) -> Value {
     })
 }
 
-fn witnessing_json(witnessing: &Witnessing) -> Value {
+pub(super) fn witnessing_json(witnessing: &Witnessing) -> Value {
     let seen = |seen: &WitnessSeen| {
         json!({
             "name": seen.witness.name,

@@ -21,6 +21,11 @@ pub(super) fn all(
         return out.json(&to_json(replayed, proved, checkpoint));
     }
     out.record(&fields(replayed, checkpoint), &Value::Null);
+    tables(replayed, proved, out);
+}
+
+/// The life of a message, what was proved, and what was found.
+pub(super) fn tables(replayed: &Replayed, proved: Option<&[Proved]>, out: &mut Out) {
     let none = |_: &Vec<String>| Value::Null;
     let mut table = |header: &[&str], rows: Vec<Vec<String>>| {
         if !rows.is_empty() {
@@ -44,7 +49,7 @@ pub(super) fn all(
 }
 
 /// How many messages are in which state, by side.
-fn states(state: &State) -> BTreeMap<(Side, &'static str), u64> {
+pub(super) fn states(state: &State) -> BTreeMap<(Side, &'static str), u64> {
     let mut counts = BTreeMap::new();
     for message in state.messages() {
         *counts.entry((message.side, message.state.as_str())).or_default() += 1;
@@ -53,7 +58,7 @@ fn states(state: &State) -> BTreeMap<(Side, &'static str), u64> {
 }
 
 /// Receipts that were issued, and that were recorded.
-fn receipts(state: &State) -> (u64, u64) {
+pub(super) fn receipts(state: &State) -> (u64, u64) {
     let events = state.messages().flat_map(|message| message.events);
     let receipts = events.filter(|stated| stated.event.is_receipt());
     receipts.fold((0, 0), |(issued, recorded), stated| match stated.recorded {
@@ -201,7 +206,7 @@ fn to_json(replayed: &Replayed, proved: Option<&[Proved]>, checkpoint: &Checkpoi
     json
 }
 
-fn findings_json(findings: &Findings, json: &mut Value) {
+pub(super) fn findings_json(findings: &Findings, json: &mut Value) {
     json["errors"] = findings.errors.into();
     json["notices"] = findings.notices.into();
     let listed = findings.listed.iter().map(|finding| {
@@ -217,7 +222,7 @@ fn findings_json(findings: &Findings, json: &mut Value) {
     json["findings"] = listed.collect();
 }
 
-fn life_json(life: &Life) -> Value {
+pub(super) fn life_json(life: &Life) -> Value {
     let moments = life.moments().iter().map(|moment| {
         let remote = moment.remote.as_ref().map(|remote| {
             json!({
@@ -243,7 +248,7 @@ fn life_json(life: &Life) -> Value {
     json!({ "message_id": life.message(), "entries": moments.collect::<Vec<_>>() })
 }
 
-fn proved_json(proved: &Proved) -> Value {
+pub(super) fn proved_json(proved: &Proved) -> Value {
     json!({
         "message_id": proved.message,
         "entry": proved.entry,

@@ -1,0 +1,335 @@
+//! An export on its way to its directory.
+//!
+//! It is put together beside it, in `DIR.partial`, and takes its place in one step when nothing is
+//! missing any more: whatever ends the command, `DIR` is what it was before or the whole new export,
+//! and what was fetched lies in `DIR.partial` for the next run. Nothing that is there is believed:
+//! every file is read again, and counts only if it is the one that the new manifest lists.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use super::past;
+use super::place::{beside, digest_of, link, lock, remove, whole_path};
+use super::swap::{self, take_place};
+use crate::audit::Checkpoint;
+use crate::audit::excerpt::Excerpt;
+use crate::audit::export::{EARLIER, RECEIPTS};
+use crate::audit::manifest::{MANIFEST_MAX_BYTES, MANIFEST_PATH, Manifest, is_export_path, tag};
+use crate::audit::tiles::full_paths;
+use crate::cli::evidence::files_below;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::files::{create, create_directory, sync_directory, write_new};
+use crate::crypto::{Digest, Sha256};
+
+/// What all manifests list, by the path in the export.
+type Listed = BTreeMap<String, Digest>;
+
+/// Whole files that may take a place in the new export.
+pub(super) struct Files {
+    pub(super) dir: PathBuf,
+    pub(super) digests: BTreeMap<String, Digest>,
+}
+
+impl Files {
+    /// Reads all files of a directory.
+    pub(super) fn read(dir: &Path) -> Result<Self, Failure> {
+        let mut digests = BTreeMap::new();
+        for file in files_below(dir)? {
+            digests.insert(file.name, digest_of(&file.path)?);
+        }
+        Ok(Self { dir: dir.to_owned(), digests })
+    }
+}
+
+/// A new export that is being put together.
+pub(super) struct Staging {
+    target: PathBuf,
+    /// Where it is put together.
+    files: Files,
+    /// What may be taken from elsewhere on this machine: of the export that is there.
+    sources: Vec<Files>,
+    /// The export that is there.
+    before: Option<Checkpoint>,
+    open: Option<Open>,
+    /// What came in this run: no file comes twice.
+    came: BTreeSet<String>,
+    /// Of each log, by its folder.
+    manifests: BTreeMap<String, Vec<u8>>,
+    bytes: u64,
+    /// What to ask where a file is lacking.
+    lacking: String,
+    /// Held while this lives: two commands do not write one export.
+    _lock: File,
+}
+
+struct Open {
+    name: String,
+    file: File,
+    hasher: Sha256,
+}
+
+/// What is put together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// All of a log.
+    Whole,
+    /// What is new since so many entries: what is full below them, and older receipts, somebody
+    /// has.
+    Since(u64),
+    /// Entries about one thing.
+    Excerpt,
+}
+
+/// What came of it.
+pub(super) struct Staged {
+    /// Files of the export.
+    pub(super) files: u64,
+    /// Bytes that came over the line.
+    pub(super) bytes: u64,
+    /// Files that were there already.
+    pub(super) kept: u64,
+    /// Entries of the export.
+    pub(super) size: u64,
+    /// Entries of the export that it took the place of.
+    pub(super) before: Option<u64>,
+}
+
+impl Staging {
+    /// Looks at what is there: nothing, an empty directory, a finished export, and what an earlier
+    /// run has left behind.
+    pub(super) fn open(target: &Path) -> Result<Self, Failure> {
+        let target = whole_path(target)?;
+        swap::restore(&target)?;
+        let before = past::finished(&target)?;
+        let dir = beside(&target, ".partial");
+        create_directory(&dir)?;
+        let lock = lock(&dir, &target)?;
+        // It is no export any more: what it lists is about to change.
+        remove(&dir.join(MANIFEST_PATH))?;
+        let mut files = Files::read(&dir)?;
+        files.digests.retain(|path, _| path.strip_prefix(log_folder(path)) != Some(MANIFEST_PATH));
+        if let Some(name) = files.digests.keys().find(|name| !is_export_path(name)) {
+            let message = format!("{} holds {name}, which no export has", dir.display());
+            return Err(Failure::new(Exit::Failed, message).hint("move it away"));
+        }
+        let sources = match &before {
+            Some(_) => vec![Files::read(&target)?],
+            None => Vec::new(),
+        };
+        Ok(Self {
+            target,
+            files,
+            sources,
+            before,
+            open: None,
+            came: BTreeSet::new(),
+            manifests: BTreeMap::new(),
+            bytes: 0,
+            lacking: AGAIN.to_owned(),
+            _lock: lock,
+        })
+    }
+
+    /// The state of the log that the export shows which is there.
+    pub(super) fn before(&self) -> Option<&Checkpoint> {
+        self.before.as_ref()
+    }
+
+    /// Takes files of another directory too, which has what is new.
+    pub(super) fn add_source(&mut self, files: Files) {
+        self.lacking = format!(
+            "is {} an export of this log since no more entries than {} has?",
+            files.dir.display(),
+            self.target.display()
+        );
+        self.sources.push(files);
+    }
+
+    /// The tags of all that is there, one after the other.
+    pub(super) fn held(&self) -> Vec<u8> {
+        let all = std::iter::once(&self.files).chain(&self.sources);
+        let tags = all.flat_map(|files| files.digests.iter().map(|(path, d)| tag(path, d)));
+        let most = crate::domain::limits::EXPORT_HELD_MAX_BYTES / crate::audit::manifest::TAG_BYTES;
+        tags.take(most).collect::<Vec<_>>().concat()
+    }
+
+    /// Writes a piece of a file; a new path begins a new file.
+    pub(super) fn take(&mut self, path: &str, data: &[u8]) -> Result<(), Failure> {
+        self.bytes += data.len() as u64;
+        let folder = log_folder(path);
+        if path.strip_prefix(folder) == Some(MANIFEST_PATH) {
+            self.close()?;
+            let manifest = self.manifests.entry(folder.to_owned()).or_default();
+            if manifest.len() + data.len() > MANIFEST_MAX_BYTES {
+                return Err(wrong("the node sent a manifest that is larger than any".to_owned()));
+            }
+            manifest.extend_from_slice(data);
+            return Ok(());
+        }
+        if self.manifests.contains_key(folder) {
+            return Err(wrong(format!("the node sent {path} behind its manifest")));
+        }
+        if self.open.as_ref().is_none_or(|open| open.name != path) {
+            self.close()?;
+            self.begin(path)?;
+        }
+        if let Some(open) = &mut self.open {
+            open.hasher.update(data);
+            let written = open.file.write_all(data);
+            written.map_err(|e| Failure::file(Path::new(path), "cannot be written", &e))?;
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, name: &str) -> Result<(), Failure> {
+        if !is_export_path(name) {
+            return Err(wrong(format!(
+                "the node sent a file called {name:?}, which no export has"
+            )));
+        }
+        if !self.came.insert(name.to_owned()) {
+            return Err(wrong(format!("the node sent {name} twice")));
+        }
+        self.files.digests.remove(name);
+        let path = self.place(name)?;
+        // Never written over: it may be one file with one of the export that is there.
+        remove(&path)?;
+        let file = create(&path)?;
+        self.open = Some(Open { name: name.to_owned(), file, hasher: Sha256::new() });
+        Ok(())
+    }
+
+    /// Where a file stands, with the directories above it.
+    fn place(&self, name: &str) -> Result<PathBuf, Failure> {
+        let path = self.files.dir.join(name);
+        path.parent().map_or(Ok(()), create_directory)?;
+        Ok(path)
+    }
+
+    fn close(&mut self) -> Result<(), Failure> {
+        if let Some(Open { name, file, hasher }) = self.open.take() {
+            let synced = file.sync_all();
+            synced.map_err(|e| Failure::file(Path::new(&name), "cannot be written", &e))?;
+            self.files.digests.insert(name, hasher.finish());
+        }
+        Ok(())
+    }
+
+    /// Puts the new export into its place, if all of it is there.
+    pub(super) fn finish(mut self, kind: Kind) -> Result<Staged, Failure> {
+        self.close()?;
+        let Some(newest) = self.manifests.get("") else {
+            let message = "the export ended early, without its manifest: it is no export";
+            let hint = "run the command again: it goes on where it was";
+            return Err(Failure::new(Exit::Unavailable, message).hint(hint));
+        };
+        let size = parse(newest, kind)?.size;
+        let mut listed = BTreeMap::new();
+        for (folder, bytes) in &self.manifests {
+            let files = parse(bytes, kind)?.files.into_iter();
+            listed.extend(files.map(|(path, digest)| (format!("{folder}{path}"), digest)));
+        }
+        self.gather(&listed, if let Kind::Since(since) = kind { since } else { 0 })?;
+        self.clear(&listed)?;
+        let dir = &self.files.dir;
+        let before = self.before.as_ref().map(|before| (before, self.target.as_path()));
+        let folders: Vec<&str> = self.manifests.keys().map(String::as_str).collect();
+        past::check(dir, &folders, before, kind != Kind::Whole)?;
+        // The newest log's comes last: with it, this looks like an export, and is one.
+        for (folder, bytes) in self.manifests.iter().rev() {
+            write_new(&dir.join(folder).join(MANIFEST_PATH), bytes)?;
+        }
+        self.sync(&listed)?;
+        take_place(dir, &self.target)?;
+        let came = self.came.iter().filter(|path| listed.contains_key(*path)).count();
+        let here = listed.keys().filter(|path| self.files.digests.contains_key(*path));
+        let here = here.count();
+        Ok(Staged {
+            files: (here + self.manifests.len()) as u64,
+            bytes: self.bytes,
+            kept: (here - came) as u64,
+            size,
+            before: self.before.map(|before| before.size),
+        })
+    }
+
+    /// Sees to it that every listed file is there.
+    fn gather(&mut self, listed: &Listed, since: u64) -> Result<(), Failure> {
+        let elsewhere: BTreeSet<String> = full_paths(since).collect();
+        for (path, digest) in listed {
+            if self.files.digests.get(path) == Some(digest) {
+                continue;
+            }
+            let source = self.sources.iter().find(|files| files.digests.get(path) == Some(digest));
+            if let Some(source) = source {
+                let from = source.dir.join(path);
+                let to = self.place(path)?;
+                remove(&to)?;
+                link(&from, &to)?;
+                self.files.digests.insert(path.clone(), *digest);
+                continue;
+            }
+            let others = since > 0 && (path.starts_with(RECEIPTS) || elsewhere.contains(path));
+            if !others {
+                let message = format!("{path} is listed in the manifest, and is not there");
+                return Err(wrong(message).hint(&self.lacking));
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes what the manifest does not list: files of an earlier run, of a smaller log.
+    fn clear(&mut self, listed: &Listed) -> Result<(), Failure> {
+        let is_listed = |path: &String, digest: &Digest| listed.get(path) == Some(digest);
+        let stale: Vec<String> = self
+            .files
+            .digests
+            .iter()
+            .filter(|(path, digest)| !is_listed(path, digest))
+            .map(|(path, _)| path.clone())
+            .collect();
+        for path in stale {
+            remove(&self.files.dir.join(&path))?;
+            // Those that are not empty stay.
+            let above = Path::new(&path).ancestors().skip(1).filter(|dir| dir.parent().is_some());
+            above.for_each(|dir| drop(fs::remove_dir(self.files.dir.join(dir))));
+            self.files.digests.remove(&path);
+        }
+        Ok(())
+    }
+
+    /// Files are on the disk since they were closed; now their names are.
+    fn sync(&self, listed: &Listed) -> Result<(), Failure> {
+        let paths = listed.keys().map(Path::new);
+        let above: BTreeSet<&Path> = paths.flat_map(|path| path.ancestors().skip(1)).collect();
+        let there = above.into_iter().map(|dir| self.files.dir.join(dir));
+        there.filter(|dir| dir.is_dir()).try_for_each(|dir| sync_directory(&dir))
+    }
+}
+
+/// The folder of the log that a file is of: none for the newest.
+pub(super) fn log_folder(path: &str) -> &str {
+    let rest = path.strip_prefix(EARLIER).and_then(|rest| rest.split_once('/'));
+    rest.map_or("", |(_, inside)| &path[..path.len() - inside.len()])
+}
+
+fn parse(manifest: &[u8], kind: Kind) -> Result<Manifest, Failure> {
+    let parsed = match kind {
+        Kind::Excerpt => Excerpt::parse_unverified(manifest).map(|excerpt| excerpt.list),
+        _ => Manifest::parse_unverified(manifest),
+    };
+    parsed.map_err(|error| wrong(format!("the node sent a manifest that is none: {error}")))
+}
+
+const AGAIN: &str =
+    "run the command again; if it says so again, the node or this program is at fault";
+
+fn wrong(message: String) -> Failure {
+    Failure::new(Exit::VerificationFailed, message).hint(AGAIN)
+}
+
+#[cfg(test)]
+#[path = "staging_tests.rs"]
+mod tests;
