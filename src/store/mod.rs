@@ -62,6 +62,7 @@ mod job;
 mod journal;
 pub mod limits;
 mod mark;
+mod numbers;
 mod open;
 mod query;
 mod replay;

@@ -118,6 +118,13 @@ impl View {
         self.home.blind("store/counter", name.as_bytes())
     }
 
+    /// The key of a number with a peer: all of a peer stand together, in their order.
+    pub(super) fn number_key(&self, peer: &str, number: u64) -> Vec<u8> {
+        let mut key = self.home.blind("store/numbers", peer.as_bytes()).to_vec();
+        key.extend_from_slice(&number.to_be_bytes());
+        key
+    }
+
     pub(super) fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreFault> {
         let sealed = self.index.get(&table.key(key))?;
         sealed.map(|sealed| self.open_row(table, key, &sealed)).transpose()

@@ -64,11 +64,19 @@ pub enum Table {
     Access = 0x24,
     /// Packages whose chunks are to be removed. Key: name in the vault.
     Removals = 0x25,
+    /// Where each entry about a peer stands in the log. Key: blinded peer, its number among the
+    /// entries with that peer.
+    Numbers = 0x26,
+    /// What is reconciled with each peer, and how far. Key: blinded authority id.
+    Reconciled = 0x27,
+    /// Messages of which a peer and this node have not said all yet. Key: blinded authority id,
+    /// message id.
+    Unsettled = 0x28,
 }
 
 impl Table {
     /// All of them, by number.
-    pub const ALL: [Table; 22] = [
+    pub const ALL: [Table; 25] = [
         Table::Messages,
         Table::Outbox,
         Table::Inbox,
@@ -91,6 +99,9 @@ impl Table {
         Table::Rumours,
         Table::Access,
         Table::Removals,
+        Table::Numbers,
+        Table::Reconciled,
+        Table::Unsettled,
     ];
 
     pub(super) fn number(self) -> u8 {

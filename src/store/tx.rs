@@ -9,7 +9,7 @@ use super::limits::{
 };
 use super::query::View;
 use super::slots::BodySlot;
-use super::{Misuse, StoreFault, Table};
+use super::{Misuse, StoreFault, Table, numbers};
 use crate::audit::Position;
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::entry::EntryDraft;
@@ -238,8 +238,12 @@ impl<'a> Tx<'a> {
     /// where there is a counterpart, its number among the entries with it.
     pub fn append(&mut self, draft: EntryDraft) -> u64 {
         let index = self.next_index();
-        let counter = draft.counterpart().map(|peer| format!("peer/{peer}"));
-        let peer_seq = counter.map(|name| self.counter(&name));
+        let peer_seq = draft.counterpart().map(|peer| numbers::counter(peer.as_str()));
+        let peer_seq = peer_seq.map(|name| self.counter(&name));
+        if let (Some(peer), Some(number)) = (draft.counterpart(), peer_seq) {
+            let key = self.view.number_key(peer.as_str(), number);
+            self.put(Table::Numbers, &key, index.to_be_bytes());
+        }
         let entry = draft.into_entry(self.at, random(), peer_seq);
         let bytes = entry.encode();
         if let Err(error) = entry.check() {

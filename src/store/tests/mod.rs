@@ -4,6 +4,7 @@ mod basics;
 mod erasure;
 mod faults;
 mod model;
+mod numbers;
 mod recovery;
 mod succession;
 
