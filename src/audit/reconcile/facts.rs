@@ -7,30 +7,66 @@ use crate::crypto::Digest;
 use crate::domain::{MessageId, Timestamp};
 
 /// What one entry says of a message.
-#[derive(Clone, Debug)]
-pub(super) struct Fact {
-    pub(super) message: MessageId,
-    pub(super) index: u64,
-    pub(super) at: Timestamp,
-    pub(super) event: Event,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fact {
+    /// The message.
+    pub message: MessageId,
+    /// Index of the entry in its log.
+    pub index: u64,
+    /// Its number among the entries of the two.
+    pub number: u64,
+    /// When it was logged.
+    pub at: Timestamp,
+    /// The event.
+    pub event: Event,
     /// A receipt of the other side that is recorded; otherwise the log's owner states it.
-    pub(super) recorded: bool,
-    pub(super) envelope: Option<Digest>,
-    pub(super) code: Option<Box<str>>,
-    pub(super) seen: Option<Seen>,
+    pub recorded: bool,
+    /// SHA-256 of the envelope.
+    pub envelope: Option<Digest>,
+    /// Code of a refusal.
+    pub code: Option<Box<str>>,
+    /// What it saw of the other log.
+    pub seen: Option<Seen>,
 }
 
 /// What a log saw of the other one: positions in its logs.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Seen {
-    pub(super) index: u64,
-    pub(super) size: u64,
-    pub(super) root: Digest,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Where an entry stands.
+    pub index: u64,
+    /// Where the checkpoint ends.
+    pub size: u64,
+    /// Root of the checkpoint.
+    pub root: Digest,
+}
+
+impl Fact {
+    /// What the entry at a position says of a message, and saw of the logs `origins` of the other
+    /// side; `None` where it says nothing that the other side must say too.
+    pub fn of(index: u64, entry: &Entry, origins: &[String]) -> Option<Self> {
+        let message = entry.message?;
+        if !entry.event.is_receipt() && entry.event != Event::MessageCancelled {
+            return None;
+        }
+        Some(Self {
+            message,
+            index,
+            number: entry.peer_seq.unwrap_or(0),
+            at: entry.at,
+            event: entry.event,
+            recorded: entry.is_recorded_receipt(),
+            envelope: entry.envelope,
+            code: entry.code.as_deref().map(Box::from),
+            seen: entry.remote.as_ref().and_then(|remote| Seen::of(remote, origins)),
+        })
+    }
 }
 
 impl Seen {
-    /// `None` where it was seen in a log that is not at hand.
+    /// `None` where it was seen in a log that is not at hand, or that no log can be.
     fn of(remote: &Coordinates, origins: &[String]) -> Option<Self> {
+        // Whoever wrote the entry chose the number.
+        remote.size.checked_shr(48).filter(|beyond| *beyond == 0)?;
         let log = (0..).zip(origins).find(|(_, origin)| **origin == remote.origin)?.0;
         let place = |index| Position::new(log, index).number();
         let (index, size) = (place(remote.index), place(remote.size));
@@ -141,22 +177,18 @@ impl Facts {
         if !mine {
             return;
         }
-        self.elsewhere += u64::from(remote.is_some() && seen.is_none());
-        let Some(message) = entry.message else {
+        self.elsewhere += u64::from(entry.remote.is_some() && seen.is_none());
+        if entry.message.is_none() {
             return self.seen.extend(seen.map(|seen| (index, seen)));
-        };
-        if !entry.event.is_receipt() && entry.event != Event::MessageCancelled {
-            return;
         }
+        let Some(fact) = Fact::of(index, entry, origins) else { return };
         self.total += 1;
         if self.total > wanted.max as u64 && wanted.parts == 1 {
             // Only counted from here on: the log is read again, in parts.
             self.facts = Vec::new();
             return;
         }
-        let (at, event, envelope) = (entry.at, entry.event, entry.envelope);
-        let (recorded, code) = (entry.is_recorded_receipt(), entry.code.as_deref().map(Box::from));
-        self.facts.push(Fact { message, index, at, event, recorded, envelope, code, seen });
+        self.facts.push(fact);
     }
 
     /// The facts of each message, by message.

@@ -7,13 +7,14 @@ use crate::audit::entry::Event;
 use crate::crypto::Digest;
 use crate::domain::{MessageId, Timestamp};
 
-/// Where an export ends.
+/// Where what is known of a log ends.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Ends {
+pub struct Ends {
     /// Entries in it.
-    pub(super) size: u64,
-    /// Time of its last entry.
-    pub(super) at: Timestamp,
+    pub size: u64,
+    /// Time of its last entry; of a log that is asked for news, when it was asked, by the clock of
+    /// whoever asks.
+    pub at: Timestamp,
 }
 
 /// Receipts that a receiver issues and its sender is to record.

@@ -13,6 +13,7 @@
 
 mod facts;
 mod judge;
+mod message;
 mod roots;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,10 @@ use crate::crypto::Digest;
 use crate::domain::{AuthorityId, MessageId, Timestamp};
 use facts::{Facts, Wanted};
 use judge::Judge;
+
+pub use facts::{Fact, Seen};
+pub use judge::Ends;
+pub use message::{Side, is_settled, judge_message};
 
 /// Facts of one side that are held at once where the caller does not say: some 75 MB.
 pub const FACTS_MAX: usize = 500_000;
