@@ -77,13 +77,15 @@ impl State {
             | Event::PeerRemoved
             | Event::PeerSuspended
             | Event::PeerResumed => self.peer(step),
+            // Whatever stands between the two: what was found may have led to a suspension.
+            Event::PeerReconciled => self.trust(step, false),
             Event::AgencyAdded | Event::AgencyRenewed | Event::AgencyRevoked => self.agency(step),
             Event::PolicySet => self.policy(step),
             Event::NodeStarted
             | Event::NodeRecovered
             | Event::NodeStopped
             | Event::LogRecovered => self.node(step),
-            // What was compared with or seen of others changes nothing here; their heads are noted.
+            // What was seen of others changes nothing here; their heads are noted.
             _ => {}
         }
     }

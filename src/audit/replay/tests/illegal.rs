@@ -171,6 +171,11 @@ fn peers_agencies_and_keys_are_added_first() {
             Rule::PeerNeverAdded,
             vec![EntryDraft::new(PeerRemoved).peer(authority("xc.moj"))],
         ),
+        (
+            "a stranger's log is compared",
+            Rule::PeerNeverAdded,
+            vec![EntryDraft::new(PeerReconciled).peer(authority("xc.moj")).document([8; 32])],
+        ),
         ("a stranger's access is renewed", Rule::AgencyUnknown, vec![agency(AgencyRenewed)]),
         (
             "access is given twice",

@@ -122,6 +122,11 @@ fn a_refusal_may_name_no_message() {
     assert_eq!((state.refusal_count(), state.message_count()), (1, 0));
 }
 
+fn reconciled(code: Option<&str>) -> EntryDraft {
+    let draft = EntryDraft::new(PeerReconciled).peer(authority(PEER)).document([8; 32]);
+    code.iter().fold(draft, |draft, code| draft.code(code))
+}
+
 #[test]
 fn agencies_keys_peers_and_the_node_come_and_go() {
     let key = |event| EntryDraft::new(event).key(&"0f".repeat(16));
@@ -132,7 +137,9 @@ fn agencies_keys_peers_and_the_node_come_and_go() {
         agency(AgencyAdded),
         agency(AgencyRenewed),
         peer(PeerUpdated),
+        reconciled(None),
         peer(PeerSuspended),
+        reconciled(Some("LOG_EQUIVOCATION")),
         peer(PeerUpdated),
         peer(PeerResumed),
         peer(PeerRemoved),
@@ -153,10 +160,10 @@ fn agencies_keys_peers_and_the_node_come_and_go() {
     assert_eq!(node.running, Some(true));
     let peers = state.peers();
     let stands: Vec<_> = peers.iter().map(|p| (p.name, p.standing, p.seq, p.card)).collect();
-    assert_eq!(stands, [(PEER, Standing::Trusted, 7, Some([2; 32]))]);
+    assert_eq!(stands, [(PEER, Standing::Trusted, 9, Some([2; 32]))]);
     assert!(state.agencies().all(|agency| agency.revoked));
     assert_eq!(state.keys().filter(|(_, in_use)| *in_use).count(), 1, "the log's own");
-    assert_eq!(state.policy_in_force(), Some(([7; 32], 17)));
+    assert_eq!(state.policy_in_force(), Some(([7; 32], 19)));
 }
 
 #[test]
