@@ -4,6 +4,7 @@ mod address;
 mod evidence;
 mod file;
 mod finding;
+mod reconcile;
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -60,6 +61,8 @@ pub struct Config {
     pub retry_first_ms: u64,
     /// Longest pause, in milliseconds.
     pub retry_cap_ms: u64,
+    /// How often what peers' logs and ours say of each other is compared.
+    pub reconcile: crate::exchange::reconcile::Rules,
     /// How long the content of closed messages is kept.
     pub retention: Rules,
     /// What is traced, as in `info` or `rogatory=debug`.
@@ -166,6 +169,7 @@ impl Config {
         config.sending(reader, &mut root);
         config.witnessing(reader, &mut root);
         config.evidence = Evidence::read(reader, &mut root);
+        config.reconcile = reconcile::read(reader, &mut root);
         config.keeping(reader, &mut root);
         config.traces(reader, &mut root);
         reader.end(root);
@@ -193,6 +197,7 @@ impl Config {
             delivery_window_ms: DELIVERY_WINDOW_DEFAULT_MS,
             retry_first_ms: RETRY_FIRST_MS,
             retry_cap_ms: RETRY_CAP_SECONDS * 1000,
+            reconcile: reconcile::DEFAULT,
             retention: Rules::default(),
             trace_filter: "info".into(),
             trace_json: false,

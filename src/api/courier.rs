@@ -133,6 +133,18 @@ impl Courier for TonicCourier {
         })
     }
 
+    fn entries(
+        &self,
+        peer: Arc<Peer>,
+        ask: pb::GetEntriesRequest,
+    ) -> Carried<pb::GetEntriesResponse> {
+        let connecting = self.connect(peer);
+        Box::pin(async move {
+            let mut client = connecting.await?;
+            Ok(deadline(client.get_entries(ask)).await?.into_inner())
+        })
+    }
+
     fn share(
         &self,
         peer: Arc<Peer>,

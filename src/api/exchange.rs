@@ -168,6 +168,15 @@ impl ExchangeService for ExchangeApi {
         Ok(Response::new(pb::GetConsistencyResponse { hashes }))
     }
 
+    async fn get_entries(
+        &self,
+        request: Request<pb::GetEntriesRequest>,
+    ) -> Result<Response<pb::GetEntriesResponse>, Status> {
+        let peer = self.peer(&request)?;
+        let page = self.exchange.entries_for(&peer, request.into_inner()).await;
+        page.map(Response::new).map_err(to_status)
+    }
+
     async fn share_checkpoints(
         &self,
         request: Request<pb::ShareCheckpointsRequest>,

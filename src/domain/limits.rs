@@ -135,6 +135,9 @@ pub const PUSHES: AtOnce = AtOnce { each: 4, all: 32 };
 /// node asks once for each agency that wants one.
 pub const RECEIPTS: AtOnce = AtOnce { each: 16, all: 64 };
 
+/// Pages of our log that peers read at once. An honest peer reads one after the other.
+pub const ENTRY_PAGES: AtOnce = AtOnce { each: 2, all: 8 };
+
 /// Connections of one peer: its relay stream, offers and pushes, and the same again while it comes
 /// back over another line.
 pub const PEER_CONNECTIONS: AtOnce = AtOnce { each: 16, all: 2048 };

@@ -58,6 +58,13 @@ pub trait Courier: Send + Sync + 'static {
         ask: pb::GetConsistencyRequest,
     ) -> Carried<pb::GetConsistencyResponse>;
 
+    /// Asks for entries of the peer's log about us.
+    fn entries(
+        &self,
+        peer: Arc<Peer>,
+        ask: pb::GetEntriesRequest,
+    ) -> Carried<pb::GetEntriesResponse>;
+
     /// Tells what is held of third logs, and is told.
     fn share(
         &self,

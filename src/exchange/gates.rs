@@ -83,6 +83,8 @@ pub struct Gates {
     pub pushes: Arc<Gate>,
     /// Receipts that peers ask for again.
     pub receipts: Arc<Gate>,
+    /// Pages of our log that peers read.
+    pub entry_pages: Arc<Gate>,
 }
 
 impl Default for Gates {
@@ -96,6 +98,7 @@ impl Default for Gates {
             offers: Gate::new("offers of packages", limits::OFFERS),
             pushes: Gate::new("pushes of packages", limits::PUSHES),
             receipts: Gate::new("requests for receipts", limits::RECEIPTS),
+            entry_pages: Gate::new("pages of entries", limits::ENTRY_PAGES),
         }
     }
 }

@@ -15,7 +15,8 @@
 //! - one [`sweep`] task: removes evidence that nobody came for;
 //! - one [`year`] task: ends the log of a year and begins the next one;
 //! - one [`witness::rounds`] task, one [`witness::foreign`] task a witness, one [`witness::gossip`]
-//!   task: cosignatures, and what others hold of third logs.
+//!   task: cosignatures, and what others hold of third logs;
+//! - one [`reconcile`] task: what peers' logs and ours say of each other.
 //!
 //! All may be cancelled at any await: what is durable is found again at the next start, what is
 //! not was acknowledged to nobody.
@@ -45,6 +46,7 @@ pub mod packages;
 pub mod pieces;
 pub mod query;
 pub mod queue;
+pub mod reconcile;
 pub mod record;
 pub(crate) mod refusals;
 pub mod relay;
@@ -96,6 +98,8 @@ pub struct Settings {
     pub retention: retention::Rules,
     /// How long evidence is kept that nobody comes for.
     pub keep: sweep::Keep,
+    /// How often what peers' logs and ours say of each other is compared.
+    pub reconcile: reconcile::Rules,
     /// The program and its version, as in `rogatory 0.1.0`.
     pub software: String,
     /// Peers with which the newest checkpoints of third logs are shared.
@@ -134,6 +138,7 @@ pub struct Exchange {
     rejections: budgets::Budgets,
     advances: budgets::Budgets,
     heard: budgets::Budgets,
+    reconciling: reconcile::Rounds,
     /// Nothing is appended yet: [`guard::agree`] has not ended.
     waits: AtomicBool,
     /// Weak: a courier holds the exchange.
@@ -224,6 +229,7 @@ impl Exchange {
             rejections: budgets::Budgets::new(budgets::REFUSALS),
             advances: budgets::Budgets::new(budgets::ADVANCES),
             heard: budgets::Budgets::new(budgets::HEARD),
+            reconciling: reconcile::Rounds::default(),
             waits: AtomicBool::new(false),
             courier: OnceLock::new(),
             cases: submit::CaseNumbers::default(),

@@ -56,6 +56,11 @@ impl Outbox {
         self.put(row, false);
     }
 
+    /// The same for what may have been sent before.
+    pub(super) fn insert_again(&self, row: OutboxRow) {
+        self.put(row, true);
+    }
+
     fn put(&self, row: OutboxRow, begun: bool) {
         let item = Item {
             begun,

@@ -52,7 +52,8 @@ pub(crate) struct Proved {
     pub id: MessageId,
     receipt: VerifiedReceipt,
     index: u64,
-    head: SignedCheckpoint,
+    /// The checkpoint that it is under, where that is one of the chain of heads.
+    head: Option<SignedCheckpoint>,
 }
 
 impl Exchange {
@@ -109,7 +110,20 @@ impl Exchange {
         if verified.event().proves().is_none() {
             return Err(RecordError::Irrelevant(verified.event()));
         }
-        Ok(Proved { id, head, receipt: verified, index })
+        Ok(Proved { id, head: Some(head), receipt: verified, index })
+    }
+
+    /// Verifies and records a receipt that was found in the peer's log, under a checkpoint that was
+    /// verified there. It came on no stream, so it does not become the head that is held.
+    pub(crate) async fn record_found(
+        &self,
+        peer: &Peer,
+        receipt: &Receipt,
+        under: SignedCheckpoint,
+    ) -> Result<(), RecordError> {
+        self.check_writable()?;
+        let proved = self.prove(peer, receipt, under)?;
+        self.commit_receipt(peer, Proved { head: None, ..proved }).await
     }
 
     /// Makes a proved receipt durable: entry, row, head, and the outbox row goes.
@@ -118,9 +132,8 @@ impl Exchange {
         peer: &Peer,
         proved: Proved,
     ) -> Result<(), RecordError> {
-        let head = proved.head.clone();
         let id = proved.id;
-        let key = self.head_key(&head);
+        let head = proved.head.clone().map(|head| (self.head_key(&head), head));
         let row = receipt_row(peer, &proved);
         let receipt = proved.receipt;
         let draft = EntryDraft::new(receipt.event())
@@ -135,7 +148,9 @@ impl Exchange {
         let committing = self.store.commit(move |tx| {
             trust.check(tx)?;
             let mut message = message_in(tx, id)?.ok_or(RecordError::UnknownMessage)?;
-            put_head(tx, &key, &head)?;
+            if let Some((key, head)) = &head {
+                put_head(tx, key, head)?;
+            }
             tx.delete(Table::Outbox, id.as_bytes());
             let known = message.receipts.iter();
             if known.clone().any(|r| r.event == row.event && r.issuer == row.issuer) {

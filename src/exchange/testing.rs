@@ -12,7 +12,7 @@ use super::packages::Upload;
 use super::query::MessageView;
 use super::rows::{MessageRow, RECEIVED, message, message_in, put_message};
 use super::submit::Submission;
-use super::{ActionError, Exchange, Keys, Parts, Settings, retention, sweep};
+use super::{ActionError, Exchange, Keys, Parts, Settings, reconcile, retention, sweep};
 use crate::audit::checkpoint::{Checkpoint, origin};
 use crate::audit::entry::{Entry, EntryDraft, Event};
 use crate::audit::note::VerifierKey;
@@ -30,6 +30,7 @@ use crate::envelope::AuthenticMessage;
 use crate::store::vault::{PackageShape, Vault};
 use crate::store::{self, BodySlot, Position, Store, Table};
 
+pub(super) const HOUR_MS: i64 = 3600 * 1000;
 const START_MS: i64 = 1_795_000_000_000;
 
 /// A home on disk, and its exchange.
@@ -72,7 +73,11 @@ impl Lone {
     }
 
     pub(super) fn wait_days(&self, days: i64) {
-        self.clock.fetch_add(days * DAY_MS, Ordering::Relaxed);
+        self.wait_ms(days * DAY_MS);
+    }
+
+    pub(super) fn wait_ms(&self, ms: i64) {
+        self.clock.fetch_add(ms, Ordering::Relaxed);
     }
 
     /// Trusts each other.
@@ -135,6 +140,7 @@ impl Lone {
                 software: "rogatory 0.0.0".into(),
                 keep: sweep::Keep { unfinished_ms: 30 * DAY_MS, unsubmitted_ms: 30 * DAY_MS },
                 gossip: BTreeSet::new(),
+                reconcile: reconcile::Rules { interval_ms: 0, grace_ms: HOUR_MS },
                 policy_file: None,
                 witnessed_logs: vec![stranger().verifier()],
             },

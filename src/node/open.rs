@@ -92,6 +92,7 @@ impl OpenNode {
                 },
                 software: SOFTWARE.to_owned(),
                 gossip: config.witness.gossip.clone(),
+                reconcile: config.reconcile,
                 policy_file: policy_file.clone(),
                 witnessed_logs: config.witness.logs.clone(),
             },

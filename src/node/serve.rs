@@ -26,7 +26,7 @@ use crate::domain::limits::{AGENCY_CONNECTIONS, PEER_CONNECTIONS};
 use crate::exchange::courier::Courier;
 use crate::exchange::gates::Gate;
 use crate::exchange::witness::{foreign, gossip, rounds};
-use crate::exchange::{consign, expire, guard, relay, retention, sweep, year};
+use crate::exchange::{consign, expire, guard, reconcile, relay, retention, sweep, year};
 
 /// After this a graceful stop stops waiting for calls that are still being answered, and cuts the
 /// connections.
@@ -197,6 +197,7 @@ async fn start_workers(
     foreign::run(exchange, &poster, &stop("witnesses"), tasks);
     tasks.spawn(gossip::run(exchange.clone(), stop("gossip")));
     tasks.spawn(year::run(exchange.clone(), stop("year")));
+    tasks.spawn(reconcile::run(exchange.clone(), stop("reconcile")));
     tasks.spawn(retention::run(exchange.clone(), stop("retention")));
     tasks.spawn(sweep::run(exchange.clone(), stop("sweep")));
     tasks.spawn(relay::supervise(exchange.clone(), courier, stop("relay"), tasks.clone()));

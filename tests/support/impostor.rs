@@ -271,6 +271,13 @@ impl ExchangeService for State {
         Err(Status::unimplemented("no proofs here"))
     }
 
+    async fn get_entries(
+        &self,
+        _: Request<pb::GetEntriesRequest>,
+    ) -> Result<Response<pb::GetEntriesResponse>, Status> {
+        Err(Status::unimplemented("no entries here"))
+    }
+
     async fn share_checkpoints(
         &self,
         _: Request<pb::ShareCheckpointsRequest>,

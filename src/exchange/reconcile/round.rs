@@ -1,0 +1,222 @@
+//! One round with one peer.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use prost::Message as _;
+
+use super::apart::{Difference, Reconciliation, gravest};
+use super::fetch::{Fetch, Misfit, RoundError};
+use super::judge::Extent;
+use super::report::{report, wrong_digest};
+use super::table::row_of;
+use crate::audit::checkpoint::Checkpoint;
+use crate::audit::cosigned::SignedCheckpoint;
+use crate::audit::entry::{EntryDraft, Event};
+use crate::audit::reconcile::{Class, Ends};
+use crate::crypto::sha256;
+use crate::domain::Timestamp;
+use crate::exchange::pieces::piece;
+use crate::exchange::rows::peer_key;
+use crate::exchange::{ActionError, Exchange, Peer};
+use crate::pb::store::v1::ReconciledRow;
+use crate::store::{Direction, Head, Table};
+
+/// Rows that are removed at once.
+const REMOVED_AT_ONCE: usize = 256;
+const DAY_MS: i64 = 24 * 3600 * 1000;
+
+pub(super) struct Round<'a> {
+    pub(super) exchange: &'a Arc<Exchange>,
+    pub(super) peer: &'a Arc<Peer>,
+    pub(super) key: [u8; 16],
+    pub(super) row: ReconciledRow,
+    began: Timestamp,
+}
+
+/// What a round has found.
+#[derive(Debug, Default)]
+pub(super) struct Compared {
+    /// The peer's log, where it answered with a checkpoint that can be believed.
+    pub(super) checkpoint: Option<Checkpoint>,
+    pub(super) ours: u64,
+    pub(super) theirs: u64,
+    pub(super) misfit: Option<Misfit>,
+    pub(super) counts: BTreeMap<Class, u64>,
+    pub(super) differences: Vec<Difference>,
+}
+
+impl Compared {
+    /// What is wrong and was not put right; of several, the gravest.
+    pub(super) fn code(&self) -> Option<&'static str> {
+        self.misfit.as_ref().map(|misfit| misfit.code).or_else(|| gravest(&self.differences))
+    }
+}
+
+impl<'a> Round<'a> {
+    /// Reads where the last round ended. A peer that has another root now may have another log:
+    /// with that one it begins anew, and what was said of the old one is let go.
+    pub(super) async fn begin(
+        exchange: &'a Arc<Exchange>,
+        peer: &'a Arc<Peer>,
+    ) -> Result<Self, ActionError> {
+        let key = peer_key(&exchange.home, peer.authority());
+        let row = row_of(exchange, peer.authority())?;
+        let began = exchange.now();
+        let root = sha256(peer.card.fingerprint().hex().as_bytes()).to_vec();
+        let mut round = Self { exchange, peer, key, row: ReconciledRow::default(), began };
+        match row {
+            Some(row) if row.root == root => round.row = row,
+            Some(_) => {
+                let ours = exchange.store.last_number(peer.authority().as_str())?;
+                round.row = ReconciledRow { root, ours, ..ReconciledRow::default() };
+                round.forget_all().await?;
+            }
+            None => round.row.root = root,
+        }
+        Ok(round)
+    }
+
+    pub(super) async fn run(mut self) -> Result<Reconciliation, ActionError> {
+        let name = self.peer.authority();
+        let unknown = || ActionError::Unavailable(format!("no checkpoint of {name} is held yet"));
+        let held = self.exchange.head_of(self.peer).ok_or_else(unknown)?;
+        let (under, complete) = match self.read_theirs(&held).await {
+            Ok(read) => read,
+            Err(RoundError::Misfit(misfit)) => {
+                let compared = Compared { misfit: Some(misfit), ..self.compared(None) };
+                let head = self.exchange.store.head();
+                return self.conclude(&head, compared).await;
+            }
+            Err(RoundError::Action(error)) => return Err(error),
+        };
+        // Read after the peer's: whatever that has from us is in ours by now.
+        let head = self.exchange.store.head();
+        if !complete || !self.read_ours(&head, &under).await? {
+            return Ok(self.partial(&under));
+        }
+        let mut compared = self.judge(&head, &under).await?;
+        for found in &mut compared.differences {
+            self.heal(&under, found).await;
+        }
+        self.conclude(&head, compared).await
+    }
+
+    fn compared(&self, under: Option<&SignedCheckpoint>) -> Compared {
+        Compared {
+            checkpoint: under.map(|under| under.checkpoint().clone()),
+            ours: self.row.ours,
+            theirs: self.row.theirs,
+            ..Compared::default()
+        }
+    }
+
+    pub(super) fn fetch(&self) -> Fetch<'a> {
+        Fetch { exchange: self.exchange, peer: self.peer }
+    }
+
+    async fn judge(
+        &mut self,
+        head: &Head,
+        under: &SignedCheckpoint,
+    ) -> Result<Compared, ActionError> {
+        let extent = Extent {
+            ours: Ends { size: head.checkpoint.size, at: self.exchange.now() },
+            theirs: Ends { size: under.checkpoint().size, at: self.began },
+            grace_ms: self.exchange.settings.reconcile.grace_ms,
+        };
+        let (exchange, key) = (self.exchange.clone(), self.key);
+        let judged = piece(move || exchange.judge_unsettled(&key, extent)).await?;
+        self.forget(judged.settled).await?;
+        let (counts, differences) = (judged.counts, judged.differences);
+        Ok(Compared { counts, differences, ..self.compared(Some(under)) })
+    }
+
+    async fn forget(&self, keys: Vec<Vec<u8>>) -> Result<(), ActionError> {
+        for some in keys.chunks(REMOVED_AT_ONCE) {
+            let some = some.to_vec();
+            let remove = move |tx: &mut crate::store::Tx<'_>| {
+                some.iter().for_each(|key| tx.delete(Table::Unsettled, key));
+                Ok::<_, ActionError>(())
+            };
+            self.exchange.store.commit(remove).await?;
+        }
+        Ok(())
+    }
+
+    async fn forget_all(&self) -> Result<(), ActionError> {
+        loop {
+            let (table, limit) = (Table::Unsettled, REMOVED_AT_ONCE);
+            let page =
+                self.exchange.store.scan(table, &self.key, None, Direction::Forward, limit)?;
+            if page.is_empty() {
+                return Ok(());
+            }
+            self.forget(page.into_iter().map(|(key, _)| key).collect()).await?;
+        }
+    }
+
+    /// Too much for one round.
+    fn partial(&self, under: &SignedCheckpoint) -> Reconciliation {
+        let compared = self.compared(Some(under));
+        self.reconciliation(false, compared, String::new(), None)
+    }
+
+    /// Keeps and tells what was found; logs it where it is news, or the first of the day.
+    async fn conclude(
+        mut self,
+        head: &Head,
+        compared: Compared,
+    ) -> Result<Reconciliation, ActionError> {
+        let name = self.peer.authority();
+        let text = report(&self.exchange.me, name, &head.checkpoint, &compared);
+        let (code, wrong) = (compared.code(), wrong_digest(&compared).to_vec());
+        if let Some(code) = code {
+            let detail = compared.misfit.as_ref().map_or("", |misfit| &misfit.detail);
+            tracing::error!(peer = %name, code, detail, "the peer's log and ours do not agree");
+        }
+        let day = self.began.unix_ms().div_euclid(DAY_MS);
+        let news = self.row.logged_wrong != wrong || self.row.logged_day != day;
+        self.row.at_ms = self.began.unix_ms();
+        self.row.code = code.unwrap_or_default().to_owned();
+        let mut draft = None;
+        if news {
+            (self.row.logged_day, self.row.logged_wrong) = (day, wrong);
+            self.row.report.clone_from(&text);
+            let entry = EntryDraft::new(Event::PeerReconciled).peer(name.clone());
+            let entry = entry.document(sha256(text.as_bytes()));
+            draft = Some(code.iter().fold(entry, |entry, code| entry.code(code)));
+        }
+        let (key, row) = (self.key, self.row.encode_to_vec());
+        let kept = self.exchange.store.commit(move |tx| {
+            tx.put(Table::Reconciled, &key, row);
+            Ok::<_, ActionError>(draft.map(|draft| tx.append(draft)))
+        });
+        let logged = kept.await?.value;
+        Ok(self.reconciliation(true, compared, text, logged))
+    }
+
+    fn reconciliation(
+        &self,
+        complete: bool,
+        compared: Compared,
+        report: String,
+        logged: Option<u64>,
+    ) -> Reconciliation {
+        let code = compared.code();
+        Reconciliation {
+            peer: self.peer.authority().clone(),
+            at: self.began,
+            complete,
+            code,
+            detail: compared.misfit.map(|misfit| misfit.detail).unwrap_or_default(),
+            ours: compared.ours,
+            theirs: compared.theirs,
+            counts: compared.counts,
+            differences: compared.differences,
+            digest: sha256(report.as_bytes()),
+            report,
+            logged,
+        }
+    }
+}
