@@ -75,6 +75,8 @@ table! {
         SuspendPeer suspend_peer (pb::SuspendPeerRequest) "operate";
         ResumePeer resume_peer (pb::ResumePeerRequest) "operate";
         TestPeer test_peer (pb::TestPeerRequest) "operate";
+        ReconcilePeer reconcile_peer (pb::ReconcilePeerRequest) "operate";
+        GetReconciliationReport get_reconciliation_report (pb::GetReconciliationReportRequest) "operate";
         ListQueue list_queue (pb::ListQueueRequest) "operate";
         HoldMessage hold_message (pb::HoldMessageRequest) "operate";
         RetryMessage retry_message (pb::RetryMessageRequest) "operate";

@@ -1,6 +1,7 @@
 //! `OperatorService`: what operators call, on the home's socket or with the role `operate`.
 
 mod condition;
+mod reconcile;
 
 use std::sync::Arc;
 
@@ -180,6 +181,22 @@ impl OperatorService for OperatorApi {
             Ok(())
         };
         Ok(Response::new(answers(steps, walking, standing)))
+    }
+
+    async fn reconcile_peer(
+        &self,
+        request: Request<pb::ReconcilePeerRequest>,
+    ) -> Result<Response<pb::Reconciliation>, Status> {
+        self.operator(&request)?;
+        self.reconcile(&request.get_ref().authority).await.map(Response::new)
+    }
+
+    async fn get_reconciliation_report(
+        &self,
+        request: Request<pb::GetReconciliationReportRequest>,
+    ) -> Result<Response<pb::ReconciliationReport>, Status> {
+        self.operator(&request)?;
+        self.logged_report(&request.get_ref().authority).map(Response::new)
     }
 
     async fn list_queue(

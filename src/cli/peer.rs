@@ -1,5 +1,7 @@
 //! `rogatory peer`.
 
+mod reconcile;
+
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -61,6 +63,19 @@ enum PeerCommand {
         /// As in xb.pps
         authority: AuthorityId,
     },
+    /// Compares what both authorities' logs say of each other, and puts right what can be
+    ///
+    /// Nodes do so by themselves, every hour unless the configuration says otherwise. Receipts that
+    /// were lost are recorded or sent again, messages that were lost are queued again. What remains
+    /// wrong ends the command with exit code 6.
+    Reconcile {
+        /// As in xb.pps
+        authority: AuthorityId,
+        /// Compares nothing, and writes the report that the last entry of `peer.reconciled` has the
+        /// SHA-256 of
+        #[arg(long)]
+        logged: bool,
+    },
     /// Walks the way to an authority's node and says which step fails
     Test {
         /// As in xb.pps
@@ -89,6 +104,9 @@ pub(crate) async fn run(args: PeerArgs, out: &mut Out) -> Result<(), Failure> {
                 suspend(client, authority, reason, out).await
             }
             (PeerCommand::Resume { authority }, _) => resume(client, authority, out).await,
+            (PeerCommand::Reconcile { authority, logged }, _) => {
+                reconcile::run(client, authority, logged, out).await
+            }
             (PeerCommand::Test { authority }, _) => test(client, authority, out).await,
         }
     };

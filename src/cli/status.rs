@@ -47,7 +47,7 @@ fn print(status: &pb::Status, out: &mut Out) {
     out.record(&fields, &view::status(status));
     if !out.is_json() && !status.peers.is_empty() {
         out.data("");
-        let header = ["peer", "link", "queued", "log size", "clock", "trouble"];
+        let header = ["peer", "link", "queued", "log size", "clock", "reconciled", "trouble"];
         out.list(&header, &status.peers, peer_row, |_| serde_json::Value::Null);
     }
     for warning in &status.warnings {
@@ -64,6 +64,15 @@ fn replayed(status: &pb::Status) -> String {
     }
 }
 
+/// When both logs were compared last, and what was wrong.
+fn reconciled(peer: &pb::PeerStatus) -> String {
+    match (peer.reconcile_time.as_str(), peer.reconcile_code.as_str()) {
+        ("", _) => "never".to_owned(),
+        (at, "") => at.to_owned(),
+        (at, code) => format!("{code}, {at}"),
+    }
+}
+
 fn peer_row(peer: &pb::PeerStatus) -> Vec<String> {
     vec![
         peer.authority.clone(),
@@ -71,6 +80,7 @@ fn peer_row(peer: &pb::PeerStatus) -> Vec<String> {
         peer.queued.to_string(),
         peer.log_size.to_string(),
         format!("{:+} ms", peer.clock_offset_ms),
+        reconciled(peer),
         peer.trouble.clone(),
     ]
 }

@@ -200,5 +200,7 @@ fn peer_status(p: &pb::PeerStatus) -> Value {
         "queued": p.queued,
         "log_size": p.log_size,
         "clock_offset_ms": p.clock_offset_ms,
+        "reconcile_time": p.reconcile_time,
+        "reconcile_code": p.reconcile_code,
     })
 }

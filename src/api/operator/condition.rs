@@ -41,7 +41,7 @@ impl OperatorApi {
             log_origin: head.checkpoint.origin.clone(),
             log_size: head.checkpoint.size,
             log_root: hex::encode(head.checkpoint.root),
-            peers: exchange.directory().all().iter().map(|peer| self.peer_status(peer)).collect(),
+            peers: self.peers()?,
             queued: u32::try_from(queued).unwrap_or(u32::MAX),
             unopened: u32::try_from(unopened).unwrap_or(u32::MAX),
             warnings: self.warnings(replayed.as_deref()),
@@ -52,18 +52,27 @@ impl OperatorApi {
         })
     }
 
-    fn peer_status(&self, peer: &Peer) -> pb::PeerStatus {
+    fn peers(&self) -> Result<Vec<pb::PeerStatus>, Status> {
+        self.exchange.directory().all().iter().map(|peer| self.peer_status(peer)).collect()
+    }
+
+    fn peer_status(&self, peer: &Peer) -> Result<pb::PeerStatus, Status> {
         let name = peer.authority();
         let link = self.exchange.link(name);
         let head = self.exchange.head_of(peer);
-        pb::PeerStatus {
+        let reconciled = self.exchange.last_reconciled(name).map_err(to_status)?;
+        let (reconcile_time, reconcile_code) =
+            reconciled.map(|(at, code)| (at.to_string(), code)).unwrap_or_default();
+        Ok(pb::PeerStatus {
             authority: name.to_string(),
             connected: link.connected,
             trouble: link.trouble,
             queued: u32::try_from(self.exchange.outbox().waiting(name)).unwrap_or(u32::MAX),
             log_size: head.map_or(0, |head| head.checkpoint().size),
             clock_offset_ms: link.clock_offset_ms,
-        }
+            reconcile_time,
+            reconcile_code,
+        })
     }
 
     fn warnings(&self, replayed: Option<&StateDigest>) -> Vec<String> {
@@ -87,6 +96,7 @@ impl OperatorApi {
             if let Some(code) = &peer.suspended {
                 warnings.push(format!("{} is suspended: {code}", peer.authority()));
             }
+            warnings.extend(self.disagreement(&peer));
             if let Some(text) =
                 ends_soon(&format!("the card of {}", peer.authority()), peer.card.expires(), now)
             {
@@ -94,6 +104,19 @@ impl OperatorApi {
             }
         }
         warnings
+    }
+}
+
+impl OperatorApi {
+    fn disagreement(&self, peer: &Peer) -> Option<String> {
+        let name = peer.authority();
+        let (at, code) = self.exchange.last_reconciled(name).ok()??;
+        (!code.is_empty()).then(|| {
+            format!(
+                "the logs of {name} and of this node do not agree: {code}, at {at}: `rogatory \
+                 peer reconcile {name}` says in what"
+            )
+        })
     }
 }
 
