@@ -1,0 +1,120 @@
+//! Two nodes whose logs are compared over the wire: a receipt that was lost comes back, and what
+//! cannot be explained is told.
+#![allow(missing_docs)]
+
+mod support;
+
+use rogatory::pb::v1 as pb;
+use rogatory::store::Table;
+use support::*;
+
+/// A round with a peer, once the stream to it is up.
+async fn reconcile(at: &Node, with: &Node) -> pb::Reconciliation {
+    let request = pb::ReconcilePeerRequest { authority: with.authority().to_string() };
+    let asking = async {
+        let mut operator = at.operator().await;
+        loop {
+            match operator.reconcile_peer(request.clone()).await {
+                Ok(done) => return done.into_inner(),
+                Err(status) => assert_eq!(status.code(), tonic::Code::Unavailable, "{status:?}"),
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, asking).await.expect("a round")
+}
+
+async fn status_of(at: &Node, with: &Node) -> pb::PeerStatus {
+    let status = at.operator().await.get_status(pb::GetStatusRequest {}).await;
+    let peers = status.expect("a status").into_inner().peers;
+    peers.into_iter().find(|peer| peer.authority == with.authority().as_str()).expect("a peer")
+}
+
+/// What waits to be sent is gone from the stopped node, as if its frame had been lost for good.
+async fn forget_receipts(at: &Node) -> usize {
+    let node = at.open().await;
+    let rows = node.store.scan(Table::Outbox, b"", None, rogatory::store::Direction::Forward, 10);
+    let keys: Vec<_> = rows.expect("reads").into_iter().map(|(key, _)| key).collect();
+    let lost = keys.len();
+    let forget = move |tx: &mut rogatory::store::Tx<'_>| {
+        keys.iter().for_each(|key| tx.delete(Table::Outbox, key));
+        Ok::<_, std::convert::Infallible>(())
+    };
+    node.store.commit(forget).await.expect("commits");
+    lost
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receipt_that_was_lost_is_found_in_the_log_of_the_peer() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (mut a, mut b) = pair(dir.path()).await;
+    a.start().await;
+    b.start().await;
+    let (mut sender, mut receiver) = (a.desk().await, b.desk().await);
+    let sent = sender.submit_message(submission(&b)).await.expect("submitted").into_inner();
+    let got = next_in_inbox(&mut receiver, 0).await;
+    reaches(&mut sender, &sent.name, pb::DeliveryState::Consigned).await;
+    a.stop().await;
+    let confirm = pb::ConfirmHandoverRequest {
+        name: got.name.clone(),
+        envelope_digest: got.envelope_digest.clone(),
+    };
+    receiver.confirm_handover(confirm).await.expect("confirmed");
+    b.stop().await;
+    assert_eq!(forget_receipts(&b).await, 1);
+
+    a.start().await;
+    b.start().await;
+    let found = reconcile(&a, &b).await;
+    assert!(found.complete && found.code.is_empty(), "{found:?}");
+    let items: Vec<_> = found.items.iter().map(|i| (i.event.as_str(), i.action.as_str())).collect();
+    assert_eq!(items, [("ContentHandover", "recorded")]);
+    let mut sender = a.connect("desk").await;
+    let done = reaches(&mut sender, &sent.name, pb::DeliveryState::HandedOver).await;
+    assert_eq!(done.receipts.len(), 3);
+
+    let rested = reconcile(&a, &b).await;
+    assert_eq!((rested.items.len(), rested.code.as_str()), (0, ""));
+    let of_b = reconcile(&b, &a).await;
+    assert_eq!((of_b.items.len(), of_b.code.as_str()), (0, ""), "{of_b:?}");
+    let status = status_of(&a, &b).await;
+    assert_eq!((status.reconcile_time, status.reconcile_code), (rested.reconcile_time, "".into()));
+    a.stop().await;
+    b.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_lost_its_log_is_told_so_by_what_its_peer_has() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (mut a, mut b) = pair(dir.path()).await;
+    a.start().await;
+    b.start().await;
+    let _ = reconcile(&a, &b).await;
+    b.stop().await;
+    // Something of a's that a's log does not have, in the log of its peer.
+    let node = b.open().await;
+    let draft =
+        rogatory::audit::entry::EntryDraft::new(rogatory::audit::entry::Event::RelayAcceptance)
+            .by(b.authority().clone())
+            .peer(a.authority().clone())
+            .message(rogatory::domain::MessageId::new(
+                rogatory::domain::Timestamp::from_unix_ms(1_795_000_000_000),
+                rogatory::crypto::random(),
+            ))
+            .envelope([7; 32]);
+    let append =
+        move |tx: &mut rogatory::store::Tx<'_>| Ok::<_, std::convert::Infallible>(tx.append(draft));
+    node.store.commit(append).await.expect("commits");
+    drop(node);
+    b.start().await;
+    let wrong = reconcile(&a, &b).await;
+    assert_eq!(wrong.code, "MISSING_AT_SENDER");
+    assert!(wrong.items.iter().any(|item| item.wrong && item.class == "missing_at_sender"));
+    assert!(wrong.log_index.is_some());
+    assert_eq!(status_of(&a, &b).await.reconcile_code, "MISSING_AT_SENDER");
+    let status = a.operator().await.get_status(pb::GetStatusRequest {}).await;
+    let warnings = status.expect("a status").into_inner().warnings;
+    assert!(warnings.iter().any(|text| text.contains("peer reconcile xb.pps")), "{warnings:?}");
+    a.stop().await;
+    b.stop().await;
+}
