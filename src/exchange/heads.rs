@@ -62,6 +62,19 @@ impl Heads {
         Some(chain.newest().clone())
     }
 
+    /// The logs that follow each other from `first` on, with what is held of each; none where
+    /// nothing is held of the first.
+    pub(crate) fn all_from(&self, first: &str) -> Vec<SignedCheckpoint> {
+        let chains = self.chains();
+        let mut all = Vec::new();
+        let mut next = chains.get(first);
+        while let Some(chain) = next {
+            all.push(chain.newest().clone());
+            next = chain.successor().and_then(|origin| chains.get(origin));
+        }
+        all
+    }
+
     /// Notes that a log has ended and another one follows it.
     pub(super) fn follow(&self, ended: &str, origin: &str, first: SignedCheckpoint) {
         let mut chains = self.chains();

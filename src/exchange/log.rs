@@ -66,6 +66,12 @@ impl Exchange {
         self.store.sealed()
     }
 
+    /// The origins of our logs, in their order.
+    pub(crate) fn log_origins(&self) -> Vec<String> {
+        let heads = self.store.sealed().into_iter().chain([self.store.head()]);
+        heads.map(|head| head.checkpoint.origin.clone()).collect()
+    }
+
     /// The newest checkpoint of one of our logs; of the newest where none is named.
     ///
     /// # Errors

@@ -5,7 +5,7 @@
 //! how far it has come.
 
 use super::index::Direction;
-use super::{CommitError, Store, StoreFault, Table, Tx};
+use super::{CommitError, Position, Store, StoreFault, Table, Tx};
 use crate::audit::entry::Entry;
 
 /// The setting that says how far the walk has come: the next entry, and the first that has its row
@@ -94,14 +94,21 @@ impl Store {
     /// [`CommitError`].
     pub async fn number_page(&self) -> Result<bool, CommitError<StoreFault>> {
         // What is appended from now on has its row from the start.
-        let until = self.head().checkpoint.size;
+        let head = self.head();
         let walked = self.walked().map_err(CommitError::Rejected)?;
-        let Walked { next, until } = walked.unwrap_or(Walked { next: 0, until });
-        let left = usize::try_from(until.saturating_sub(next)).unwrap_or(usize::MAX);
-        if left == 0 && walked.is_some() {
+        let begin = Walked { next: 0, until: head.end().number() };
+        let Walked { next, until } = walked.unwrap_or(begin);
+        if next >= until && walked.is_some() {
             return Ok(true);
         }
-        let page = self.entries(next, left.min(PAGE)).map_err(CommitError::Rejected)?;
+        let page = self.entries(next, PAGE).map_err(CommitError::Rejected)?;
+        // Behind the last entry of a log comes the first of the next.
+        let log = Position::from_number(next).log;
+        let behind = match page.len() as u64 {
+            0 if log < head.log => Position::new(log + 1, 0).number(),
+            0 => until,
+            read => next + read,
+        };
         let view = self.inner.view.clone();
         let done = self.commit(move |tx: &mut Tx<'_>| {
             for (index, bytes) in (next..).zip(&page) {
@@ -111,9 +118,8 @@ impl Store {
                     tx.put(Table::Numbers, &key, index.to_be_bytes());
                 }
             }
-            let next = next + page.len() as u64;
-            tx.put(Table::Settings, WALKED, Walked { next, until }.encode());
-            Ok(next >= until)
+            tx.put(Table::Settings, WALKED, Walked { next: behind, until }.encode());
+            Ok(behind >= until)
         });
         done.await.map(|done| done.value)
     }

@@ -27,7 +27,7 @@ fn fact_by(of: usize, by: usize, index: u64, event: Event, minute: i64, seen: Op
     }
     let at = Timestamp::from_unix_ms(START + minute * 60_000);
     let entry: Entry = draft.into_entry(at, [0; 16], Some(index + 1));
-    Fact::of(index, &entry, ORIGINS[1 - of]).expect("about a message")
+    Fact::of(index, &entry, &[ORIGINS[1 - of].to_owned()]).expect("about a message")
 }
 
 /// Judged two hours after the start, with an hour of grace: classes, where anything is said.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::audit::reconcile::{Class, Item, Which};
 use crate::crypto::Digest;
 use crate::domain::{AuthorityId, Timestamp};
+use crate::exchange::log::index_in_log;
 
 /// What was done about a difference.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,14 +61,14 @@ impl Difference {
         self.item.event.map(|event| event.as_str())
     }
 
-    /// Index in our log.
+    /// Index in the one of our logs that has it.
     pub fn own_entry(&self) -> Option<u64> {
-        self.item.a
+        self.item.a.map(index_in_log)
     }
 
-    /// Index in the peer's log.
+    /// Index in the one of the peer's logs that has it.
     pub fn peer_entry(&self) -> Option<u64> {
-        self.item.b
+        self.item.b.map(index_in_log)
     }
 
     /// What was found.

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::audit::checkpoint::Checkpoint;
 use crate::audit::cosigned::SignedCheckpoint;
 use crate::audit::entry::Entry;
 use crate::audit::merkle::{leaf_hash, verify_inclusion};
@@ -42,6 +43,7 @@ pub(super) enum RoundError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Proven {
     pub(super) number: u64,
+    /// Index in the log that was asked for.
     pub(super) index: u64,
     /// `None` where the peer keeps to itself what it says.
     pub(super) entry: Option<Entry>,
@@ -134,11 +136,12 @@ impl Fetch<'_> {
         from: From,
     ) -> Result<(SignedCheckpoint, Vec<Proven>), RoundError> {
         let held_size = held.checkpoint().size;
-        let answer = self.ask(from.number, 0, held_size, 0).await?;
-        let keys = self.peer.card.log_keys();
-        let shown = SignedCheckpoint::verify(&answer.checkpoint, keys)
+        let origin = held.checkpoint().origin.clone();
+        let keys = self.peer.card.log_keys_of(&origin);
+        let answer = self.ask(from.number, 0, held_size, 0, origin).await?;
+        let shown = SignedCheckpoint::verify(&answer.checkpoint, &keys)
             .map_err(|error| Misfit::new("BAD_CHECKPOINT", error.to_string()))?
-            .bare(keys);
+            .bare(&keys);
         self.check_extends(held, &shown, &answer.consistency).await?;
         if let Some(before) = before {
             self.check_before(before, held, &shown).await?;
@@ -154,7 +157,8 @@ impl Fetch<'_> {
         from: From,
         page_size: u32,
     ) -> Result<Vec<Proven>, RoundError> {
-        let answer = self.ask(from.number, page_size, 0, under.checkpoint().size).await?;
+        let Checkpoint { origin, size, .. } = under.checkpoint().clone();
+        let answer = self.ask(from.number, page_size, 0, size, origin).await?;
         Ok(verify_page(under, &self.exchange.me, from, answer.entries)?)
     }
 
@@ -164,8 +168,9 @@ impl Fetch<'_> {
         page_size: u32,
         held_size: u64,
         size: u64,
+        origin: String,
     ) -> Result<pb::GetEntriesResponse, ActionError> {
-        let ask = pb::GetEntriesRequest { from_number, page_size, held_size, size };
+        let ask = pb::GetEntriesRequest { from_number, page_size, held_size, size, origin };
         let answer = self.exchange.courier()?.entries(self.peer.clone(), ask).await;
         answer.map_err(|trouble| ActionError::Unavailable(trouble.0))
     }
@@ -186,7 +191,8 @@ impl Fetch<'_> {
         if old_size > new_size {
             return self.check_extends(before, shown, &[]).await;
         }
-        let ask = pb::GetConsistencyRequest { old_size, new_size };
+        let origin = shown.checkpoint().origin.clone();
+        let ask = pb::GetConsistencyRequest { old_size, new_size, origin };
         let answer = self.exchange.courier()?.consistency(self.peer.clone(), ask).await;
         let answer = answer.map_err(|trouble| ActionError::Unavailable(trouble.0))?;
         self.check_extends(before, shown, &answer.hashes).await
@@ -207,7 +213,8 @@ impl Fetch<'_> {
         let proof = digests(proof).unwrap_or_default();
         let request = AddCheckpoint::new(held.size, proof, new.to_note());
         let request = request.map_err(|error| Misfit::new("BAD_CHECKPOINT", error.to_string()))?;
-        let Err(refusal) = decide(Some(old), self.peer.card.log_keys(), &request) else {
+        let keys = self.peer.card.log_keys_of(&shown.origin);
+        let Err(refusal) = decide(Some(old), &keys, &request) else {
             return Ok(());
         };
         let error = match refusal.evidence {

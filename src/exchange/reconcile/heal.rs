@@ -6,22 +6,21 @@ use prost::Message as _;
 use super::apart::{Action, Difference};
 use super::fetch::From;
 use super::round::Round;
-use crate::audit::cosigned::SignedCheckpoint;
 use crate::audit::reconcile::{Class, Which};
 use crate::domain::MessageId;
 use crate::domain::delivery::DeliveryState;
 use crate::exchange::rows::{OutboxRow, RECEIVED, SENT, load_in, message_in};
 use crate::exchange::{ActionError, Exchange, Peer};
 use crate::receipt::Receipt;
-use crate::store::Table;
+use crate::store::{Position, Table};
 
 impl Round<'_> {
     /// Does about a difference what can be done.
-    pub(super) async fn heal(&self, under: &SignedCheckpoint, found: &mut Difference) {
+    pub(super) async fn heal(&self, found: &mut Difference) {
         let ours = found.item.sender == Some(Which::A);
         let done = match (found.item.class, found.item.message) {
             (Class::LostReceipt | Class::ReceiptInTransit, Some(_)) if ours => {
-                self.record(under, found).await
+                self.record(found).await
             }
             (Class::LostReceipt, Some(id)) => self.send_receipt_again(id, found).await,
             (Class::InFlight | Class::Overdue, Some(id)) if ours => self.queue_again(id).await,
@@ -35,12 +34,13 @@ impl Round<'_> {
     }
 
     /// The peer's entry with its proof is the receipt.
-    async fn record(
-        &self,
-        under: &SignedCheckpoint,
-        found: &Difference,
-    ) -> Result<Action, ActionError> {
-        let Some(number) = found.number else { return Ok(Action::None) };
+    async fn record(&self, found: &Difference) -> Result<Action, ActionError> {
+        let (Some(number), Some(index)) = (found.number, found.item.b) else {
+            return Ok(Action::None);
+        };
+        let Some(under) = self.logs.get(Position::from_number(index).log as usize) else {
+            return Ok(Action::None);
+        };
         let from = From { number, index: 0 };
         let page = self.fetch().page(under, from, 1).await;
         let page = page.map_err(|error| ActionError::Unavailable(error.to_string()))?;

@@ -3,12 +3,12 @@
 use prost::Message as _;
 
 use super::fetch::{From, Misfit, Proven, RoundError};
-use super::round::Round;
+use super::round::{Round, place};
 use super::serve::PAGE_MAX;
 use super::table::{FACTS_AT_ONCE, Whose, check_few, note_fact, unsettled_key};
 use crate::audit::cosigned::SignedCheckpoint;
 use crate::audit::entry::Entry;
-use crate::audit::reconcile::{Fact, Seen};
+use crate::audit::reconcile::Fact;
 use crate::domain::MessageId;
 use crate::exchange::ActionError;
 use crate::exchange::issue::own_entry;
@@ -20,27 +20,49 @@ use crate::store::{Head, Table};
 const PAGES_MAX: usize = 256;
 
 impl Round<'_> {
-    /// Reads what the peer's log says since the last round. Gives the checkpoint that it was proven
-    /// under, and whether that was all.
-    pub(super) async fn read_theirs(
-        &mut self,
-        held: &SignedCheckpoint,
-    ) -> Result<(SignedCheckpoint, bool), RoundError> {
-        let before = &self.row.checkpoint;
-        let before = (!before.is_empty()).then(|| SignedCheckpoint::assume_verified(before));
-        let before = before.transpose().map_err(ActionError::fault)?;
+    /// Reads what the peer's logs say since the last round, one after the other; whether that was
+    /// all. What the round believes of each is then that under which it was read.
+    pub(super) async fn read_theirs(&mut self) -> Result<bool, RoundError> {
+        let known = self.logs.iter().position(|log| log.checkpoint().origin == self.row.origin);
+        let mut pages = PAGES_MAX;
+        for log in known.unwrap_or(0)..self.logs.len() {
+            if !self.read_log(log, &mut pages).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    async fn read_log(&mut self, log: usize, pages: &mut usize) -> Result<bool, RoundError> {
+        let held = self.logs[log].clone();
         let fetch = self.fetch();
-        let (under, mut page) = fetch.first(held, before.as_ref(), self.from(held)).await?;
+        let before = self.before(&held.checkpoint().origin)?;
+        let from = self.from(&held);
+        let (under, mut page) = fetch.first(&held, before.as_ref(), from).await?;
+        self.logs[log] = under.clone();
+        if before.is_none() {
+            self.row.behind = 0;
+        }
         self.row.origin.clone_from(&under.checkpoint().origin);
         self.row.checkpoint = under.to_note();
-        for _ in 0..PAGES_MAX {
-            if page.is_empty() {
-                return Ok((under, true));
+        while !page.is_empty() {
+            self.take_theirs(log, page).await?;
+            if *pages == 0 {
+                return Ok(false);
             }
-            self.take_theirs(page).await?;
+            *pages -= 1;
             page = fetch.page(&under, self.from(&under), 0).await?;
         }
-        Ok((under, false))
+        Ok(true)
+    }
+
+    /// The checkpoint under which the last round read this log.
+    fn before(&self, origin: &str) -> Result<Option<SignedCheckpoint>, ActionError> {
+        if self.row.checkpoint.is_empty() || self.row.origin != origin {
+            return Ok(None);
+        }
+        let before = SignedCheckpoint::assume_verified(&self.row.checkpoint);
+        before.map(Some).map_err(ActionError::fault)
     }
 
     fn from(&self, log: &SignedCheckpoint) -> From {
@@ -49,13 +71,14 @@ impl Round<'_> {
     }
 
     /// Notes what a page of the peer's says, and then that it was read.
-    async fn take_theirs(&mut self, page: Vec<Proven>) -> Result<(), RoundError> {
+    async fn take_theirs(&mut self, log: usize, page: Vec<Proven>) -> Result<(), RoundError> {
+        let origins = self.exchange.log_origins();
         let mut facts = Vec::new();
         for proven in &page {
             let Some(entry) = &proven.entry else { continue };
             self.check_seen(proven.index, entry)?;
-            let origin = &self.exchange.store.head().checkpoint.origin;
-            let Some(fact) = Fact::of(proven.index, entry, origin) else { continue };
+            let index = place(log, proven.index);
+            let Some(fact) = Fact::of(index, entry, &origins) else { continue };
             let row = self.unsettled(fact.message)?;
             check_few(row.as_ref(), &facts, &fact)?;
             if row.is_some() || !self.was_settled(fact.message)? {
@@ -71,10 +94,11 @@ impl Round<'_> {
     /// What the peer saw of our log must have been so: it keeps our signed checkpoint, and we have
     /// the log.
     fn check_seen(&self, index: u64, entry: &Entry) -> Result<(), RoundError> {
-        let head = self.exchange.store.head();
-        let Some(seen) = Seen::of(entry, &head.checkpoint.origin) else { return Ok(()) };
-        let ours = match seen.size <= head.checkpoint.size {
-            true => self.exchange.store.root_at(seen.size).map_err(ActionError::from)?,
+        let store = &self.exchange.store;
+        let Some(seen) = &entry.remote else { return Ok(()) };
+        let Some(log) = store.head_named(&seen.origin) else { return Ok(()) };
+        let ours = match seen.size <= log.checkpoint.size {
+            true => store.root_at(log.log, seen.size).map_err(ActionError::from)?,
             false => [0; 32],
         };
         if ours == seen.root {
@@ -89,23 +113,20 @@ impl Round<'_> {
     }
 
     /// Reads what our log says since the last round, up to a head.
-    pub(super) async fn read_ours(
-        &mut self,
-        head: &Head,
-        under: &SignedCheckpoint,
-    ) -> Result<bool, ActionError> {
+    pub(super) async fn read_ours(&mut self, head: &Head) -> Result<bool, ActionError> {
+        let origin = |log: &SignedCheckpoint| log.checkpoint().origin.clone();
+        let origins: Vec<String> = self.logs.iter().map(origin).collect();
         let name = self.peer.authority().as_str();
         let store = &self.exchange.store;
         for _ in 0..PAGES_MAX {
             let page = store.numbered(name, self.row.ours + 1, PAGE_MAX)?;
-            let covered = |(_, index): &(u64, u64)| *index < head.checkpoint.size;
+            let covered = |(_, index): &(u64, u64)| *index < head.end().number();
             let page: Vec<_> = page.into_iter().take_while(covered).collect();
             let Some((last, _)) = page.last().copied() else { return Ok(true) };
             let mut facts = Vec::new();
             for (_, index) in page {
                 let entry = own_entry(store, index)?;
-                let origin = &under.checkpoint().origin;
-                let Some(fact) = Fact::of(index, &entry, origin) else { continue };
+                let Some(fact) = Fact::of(index, &entry, &origins) else { continue };
                 let known = self.unsettled(fact.message)?.is_some();
                 if known || !self.was_settled(fact.message)? {
                     facts.push(fact);

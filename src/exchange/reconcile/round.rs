@@ -20,11 +20,16 @@ use crate::exchange::pieces::piece;
 use crate::exchange::rows::peer_key;
 use crate::exchange::{ActionError, Exchange, Peer};
 use crate::pb::store::v1::ReconciledRow;
-use crate::store::{Direction, Head, Table};
+use crate::store::{Direction, Head, Position, Table};
 
 /// Rows that are removed at once.
 const REMOVED_AT_ONCE: usize = 256;
 const DAY_MS: i64 = 24 * 3600 * 1000;
+
+/// Where something stands in the logs of the peer, counted from the first that is known here.
+pub(super) fn place(log: usize, index: u64) -> u64 {
+    Position::new(u32::try_from(log).unwrap_or(u32::MAX), index).number()
+}
 
 pub(super) struct Round<'a> {
     pub(super) exchange: &'a Arc<Exchange>,
@@ -32,6 +37,8 @@ pub(super) struct Round<'a> {
     pub(super) key: [u8; 16],
     pub(super) row: ReconciledRow,
     began: Timestamp,
+    /// What can be believed of each of the peer's logs, in their order.
+    pub(super) logs: Vec<SignedCheckpoint>,
 }
 
 /// What a round has found.
@@ -64,7 +71,8 @@ impl<'a> Round<'a> {
         let row = row_of(exchange, peer.authority())?;
         let began = exchange.now();
         let root = sha256(peer.card.fingerprint().hex().as_bytes()).to_vec();
-        let mut round = Self { exchange, peer, key, row: ReconciledRow::default(), began };
+        let logs = exchange.heads.all_from(peer.card.log_origin());
+        let mut round = Self { exchange, peer, key, row: ReconciledRow::default(), began, logs };
         match row {
             Some(row) if row.root == root => round.row = row,
             Some(_) => {
@@ -80,11 +88,14 @@ impl<'a> Round<'a> {
     pub(super) async fn run(mut self) -> Result<Reconciliation, ActionError> {
         let name = self.peer.authority();
         let unknown = || ActionError::Unavailable(format!("no checkpoint of {name} is held yet"));
-        let held = self.exchange.head_of(self.peer).ok_or_else(unknown)?;
-        let (under, complete) = match self.read_theirs(&held).await {
+        if self.logs.is_empty() {
+            return Err(unknown());
+        }
+        let complete = match self.read_theirs().await {
             Ok(read) => read,
             Err(RoundError::Misfit(misfit)) => {
-                let compared = Compared { misfit: Some(misfit), ..self.compared(None) };
+                let compared =
+                    Compared { misfit: Some(misfit), checkpoint: None, ..self.compared() };
                 let head = self.exchange.store.head();
                 return self.conclude(&head, compared).await;
             }
@@ -92,19 +103,19 @@ impl<'a> Round<'a> {
         };
         // Read after the peer's: whatever that has from us is in ours by now.
         let head = self.exchange.store.head();
-        if !complete || !self.read_ours(&head, &under).await? {
-            return Ok(self.partial(&under));
+        if !complete || !self.read_ours(&head).await? {
+            return Ok(self.partial());
         }
-        let mut compared = self.judge(&head, &under).await?;
+        let mut compared = self.judge(&head).await?;
         for found in &mut compared.differences {
-            self.heal(&under, found).await;
+            self.heal(found).await;
         }
         self.conclude(&head, compared).await
     }
 
-    fn compared(&self, under: Option<&SignedCheckpoint>) -> Compared {
+    fn compared(&self) -> Compared {
         Compared {
-            checkpoint: under.map(|under| under.checkpoint().clone()),
+            checkpoint: self.logs.last().map(|newest| newest.checkpoint().clone()),
             ours: self.row.ours,
             theirs: self.row.theirs,
             ..Compared::default()
@@ -115,21 +126,19 @@ impl<'a> Round<'a> {
         Fetch { exchange: self.exchange, peer: self.peer }
     }
 
-    async fn judge(
-        &mut self,
-        head: &Head,
-        under: &SignedCheckpoint,
-    ) -> Result<Compared, ActionError> {
+    async fn judge(&mut self, head: &Head) -> Result<Compared, ActionError> {
+        let newest = self.logs.len().saturating_sub(1);
+        let size = self.logs.last().map_or(0, |newest| newest.checkpoint().size);
         let extent = Extent {
-            ours: Ends { size: head.checkpoint.size, at: self.exchange.now() },
-            theirs: Ends { size: under.checkpoint().size, at: self.began },
+            ours: Ends { size: head.end().number(), at: self.exchange.now() },
+            theirs: Ends { size: place(newest, size), at: self.began },
             grace_ms: self.exchange.settings.reconcile.grace_ms,
         };
         let (exchange, key) = (self.exchange.clone(), self.key);
         let judged = piece(move || exchange.judge_unsettled(&key, extent)).await?;
         self.forget(judged.settled).await?;
         let (counts, differences) = (judged.counts, judged.differences);
-        Ok(Compared { counts, differences, ..self.compared(Some(under)) })
+        Ok(Compared { counts, differences, ..self.compared() })
     }
 
     async fn forget(&self, keys: Vec<Vec<u8>>) -> Result<(), ActionError> {
@@ -157,9 +166,8 @@ impl<'a> Round<'a> {
     }
 
     /// Too much for one round.
-    fn partial(&self, under: &SignedCheckpoint) -> Reconciliation {
-        let compared = self.compared(Some(under));
-        self.reconciliation(false, compared, String::new(), None)
+    fn partial(&self) -> Reconciliation {
+        self.reconciliation(false, self.compared(), String::new(), None)
     }
 
     /// Keeps and tells what was found; logs it where it is news, or the first of the day.

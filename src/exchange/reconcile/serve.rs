@@ -10,6 +10,7 @@ use crate::exchange::heads::hashes;
 use crate::exchange::pieces::piece;
 use crate::exchange::{ActionError, Exchange, Peer};
 use crate::pb::v1 as pb;
+use crate::store::Position;
 
 /// Entries of one page: with their proofs, some tens of milliseconds of reading.
 pub(super) const PAGE_MAX: usize = 256;
@@ -43,7 +44,8 @@ impl Exchange {
     /// proof; on the first page with the checkpoint that they lead to.
     ///
     /// # Errors
-    /// [`ActionError::Invalid`] names the field; [`ActionError::Exhausted`] and
+    /// [`ActionError::Invalid`] names the field; [`ActionError::NotFound`] for a log that is none of
+    /// ours; [`ActionError::Exhausted`] and
     /// [`ActionError::Unavailable`] where enough pages are being read, or an older store is still
     /// being numbered.
     pub async fn entries_for(
@@ -66,7 +68,7 @@ impl Exchange {
         peer: &AuthorityId,
         ask: &pb::GetEntriesRequest,
     ) -> Result<pb::GetEntriesResponse, ActionError> {
-        let head = self.store.head();
+        let head = self.log_head_of(&ask.origin)?;
         let newest = head.checkpoint.size;
         let size = if ask.size == 0 { newest } else { ask.size };
         if ask.from_number == 0 {
@@ -83,18 +85,22 @@ impl Exchange {
         let mut page = pb::GetEntriesResponse::default();
         if ask.size == 0 {
             page.checkpoint.clone_from(&head.note);
-            page.consistency = hashes(&self.store.consistency(ask.held_size, size)?);
+            page.consistency = hashes(&self.store.consistency(head.log, ask.held_size, size)?);
         }
         let limit = match ask.page_size as usize {
             0 => PAGE_MAX,
             asked => asked.min(PAGE_MAX),
         };
         let mut room = PAGE_BYTES;
-        for (number, index) in self.store.numbered(peer.as_str(), ask.from_number, limit)? {
-            if index >= size {
+        let under = |position: u64| {
+            let place = Position::from_number(position);
+            place.log == head.log && place.index < size
+        };
+        for (number, position) in self.store.numbered(peer.as_str(), ask.from_number, limit)? {
+            if !under(position) {
                 break;
             }
-            let entry = self.proven_entry(number, index, size)?;
+            let entry = self.proven_entry(number, position, size)?;
             let cost = entry.entry.len() + (entry.inclusion.len() + 1) * 2 * WIRE_COST;
             let Some(left) = room.checked_sub(cost) else { break };
             room = left;
@@ -106,17 +112,18 @@ impl Exchange {
     pub(super) fn proven_entry(
         &self,
         number: u64,
-        index: u64,
+        position: u64,
         size: u64,
     ) -> Result<pb::ProvenEntry, ActionError> {
+        let index = Position::from_number(position).index;
         let missing = || ActionError::Fault(format!("entry {index} is not in the log"));
-        let bytes = self.store.entry(index)?.ok_or_else(missing)?;
+        let bytes = self.store.entry(position)?.ok_or_else(missing)?;
         let event = Entry::parse(&bytes).map_err(ActionError::fault)?.event;
         let (entry, leaf_hash) = match is_domestic(event) {
             true => (bytes::Bytes::new(), leaf_hash(&bytes).to_vec().into()),
             false => (bytes.into(), bytes::Bytes::new()),
         };
-        let inclusion = hashes(&self.store.inclusion(index, size)?);
+        let inclusion = hashes(&self.store.inclusion(position, size)?);
         Ok(pb::ProvenEntry { number, index, entry, inclusion, leaf_hash })
     }
 }

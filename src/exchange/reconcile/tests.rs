@@ -67,11 +67,11 @@ impl Courier for Memory {
         _: Arc<Peer>,
         ask: pb::GetConsistencyRequest,
     ) -> Carried<pb::GetConsistencyResponse> {
-        let proof = self.other.log_consistency(ask.old_size, ask.new_size);
+        let proof = self.other.log_consistency(0, ask.old_size, ask.new_size);
         Self::answer(proof.map(|proof| pb::GetConsistencyResponse { hashes: hashes(&proof) }))
     }
     fn entries(&self, _: Arc<Peer>, ask: pb::GetEntriesRequest) -> Carried<pb::GetEntriesResponse> {
-        self.asked.lock().expect("whole").push(ask);
+        self.asked.lock().expect("whole").push(ask.clone());
         let mut answer = self.other.page_for(&self.me, &ask);
         if let (Ok(answer), Some(lie)) = (&mut answer, &*self.lie.lock().expect("whole")) {
             lie(answer);
@@ -176,7 +176,7 @@ async fn show(from: &Node, to: &Node) -> SignedCheckpoint {
     let peer = to.peer(from);
     let held = to.x().head_of(&peer).map_or(0, |held| held.checkpoint().size);
     let head = from.x().store.head();
-    let proof = from.x().store.consistency(held, head.checkpoint.size).expect("proves");
+    let proof = from.x().store.consistency(0, held, head.checkpoint.size).expect("proves");
     let request = request(held, &hashes(&proof), &head.note).expect("a request");
     let taken = to.x().take_head(&peer, &request).await.expect("extends");
     let cosigned = to.x().cosign(&taken);

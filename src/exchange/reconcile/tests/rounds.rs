@@ -172,7 +172,7 @@ async fn what_comes_while_a_round_is_under_way_is_for_the_next() {
         if answer.checkpoint.is_empty() {
             return answer.entries.clear();
         }
-        let root = note.store.root_at(size).expect("reads");
+        let root = note.store.root_at(0, size).expect("reads");
         let origin = before.checkpoint.origin.clone();
         let earlier = crate::audit::checkpoint::Checkpoint { origin, size, root };
         answer.checkpoint = earlier.sign(&note.keys.log);
@@ -181,7 +181,7 @@ async fn what_comes_while_a_round_is_under_way_is_for_the_next() {
     });
     let peer = a.peer(&b);
     a.x().heads.forget(peer.card.log_origin());
-    let root = b.x().store.root_at(held).expect("reads");
+    let root = b.x().store.root_at(0, held).expect("reads");
     let origin = peer.card.log_origin().to_owned();
     let earlier = crate::audit::checkpoint::Checkpoint { origin, size: held, root };
     let request = request(0, &[], &earlier.sign(&b.x().keys.log)).expect("a request");
