@@ -4,8 +4,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use super::local::is_locked;
-use super::open::{OpenNode, in_use};
+use super::open::{OpenNode, in_use, is_held};
 use super::{check, config_of, now};
 use crate::card::Card;
 use crate::config::Config;
@@ -36,7 +35,7 @@ pub async fn change_key(
     let config = Config::read(&config_of(home))?;
     let secret = check::home(&config, passphrase_file, check::Why::Open).sound()?;
     let opened = OpenNode::open(config, secret.as_ref().map(|secret| secret.as_slice()));
-    let node = opened.map_err(|error| match is_locked(&error) {
+    let node = opened.map_err(|error| match is_held(&error) {
         true => error.context("the keys of a home are changed while no node runs in it: stop it"),
         false => error,
     })?;

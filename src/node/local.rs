@@ -32,10 +32,6 @@ struct Offline {
 const STARTS_WITHIN_LOOKS: usize = 50;
 const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(100);
 
-pub(super) fn is_locked(error: &anyhow::Error) -> bool {
-    matches!(error.downcast_ref::<OpenError>(), Some(OpenError::Held { .. }))
-}
-
 /// Bytes between the two ends in memory.
 const PIPE_BYTES: usize = 1 << 20;
 

@@ -108,7 +108,7 @@ fn a_log_that_is_forgotten_begins_anew() {
     let (heads, log) = (heads(), log(9));
     let fork = fork(&log, 1, 4);
     assert_eq!(take(&heads, &log, 0, 9), Ok(9));
-    heads.forget(&[log.origin.clone()], || {});
+    heads.forget(std::slice::from_ref(&log.origin), || {});
     assert_eq!(take(&heads, &fork, 0, 4), Ok(4));
 }
 

@@ -224,7 +224,7 @@ impl Fetch<'_> {
             }
             None => HeadError::Inconsistent,
         };
-        self.exchange.heed(Some(self.peer.authority()), &request, &error).await;
+        self.exchange.heed(Some(self.peer.authority()), request.note(), &error).await;
         Err(Misfit::new(error.code(), error.to_string()).into())
     }
 }

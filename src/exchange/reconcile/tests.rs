@@ -181,7 +181,7 @@ async fn show(from: &Node, to: &Node) -> SignedCheckpoint {
     let taken = to.x().take_head(&peer, &request).await.expect("extends");
     let cosigned = to.x().cosign(&taken);
     let head = cosigned.head.clone();
-    to.x().keep_head(Some(&from.name()), cosigned).await.expect("kept");
+    to.x().keep_head(Some(&peer), cosigned).await.expect("kept");
     head
 }
 

@@ -80,7 +80,7 @@ impl Exchange {
     ) -> Result<(), ActionError> {
         let _turn = self.directory.turn().await;
         // A card that has gone meanwhile took its keys along: then nobody is accused.
-        let keys = self.log_keys(peer.as_ref(), evidence.origin());
+        let keys = self.keys_of_accused(peer.as_ref(), evidence.origin());
         evidence
             .verify(&keys)
             .map_err(|error| ActionError::invalid("evidence", error.to_string()))?;
@@ -135,7 +135,7 @@ impl Exchange {
     }
 
     /// The keys that may have signed for a log: those of the peer's card, or of a stranger's log.
-    fn log_keys(&self, peer: Option<&AuthorityId>, origin: &str) -> Vec<VerifierKey> {
+    fn keys_of_accused(&self, peer: Option<&AuthorityId>, origin: &str) -> Vec<VerifierKey> {
         match peer {
             Some(peer) => {
                 let peer = self.directory.get(peer);

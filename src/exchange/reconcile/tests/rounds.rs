@@ -180,7 +180,7 @@ async fn what_comes_while_a_round_is_under_way_is_for_the_next() {
         answer.entries.clear();
     });
     let peer = a.peer(&b);
-    a.x().heads.forget(peer.card.log_origin());
+    a.x().heads.forget(&[peer.card.log_origin().to_owned()], || {});
     let root = b.x().store.root_at(0, held).expect("reads");
     let origin = peer.card.log_origin().to_owned();
     let earlier = crate::audit::checkpoint::Checkpoint { origin, size: held, root };
