@@ -203,9 +203,7 @@ impl Store {
 
     /// The newest head of one of the logs, by its origin.
     pub fn head_named(&self, origin: &str) -> Option<Arc<Head>> {
-        let sealed = self.inner.view.sealed();
-        let heads = sealed.into_iter().chain([self.inner.view.head()]);
-        heads.into_iter().find(|head| head.checkpoint.origin == origin)
+        self.inner.view.head_named(origin)
     }
 
     /// The proof that the entry at a position stands in the tree of the first `size` entries of its

@@ -97,6 +97,14 @@ impl View {
         self.logs().sealed.clone()
     }
 
+    /// The newest head of the log with this origin. All under one lock: a log that ends meanwhile is
+    /// found before or behind its end, and never missed.
+    pub(super) fn head_named(&self, origin: &str) -> Option<Arc<Head>> {
+        let logs = self.logs();
+        let mut heads = logs.sealed.iter().chain([&logs.newest]);
+        heads.find(|head| head.checkpoint.origin == origin).cloned()
+    }
+
     /// The newest head of one of the logs.
     pub(super) fn head_of(&self, log: u32) -> Option<Arc<Head>> {
         let logs = self.logs();
