@@ -152,11 +152,13 @@ impl Exchange {
         wish: &ExportWish,
         sink: &mut dyn FnMut(&str, &[u8]) -> bool,
     ) -> Result<(), ActionError> {
-        self.export_one(&self.store.head(), "", wish, sink)?;
+        let newest = self.store.head();
+        self.export_one(&newest, "", wish, sink)?;
         if wish.since > 0 {
             return Ok(());
         }
-        for ended in self.store.sealed() {
+        // Not one that has ended since: what is exported of it stands at the top.
+        for ended in self.store.sealed().into_iter().filter(|ended| ended.log < newest.log) {
             self.export_one(&ended, &earlier_dir(&ended.checkpoint.origin), wish, sink)?;
         }
         Ok(())
