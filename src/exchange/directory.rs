@@ -193,6 +193,15 @@ impl Exchange {
                     );
                     return Err(ActionError::invalid("card", rule));
                 }
+                // It would leave its log behind without a succession.
+                if card.log_origin() != peer.card.log_origin() {
+                    let rule = format!(
+                        "the card names {} as the first log, and the card before it {}",
+                        card.log_origin(),
+                        peer.card.log_origin()
+                    );
+                    return Err(ActionError::invalid("card", rule));
+                }
                 Ok(())
             }
             _ => check_fingerprint(card, fingerprint),
