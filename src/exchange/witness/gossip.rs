@@ -68,12 +68,19 @@ impl Exchange {
         self.settings.gossip.contains(peer)
     }
 
-    /// The newest checkpoints of third logs, for a peer: of those in the directory, not its own.
+    /// The newest checkpoints of third logs, for a peer: of those in the directory, not its own. How
+    /// logs have ended is told too, behind the newest of all: two ends of one log are two pasts.
     pub fn checkpoints_for(&self, peer: &Peer) -> Vec<String> {
         let third = |other: &Arc<Peer>| other.authority() != peer.authority();
         let others = self.directory.all().into_iter().filter(third);
-        let held = others.filter_map(|other| self.head_of(&other));
-        held.take(SHARED_MAX).map(|head| head.to_note()).collect()
+        let mut newest = Vec::new();
+        let mut ended = Vec::new();
+        for other in others {
+            let mut all = self.heads.all_from(other.card.log_origin());
+            newest.extend(all.pop());
+            ended.extend(all.into_iter().rev());
+        }
+        newest.into_iter().chain(ended).take(SHARED_MAX).map(|head| head.to_note()).collect()
     }
 
     async fn share(self: &Arc<Self>, peer: &Arc<Peer>) {
@@ -100,12 +107,16 @@ impl Exchange {
         let mut asked = BTreeSet::new();
         for note in notes.into_iter().take(SHARED_MAX) {
             let Some((owner, heard)) = self.known_log(&note) else { continue };
-            if owner.suspended.is_some() || !asked.insert(owner.authority().clone()) {
+            let origin = &heard.checkpoint().origin;
+            if owner.suspended.is_some() || !asked.insert(origin.clone()) {
                 continue;
             }
             // Its owner is asked for a proof of each: not as often as somebody likes to tell.
             let whose = format!("{} {}", from.authority(), owner.authority());
-            if !self.heard.take(&whose, self.now()) {
+            let size = |head: &SignedCheckpoint| head.checkpoint().size;
+            let held = self.heads.of(origin).map(|held| size(&held));
+            let free = held.is_none_or(|held| held == size(&heard));
+            if !free && !self.heard.take(&whose, self.now()) {
                 continue;
             }
             if let Err(error) = self.hear_one(&owner, &heard).await {
