@@ -56,6 +56,12 @@ pub enum SuccessionError {
 }
 
 impl Succession {
+    /// How the old log ended, as the new one says; `None` where it says nothing of the kind.
+    pub fn goes_on_from(&self) -> Option<Coordinates> {
+        let opened = Entry::parse(&self.opened).ok()?;
+        opened.remote.filter(|_| opened.event == Event::LogOpened)
+    }
+
     /// Checks that `new` is a state of the log that follows the one that ended as `old`. `keys` are
     /// those that may sign the new log.
     ///

@@ -18,6 +18,10 @@ pub(super) const ADVANCES: (u32, i64) = (64, 50);
 /// minute, and is told as often.
 pub(super) const HEARD: (u32, i64) = (8, 15_000);
 
+/// Logs that a peer may begin, each after the one before: an honest one has one a year, and somebody
+/// who meets it late follows all of them at once.
+pub(super) const SUCCESSIONS: (u32, i64) = (64, 3_600_000);
+
 /// A budget for each of many. Its callers give it names of peers, agencies and known logs only, so
 /// there are no more of them than of those.
 pub(super) struct Budgets {

@@ -75,15 +75,56 @@ impl Heads {
         all
     }
 
-    /// Notes that a log has ended and another one follows it.
-    pub(super) fn follow(&self, ended: &str, origin: &str, first: SignedCheckpoint) {
-        let mut chains = self.chains();
-        if let Some(chain) = chains.remove(ended) {
-            chains.insert(ended.to_owned(), chain.followed_by(origin));
+    /// Whether a log is one of those that follow each other from `first` on.
+    pub(crate) fn is_in_line(&self, first: &str, origin: &str) -> bool {
+        let chains = self.chains();
+        let mut next = Some(first);
+        while let Some(name) = next.filter(|name| chains.contains_key(*name)) {
+            if name == origin {
+                return true;
+            }
+            next = chains.get(name).and_then(Chain::successor);
         }
-        chains.entry(origin.to_owned()).or_insert_with(|| Chain::new(first));
-        drop(chains);
+        false
+    }
+
+    /// Ends what is held of a log towards another one: from here on it does not grow, whatever comes
+    /// on another stream while that is made durable. False where it is not that state that is held,
+    /// or another log follows already.
+    pub(super) fn end(&self, held: &SignedCheckpoint, origin: &str) -> bool {
+        let mut chains = self.chains();
+        let chain = chains.get_mut(&held.checkpoint().origin);
+        chain.is_some_and(|chain| chain.end(held.checkpoint(), origin))
+    }
+
+    /// Takes that back: it could not be made durable.
+    pub(super) fn go_on(&self, held: &SignedCheckpoint) {
+        if let Some(chain) = self.chains().get_mut(&held.checkpoint().origin) {
+            chain.go_on();
+        }
+    }
+
+    /// Begins the log that follows one that was ended.
+    pub(super) fn follow(&self, first: SignedCheckpoint) {
+        let origin = first.checkpoint().origin.clone();
+        self.chains().entry(origin).or_insert_with(|| Chain::new(first));
         self.advanced.send_modify(|count| *count += 1);
+    }
+
+    /// Waits a little for what another stream brings; gives whether it came.
+    pub(crate) async fn wait_for(&self, came: impl Fn(&Self) -> bool) -> bool {
+        let mut advanced = self.advanced.subscribe();
+        let waiting = async {
+            loop {
+                advanced.mark_unchanged();
+                if came(self) || advanced.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        // Whatever came at the last moment counts.
+        let _ = tokio::time::timeout(OVERTAKEN_FOR, waiting).await;
+        came(self)
     }
 
     /// What is held of a log.

@@ -138,6 +138,7 @@ pub struct Exchange {
     rejections: budgets::Budgets,
     advances: budgets::Budgets,
     heard: budgets::Budgets,
+    successions: budgets::Budgets,
     reconciling: reconcile::Rounds,
     /// Nothing is appended yet: [`guard::agree`] has not ended.
     waits: AtomicBool,
@@ -229,6 +230,7 @@ impl Exchange {
             rejections: budgets::Budgets::new(budgets::REFUSALS),
             advances: budgets::Budgets::new(budgets::ADVANCES),
             heard: budgets::Budgets::new(budgets::HEARD),
+            successions: budgets::Budgets::new(budgets::SUCCESSIONS),
             reconciling: reconcile::Rounds::default(),
             waits: AtomicBool::new(false),
             courier: OnceLock::new(),

@@ -163,6 +163,15 @@ impl Lone {
         Card::sign(&body, &root).expect("a sound card")
     }
 
+    /// A newer card under the same root that names another log.
+    pub(super) fn card_with_origin(&self, origin: &str) -> Card {
+        let body = self.x().card.body().clone();
+        let key = self.x().card.log_keys()[0].renamed(origin).expect("a name").to_string();
+        let log = crate::card::LogKeys { origin: origin.into(), keys: vec![key] };
+        let body = CardBody { version: body.version + 1, log, ..body };
+        Card::sign(&body, &self.signer(0)).expect("a sound card")
+    }
+
     /// Seals a package of one exhibit.
     pub(super) async fn upload(&self, bytes: &'static [u8]) -> PackageShape {
         let mut upload = Upload::begin(self.x().clone(), &desk()).expect("begun");

@@ -54,8 +54,12 @@ impl Exchange {
         request: &AddCheckpoint,
     ) -> Result<Taken, HeadError> {
         let keys = peer.card.log_keys_of(request.origin());
-        let known = self.heads.of(request.origin()).is_some();
-        if !known && request.origin() != peer.card.log_origin() {
+        let (first, origin) = (peer.card.log_origin(), request.origin());
+        // How it follows may be on its way on another stream.
+        let in_line = origin == first
+            || (!keys.is_empty()
+                && self.heads.wait_for(|heads| heads.is_in_line(first, origin)).await);
+        if !in_line {
             let error = match keys.is_empty() {
                 true => HeadError::UnknownLog(request.origin().to_owned()),
                 false => HeadError::Succession("no proof of that was shown".into()),

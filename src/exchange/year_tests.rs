@@ -158,6 +158,50 @@ async fn another_log_without_its_proof_is_not_followed() {
 }
 
 #[tokio::test]
+async fn a_log_that_is_being_left_does_not_grow_and_is_left_once() {
+    let (a, b) = pair().await;
+    a.submit(&b, &[]).await;
+    shown(&b, &a, Position::default()).await.expect("taken");
+    let held = b.x().head_of(&peer_of(&b, &a)).expect("held");
+    let (heads, origin) = (&b.x().heads, "xa.oag/log/2026");
+    assert!(heads.end(&held, "xa.oag/log/2027"));
+    assert!(!heads.end(&held, "xa.oag/log/2027.2"), "another one follows already");
+    // What comes on another stream while that is made durable.
+    a.submit(&b, &[]).await;
+    let grown = shown(&b, &a, Position::new(0, held.checkpoint().size)).await;
+    assert_eq!(grown.expect_err("ended").code(), "LOG_SUCCESSION");
+    heads.go_on(&held);
+    shown(&b, &a, Position::new(0, held.checkpoint().size)).await.expect("it goes on");
+    assert!(!heads.end(&held, "xa.oag/log/2027"), "it has grown");
+    assert!(heads.is_in_line(origin, origin) && !heads.is_in_line(origin, "xa.oag/log/2027"));
+}
+
+#[tokio::test]
+async fn an_authority_begins_so_many_logs_and_no_more() {
+    let (a, b) = pair().await;
+    let mut from = Position::default();
+    let mut followed = 0;
+    let refused = loop {
+        let done = shown(&b, &a, from).await;
+        match done {
+            Ok(()) => followed += 1,
+            Err(error) => break error,
+        }
+        from = a.x().log_head().end();
+        a.x().succeed_log(None, None).await.expect("ended");
+    };
+    assert_eq!((refused.code(), followed), ("UNAVAILABLE", 65));
+}
+
+#[tokio::test]
+async fn a_newer_card_does_not_leave_the_log_behind() {
+    let (a, b) = pair().await;
+    let card = a.card_with_origin("xa.oag/log/2030");
+    let refused = b.x().add_peer(card, "").await.err().expect("refused").to_string();
+    assert!(refused.contains("xa.oag/log/2030"), "{refused}");
+}
+
+#[tokio::test]
 async fn a_copy_from_before_the_year_is_noticed() {
     let (mut a, b) = pair().await;
     a.submit(&b, &[]).await;

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use crate::audit::checkpoint::Checkpoint;
 use crate::audit::cosigned::SignedCheckpoint;
 use crate::audit::evidence::Evidence;
 use crate::audit::witness::{Accepted, RefusalReason, Signed, WitnessRefusal, decide_signed};
@@ -101,6 +102,20 @@ impl Chain {
             self.successor = Some(origin.to_owned());
         }
         self
+    }
+
+    /// Ends it as `held`, towards `origin`.
+    pub(super) fn end(&mut self, held: &Checkpoint, origin: &str) -> bool {
+        let free = self.successor.as_deref().is_none_or(|successor| successor == origin);
+        let ends = free && self.newest.checkpoint() == held;
+        if ends {
+            self.successor = Some(origin.to_owned());
+        }
+        ends
+    }
+
+    pub(super) fn go_on(&mut self) {
+        self.successor = None;
     }
 
     pub(super) fn successor(&self) -> Option<&str> {

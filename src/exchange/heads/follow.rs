@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use prost::Message as _;
 
-use super::{HeadError, Taken, digests, hashes};
+use super::{HeadError, Heads, Taken, digests, hashes};
 use crate::audit::cosigned::SignedCheckpoint;
 use crate::audit::succession::Succession;
 use crate::audit::witness::{AddCheckpoint, decide};
 use crate::exchange::rows::{HeadRow, head_key, load_in};
+use crate::exchange::suspend::Trust;
 use crate::exchange::{ActionError, Exchange, Peer};
 use crate::pb::v1 as pb;
 use crate::store::{Head, Position, Store, Table};
@@ -27,12 +28,15 @@ impl Exchange {
         update: &pb::CheckpointUpdate,
     ) -> Result<Taken, HeadError> {
         let request = super::request(update.from_size, &update.consistency, &update.checkpoint)?;
-        match &update.succession {
-            Some(succession) if self.heads.of(request.origin()).is_none() => {
-                self.take_successor(peer, &request, succession).await
-            }
-            _ => self.take_head(peer, &request).await,
+        let Some(shown) = &update.succession else { return self.take_head(peer, &request).await };
+        if self.heads.is_in_line(peer.card.log_origin(), request.origin()) {
+            return self.take_head(peer, &request).await;
         }
+        let taken = self.take_successor(peer, &request, shown).await;
+        if let Err(error) = &taken {
+            self.heed(Some(peer.authority()), request.note(), error).await;
+        }
+        taken
     }
 
     /// A log that follows the one that is held. That it does is durable before it is believed: a
@@ -43,41 +47,70 @@ impl Exchange {
         request: &AddCheckpoint,
         shown: &pb::Succession,
     ) -> Result<Taken, HeadError> {
-        let _turn = self.following.0.lock().await;
+        let refuse = |error: &dyn std::fmt::Display| HeadError::Succession(error.to_string());
         let keys = peer.card.log_keys_of(request.origin());
         if keys.is_empty() {
             return Err(HeadError::UnknownLog(request.origin().to_owned()));
         }
-        if self.heads.of(request.origin()).is_some() {
-            // Another stream was first.
-            return self.take_head(peer, request).await;
-        }
-        let refuse = |error: &dyn std::fmt::Display| HeadError::Succession(error.to_string());
-        let Some(held) = self.head_of(peer) else {
-            return Err(refuse(&"nothing is held of the log before it"));
-        };
         let accepted = decide(None, &keys, request).map_err(|refusal| refuse(&refusal))?;
         let first = accepted.state().clone();
         let proof = parse(shown).ok_or_else(|| refuse(&"a hash of its proof has not 32 bytes"))?;
+        // The end of the old log may be on its way on another stream.
+        if let Some(end) = proof.goes_on_from() {
+            let held = |heads: &Heads| heads.of(&end.origin).map(|held| held.checkpoint().size);
+            self.heads.wait_for(|heads| held(heads) >= Some(end.size)).await;
+        }
+        let _turn = self.following.0.lock().await;
+        let held = self.head_of(peer);
+        let held = held.ok_or_else(|| refuse(&"nothing is held of the log before it"))?;
+        if *held.checkpoint().origin == *request.origin() {
+            // Another stream was first.
+            return self.take_head(peer, request).await;
+        }
         proof
             .verify(held.checkpoint(), first.checkpoint(), &keys)
             .map_err(|error| refuse(&error))?;
-        self.keep_successor(peer, &held, &first)
-            .await
-            .map_err(|error| HeadError::Unavailable(error.to_string()))?;
-        let ended = &held.checkpoint().origin;
-        self.heads.follow(ended, &first.checkpoint().origin, first.clone());
-        tracing::info!(peer = %peer.authority(), ended, log = request.origin(), "a new log");
+        if !self.successions.take(peer.authority().as_str(), self.now()) {
+            return Err(HeadError::Unavailable("too many logs for one authority".into()));
+        }
+        let following = self.keep_successor(peer, held, first.clone());
+        following.await.map_err(|error| HeadError::Unavailable(error.to_string()))?;
         Ok(Taken { head: first, accepted: Some(accepted) })
     }
 
+    /// On a task of its own: a stream that ends in between must not leave disk and memory with
+    /// different logs.
     async fn keep_successor(
-        &self,
+        self: &Arc<Self>,
         peer: &Peer,
+        held: SignedCheckpoint,
+        first: SignedCheckpoint,
+    ) -> Result<(), ActionError> {
+        let (ended, origin) = (held.checkpoint().origin.clone(), first.checkpoint().origin.clone());
+        if !self.heads.end(&held, &origin) {
+            return Err(ActionError::Unavailable("the log before it goes on".into()));
+        }
+        let (exchange, trust, name) = (self.clone(), self.trust_in(peer), peer.authority().clone());
+        let keeping = tokio::spawn(async move {
+            let kept = exchange.commit_successor(trust, &held, &first).await;
+            match &kept {
+                Ok(()) => {
+                    tracing::info!(peer = %name, ended, log = origin, "a new log");
+                    exchange.heads.follow(first);
+                }
+                Err(_) => exchange.heads.go_on(&held),
+            }
+            kept
+        });
+        keeping.await.unwrap_or_else(|error| Err(ActionError::fault(error)))
+    }
+
+    async fn commit_successor(
+        &self,
+        trust: Trust,
         held: &SignedCheckpoint,
         first: &SignedCheckpoint,
     ) -> Result<(), ActionError> {
-        let trust = self.trust_in(peer);
         let key = |head: &SignedCheckpoint| head_key(&self.home, &head.checkpoint().origin);
         let (old, new) = (key(held), key(first));
         let (held, first) = (held.clone(), first.clone());
@@ -85,11 +118,15 @@ impl Exchange {
             .commit(move |tx| {
                 trust.check(tx)?;
                 super::put_head(tx, &old, &held)?;
-                super::put_head(tx, &new, &first)?;
                 let mut row = load_in::<HeadRow>(tx, Table::Heads, &old)?.unwrap_or_default();
-                row.successor.clone_from(&first.checkpoint().origin);
+                let origin = &first.checkpoint().origin;
+                if !row.successor.is_empty() && row.successor != *origin {
+                    let message = format!("{} follows the log already", row.successor);
+                    return Err(ActionError::conflict("LOG_SUCCESSION", message));
+                }
+                row.successor.clone_from(origin);
                 tx.put(Table::Heads, &old, row.encode_to_vec());
-                Ok::<_, ActionError>(())
+                super::put_head(tx, &new, &first)
             })
             .await?;
         Ok(())

@@ -43,7 +43,7 @@ impl Stream {
                 Err(refused(&refusal))
             }
             (Some(Answer::Refused(refusal)), _) => {
-                if refusal.code == "CHECKPOINT_BASE" {
+                if matches!(refusal.code.as_str(), "CHECKPOINT_BASE" | "LOG_SUCCESSION") {
                     // What was shown on another stream got lost with it.
                     self.exchange.shown.reset(self.peer.authority(), Position::default());
                 }
