@@ -200,6 +200,10 @@ async fn a_year_that_is_missing_or_another_is_noticed() {
     let alone = json(&[&alone[..], &cards[..]].concat());
     assert_eq!(alone["earlier"].as_array().map(Vec::len), Some(0));
     let one = whole.join(format!("earlier/{year}"));
-    let first = json(&[&["verify", text(&one)], &cards[..]].concat());
+    let said = refused(&[&["verify", text(&one)], &cards[..]].concat());
+    assert!(
+        said.contains(&format!("{}.2, which follows, is not in the export", a.card.log_origin()))
+    );
+    let first = json(&[&["verify", text(&one), "--without-later"], &cards[..]].concat());
     assert_eq!(first["log_origin"], a.card.log_origin());
 }

@@ -122,6 +122,14 @@ pub enum VerifyFailure {
         /// The first log of the authority.
         named: String,
     },
+    /// The newest log has ended: the one that follows is not there.
+    #[error(
+        "the log has ended, and {next}, which follows, is not in the export: a year is missing"
+    )]
+    Later {
+        /// The log that is missing, or its key where that is not one.
+        next: String,
+    },
     /// The log does not follow the one that lies before it.
     #[error("entry 0: {0}")]
     Succession(#[source] SuccessionError),

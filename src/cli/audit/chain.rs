@@ -21,6 +21,11 @@ pub(super) struct Alone {
     /// missing is an error.
     #[arg(long)]
     pub(super) without_earlier: bool,
+    /// Takes a log that has ended without the one that follows it
+    ///
+    /// Without this, an export that ends in log.sealed is an error: the newest log is never sealed.
+    #[arg(long)]
+    pub(super) without_later: bool,
 }
 
 /// One of the logs.

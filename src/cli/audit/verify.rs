@@ -13,6 +13,7 @@ use crate::audit::checkpoint::Checkpoint;
 use crate::audit::entry::Entry;
 use crate::audit::export::{CARDS, CHECKPOINT_PATH, EARLIER, RECEIPTS};
 use crate::audit::manifest::MANIFEST_MAX_BYTES;
+use crate::audit::note::VerifierKey;
 use crate::audit::policy::Policy;
 use crate::audit::verify::{
     Before, Report, Trust, VerifyFailure, WitnessSeen, Witnessing, verify_export_with,
@@ -147,7 +148,21 @@ pub(super) fn verify(
         }
     }
     begins(dir, &reports, card, out)?;
+    ends(dir, &reports, alone, out)?;
     Ok(reports)
+}
+
+/// The last of the logs is the one that is open: the one that follows was begun in the commit in which
+/// a log ended.
+fn ends(dir: &Path, reports: &[Report], alone: Alone, out: &mut Out) -> Result<(), Failure> {
+    let next = reports.last().and_then(|newest| newest.successor.clone());
+    match next.filter(|_| !alone.without_later) {
+        Some(key) => {
+            let next = VerifierKey::parse(&key).map_or(key, |key| key.name().to_owned());
+            Err(refuse(dir, "", &VerifyFailure::Later { next }, out))
+        }
+        None => Ok(()),
+    }
 }
 
 /// The first of the logs is the one that the card names.
@@ -232,6 +247,9 @@ pub(super) fn refuse(dir: &Path, prefix: &str, failure: &VerifyFailure, out: &mu
         VerifyFailure::Quorum { .. } => {
             "ask for an export of a checkpoint that these witnesses have cosigned, or ask them what \
              they hold of this log"
+        }
+        VerifyFailure::Later { .. } => {
+            "ask for an export of today; --without-later verifies what there is up to this log's end"
         }
         VerifyFailure::Earlier { .. } => {
             "ask for a whole export; --without-earlier verifies this log alone, and takes what it says \
@@ -321,6 +339,7 @@ fn report_json(report: &Report, earlier: &[Report], card: &Card, whose_word: boo
         "earlier": earlier.iter().map(earlier_json).collect::<Vec<_>>(),
         "entries": report.entries,
         "root": hex::encode(report.checkpoint.root),
+        "successor": report.successor,
         "first_at": report.first_at,
         "last_at": report.last_at,
         "events": events,

@@ -156,6 +156,7 @@ fn print(
         "log_origin": facts.origin,
         "log_index": facts.index,
         "log_size": facts.size,
+        "log_is_first": facts.origin == card.log_origin(),
         "card_fingerprint": card.fingerprint().hex(),
         "standing": standing.map(level::to_json),
         "expected": {
@@ -169,6 +170,14 @@ fn print(
         "this rests on the card with the fingerprint {}",
         card.fingerprint().words()
     ));
+    if facts.origin != card.log_origin() {
+        out.talk(&format!(
+            "note: {} is a later log than {}, which the card names. That it follows is not shown here: an \
+             export of it is verified with those before",
+            facts.origin,
+            card.log_origin()
+        ));
+    }
     let open = [
         ("message", args.message.is_none()),
         ("envelope", args.envelope.is_none()),
