@@ -119,11 +119,13 @@ impl OpenNode {
     /// # Errors
     /// As [`OpenNode::open`]; the one of the last attempt.
     pub async fn open_in_turn(config: Config, passphrase: Option<&[u8]>) -> anyhow::Result<Self> {
-        let waiting = Instant::now();
+        let (waiting, mut told) = (Instant::now(), false);
         loop {
             match Self::open(config.clone(), passphrase) {
                 Err(error) if is_held(&error) && waiting.elapsed() < LET_GO_WITHIN => {
-                    tracing::info!("{error:#}: waiting for it to end");
+                    if !std::mem::replace(&mut told, true) {
+                        tracing::info!("{error:#}: waiting for it to end");
+                    }
                     tokio::time::sleep(LOOK_EVERY).await;
                 }
                 opened => return opened,
