@@ -27,6 +27,8 @@ pub struct Fact {
     pub code: Option<Box<str>>,
     /// What it saw of the other log.
     pub seen: Option<Seen>,
+    /// It saw it in a log that is not at hand: there nothing can be looked up.
+    pub elsewhere: bool,
 }
 
 /// What a log saw of the other one: positions in its logs.
@@ -48,6 +50,7 @@ impl Fact {
         if !entry.event.is_receipt() && entry.event != Event::MessageCancelled {
             return None;
         }
+        let seen = entry.remote.as_ref().and_then(|remote| Seen::of(remote, origins));
         Some(Self {
             message,
             index,
@@ -57,7 +60,8 @@ impl Fact {
             recorded: entry.is_recorded_receipt(),
             envelope: entry.envelope,
             code: entry.code.as_deref().map(Box::from),
-            seen: entry.remote.as_ref().and_then(|remote| Seen::of(remote, origins)),
+            seen,
+            elsewhere: entry.remote.is_some() && seen.is_none(),
         })
     }
 }

@@ -113,6 +113,10 @@ impl<'a> Judge<'a> {
 
     /// The receiver has it, the sender's log does not.
     fn missing(&mut self, acceptance: &'a Fact) {
+        if acceptance.elsewhere {
+            let detail = "accepted under a log of the sender that is not at hand";
+            return self.item(Class::Unexported, None, Some(acceptance), detail);
+        }
         let beyond = acceptance.seen.is_some_and(|seen| seen.size > self.sender_ends.size);
         // The sender's export ends earlier, also in time: it was taken before.
         if beyond && self.sender_ends.at <= acceptance.at {
@@ -213,11 +217,12 @@ impl<'a> Judge<'a> {
             self.got.iter().find(|own| own.event == event && !own.recorded && same(own, fact));
         let Some(issued) = issued else {
             let beyond = fact.seen.is_some_and(|seen| seen.size > self.receiver_ends.size);
-            let class = match beyond && self.receiver_ends.at <= fact.at {
+            let class = match fact.elsewhere || (beyond && self.receiver_ends.at <= fact.at) {
                 true => Class::Unexported,
                 false => Class::StateDiffers,
             };
             let detail = match class {
+                Class::Unexported if fact.elsewhere => "recorded from a log that is not at hand",
                 Class::Unexported => "the receiver's export ends before this receipt",
                 _ => "recorded as a receipt that the other log did not issue",
             };

@@ -232,6 +232,26 @@ fn what_began_before_is_left_out() {
 }
 
 #[test]
+fn what_stands_in_a_log_that_is_not_at_hand_accuses_nobody() {
+    let mut two = Two::new();
+    let next = |log: &TestLog| {
+        let place = log.coordinates(0, 1);
+        crate::audit::entry::Coordinates { origin: format!("{}.2", log.origin), ..place }
+    };
+    // Of messages 1 and 2 one side is in the next log of the other, which was not exported.
+    let (of_a, of_b) = (next(&two.a), next(&two.b));
+    let accepted = two.draft(Which::A, RelayAcceptance, 1).remote(of_a);
+    two.push(Which::B, accepted);
+    two.submit(Which::A, 2);
+    let (_, other) = two.names(Which::A);
+    let recorded = two.draft(Which::A, RelayAcceptance, 2).peer(other);
+    two.push(Which::A, recorded.receipt([7; 32]).remote(of_b));
+    two.idle(Which::A, 1000);
+    two.idle(Which::B, 1000);
+    assert_eq!(two.classes(), [Class::Unexported, Class::Unexported]);
+}
+
+#[test]
 fn a_message_that_the_sender_never_logged_and_the_receiver_refused() {
     let mut two = Two::new();
     two.issue(Which::A, RelayRejection, 7);
