@@ -25,6 +25,8 @@ pub struct StateDigest {
     pub checkpoint: Checkpoint,
     /// The digest of what it leads to ([`State::digest`]).
     pub digest: Digest,
+    /// Entries of all logs that were replayed.
+    pub entries: u64,
     /// Messages in it.
     pub messages: u64,
     /// Entries that break a rule of their order.
@@ -72,6 +74,7 @@ impl Fold {
         StateDigest {
             checkpoint: head.checkpoint.clone(),
             digest: self.state.digest(),
+            entries: self.state.total(),
             messages: self.state.message_count() as u64,
             errors: self.errors,
             notices: self.notices,
@@ -160,12 +163,12 @@ impl Exchange {
             return Ok(Some(latest));
         }
         let known = self.replayed.latest().clone();
-        let (from, messages) =
-            known.map_or((0, 0), |known| (known.checkpoint.size, known.messages));
+        let (from, messages) = known.map_or((0, 0), |known| (known.entries, known.messages));
         let exchange = Arc::downgrade(self);
         let replaying = tokio::task::spawn_blocking(move || replay(&exchange));
-        // Another log than was replayed last has all of it to come, which is at least this much.
-        let left = head.checkpoint.size.saturating_sub(from);
+        let ended = self.store.sealed();
+        let before: u64 = ended.iter().map(|ended| ended.checkpoint.size).sum();
+        let left = (before + head.checkpoint.size).saturating_sub(from);
         if left <= WAITED_FOR && messages <= 10 * WAITED_FOR {
             replaying.await.map_err(ActionError::fault)??;
         }

@@ -109,8 +109,9 @@ async fn ask_for_ever(exchange: Arc<Exchange>, poster: Arc<dyn Poster>, mut witn
     }
 }
 
-/// The last checkpoint of each log that has ended since, and then the one of the round. A witness that
-/// does not know a new log yet is told of it each time until somebody has told it the log's key.
+/// The last checkpoint of each log that has ended since, and then the one of the round. One that does not
+/// want the old log any more has said so; one that does not know the new one yet is told of it each
+/// time, until somebody has told it the log's key.
 async fn ask_in_order(
     exchange: &Exchange,
     poster: &dyn Poster,
@@ -119,11 +120,36 @@ async fn ask_in_order(
 ) -> Result<(), Trouble> {
     while witness.log < head.log {
         if let (true, Some(ended)) = (witness.old > 0, exchange.store.head_of(witness.log)) {
-            ask(exchange, poster, witness, &ended).await?;
+            match ask(exchange, poster, witness, &ended).await {
+                Err(Unasked::Trouble(trouble)) => return Err(trouble),
+                Ok(()) | Err(Unasked::Refused(_)) => {}
+            }
         }
         (witness.log, witness.old) = (witness.log + 1, 0);
     }
-    ask(exchange, poster, witness, head).await
+    ask(exchange, poster, witness, head).await.map_err(Unasked::trouble)
+}
+
+/// Why a witness has not cosigned.
+enum Unasked {
+    /// It says no, and will say so again.
+    Refused(Trouble),
+    /// Another time it may.
+    Trouble(Trouble),
+}
+
+impl Unasked {
+    fn trouble(self) -> Trouble {
+        match self {
+            Self::Refused(trouble) | Self::Trouble(trouble) => trouble,
+        }
+    }
+}
+
+impl From<Trouble> for Unasked {
+    fn from(trouble: Trouble) -> Self {
+        Self::Trouble(trouble)
+    }
 }
 
 /// One round with one witness; a second try where it holds another size than we thought.
@@ -132,7 +158,10 @@ async fn ask(
     poster: &dyn Poster,
     witness: &mut Asked,
     head: &Head,
-) -> Result<(), Trouble> {
+) -> Result<(), Unasked> {
+    if witness.old == head.checkpoint.size {
+        return Ok(());
+    }
     let trouble = |error: &dyn std::fmt::Display| Trouble(error.to_string());
     for _ in 0..2 {
         let body = exchange.witness_request(head, witness.old).map_err(|e| trouble(&e))?;
@@ -150,17 +179,22 @@ async fn ask(
                 witness.old = held.ok_or_else(|| Trouble("a conflict without a size".into()))?;
                 if witness.old > head.checkpoint.size {
                     // A later round, or the other process of a node that was copied: our peers tell.
-                    return Err(Trouble(format!("it holds {} entries of this log", witness.old)));
+                    let held = format!("it holds {} entries of this log", witness.old);
+                    return Err(Trouble(held).into());
                 }
             }
             status => {
                 let text = String::from_utf8_lossy(&body);
                 let text: String = text.chars().filter(|c| !c.is_control()).take(200).collect();
-                return Err(Trouble(format!("HTTP {status}: {text}")));
+                let trouble = Trouble(format!("HTTP {status}: {text}"));
+                return Err(match status {
+                    400..=499 => Unasked::Refused(trouble),
+                    _ => Unasked::Trouble(trouble),
+                });
             }
         }
     }
-    Err(Trouble("it holds another size each time".into()))
+    Err(Trouble("it holds another size each time".into()).into())
 }
 
 impl Exchange {
