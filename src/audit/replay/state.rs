@@ -261,8 +261,9 @@ impl State {
         self.at
     }
 
-    /// Whether this log goes on from one before it, in which things may have begun.
-    pub(super) fn goes_on(&self) -> bool {
+    /// Whether the first log that was replayed goes on from one before it, in which things may have
+    /// begun.
+    pub fn goes_on(&self) -> bool {
         self.goes_on
     }
 }

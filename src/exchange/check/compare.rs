@@ -1,5 +1,6 @@
 //! One row against the replayed state.
 
+use crate::audit::Position;
 use crate::audit::entry::{Entry, Event};
 use crate::audit::replay::{MessageView, Queue, Side, Standing, State};
 use crate::crypto::{Digest, sha256};
@@ -42,7 +43,7 @@ pub(super) fn difference(
         (Some(message), Some(row)) => (message, row),
         // What began in the log before this one may be known from there alone.
         (Some(message), None) if message.earlier => return None,
-        (None, Some(_)) if state.before().is_some() => return None,
+        (None, Some(_)) if state.goes_on() => return None,
         (Some(message), None) => {
             return Some(format!("the log has it as {}, and there is no row", words(&message)));
         }
@@ -81,9 +82,14 @@ fn facts(message: &MessageView<'_>, row: &MessageRow) -> Option<String> {
             differs("commitment", hex(message.payload), kept)
         })
         .or_else(|| {
-            let log = first.map(|index| index.to_string()).unwrap_or_default();
-            differs("first entry", log, row.entry_index.to_string())
+            let log = first.map(place).unwrap_or_default();
+            differs("first entry", log, place(row.entry_index))
         })
+}
+
+/// A position for people.
+fn place(number: u64) -> String {
+    Position::from_number(number).to_string()
 }
 
 fn waiting(message: &MessageView<'_>, kept: &Kept) -> Option<String> {
@@ -122,7 +128,11 @@ fn receipts(message: &MessageView<'_>, recorded: &Recorded, row: &MessageRow) ->
             receipt.event == stated.event.as_str() && issuer_is_peer(receipt) == stated.recorded
         };
         let Some(at) = unmatched.iter().position(is_it) else {
-            return Some(format!("entry {}: the row lacks this {}", stated.index, stated.event));
+            return Some(format!(
+                "entry {}: the row lacks this {}",
+                place(stated.index),
+                stated.event
+            ));
         };
         let receipt = unmatched.swap_remove(at);
         let text_fits = match stated.recorded {
@@ -130,7 +140,11 @@ fn receipts(message: &MessageView<'_>, recorded: &Recorded, row: &MessageRow) ->
             false => receipt.index == stated.index,
         };
         if !text_fits || receipt.code != stated.code.unwrap_or_default() {
-            return Some(format!("entry {}: the row has another {}", stated.index, stated.event));
+            return Some(format!(
+                "entry {}: the row has another {}",
+                place(stated.index),
+                stated.event
+            ));
         }
     }
     let extra = unmatched.first()?;
@@ -156,7 +170,7 @@ pub(super) fn peers(state: &State, kept: &[(String, Digest, bool)]) -> Vec<(Stri
         wrong.push((peer.name.to_owned(), detail.to_owned()));
     }
     let logged = |name: &str| state.peers().iter().any(|peer| peer.name == name);
-    let unlogged = kept.iter().filter(|(name, ..)| state.before().is_none() && !logged(name));
+    let unlogged = kept.iter().filter(|(name, ..)| !state.goes_on() && !logged(name));
     wrong.extend(unlogged.map(|(name, ..)| (name.clone(), "the log never added it".to_owned())));
     wrong
 }
@@ -175,7 +189,7 @@ pub(super) fn agencies(state: &State, kept: &[(String, bool)]) -> Vec<(String, S
         wrong.push((agency.handle.to_owned(), detail.to_owned()));
     }
     let logged = |handle: &str| state.agencies().any(|agency| agency.handle == handle);
-    let unlogged = kept.iter().filter(|(handle, _)| state.before().is_none() && !logged(handle));
+    let unlogged = kept.iter().filter(|(handle, _)| !state.goes_on() && !logged(handle));
     wrong.extend(unlogged.map(|(handle, _)| (handle.clone(), "the log never added it".to_owned())));
     wrong
 }
