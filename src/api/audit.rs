@@ -15,7 +15,7 @@ use super::{exports, identity};
 use crate::domain::limits::{EXPORT_HELD_MAX_BYTES, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
 use crate::exchange::check::{CheckReport, Divergence, Told};
 use crate::exchange::excerpt::ExcerptOf;
-use crate::exchange::log::{ExportWish, LogHead};
+use crate::exchange::log::{ExportWish, LogHead, index_in_log, log_of};
 use crate::exchange::{ActionError, Caller, Exchange, Peer, Role};
 use crate::pb::v1 as pb;
 use pb::audit_service_server::{AuditService, AuditServiceServer};
@@ -262,7 +262,8 @@ fn told_to_pb(told: Told) -> pb::CheckStateResponse {
         Told::Log(done, total) => progress("log", done, total),
         Told::Rows(done, total) => progress("rows", done, total),
         Told::Finding(finding) => Pb::Finding(pb::LogFinding {
-            index: finding.index,
+            index: index_in_log(finding.index),
+            log: log_of(finding.index),
             event: finding.event.to_string(),
             message_id: finding.message.map(|id| id.to_string()).unwrap_or_default(),
             rule: finding.rule.to_string(),

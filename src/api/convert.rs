@@ -114,7 +114,7 @@ pub(super) fn receipt(view: ReceiptView, digest: &[u8]) -> pb::Receipt {
         event: view.event,
         issuer: view.issuer,
         event_time: view.at.to_string(),
-        index: view.index,
+        index: index_in_log(view.index),
         level: view.level.as_str().to_owned(),
         text: view.text,
         envelope_digest: hex::encode(digest),

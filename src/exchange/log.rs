@@ -35,6 +35,11 @@ pub struct ExportWish {
 /// A state of one of our logs, for those who know no store.
 pub type LogHead = Head;
 
+/// Which of our logs an entry stands in, from 0, the oldest first.
+pub fn log_of(position: u64) -> u32 {
+    Position::from_number(position).log
+}
+
 /// The index of an entry in its log, from the position that stands in rows.
 pub fn index_in_log(position: u64) -> u64 {
     Position::from_number(position).index

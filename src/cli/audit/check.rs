@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::audit::Position;
 use crate::cli::connect::OperatorAccess;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::out::{Out, Progress, Unit};
@@ -95,7 +96,8 @@ impl Found {
     fn tables(&self, out: &mut Out) {
         let none = |_: &Vec<String>| Value::Null;
         let findings = self.findings.iter().map(|f| {
-            vec![f.index.to_string(), f.severity.clone(), f.rule.clone(), f.detail.clone()]
+            let place = Position::new(f.log, f.index).to_string();
+            vec![place, f.severity.clone(), f.rule.clone(), f.detail.clone()]
         });
         let divergences = self.divergences.iter().map(|d| vec![d.what.clone(), d.detail.clone()]);
         let tables: [(&[&str], Vec<Vec<String>>); 2] = [
@@ -114,6 +116,7 @@ impl Found {
         let findings = self.findings.iter().map(|f| {
             json!({
                 "index": f.index,
+                "log": f.log,
                 "event": f.event,
                 "message_id": f.message_id,
                 "rule": f.rule,

@@ -208,8 +208,10 @@ fn to_json(summary: &Summary, items: &[Item], [a, b]: [&str; 2]) -> Value {
             "message_id": item.message,
             "sender": item.sender.map(name),
             "event": item.event.map(|event| event.as_str()),
-            "entry_a": item.a,
-            "entry_b": item.b,
+            "entry_a": item.a.map(|place| Position::from_number(place).index),
+            "log_a": item.a.map(|place| Position::from_number(place).log),
+            "entry_b": item.b.map(|place| Position::from_number(place).index),
+            "log_b": item.b.map(|place| Position::from_number(place).log),
             "at": item.at,
             "detail": item.detail,
         })

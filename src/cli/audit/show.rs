@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::dir::{Export, ExportDir};
 use super::excerpt::ExcerptDir;
+use crate::audit::Position;
 use crate::audit::entry::{Entry, Event};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::out::Out;
@@ -178,7 +179,7 @@ const NAMES: [(&str, &str); 17] = [
 pub(super) fn row(index: u64, entry: &Entry) -> Vec<String> {
     let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
     vec![
-        index.to_string(),
+        Position::from_number(index).to_string(),
         entry.at.to_string(),
         entry.event.to_string(),
         text(entry.by.as_ref().map(AuthorityId::as_str)),
@@ -192,7 +193,8 @@ pub(super) fn row(index: u64, entry: &Entry) -> Vec<String> {
 /// The entry as it stands in the log, and its number.
 fn to_json(index: u64, bytes: &[u8]) -> Value {
     let entry: Value = serde_json::from_slice(bytes).unwrap_or(Value::Null);
-    json!({ "index": index, "entry": entry })
+    let Position { log, index } = Position::from_number(index);
+    json!({ "index": index, "log": log, "entry": entry })
 }
 
 #[cfg(test)]

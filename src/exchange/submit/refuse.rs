@@ -5,6 +5,7 @@ use crate::crypto::Digest;
 use crate::crypto::primitives::pae;
 use crate::exchange::agencies::Caller;
 use crate::exchange::{ActionError, Exchange, Violation};
+use crate::store::Position;
 
 impl Exchange {
     /// Logs that a submission was refused, and gives the error that says where. The same submission
@@ -25,7 +26,10 @@ impl Exchange {
         let may = || self.rejections.take(&caller.name, self.now());
         match self.log_refusal(key, draft, None, may).await {
             Ok(Some(entry)) => {
-                let origin = self.store.head().checkpoint.origin.clone();
+                // A repeated one stands in the log in which it was refused first.
+                let log = self.store.head_of(Position::from_number(entry).log);
+                let log = log.unwrap_or_else(|| self.store.head());
+                let origin = log.checkpoint.origin.clone();
                 ActionError::Refused { violations, origin, entry }
             }
             Ok(None) => {

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::disclosed::Proved;
 use super::{Findings, Replayed};
 use crate::audit::Checkpoint;
+use crate::audit::Position;
 use crate::audit::replay::{Finding, Life, Moment, Queue, Side, State};
 use crate::cli::out::Out;
 use crate::domain::AuthorityId;
@@ -108,7 +109,9 @@ fn fields(replayed: &Replayed, checkpoint: &Checkpoint) -> Vec<(&'static str, St
 fn policy(state: &State) -> String {
     let policy = state.policy_in_force();
     policy
-        .map(|(digest, entry)| format!("{}, entry {entry}", hex::encode(digest)))
+        .map(|(digest, entry)| {
+            format!("{}, entry {}", hex::encode(digest), Position::from_number(entry))
+        })
         .unwrap_or_default()
 }
 
@@ -124,7 +127,7 @@ fn moment_row(moment: &Moment) -> Vec<String> {
     let remote = moment.remote.as_ref();
     let remote = remote.map(|r| format!("{} entry {} of {}", r.origin, r.index, r.size));
     vec![
-        moment.index.to_string(),
+        Position::from_number(moment.index).to_string(),
         moment.at.to_string(),
         moment.event.to_string(),
         by(moment),
@@ -137,7 +140,7 @@ fn moment_row(moment: &Moment) -> Vec<String> {
 fn proved_row(proved: &Proved) -> Vec<String> {
     vec![
         proved.message.to_string(),
-        proved.entry.to_string(),
+        Position::from_number(proved.entry).to_string(),
         proved.case_id.clone(),
         proved.kind.to_owned(),
         proved.reference.clone(),
@@ -146,7 +149,7 @@ fn proved_row(proved: &Proved) -> Vec<String> {
 
 fn finding_row(finding: &Finding) -> Vec<String> {
     vec![
-        finding.index.to_string(),
+        Position::from_number(finding.index).to_string(),
         finding.severity().as_str().to_owned(),
         finding.rule.to_string(),
         finding.message.map(|id| id.to_string()).unwrap_or_default(),
@@ -181,7 +184,7 @@ fn to_json(replayed: &Replayed, proved: Option<&[Proved]>, checkpoint: &Checkpoi
         "refusals": state.refusal_count(),
         "peers": peers.collect::<Map<_, _>>(),
         "agencies": state.agencies().map(|agency| {
-            json!({ "handle": agency.handle, "revoked": agency.revoked, "entry": agency.changed })
+            json!({ "handle": agency.handle, "revoked": agency.revoked, "entry": Position::from_number(agency.changed).index })
         }).collect::<Vec<_>>(),
         "keys": state.keys().map(|(key, in_use)| json!({ "key": key, "in_use": in_use }))
             .collect::<Vec<_>>(),
@@ -211,7 +214,8 @@ pub(super) fn findings_json(findings: &Findings, json: &mut Value) {
     json["notices"] = findings.notices.into();
     let listed = findings.listed.iter().map(|finding| {
         json!({
-            "index": finding.index,
+            "index": Position::from_number(finding.index).index,
+            "log": Position::from_number(finding.index).log,
             "severity": finding.severity().as_str(),
             "rule": finding.rule.as_str(),
             "event": finding.event.as_str(),
@@ -233,7 +237,8 @@ pub(super) fn life_json(life: &Life) -> Value {
             })
         });
         json!({
-            "index": moment.index,
+            "index": Position::from_number(moment.index).index,
+            "log": Position::from_number(moment.index).log,
             "at": moment.at,
             "event": moment.event.as_str(),
             "by": moment.by,
@@ -251,7 +256,7 @@ pub(super) fn life_json(life: &Life) -> Value {
 pub(super) fn proved_json(proved: &Proved) -> Value {
     json!({
         "message_id": proved.message,
-        "entry": proved.entry,
+        "entry": Position::from_number(proved.entry).index, "log": Position::from_number(proved.entry).log,
         "case_id": proved.case_id,
         "kind": proved.kind,
         "reference": proved.reference,

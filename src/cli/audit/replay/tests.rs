@@ -196,7 +196,7 @@ fn a_disclosed_content_is_proved_and_tied_to_its_case() {
         json["proved"],
         json!([{
             "message_id": message(1),
-            "entry": 2,
+            "entry": 2, "log": 0,
             "case_id": CASE,
             "kind": "REQUEST",
             "reference": "our 7/26",
