@@ -166,15 +166,20 @@ fn print(
         },
     });
     out.record(&fields, &json);
+    remark(&facts.origin, card, args, out);
+}
+
+/// What the proof rests on, and what it leaves open.
+fn remark(origin: &str, card: &Card, args: &VerifyArgs, out: &mut Out) {
     out.talk(&format!(
         "this rests on the card with the fingerprint {}",
         card.fingerprint().words()
     ));
-    if facts.origin != card.log_origin() {
+    if origin != card.log_origin() {
         out.talk(&format!(
             "note: {} is a later log than {}, which the card names. That it follows is not shown here: an \
              export of it is verified with those before",
-            facts.origin,
+            origin,
             card.log_origin()
         ));
     }
