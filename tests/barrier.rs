@@ -1,65 +1,63 @@
-//! The acknowledgement leaves only after the barrier: the system calls of a node that accepts a
-//! message, as strace sees them. A killed process keeps its page cache, so no kill test can show
-//! this (I1).
+//! The acknowledgement leaves only after the barrier: a node whose fdatasync takes long, as strace
+//! makes it, and the moment at which the sender has the receipt. A killed process keeps its page
+//! cache, so no kill test can show this (I1).
 #![allow(missing_docs)]
 
 mod support;
 
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use rogatory::pb::v1 as pb;
 use support::process::{Process, connect};
 use support::*;
 
-/// An answer with a receipt is larger than this; every other frame of an idle stream is smaller.
-const RECEIPT_BYTES_MIN: usize = 700;
 /// A frame with the example request is larger than this; frames of entries and rows are one page.
 const MESSAGE_BYTES_MIN: usize = 8192;
-/// How strace shows the beginning of a TLS record with application data.
-const APPLICATION_DATA: &str = r#""\27\3\3"#;
+/// How long every fdatasync of the journal waits before it begins. A node that answers without
+/// waiting for it answers within a small part of this.
+const SYNC_DELAY: Duration = Duration::from_millis(300);
 
-#[derive(Debug, PartialEq)]
-enum Call {
-    /// Of a frame that holds a message: no other is as large.
-    MessageWrite,
-    JournalSynced,
-    Reply(usize),
+/// One line of `strace -f -ttt`: the moment of the call since the epoch, and the call.
+fn parse(line: &str) -> Option<(Duration, &str)> {
+    let (_thread, line) = line.split_once(char::is_whitespace)?;
+    let (moment, call) = line.trim_start().split_once(' ')?;
+    Some((Duration::from_secs_f64(moment.parse().ok()?), call.trim_start()))
 }
 
-/// Reads one line of `strace -f -y`: writes to a journal segment, its fdatasync once it has
-/// returned, and writes to a TCP socket. Calls that were interrupted by another thread's line come
-/// in two: the second half is the one that has returned.
-fn parse(line: &str, syncing: &mut std::collections::BTreeSet<String>) -> Option<Call> {
-    let (thread, call) = line.split_once(char::is_whitespace)?;
-    let journal = call.contains("/journal/");
-    let call = call.trim_start().split_once(' ').map_or(call, |(_, rest)| rest).trim_start();
-    if call.starts_with("fdatasync(") && journal {
-        if call.contains("<unfinished") {
-            syncing.insert(thread.to_owned());
-            return None;
-        }
-        return Some(Call::JournalSynced);
-    }
-    if call.starts_with("<... fdatasync resumed>") && syncing.remove(thread) {
-        return Some(Call::JournalSynced);
-    }
-    if call.starts_with("pwrite64(") && journal {
-        let length = call.rsplit(", ").nth(1).and_then(|length| length.parse::<usize>().ok());
-        return length.filter(|length| *length >= MESSAGE_BYTES_MIN).map(|_| Call::MessageWrite);
-    }
-    let sends = call.starts_with("writev(") || call.starts_with("sendto(");
-    let sends = sends || call.starts_with("sendmsg(") || call.starts_with("write(");
-    if sends && call.contains("<socket:") && call.contains(APPLICATION_DATA) {
-        let sent = call.rsplit_once("= ").and_then(|(_, n)| n.trim().parse().ok());
-        return Some(Call::Reply(sent.unwrap_or(usize::MAX)));
-    }
-    None
+/// Whether a call writes a frame that holds a message: no other is as large. The length is the
+/// second last argument.
+fn writes_message(call: &str) -> bool {
+    let call = call.trim_end_matches("<unfinished ...>").trim_end();
+    let length = call.rsplit(", ").nth(1).and_then(|length| length.parse::<usize>().ok());
+    call.starts_with("pwrite64(") && length.is_some_and(|length| length >= MESSAGE_BYTES_MIN)
 }
 
-fn calls(trace: &Path) -> Vec<Call> {
+/// Of each message, the moment before which its frame cannot have been synced: when the next
+/// fdatasync was called, and the time that it waits.
+fn synced_not_before(trace: &Path) -> Vec<Duration> {
     let text = std::fs::read_to_string(trace).expect("the trace is there");
-    let mut syncing = std::collections::BTreeSet::new();
-    text.lines().filter_map(|line| parse(line, &mut syncing)).collect()
+    let mut unsynced = false;
+    let mut moments = Vec::new();
+    for (moment, call) in text.lines().filter_map(parse) {
+        if writes_message(call) {
+            unsynced = true;
+        } else if call.starts_with("fdatasync(") && std::mem::take(&mut unsynced) {
+            moments.push(moment + SYNC_DELAY);
+        }
+    }
+    moments
+}
+
+/// The words before a node's command that watch and slow its journal, and nothing else of it.
+fn slowed(journal: &Path, trace: &Path) -> Vec<String> {
+    let delay = format!("inject=fdatasync:delay_enter={}", SYNC_DELAY.as_micros());
+    let of = |path: &Path| path.to_str().expect("UTF-8").to_owned();
+    let mut words = ["strace", "-f", "-ttt", "-e", "trace=pwrite64,fdatasync", "-e", &delay]
+        .map(String::from)
+        .to_vec();
+    words.extend(["-P".into(), of(journal), "-o".into(), of(trace)]);
+    words
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -74,22 +72,11 @@ async fn a_receipt_is_sent_only_after_the_fdatasync_of_its_journal() {
     b.trust(&a);
     let at_a = a.agency("desk", "submit,read");
     let trace = dir.path().join("b.strace");
-    b.under = [
-        "strace",
-        "-f",
-        "-ttt",
-        "-y",
-        "-e",
-        "trace=pwrite64,fdatasync,write,writev,sendto,sendmsg",
-        "-o",
-    ]
-    .map(String::from)
-    .to_vec();
-    b.under.push(trace.to_str().expect("UTF-8").into());
+    b.under = slowed(&b.home.join("data/journal/00000001.journal"), &trace);
     a.start();
     b.start();
     let mut sender = connect(&at_a).await;
-    let mut ids = Vec::new();
+    let mut consigned = Vec::new();
     for _ in 0..5 {
         let request = pb::SubmitMessageRequest {
             request_id: request_id(),
@@ -99,26 +86,17 @@ async fn a_receipt_is_sent_only_after_the_fdatasync_of_its_journal() {
         };
         let sent = sender.submit_message(request).await.expect("submitted").into_inner();
         reaches(&mut sender, &sent.name, pb::DeliveryState::Consigned).await;
-        ids.push(sent.message_id);
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        consigned.push(now.expect("after 1970"));
     }
     b.kill();
-    let calls = calls(&trace);
-    let written = calls.iter().filter(|call| **call == Call::MessageWrite).count();
-    assert_eq!(written, ids.len(), "the trace shows every message being written");
-    // One message at a time: between the write of its frame and the end of the fdatasync nothing
-    // else has a receipt to send.
-    let mut unsynced = false;
-    let mut receipts = 0;
-    for call in &calls {
-        match call {
-            Call::MessageWrite => unsynced = true,
-            Call::JournalSynced => unsynced = false,
-            Call::Reply(bytes) if *bytes >= RECEIPT_BYTES_MIN => {
-                assert!(!unsynced, "a receipt left between the journal's write and its fdatasync");
-                receipts += 1;
-            }
-            Call::Reply(_) => {}
-        }
+    let synced = synced_not_before(&trace);
+    assert_eq!(synced.len(), consigned.len(), "the trace shows every message and its fdatasync");
+    for (synced, consigned) in synced.iter().zip(&consigned) {
+        assert!(
+            consigned >= synced,
+            "a receipt left {:?} before its fdatasync",
+            *synced - *consigned
+        );
     }
-    assert!(receipts >= ids.len(), "the trace shows the receipts: {receipts}");
 }

@@ -18,6 +18,8 @@
 
 #[path = "cli/names.rs"]
 mod names;
+#[path = "support/ports.rs"]
+mod ports;
 #[path = "cli/transcript.rs"]
 mod transcript;
 

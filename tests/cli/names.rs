@@ -1,8 +1,9 @@
 //! Names for what differs from run to run.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::path::Path;
+
+use super::ports::free_port;
 
 /// Values and the names that they were given, in the order in which they were met.
 #[derive(Clone)]
@@ -28,9 +29,7 @@ impl Names {
         for n in 1..=9 {
             let name = format!("[PORT{n}]");
             if command.contains(&name) && !self.values.contains_key(&name) {
-                let free = TcpListener::bind("127.0.0.1:0").expect("a port");
-                let port = free.local_addr().expect("bound").port();
-                self.values.insert(name, port.to_string());
+                self.values.insert(name, free_port().to_string());
             }
         }
         let given = command.replace("[DIR]", &self.dir).replace("[YEAR]", &self.year);

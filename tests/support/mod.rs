@@ -4,6 +4,7 @@
 pub mod hostile;
 pub mod impostor;
 pub mod package;
+pub mod ports;
 pub mod process;
 pub mod walker;
 

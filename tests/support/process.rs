@@ -4,12 +4,18 @@
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use rogatory::client::Profile;
 use rogatory::pb::v1 as pb;
 
-use super::{Agency, DEADLINE};
+use super::Agency;
+use super::ports::free_port;
 use pb::agency_service_client::AgencyServiceClient;
+
+/// Until a node that was started says that it is ready: more than other things get, because some run
+/// under a tracer.
+const READY_WITHIN: Duration = Duration::from_secs(180);
 
 pub const ROGATORY: &str = env!("CARGO_BIN_EXE_rogatory");
 
@@ -31,8 +37,7 @@ pub fn run(args: &[&str]) -> String {
 }
 
 fn free_address() -> String {
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    taken.local_addr().expect("bound").to_string()
+    format!("127.0.0.1:{}", free_port())
 }
 
 impl Process {
@@ -85,7 +90,7 @@ impl Process {
         let socket = self.home.join("ready.sock");
         let _ = std::fs::remove_file(&socket);
         let ready = UnixDatagram::bind(&socket).expect("a socket");
-        ready.set_read_timeout(Some(DEADLINE)).expect("a deadline");
+        ready.set_read_timeout(Some(READY_WITHIN)).expect("a deadline");
         let config = self.home.join("rogatory.toml");
         let trace = self.home.join("trace.log");
         let trace = std::fs::OpenOptions::new().create(true).append(true).open(trace);
@@ -100,8 +105,15 @@ impl Process {
             .expect("it starts");
         self.child = Some(child);
         let mut said = [0; 64];
-        let len = ready.recv(&mut said).expect("the node becomes ready");
+        let len = ready.recv(&mut said).unwrap_or_else(|error| panic!("{}", self.silent(&error)));
         assert_eq!(&said[..len], b"READY=1\n");
+    }
+
+    /// What is known of a node that has not said that it is ready.
+    fn silent(&mut self, error: &std::io::Error) -> String {
+        let ended = self.child.as_mut().and_then(|child| child.try_wait().ok().flatten());
+        let said = std::fs::read_to_string(self.home.join("trace.log")).unwrap_or_default();
+        format!("{} is not ready: {error}; ended: {ended:?}; it said:\n{said}", self.authority)
     }
 
     pub fn pid(&self) -> u32 {
