@@ -33,6 +33,8 @@ pub(super) enum Message {
     Job(Box<dyn Job>),
     /// To be committed with no other in its frame: it may end a log.
     Alone(Box<dyn Job>),
+    /// The same for what puts back entries that the log has lost: only while the store is frozen.
+    PutBack(Box<dyn Job>),
     /// To be obeyed after everything before it.
     Stop,
 }
@@ -77,7 +79,7 @@ impl Writer {
             Err(panic) => self.stop.stop(false, &format!("the writer panicked: {}", text(panic))),
         };
         while let Ok(message) = queue.try_recv() {
-            if let Message::Job(job) | Message::Alone(job) = message {
+            if let Message::Job(job) | Message::Alone(job) | Message::PutBack(job) = message {
                 job.settle(Err(&stopped));
             }
         }
@@ -87,14 +89,18 @@ impl Writer {
         let mut next = None;
         loop {
             let message = next.take().or_else(|| queue.recv().ok());
-            let (job, alone) = match message {
-                Some(Message::Job(job)) => (job, false),
-                Some(Message::Alone(job)) => (job, true),
+            let (job, alone, puts_back) = match message {
+                Some(Message::Job(job)) => (job, false, false),
+                Some(Message::Alone(job)) => (job, true, false),
+                Some(Message::PutBack(job)) => (job, true, true),
                 Some(Message::Stop) | None => return Ok(()),
             };
-            if self.frozen.why().is_some() {
+            if self.frozen.why().is_some() != puts_back {
                 // Queued before that was known.
-                let reason = "a peer holds a longer log of this node".into();
+                let reason = match puts_back {
+                    true => "the log lacks nothing that is to be put back".into(),
+                    false => "a peer holds a longer log of this node".into(),
+                };
                 job.settle(Err(&Stopped { orderly: false, reason }));
                 continue;
             }
@@ -127,6 +133,8 @@ impl Writer {
             let base = Base { end, next_slot: self.next_slot, ends };
             let staged = job.run(Tx::new(&self.view, &group.staged, base, self.at));
             group.staged.absorb(staged.unwrap_or_default());
+            // What was put back keeps its time, and nothing is earlier that comes behind it.
+            self.at = self.at.max(group.staged.latest.unwrap_or(self.at));
             group.jobs.push(job);
             if group.jobs.len() == GROUP_COMMIT_MAX || group.staged.is_full() {
                 break;
@@ -159,7 +167,10 @@ impl Writer {
         let erasing = (!staged.erased.is_empty()).then(|| view.erasing());
         view.slots.erase(&staged.erased)?;
         let end = Position::new(self.log, growth.size);
-        self.mark.raise(HighWater { sequence: written.sequence, end, root: growth.root })?;
+        // While entries are put back the mark may be ahead: it stays until the log has caught up.
+        if self.frozen.why().is_none() || self.mark.last().is_none_or(|high| high.end <= end) {
+            self.mark.raise(HighWater { sequence: written.sequence, end, root: growth.root })?;
+        }
         let head = self.head(&growth);
         let grown = Grown { ended: ended.as_ref(), growth: &growth };
         self.publish(&commit, grown, &written, &head)?;

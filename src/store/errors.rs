@@ -133,7 +133,7 @@ pub enum OpenError {
         "{held_by} has seen {} (commit {held_sequence}), and the journal has \
          {} (commit {found_sequence}): this is an old copy, or its end was lost. The \
          node would give a second past. Bring the newest journal back; if it is gone for good, \
-         seal this log and open a successor",
+         put back what an export of this log has: `rogatory recover`",
         held_size.as_count(), found_size.as_count()
     )]
     RolledBack {
@@ -229,6 +229,16 @@ pub enum Misuse {
     /// a first entry of the next one.
     #[error("a log is ended in a commit of its own, with the first entry of the next one")]
     Succession,
+    /// What is put back is not the next entry of the log: its number with the peer is another.
+    #[error("the entry that is put back has the number {found} with {peer}, and {next} follows")]
+    PutBack {
+        /// The counterpart.
+        peer: String,
+        /// Its number.
+        found: u64,
+        /// The number that the log goes on with.
+        next: u64,
+    },
     /// An erasure of something that was never stored.
     #[error("slot {0} holds no body")]
     NoSuchSlot(u64),

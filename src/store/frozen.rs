@@ -4,7 +4,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::StoreFault;
-use super::files::replace;
+use super::files::{remove_if_there, replace, sync_parent};
+
+/// Whether the store beside this high-water mark takes nothing ([`Store::freeze`](super::Store::freeze)).
+///
+/// # Errors
+/// [`StoreFault::Io`] when that cannot be read.
+pub fn is_frozen(mark: &Path) -> Result<bool, StoreFault> {
+    Ok(Frozen::open(mark)?.why().is_some())
+}
 
 /// The state, and the file that keeps it: beside the high-water mark, where a restored copy of the
 /// data directory does not reach.
@@ -29,6 +37,15 @@ impl Frozen {
 
     pub(super) fn why(&self) -> Option<Arc<str>> {
         self.why.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// On disk first: what is still written there counts after a crash.
+    pub(super) fn thaw(&self) -> Result<(), StoreFault> {
+        let mut why = self.why.write().unwrap_or_else(PoisonError::into_inner);
+        remove_if_there(&self.path)?;
+        sync_parent(&self.path)?;
+        *why = None;
+        Ok(())
     }
 
     /// In memory first: what cannot be written must not go on either. The first reason stays.

@@ -31,7 +31,7 @@ pub(super) struct Inner {
     queue: SyncSender<Message>,
     pub(super) stop: Arc<StopState>,
     writer: Mutex<Option<JoinHandle<()>>>,
-    frozen: Arc<Frozen>,
+    pub(super) frozen: Arc<Frozen>,
     /// Let go of last, when nothing writes or reads any more.
     _lock: Lock,
 }
@@ -130,7 +130,8 @@ impl Store {
         if let Some(stopped) = self.inner.stop.get() {
             return Err(stopped.into());
         }
-        if self.inner.frozen.why().is_some() && !matches!(message, Message::Stop) {
+        let takes = matches!(message, Message::Stop | Message::PutBack(_));
+        if self.inner.frozen.why().is_some() && !takes {
             return Err(CommitError::Frozen);
         }
         self.inner.queue.try_send(message).map_err(|error| match error {
@@ -139,7 +140,7 @@ impl Store {
         })
     }
 
-    fn why_stopped(&self) -> Stopped {
+    pub(super) fn why_stopped(&self) -> Stopped {
         let unknown = || Stopped { orderly: false, reason: "its writer has ended".into() };
         self.inner.stop.get().unwrap_or_else(unknown)
     }

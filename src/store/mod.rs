@@ -64,6 +64,7 @@ pub mod limits;
 mod mark;
 mod numbers;
 mod open;
+mod put_back;
 mod query;
 mod replay;
 mod slots;
@@ -76,13 +77,15 @@ use std::path::PathBuf;
 
 pub use crate::audit::Position;
 use crate::audit::checkpoint::Checkpoint;
-use crate::crypto::HomeKey;
+use crate::crypto::{Digest, HomeKey};
 use crate::domain::Timestamp;
 
 pub use self::errors::{CommitError, Misuse, OpenError, Stopped, StoreFault};
+pub use self::frozen::is_frozen;
 pub use self::handle::Store;
 pub use self::index::{Direction, Row};
 pub use self::job::Committed;
+pub use self::put_back::{Behind, StillBehind};
 pub use self::query::Head;
 pub use self::slots::BodySlot;
 pub use self::tables::Table;
@@ -151,6 +154,9 @@ pub struct Opened {
     /// It takes no commit: a peer holds this checkpoint, which the log has signed and does not have
     /// ([`Store::freeze`]).
     pub frozen: Option<String>,
+    /// How far the high-water mark knows the log to go, and the root there, where that is further than
+    /// the journal does ([`Store::open_behind`]).
+    pub ahead: Option<(Position, Digest)>,
     /// There was no high-water mark: a restored backup would not have been noticed here. Compare
     /// with peers before the first append.
     pub mark_missing: bool,

@@ -11,7 +11,7 @@ use super::frozen::Frozen;
 use super::index::{Index, Unopened, is_doubted, set_aside};
 use super::job::StopState;
 use super::journal::ahead::Ahead;
-use super::journal::disk::Wrap;
+use super::journal::disk::{self, Wrap};
 use super::journal::recover::{Cursor, Recovery};
 use super::journal::segment::Owner;
 use super::journal::{self, Journal, Reader, RecordKey};
@@ -21,7 +21,7 @@ use super::query::{Head, View, cached};
 use super::replay::{Position, Replay};
 use super::slots::Slots;
 use super::tree::{Tree, read_node};
-use super::{OpenError, Opened, Progress, Settings, Sign, Store, StoreFault, apply};
+use super::{Behind, OpenError, Opened, Progress, Settings, Sign, Store, StoreFault, apply};
 use crate::audit::Position as Place;
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::merkle::root_at;
@@ -65,7 +65,30 @@ pub(super) fn create(settings: Settings, wrap: Wrap) -> Result<(Store, Opened), 
     Slots::create(&paths.slots, &settings.home, owner.origin)?;
     // Last, because from here on this is a store.
     journal::create(&paths.journal, &owner, settings.segment_bytes)?;
-    open_locked(settings, wrap, lock)
+    open_locked(settings, wrap, lock, None)
+}
+
+/// Opens a store that may be behind what is known of its log; begins an empty one where that is
+/// wanted. The same steps as in [`create`], but that the mark may know more.
+pub(super) fn open_behind(
+    settings: Settings,
+    behind: &Behind,
+) -> Result<(Store, Opened), OpenError> {
+    check(&settings)?;
+    let paths = Paths::new(&settings);
+    if behind.from_nothing {
+        create_dir(&paths.data)?;
+    } else if !settings.data.is_dir() {
+        return Err(OpenError::Missing { data: settings.data });
+    }
+    let lock = Lock::take(&paths.data.join("lock"))?;
+    let owner = Owner::new(&settings.home, &settings.origin);
+    let recovery = recovery(&settings, &paths, &owner)?;
+    if behind.from_nothing && recovery.is_unused()? {
+        Slots::create(&paths.slots, &settings.home, owner.origin)?;
+        journal::create(&paths.journal, &owner, settings.segment_bytes)?;
+    }
+    open_locked(settings, disk::plain(), lock, Some(behind))
 }
 
 /// Opens the store of a home.
@@ -75,7 +98,7 @@ pub(super) fn open(settings: Settings, wrap: Wrap) -> Result<(Store, Opened), Op
         return Err(OpenError::Missing { data: settings.data });
     }
     let lock = Lock::take(&settings.data.join("lock"))?;
-    open_locked(settings, wrap, lock)
+    open_locked(settings, wrap, lock, None)
 }
 
 fn check(settings: &Settings) -> Result<(), OpenError> {
@@ -96,13 +119,20 @@ fn recovery(settings: &Settings, paths: &Paths, owner: &Owner) -> Result<Recover
     Recovery::new(&paths.journal, &settings.origin, owner.clone(), key)
 }
 
-fn open_locked(settings: Settings, wrap: Wrap, lock: Lock) -> Result<(Store, Opened), OpenError> {
+fn open_locked(
+    settings: Settings,
+    wrap: Wrap,
+    lock: Lock,
+    behind: Option<&Behind>,
+) -> Result<(Store, Opened), OpenError> {
     let paths = Paths::new(&settings);
     let owner = Owner::new(&settings.home, &settings.origin);
     let recovery = recovery(&settings, &paths, &owner)?;
     if recovery.segments().is_empty() {
-        let mark = Mark::open(&settings.mark, owner.origin)?;
-        not_behind(&mark, &settings, &Position::start(&settings.origin))?;
+        if behind.is_none() {
+            let mark = Mark::open(&settings.mark, owner.origin)?;
+            not_behind(&mark, &settings, &Position::start(&settings.origin))?;
+        }
         return Err(OpenError::Missing { data: paths.data });
     }
     // A wrong key or log is found here, before anything is called damaged or set aside for it.
@@ -112,8 +142,18 @@ fn open_locked(settings: Settings, wrap: Wrap, lock: Lock) -> Result<(Store, Ope
     super::files::remove_if_there(&paths.reserve)?;
     let state = StateFile::new(&paths.data);
     let last = state.read();
-    let caught = catch_up(&settings, &paths, &recovery, &state, last)?;
-    guard(&mark, &settings, &caught)?;
+    let caught = catch_up(&settings, &paths, &recovery, &state, last, behind.is_some())?;
+    let mark_is_ahead = match guard(&mark, &settings, &caught) {
+        Err(OpenError::RolledBack { held_size, found_size, .. }) if behind.is_some() => {
+            held_size > found_size
+        }
+        agreed => agreed.map(|()| false)?,
+    };
+    let frozen = Frozen::open(&settings.mark)?;
+    if let Some(behind) = behind {
+        // Before anything changes: from here on a crash leaves a store that takes nothing.
+        frozen.freeze(&behind.note)?;
+    }
     // Every guard has agreed: now the disk may change.
     recovery.cut(&caught.position.end)?;
     let Caught { index, tree, position, rebuilt } = caught;
@@ -125,10 +165,10 @@ fn open_locked(settings: Settings, wrap: Wrap, lock: Lock) -> Result<(Store, Ope
     let end = Place::new(position.log, tree.size());
     let high = HighWater { sequence: position.sequence, end, root: tree.root() };
     let mark_missing = mark.last().is_none() && position.sequence > 0;
-    if mark.last() != Some(high) {
+    let ahead = mark.last().filter(|_| mark_is_ahead).map(|known| (known.end, known.root));
+    if mark.last() != Some(high) && ahead.is_none() {
         mark.raise(high)?;
     }
-    let frozen = Frozen::open(&settings.mark)?;
     let opened = Opened {
         frozen: frozen.why().map(|note| note.to_string()),
         recovered: last != LastStop::Clean && position.sequence > 0,
@@ -137,6 +177,7 @@ fn open_locked(settings: Settings, wrap: Wrap, lock: Lock) -> Result<(Store, Ope
         replayed: position.replayed,
         entries: tree.size(),
         logs: position.log + 1,
+        ahead,
         mark_missing,
         file_system: untried_file_system(&paths.data),
     };
@@ -161,12 +202,15 @@ fn catch_up(
     recovery: &Recovery,
     state: &StateFile,
     last: LastStop,
+    is_behind: bool,
 ) -> Result<Caught, OpenError> {
     let why = match reason_not_to_trust(paths, last) {
         Some(why) => why,
         None => match try_index(settings, paths, recovery, state)? {
             Tried::Caught(caught) => return Ok(*caught),
             Tried::Rebuild(why) => why,
+            Tried::Ahead(_) if is_behind => "it is ahead of the journal".to_owned(),
+            Tried::Ahead(ahead) => return Err(index_ahead(&ahead, recovery)?),
         },
     };
     if let Some(aside) = set_aside(&paths.index, ASIDE_MAX)? {
@@ -201,6 +245,8 @@ fn reason_not_to_trust(paths: &Paths, last: LastStop) -> Option<String> {
 enum Tried {
     Caught(Box<Caught>),
     Rebuild(String),
+    /// It has applied what the journal does not hold.
+    Ahead(Box<Applied>),
 }
 
 /// Opens the index that is there and applies what it lacks, unless it is not to be believed.
@@ -227,7 +273,9 @@ fn try_index(
     let mut replay = Replay::new(&index, tree, Some(applied), &*settings.progress, recovery);
     replay.run(Cursor { segment, offset, sequence })?;
     if let Some(ahead) = replay.not_found() {
-        return Err(index_ahead(&ahead, recovery)?);
+        drop(replay);
+        index.close();
+        return Ok(Tried::Ahead(Box::new(ahead)));
     }
     if replay.differs() {
         drop(replay);

@@ -29,6 +29,8 @@ pub(super) struct Staged {
     pub(super) erased: Vec<BodySlot>,
     /// The end of the log before, and the beginning of the one that the entries stand in.
     pub(super) succession: Option<Succession>,
+    /// The time of the newest entry that was put back.
+    pub(super) latest: Option<Timestamp>,
     bytes: usize,
     row_bytes: usize,
 }
@@ -56,6 +58,7 @@ impl Staged {
         self.bodies.extend(other.bodies);
         self.erased.extend(other.erased);
         self.succession = self.succession.take().or(other.succession);
+        self.latest = self.latest.max(other.latest);
         self.bytes += other.bytes;
         self.row_bytes += other.row_bytes;
     }
@@ -140,16 +143,20 @@ impl<'a> Tx<'a> {
     /// its first entry. Gives how the old log ends. Only in [`Store::succeed`](super::Store::succeed),
     /// and before anything else is appended.
     pub fn succeed(&mut self, origin: &str, sealed: EntryDraft) -> Checkpoint {
-        let nothing = Checkpoint { origin: String::new(), size: 0, root: [0; 32] };
-        let untouched = self.own.entries.is_empty() && self.group.entries.is_empty();
-        let Some(mut tree) = self.base.ends.take().filter(|_| untouched) else {
-            return self.spoil(Spoilt::Misuse(Misuse::Succession), nothing);
-        };
         let entry = sealed.into_entry(self.at, random(), None);
         if let Err(error) = entry.check() {
-            return self.spoil(Spoilt::Misuse(Misuse::Entry(error.to_string())), nothing);
+            self.misuse(Misuse::Entry(error.to_string()));
         }
-        let bytes = entry.encode();
+        self.end_log(origin, entry.encode())
+    }
+
+    /// Ends the newest log with an entry as it is to be hashed.
+    pub(super) fn end_log(&mut self, origin: &str, bytes: Vec<u8>) -> Checkpoint {
+        let untouched = self.own.entries.is_empty() && self.group.entries.is_empty();
+        let Some(mut tree) = self.base.ends.take().filter(|_| untouched) else {
+            let nothing = Checkpoint { origin: String::new(), size: 0, root: [0; 32] };
+            return self.spoil(Spoilt::Misuse(Misuse::Succession), nothing);
+        };
         tree.push(leaf_hash(&bytes));
         let old = &self.view.head().checkpoint.origin;
         let end = Checkpoint { origin: old.clone(), size: tree.size(), root: tree.root() };
@@ -241,19 +248,34 @@ impl<'a> Tx<'a> {
         let peer_seq = draft.counterpart().map(|peer| numbers::counter(peer.as_str()));
         let peer_seq = peer_seq.map(|name| self.counter(&name));
         if let (Some(peer), Some(number)) = (draft.counterpart(), peer_seq) {
-            let key = self.view.number_key(peer.as_str(), number);
-            self.put(Table::Numbers, &key, index.to_be_bytes());
+            self.number(peer.as_str(), number, index);
         }
         let entry = draft.into_entry(self.at, random(), peer_seq);
-        let bytes = entry.encode();
-        if let Err(error) = entry.check() {
-            self.misuse(Misuse::Entry(error.to_string()));
-        } else if self.own.entries.len() == TX_ENTRIES_MAX {
+        match entry.check() {
+            Ok(()) => self.stage_entry(entry.encode()),
+            Err(error) => self.misuse(Misuse::Entry(error.to_string())),
+        }
+        index
+    }
+
+    /// Adds an entry as it is to be hashed.
+    pub(super) fn stage_entry(&mut self, bytes: Vec<u8>) {
+        if self.own.entries.len() == TX_ENTRIES_MAX {
             self.misuse(Misuse::TooMuch("entries"));
         } else if self.count(bytes.len()) {
             self.own.entries.push(bytes);
         }
-        index
+    }
+
+    /// Notes where the entry with a number of a peer stands.
+    pub(super) fn number(&mut self, peer: &str, number: u64, position: u64) {
+        let key = self.view.number_key(peer, number);
+        self.put(Table::Numbers, &key, position.to_be_bytes());
+    }
+
+    /// That an entry was put back which has this time.
+    pub(super) fn not_before(&mut self, at: Timestamp) {
+        self.own.latest = self.own.latest.max(Some(at));
     }
 
     /// Stores bytes in a way that they can be erased, at most [`STORED_BODY_MAX_BYTES`]: an
@@ -316,7 +338,7 @@ impl<'a> Tx<'a> {
         fits
     }
 
-    fn misuse(&mut self, misuse: Misuse) {
+    pub(super) fn misuse(&mut self, misuse: Misuse) {
         self.spoil(Spoilt::Misuse(misuse), ());
     }
 

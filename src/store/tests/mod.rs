@@ -5,6 +5,7 @@ mod erasure;
 mod faults;
 mod model;
 mod numbers;
+mod put_back;
 mod recovery;
 mod succession;
 
