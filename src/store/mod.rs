@@ -52,6 +52,7 @@
 
 mod apply;
 pub mod arrival;
+mod catch_up;
 mod commit;
 mod errors;
 mod files;

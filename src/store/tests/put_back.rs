@@ -81,7 +81,9 @@ fn put_back(
         if let Some(sealed) = &sealed {
             tx.put_back_end(NEXT, sealed);
         }
-        entries.iter().for_each(|entry| drop(tx.put_back(entry)));
+        for entry in &entries {
+            tx.put_back(entry);
+        }
         Ok(())
     }))
 }
