@@ -56,6 +56,10 @@ pub(super) fn page_size(asked: i32) -> Result<usize, Status> {
 /// A message for the client.
 pub(super) fn message(view: MessageView) -> pb::Message {
     let MessageView { id, row, details, body } = view;
+    let lost_time = match row.lost_ms {
+        0 => String::new(),
+        lost => crate::domain::Timestamp::from_unix_ms(lost).to_string(),
+    };
     let time = |ms| crate::domain::Timestamp::from_unix_ms(ms).to_string();
     let in_reply_to = MessageId::from_slice(&row.in_reply_to).map(|id| id.to_string());
     let receipts = row.receipts.iter().map(|r| format!("{} {}", r.event, r.issuer));
@@ -79,6 +83,7 @@ pub(super) fn message(view: MessageView) -> pb::Message {
         refusal_code: row.refusal_code,
         inbox_position: row.inbox_position,
         warnings: details.warnings,
+        lost_time,
         erasure: row.erased.map(|erased| pb::Erasure {
             erase_time: time(erased.at_ms),
             reason: erased.code,

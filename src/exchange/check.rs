@@ -249,7 +249,7 @@ impl<'a, 'b> Check<'a, 'b> {
     ) -> Result<(), ActionError> {
         self.report.messages += 1;
         let store = &self.exchange.store;
-        let slot = row.as_ref().map(|row| row.body_slot);
+        let slot = row.as_ref().filter(|row| row.lost_ms == 0).map(|row| row.body_slot);
         let kept = Kept {
             row,
             queued: rows::load::<OutboxRow>(store, Table::Outbox, id.as_bytes())?.map(|o| o.held),

@@ -47,10 +47,34 @@ pub async fn run(exchange: Arc<Exchange>, stop: CancellationToken) {
 }
 
 /// What the content of a message says that is kept beside it.
-struct Consigned {
+pub(super) struct Consigned {
     kind: MessageKind,
     case_id: String,
     details: MessageDetails,
+}
+
+/// A message that was opened, if it could be, and what it says or why it cannot be consigned.
+type Opened = (Option<OpenedMessage>, Result<Consigned, &'static str>);
+
+impl Consigned {
+    /// Writes it into the row of a message, and puts the message into the inbox.
+    pub(super) fn fill(
+        &self,
+        tx: &mut Tx<'_>,
+        id: MessageId,
+        row: &mut MessageRow,
+    ) -> Result<(), ActionError> {
+        row.kind = crate::envelope::wire::kind_to_pb(self.kind) as i32;
+        row.case_id.clone_from(&self.case_id);
+        keep_details(tx, row, &self.details);
+        row.agency = answered_agency(tx, row)?;
+        note_case(tx, row);
+        if self.kind != MessageKind::Test {
+            row.inbox_position = tx.counter("inbox");
+            tx.put(Table::Inbox, &row.inbox_position.to_be_bytes(), id.as_bytes().to_vec());
+        }
+        Ok(())
+    }
 }
 
 impl Exchange {
@@ -79,15 +103,29 @@ impl Exchange {
     async fn consign(&self, id: MessageId) -> Result<(), ActionError> {
         let missing = || ActionError::Fault(format!("message {id} was accepted and is missing"));
         let row = rows::message(&self.store, id)?.ok_or_else(missing)?;
+        match self.open_stored(id, &row)? {
+            (Some(opened), Ok(consigned)) => self.commit_consigned(id, &opened, consigned).await,
+            (_, Err(code)) => self.commit_failed(id, code).await,
+            (None, Ok(_)) => Err(ActionError::Fault("what was not opened cannot say".into())),
+        }
+    }
+
+    /// Opens a message that is stored here: what it says, or the code of why it cannot be consigned.
+    pub(super) fn open_stored(
+        &self,
+        id: MessageId,
+        row: &MessageRow,
+    ) -> Result<Opened, ActionError> {
+        let missing = || ActionError::Fault(format!("message {id} was accepted and is missing"));
         let stored = self.store.body(BodySlot(row.body_slot))?;
         let authentic = AuthenticMessage::from_store(stored.ok_or_else(missing)?)
             .map_err(ActionError::fault)?;
         match open(authentic, &self.keys.sealed_to()) {
-            Ok(opened) => match check(&opened) {
-                Ok(consigned) => self.commit_consigned(id, &opened, consigned).await,
-                Err(code) => self.commit_failed(id, code).await,
-            },
-            Err(error) => self.commit_failed(id, error.code()).await,
+            Ok(opened) => {
+                let says = check(&opened);
+                Ok((Some(opened), says))
+            }
+            Err(error) => Ok((None, Err(error.code()))),
         }
     }
 
@@ -102,16 +140,8 @@ impl Exchange {
             .store
             .commit(move |tx| {
                 let Some(mut row) = unopened(tx, id)? else { return Ok(None) };
-                row.kind = crate::envelope::wire::kind_to_pb(consigned.kind) as i32;
-                row.case_id = consigned.case_id;
-                keep_details(tx, &mut row, &consigned.details);
-                row.agency = answered_agency(tx, &row)?;
-                note_case(tx, &row);
+                consigned.fill(tx, id, &mut row)?;
                 row.learn(DeliveryState::Consigned);
-                if consigned.kind != MessageKind::Test {
-                    row.inbox_position = tx.counter("inbox");
-                    tx.put(Table::Inbox, &row.inbox_position.to_be_bytes(), id.as_bytes().to_vec());
-                }
                 let outbox = own_receipt(tx, &me, id, &mut row, Event::ContentConsignment, None)?;
                 put_message(tx, id, &row);
                 Ok::<_, ActionError>(Some((outbox, row.inbox_position)))
@@ -267,7 +297,7 @@ fn answered_agency(tx: &mut Tx<'_>, row: &MessageRow) -> Result<String, ActionEr
     Ok(answered.map(|answered| answered.agency).unwrap_or_default())
 }
 
-fn own_receipt(
+pub(super) fn own_receipt(
     tx: &mut Tx<'_>,
     me: &AuthorityId,
     id: MessageId,

@@ -158,7 +158,7 @@ impl Exchange {
     /// Whether the authority was known under another root: then its log may be another one under
     /// the same name, and what was held of the old one does not bind it. Somebody has compared the
     /// new fingerprint.
-    fn has_new_root(&self, card: &Card) -> Result<bool, ActionError> {
+    pub(super) fn has_new_root(&self, card: &Card) -> Result<bool, ActionError> {
         let key = peer_key(&self.home, card.authority());
         let row: Option<PeerRow> = rows::load(&self.store, Table::Peers, &key)?;
         let before = row.map(|row| Card::parse(&row.card)).transpose();

@@ -105,22 +105,36 @@ fn erase_in(
         draft = draft.who(who);
     }
     let entry_index = tx.append(draft);
-    let at = tx.at();
+    let at_ms = tx.at().unix_ms();
+    let erased = ErasureRow { at_ms, code: reason.to_string(), entry_index };
+    erase_content(tx, id, &mut row, erased.clone())?;
+    Ok(Erased::of(id, &row, &erased, false))
+}
+
+/// Destroys what is stored of a message, and notes in its row that an entry says so.
+pub(super) fn erase_content(
+    tx: &mut Tx<'_>,
+    id: MessageId,
+    row: &mut MessageRow,
+    erased: ErasureRow,
+) -> Result<(), ActionError> {
     for facts in &row.packages {
-        let removal = RemovalRow { facts: Some(facts.clone()), since_ms: at.unix_ms() };
+        let removal = RemovalRow { facts: Some(facts.clone()), since_ms: erased.at_ms };
         tx.put(Table::Removals, shape_of(facts)?.name().as_bytes(), removal.encode_to_vec());
     }
-    tx.erase(BodySlot(row.body_slot));
+    // What was lost has no slot: the number in its row is another's.
+    if row.lost_ms == 0 {
+        tx.erase(BodySlot(row.body_slot));
+    }
     if let Some(slot) = row.details_slot.take() {
         tx.erase(BodySlot(slot));
     }
     // To which case it belonged is content too, as far as a row can forget: earlier frames of the
     // journal know it, under the home's key.
     row.case_id.clear();
-    let erased = ErasureRow { at_ms: at.unix_ms(), code: reason.to_string(), entry_index };
-    row.erased = Some(erased.clone());
-    put_message(tx, id, &row);
-    Ok(Erased::of(id, &row, &erased, false))
+    row.erased = Some(erased);
+    put_message(tx, id, row);
+    Ok(())
 }
 
 /// What still needs the content keeps it.

@@ -48,6 +48,7 @@ pub mod query;
 pub mod queue;
 pub mod reconcile;
 pub mod record;
+pub mod recover;
 pub(crate) mod refusals;
 pub mod relay;
 mod removal;

@@ -136,17 +136,19 @@ impl Exchange {
 
 fn mark_held(tx: &mut Tx<'_>, id: MessageId, held: bool) -> Result<(), ActionError> {
     let Some(mut message) = message_in(tx, id)? else { return Ok(()) };
-    let (event, state) = match held {
-        true => (Event::MessageHeld, DeliveryState::Held),
-        false => (Event::MessageReleased, DeliveryState::Queued),
-    };
-    // Between these two an operator may go back and forth; what a peer proved stays.
-    if matches!(message.delivery(), DeliveryState::Queued | DeliveryState::Held) {
-        message.state = state as i32;
-    }
+    let event = if held { Event::MessageHeld } else { Event::MessageReleased };
+    held_state(&mut message, held);
     tx.append(EntryDraft::new(event).message(id).peer(message.peer_id()?));
     put_message(tx, id, &message);
     Ok(())
+}
+
+/// Between these two states an operator may go back and forth; what a peer proved stays.
+pub(super) fn held_state(row: &mut MessageRow, held: bool) {
+    if matches!(row.delivery(), DeliveryState::Queued | DeliveryState::Held) {
+        let state = if held { DeliveryState::Held } else { DeliveryState::Queued };
+        row.state = state as i32;
+    }
 }
 
 fn cancel_in(

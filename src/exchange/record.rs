@@ -107,8 +107,9 @@ impl Exchange {
         };
         let index = receipt.facts().index;
         let verified = receipt::verify(&receipt, &expected)?;
-        if verified.event().proves().is_none() {
-            return Err(RecordError::Irrelevant(verified.event()));
+        let event = verified.event();
+        if event.proves().is_none() && event != Event::ContentHandoverFailure {
+            return Err(RecordError::Irrelevant(event));
         }
         Ok(Proved { id, head: Some(head), receipt: verified, index })
     }
@@ -190,7 +191,7 @@ fn receipt_row(peer: &Peer, proved: &Proved) -> ReceiptRow {
 }
 
 /// What a receipt teaches about a message.
-fn learn(row: &mut MessageRow, event: Event, code: Option<String>) {
+pub(super) fn learn(row: &mut MessageRow, event: Event, code: Option<String>) {
     if let Some(state) = event.proves() {
         row.learn(state);
     }

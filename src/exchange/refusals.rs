@@ -9,8 +9,8 @@ use super::rows::{self, RefusalRow, load_in};
 use super::suspend::Trust;
 use super::{ActionError, Exchange, Peer};
 use crate::audit::entry::{EntryDraft, Event};
-use crate::crypto::Digest;
 use crate::crypto::primitives::pae;
+use crate::crypto::{Digest, HomeKey};
 use crate::domain::{AuthorityId, MessageId};
 use crate::store::{Table, Tx};
 
@@ -73,9 +73,12 @@ impl Exchange {
     }
 
     pub(super) fn refusal_key(&self, peer: &AuthorityId, digest: &Digest) -> [u8; 16] {
-        let name = pae("refusal", &[peer.as_str().as_bytes(), digest]);
-        self.home.blind("refusal", &name)
+        refusal_key(&self.home, peer, digest)
     }
+}
+
+pub(super) fn refusal_key(home: &HomeKey, peer: &AuthorityId, digest: &Digest) -> [u8; 16] {
+    home.blind("refusal", &pae("refusal", &[peer.as_str().as_bytes(), digest]))
 }
 
 /// Logs a refusal unless it is logged already; gives its entry.
@@ -88,6 +91,11 @@ pub(super) fn refuse_in(
         return Ok(row.entry_index);
     }
     let entry_index = tx.append(draft);
-    tx.put(Table::Refusals, key, RefusalRow { entry_index }.encode_to_vec());
+    note_refusal(tx, key, entry_index);
     Ok(entry_index)
+}
+
+/// Notes under which entry something was refused.
+pub(super) fn note_refusal(tx: &mut Tx<'_>, key: &[u8; 16], entry_index: u64) {
+    tx.put(Table::Refusals, key, RefusalRow { entry_index }.encode_to_vec());
 }

@@ -149,6 +149,16 @@ fn next_stop(store: &Store, state: &State, end: u64) -> u64 {
 }
 
 impl Exchange {
+    /// What the whole log leads to, replayed for this alone.
+    ///
+    /// # Errors
+    /// [`ActionError::Fault`] when the log cannot be read.
+    pub(super) fn replayed_state(&self) -> Result<State, ActionError> {
+        let mut fold = Fold::new(self.me.clone());
+        fold.feed(&self.store, self.store.head().end().number())?;
+        Ok(fold.state)
+    }
+
     /// What the log leads to, as of some size not long ago: brought up to date at once where that
     /// takes no time, and otherwise in the background for whoever asks next. `None` while the log
     /// is replayed for the first time.

@@ -25,8 +25,19 @@ pub(super) fn erased_error(id: MessageId, erased: &ErasureRow) -> ActionError {
     ActionError::conflict("ERASED", message)
 }
 
+/// What is answered to somebody who asks for content that an older copy of the store lacks.
+fn lost_error(id: MessageId, row: &MessageRow) -> ActionError {
+    let at = Timestamp::from_unix_ms(row.lost_ms);
+    let whom = if row.direction == rows::SENT { "submit it again" } else { "its sender was told" };
+    let message = format!(
+        "the content of message {id} of {at} was lost with the disk of this node, and only its \
+         entries were put back: {whom}"
+    );
+    ActionError::conflict("CONTENT_LOST", message)
+}
+
 impl Exchange {
-    /// The content of a message; `None` once it was erased.
+    /// The content of a message; `None` once it was erased, and where it was lost and its row says so.
     ///
     /// # Errors
     /// [`ActionError::Fault`] when it is not there and no commit says that it was erased.
@@ -35,6 +46,9 @@ impl Exchange {
         id: MessageId,
         row: &MessageRow,
     ) -> Result<Option<pb::MessageBody>, ActionError> {
+        if row.lost_ms != 0 {
+            return Ok(None);
+        }
         let Some(stored) = self.stored(id, row, row.body_slot)? else { return Ok(None) };
         let opened = reopen(&stored, &self.keys.openers()).map_err(ActionError::fault)?;
         Ok(Some(opened.1))
@@ -66,6 +80,9 @@ impl Exchange {
     ) -> Result<Option<Vec<u8>>, ActionError> {
         if row.erased.is_some() {
             return Ok(None);
+        }
+        if row.lost_ms != 0 {
+            return Err(lost_error(id, row));
         }
         let stored = self.store.body(BodySlot(slot));
         let stored = stored

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 pub(super) use self::cases::CaseNumbers;
 use self::cases::case_key;
 use self::packages::Carried;
+pub(super) use self::pending::skip_case_number;
 use self::pending::{Pending, first_answer};
 use super::agencies::Caller;
 use super::query::{MessageView, visible};

@@ -28,7 +28,7 @@ pub(super) use crate::domain::time::DAY_MS;
 use crate::domain::{AuthorityId, MessageId, MessageKind, PackageId, RequestId, Timestamp};
 use crate::envelope::AuthenticMessage;
 use crate::store::vault::{PackageShape, Vault};
-use crate::store::{self, BodySlot, Position, Store, Table};
+use crate::store::{self, Behind, BodySlot, Position, Store, Table};
 
 pub(super) const HOUR_MS: i64 = 3600 * 1000;
 const START_MS: i64 = 1_795_000_000_000;
@@ -70,6 +70,41 @@ impl Lone {
         self.opened = None;
         let (store, _) = Store::open(self.store_settings(&authority)).expect("opens");
         self.opened = Some(self.exchange(store, &authority));
+    }
+
+    /// Keeps a copy of the data directory as it is now.
+    pub(super) fn backup(&mut self) -> tempfile::TempDir {
+        let kept = tempfile::tempdir().expect("a directory");
+        self.x().store.stop();
+        copy_dir(&self.path().join("data"), kept.path());
+        self.restart();
+        kept
+    }
+
+    /// Puts the copy in the place of the data directory, and opens it until it has what `note` covers.
+    pub(super) fn restore(&mut self, kept: &Path, note: &str) {
+        let authority = self.x().me.clone();
+        self.x().store.stop();
+        self.opened = None;
+        std::fs::remove_dir_all(self.path().join("data")).expect("removed");
+        std::fs::create_dir(self.path().join("data")).expect("made");
+        copy_dir(kept, &self.path().join("data"));
+        self.open_behind(&authority, note);
+    }
+
+    /// As if putting back had been cut off, and begun again.
+    pub(super) fn reopen_behind(&mut self, note: &str) {
+        let authority = self.x().me.clone();
+        self.x().store.stop();
+        self.opened = None;
+        self.open_behind(&authority, note);
+    }
+
+    fn open_behind(&mut self, authority: &AuthorityId, note: &str) {
+        let behind = Behind { note: note.to_owned(), from_nothing: false };
+        let (store, _) =
+            Store::open_behind(self.store_settings(authority), &behind).expect("opens");
+        self.opened = Some(self.exchange(store, authority));
     }
 
     pub(super) fn wait_days(&self, days: i64) {
@@ -278,6 +313,27 @@ impl Lone {
         let all = all.map(|(place, entry)| (place, Entry::parse(&entry).expect("parses")));
         all.filter(|(_, entry)| entry.event == event).collect()
     }
+}
+
+fn copy_dir(from: &Path, to: &Path) {
+    let done = std::process::Command::new("cp").arg("-a").arg(from.join(".")).arg(to).status();
+    assert!(done.expect("cp runs").success());
+}
+
+/// Two homes with logs of their own that trust each other.
+pub(super) async fn pair() -> (Lone, Lone) {
+    let rules = retention::Rules::default();
+    let (a, b) = (Lone::new("xa.oag", rules), Lone::new("xb.pps", rules));
+    for lone in [&a, &b] {
+        let key = lone.x().card.log_keys()[0].to_string();
+        let open = move |tx: &mut store::Tx<'_>| {
+            tx.append(EntryDraft::new(Event::LogOpened).key(&key));
+            Ok::<_, ActionError>(())
+        };
+        lone.x().store.commit(open).await.expect("opened");
+    }
+    a.meet(&b).await;
+    (a, b)
 }
 
 /// A stranger's log, of which each node is a witness.

@@ -13,7 +13,7 @@ pub mod foreign;
 mod gathered;
 pub mod gossip;
 mod pasts;
-mod policy;
+pub(super) mod policy;
 pub mod rounds;
 
 use std::sync::Arc;

@@ -8,26 +8,12 @@ use crate::audit::witness::AddCheckpoint;
 use crate::exchange::heads::{HeadError, OwnHead, steps};
 use crate::exchange::issue::Issued;
 use crate::exchange::retention::Rules;
-use crate::exchange::testing::Lone;
+use crate::exchange::testing::{Lone, pair};
 use crate::exchange::{Peer, rows};
 use crate::pb::v1 as pb;
 use crate::store::Position;
 
 const DAYS_TO_2027: i64 = 60;
-
-async fn pair() -> (Lone, Lone) {
-    let (a, b) = (Lone::new("xa.oag", Rules::default()), Lone::new("xb.pps", Rules::default()));
-    for lone in [&a, &b] {
-        let key = lone.x().card.log_keys()[0].to_string();
-        let open = move |tx: &mut crate::store::Tx<'_>| {
-            tx.append(EntryDraft::new(Event::LogOpened).key(&key));
-            Ok::<_, ActionError>(())
-        };
-        lone.x().store.commit(open).await.expect("opened");
-    }
-    a.meet(&b).await;
-    (a, b)
-}
 
 async fn year_passes(lone: &Lone) -> Arc<Head> {
     lone.wait_days(DAYS_TO_2027);

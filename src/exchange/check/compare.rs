@@ -180,6 +180,8 @@ pub(super) fn agencies(state: &State, kept: &[(String, bool)]) -> Vec<(String, S
     let mut wrong = Vec::new();
     for agency in state.agencies() {
         let detail = match kept.iter().find(|(handle, _)| handle == agency.handle) {
+            // It has none either way.
+            None if agency.revoked => continue,
             None => "the log gave it access, and there is no row",
             Some((_, revoked)) if *revoked != agency.revoked => {
                 "log and row differ in whether it has access"

@@ -52,6 +52,27 @@ impl KeysInUse {
         KeysChanged { added, retired }
     }
 
+    /// Of these, what the log has told of, by the ids that it says are in use: what it lacks is told
+    /// at the next start, and what it has too much.
+    pub(in crate::exchange) fn as_logged(&self, known: &BTreeSet<&str>) -> Self {
+        let told = self.0.iter().filter(|(_, id)| known.contains(id.as_str()));
+        let mut told: BTreeMap<_, _> = told.map(|(k, v)| (k.clone(), v.clone())).collect();
+        let now: BTreeSet<&String> = self.0.values().collect();
+        // The logs' own keys stand there as verifier texts.
+        for id in known.iter().filter(|id| !id.contains('+')) {
+            let id = (*id).to_owned();
+            if !now.contains(&id) {
+                told.insert(format!("before-{id}"), id);
+            }
+        }
+        Self(told)
+    }
+
+    /// Notes that the log has told of them.
+    pub(in crate::exchange) fn note(&self, tx: &mut Tx<'_>) {
+        tx.put(Table::Settings, KEY, self.to_row());
+    }
+
     fn to_row(&self) -> Vec<u8> {
         self.0.iter().flat_map(|(what, id)| format!("{what} {id}\n").into_bytes()).collect()
     }

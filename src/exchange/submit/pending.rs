@@ -88,6 +88,13 @@ impl Pending {
     }
 }
 
+/// Gives no number of a year again that a lost submission may have been given.
+pub(in crate::exchange) fn skip_case_number(tx: &mut Tx<'_>, year: i32) -> Result<(), ActionError> {
+    let known = tx.get(Table::Settings, &super::case_key(year));
+    let known = known.map_or(Ok(0), |bytes| bytes.as_slice().try_into().map(u64::from_be_bytes));
+    put_case_number(tx, year, known.map_err(ActionError::fault)? + 1)
+}
+
 fn put_case_number(tx: &mut Tx<'_>, year: i32, number: u64) -> Result<(), ActionError> {
     let key = super::case_key(year);
     let known = tx.get(Table::Settings, &key);

@@ -2,11 +2,19 @@
 
 use crate::audit::entry::{EntryDraft, Event};
 use crate::audit::policy::Policy;
+use crate::crypto::Digest;
 use crate::exchange::{ActionError, Exchange};
-use crate::store::Table;
+use crate::store::{Table, Tx};
 
 /// Where the digest of the policy that was set last stands.
 const KEY: &[u8] = b"policy";
+
+/// Notes that the log has told of a policy.
+pub(in crate::exchange) fn note_set(tx: &mut Tx<'_>, digest: Option<Digest>) {
+    if let Some(digest) = digest {
+        tx.put(Table::Settings, KEY, digest.to_vec());
+    }
+}
 
 impl Exchange {
     /// The policy in force.

@@ -1,0 +1,157 @@
+//! What the node keeps, behind entries that are put back into the log of an older copy (I3).
+//!
+//! A copy lacks the end of its log, and the rows that came with it. The entries are put back as they
+//! were; from each of them comes what its commit did to the rows, as far as an entry tells. What no
+//! entry tells is gone: the content of messages that came or were submitted since the copy was made,
+//! certificates of agencies, cards that the export does not have. The log then says so, to everybody
+//! whom it concerns ([`closing`]), so that log and rows agree again and nobody waits for what
+//! does not come.
+
+mod closing;
+mod messages;
+mod parties;
+
+use std::collections::BTreeMap;
+
+use super::consign::Consigned;
+use super::rows::message;
+use super::{ActionError, Exchange};
+use crate::audit::entry::{Entry, Event};
+use crate::card::Card;
+use crate::crypto::{Digest, HomeKey};
+use crate::domain::{AuthorityId, MessageId};
+use crate::store::{CommitError, Position, Tx};
+
+pub use closing::{Lost, Recovered};
+
+/// Entries that are put back in one commit: with all that comes of them they fit one.
+pub const PAGE: usize = 64;
+
+/// Some entries of the log, in their order, and what the export keeps beside them.
+#[derive(Default)]
+pub struct Page {
+    /// Where a log ends before them: its last entry, and the origin of the one that follows.
+    pub ends: Option<(Vec<u8>, String)>,
+    /// At most [`PAGE`], verbatim.
+    pub entries: Vec<Vec<u8>>,
+    /// The texts of the receipts that they record, by their digest.
+    pub receipts: BTreeMap<Digest, String>,
+}
+
+/// What entries are understood with.
+struct Kept {
+    me: AuthorityId,
+    home: HomeKey,
+    receipts: BTreeMap<Digest, String>,
+    /// The cards that the export brings, by their digest; the newest of each peer.
+    cards: BTreeMap<Digest, Card>,
+    /// Names of agencies that are known here, by their handle.
+    agencies: BTreeMap<String, String>,
+    /// What messages say that are here and were opened since.
+    opened: BTreeMap<MessageId, Consigned>,
+    /// Heads of the logs of peers that have another root now.
+    forgotten: BTreeMap<Digest, Vec<[u8; 16]>>,
+}
+
+impl Exchange {
+    /// Puts back a page of the log, in one commit. The log stands then as it did behind the last of
+    /// them.
+    ///
+    /// # Errors
+    /// [`ActionError::Fault`] where they are not what follows in this log, or contradict what is
+    /// kept; nothing is put back then.
+    pub async fn put_back(&self, page: Page, cards: &[Card]) -> Result<(), ActionError> {
+        let Page { ends, entries, receipts } = page;
+        let parsed = entries.iter().map(|bytes| Entry::parse(bytes)).collect::<Result<Vec<_>, _>>();
+        let parsed = parsed.map_err(ActionError::fault)?;
+        let kept = Kept {
+            me: self.me.clone(),
+            home: self.home.clone(),
+            receipts,
+            cards: cards.iter().map(|card| (card.digest(), card.clone())).collect(),
+            agencies: self.agencies_by_handle()?,
+            opened: self.opened_since(&parsed)?,
+            forgotten: self.forgotten(cards)?,
+        };
+        let putting = self.store.put_back(move |tx: &mut Tx<'_>| {
+            if let Some((sealed, origin)) = &ends {
+                tx.put_back_end(origin, sealed);
+            }
+            for (bytes, entry) in entries.iter().zip(&parsed) {
+                let position = tx.put_back(bytes);
+                kept.apply(tx, position, entry)?;
+            }
+            Ok::<_, ActionError>(())
+        });
+        putting.await.map_err(refused)?;
+        Ok(())
+    }
+
+    fn agencies_by_handle(&self) -> Result<BTreeMap<String, String>, ActionError> {
+        let agencies = self.agencies()?.into_iter();
+        Ok(agencies.map(|agency| (self.handle(&agency.name), agency.name)).collect())
+    }
+
+    /// What the messages say that are here, and of which these entries say that they were opened.
+    fn opened_since(
+        &self,
+        entries: &[Entry],
+    ) -> Result<BTreeMap<MessageId, Consigned>, ActionError> {
+        let mut opened = BTreeMap::new();
+        let ours = |entry: &&Entry| {
+            entry.event == Event::ContentConsignment && entry.by.as_ref() == Some(&self.me)
+        };
+        for id in entries.iter().filter(ours).filter_map(|entry| entry.message) {
+            let row = message(&self.store, id)?.filter(|row| row.lost_ms == 0);
+            let Some(row) = row else { continue };
+            let what = self.open_stored(id, &row)?.1;
+            opened.insert(id, what.map_err(|code| not_opened(id, code))?);
+        }
+        Ok(opened)
+    }
+}
+
+impl Kept {
+    /// Does to the rows what the commit of an entry did, as far as the entry tells.
+    fn apply(&self, tx: &mut Tx<'_>, position: u64, entry: &Entry) -> Result<(), ActionError> {
+        match entry.event {
+            event if event.is_receipt() => self.delivery(tx, position, entry),
+            Event::MessageCancelled | Event::MessageHeld | Event::MessageReleased => {
+                self.queue(tx, entry)
+            }
+            Event::EraseBody => self.erased(tx, position, entry),
+            Event::HoldSet | Event::HoldReleased => self.hold(tx, position, entry),
+            Event::PeerAdded | Event::PeerUpdated => self.peer_card(tx, entry),
+            Event::PeerRemoved | Event::PeerSuspended | Event::PeerResumed => {
+                self.peer_standing(tx, entry)
+            }
+            Event::AgencyRevoked | Event::AgencyRenewed => self.agency(tx, entry),
+            Event::PolicySet => {
+                super::witness::policy::note_set(tx, entry.document);
+                Ok(())
+            }
+            // Nothing is kept of these but the entry.
+            _ => Ok(()),
+        }
+    }
+}
+
+fn not_opened(id: MessageId, code: &str) -> ActionError {
+    ActionError::Fault(format!("the log says that message {id} was opened, and it is {code}"))
+}
+
+fn refused(error: CommitError<ActionError>) -> ActionError {
+    match error {
+        CommitError::Rejected(error) => error,
+        other => ActionError::fault(other),
+    }
+}
+
+/// A fault that names the entry.
+fn contradicts(position: u64, what: &str) -> ActionError {
+    let place = Position::from_number(position);
+    ActionError::Fault(format!("entry {place} cannot be put back: {what}"))
+}
+
+#[cfg(test)]
+mod tests;
