@@ -32,6 +32,7 @@ pub(super) enum Command {
     Config(config::ConfigArgs),
     Card(card::CardArgs),
     Key(key::KeyArgs),
+    Recover(audit::recover::RecoverArgs),
     Peer(peer::PeerArgs),
     Agency(agency::AgencyArgs),
     Status(status::StatusArgs),

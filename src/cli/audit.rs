@@ -10,6 +10,7 @@ mod excerpt;
 mod export;
 mod prove;
 mod reconcile;
+pub(crate) mod recover;
 mod replay;
 mod show;
 mod stats;

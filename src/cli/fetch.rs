@@ -121,7 +121,7 @@ async fn listed(
     id: MessageId,
 ) -> Result<(pb::Message, Packages), Failure> {
     let message = show::message(client, id).await?;
-    show::refuse_erased(&message)?;
+    show::refuse_without_content(&message)?;
     let mut packages = Vec::new();
     for package in &message.packages {
         packages.push(list_exhibits(client, id, package).await?);

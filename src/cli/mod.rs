@@ -62,6 +62,7 @@ pub async fn run(cli: Cli, out: &mut Out) -> Result<(), Failure> {
         Command::Config(args) => config::run(args, out),
         Command::Card(args) => card::run(args, out),
         Command::Key(args) => Box::pin(key::run(args, out)).await,
+        Command::Recover(args) => Box::pin(audit::recover::run(args, out)).await,
         Command::Peer(args) => Box::pin(peer::run(args, out)).await,
         Command::Agency(args) => Box::pin(agency::run(args, out)).await,
         Command::Status(args) => Box::pin(status::run(args, out)).await,

@@ -23,11 +23,19 @@ pub(crate) async fn run(args: ShowArgs, out: &mut Out) -> Result<(), Failure> {
     let mut client = args.access.connect(out).await?;
     let message = message(&mut client, args.id).await?;
     print(&message, out);
-    refuse_erased(&message)
+    refuse_without_content(&message)
 }
 
 /// Says that the content of a message is not there any more, if that is so.
-pub(super) fn refuse_erased(message: &pb::Message) -> Result<(), Failure> {
+pub(super) fn refuse_without_content(message: &pb::Message) -> Result<(), Failure> {
+    if !message.lost_time.is_empty() {
+        let what = format!(
+            "the content of message {} of {} was lost with a disk of the node, and only what its log \
+             says of it was put back",
+            message.message_id, message.lost_time
+        );
+        return Err(Failure::new(Exit::Failed, what).hint("ask the other side for it"));
+    }
     let Some(erasure) = &message.erasure else { return Ok(()) };
     let what = format!(
         "the content of message {} was erased at {} ({})",
@@ -72,6 +80,7 @@ fn print(m: &pb::Message, out: &mut Out) {
         ("agency", m.agency.clone()),
         ("inbox", position),
         ("receipts", m.receipts.join("\n")),
+        ("lost", m.lost_time.clone()),
         ("erased", m.erasure.as_ref().map(erased).unwrap_or_default()),
     ];
     out.record(&fields, &view::message(m));
@@ -165,11 +174,11 @@ mod tests {
         print(&message, &mut out);
         let told = "erased   2026-11-23T16:28:01.123Z (COURT_ORDER)";
         assert!(data.text().contains(told), "{}", data.text());
-        let failure = refuse_erased(&message).expect_err("it is gone");
+        let failure = refuse_without_content(&message).expect_err("it is gone");
         assert_eq!(failure.code, Exit::Failed);
         assert!(failure.message.contains("(COURT_ORDER)"), "{failure}");
         assert!(failure.hint.expect("a hint").contains("entry 9"));
-        assert_eq!(refuse_erased(&pb::Message::default()), Ok(()));
+        assert_eq!(refuse_without_content(&pb::Message::default()), Ok(()));
     }
 
     #[test]

@@ -60,6 +60,9 @@ pub(crate) fn message(m: &pb::Message) -> Value {
     if let Some(said) = &m.content {
         value["content"] = content(said);
     }
+    if !m.lost_time.is_empty() {
+        value["lost_time"] = json!(m.lost_time);
+    }
     if let Some(erased) = &m.erasure {
         value["erasure"] = erasure(erased);
     }

@@ -4,6 +4,7 @@ mod check;
 mod keys;
 mod local;
 mod open;
+mod recover;
 mod registrar;
 mod routers;
 mod serve;
@@ -13,8 +14,10 @@ use std::path::{Path, PathBuf};
 pub use keys::{Changed, KeyShown, change_key, list_keys};
 pub use local::Local;
 pub use open::{OpenNode, OpenOutcome};
+pub use recover::{EXPORT_TOO_OLD, Known, Recovery};
 pub use serve::{Bound, serve, serve_bound};
 
+pub use crate::exchange::recover::{Lost, PAGE, Page, Recovered};
 pub use crate::home::InitOptions;
 
 use crate::card::Card;

@@ -21,7 +21,7 @@ use crate::exchange::sweep::Keep;
 use crate::exchange::{Exchange, Keys, KeysInUse, Parts, Settings};
 use crate::home::{HomeKeys, witness_name};
 use crate::store::vault::{Bounds, Vault};
-use crate::store::{self, OpenError, Opened, Store, Tx, limits};
+use crate::store::{self, Behind, OpenError, Opened, Store, Tx, limits};
 
 /// A home that was opened.
 pub struct OpenNode {
@@ -61,11 +61,31 @@ impl OpenNode {
     /// # Errors
     /// Says which file, and what to do.
     pub fn open(config: Config, passphrase: Option<&[u8]>) -> anyhow::Result<Self> {
+        Self::open_with(config, passphrase, Store::open)
+    }
+
+    /// The same where its log may be behind what is known of it: read-only until that is put back.
+    ///
+    /// # Errors
+    /// As [`OpenNode::open`].
+    pub(super) fn open_behind(
+        config: Config,
+        passphrase: Option<&[u8]>,
+        behind: &Behind,
+    ) -> anyhow::Result<Self> {
+        Self::open_with(config, passphrase, |settings| Store::open_behind(settings, behind))
+    }
+
+    fn open_with(
+        config: Config,
+        passphrase: Option<&[u8]>,
+        open: impl FnOnce(store::Settings) -> Result<(Store, Opened), OpenError>,
+    ) -> anyhow::Result<Self> {
         let card = check::read_card(&config)?;
         let warnings = check::warnings(&config);
         let keys = HomeKeys::unlock(&config.keys, passphrase)?;
         check_keys(&card, &keys)?;
-        let (store, outcome) = Store::open(settings(&config, &card, &keys)?)?;
+        let (store, outcome) = open(settings(&config, &card, &keys)?)?;
         let bounds = Bounds {
             reserve_bytes: config.evidence.reserve_bytes,
             peer_quota_bytes: config.evidence.peer_quota_bytes,

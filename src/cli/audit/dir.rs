@@ -11,7 +11,7 @@ use super::verify;
 use crate::audit::bundle::entries_of;
 use crate::audit::entry::Entry;
 use crate::audit::export::CHECKPOINT_PATH;
-use crate::audit::merkle::{NodeId, inclusion_proof, leaf_hash, verify_inclusion};
+use crate::audit::merkle::{NodeId, inclusion_proof, leaf_hash, root_at, verify_inclusion};
 use crate::audit::tiles::{
     TILE_WIDTH, TileId, entries_path, node_from_tile, node_in_tile, parse_tile, width_at,
 };
@@ -103,6 +103,11 @@ impl Export {
     ) -> Result<Self, Failure> {
         excerpt::refuse(dir)?;
         let card = trusted_card(dir, card, fingerprint, out)?;
+        Self::all(dir, card, alone)
+    }
+
+    /// All logs in a folder.
+    fn all(dir: &Path, card: Card, alone: Alone) -> Result<Self, Failure> {
         let mut links = links(dir)?;
         links.pop();
         if alone.without_earlier {
@@ -111,6 +116,30 @@ impl Export {
         let earlier = links.iter().map(|link| Self::one(&link.dir, card.clone(), alone));
         let earlier = earlier.collect::<Result<_, _>>()?;
         Ok(Self { earlier, ..Self::one(dir, card, alone)? })
+    }
+
+    /// One that was verified with the card just now.
+    pub(super) fn verified(dir: &Path, card: Card) -> Result<Self, Failure> {
+        Self::all(dir, card, Alone::default())
+    }
+
+    /// The folder of this log.
+    pub(super) fn path(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The root of the tree over its first `size` entries.
+    pub(super) fn root_at(&self, size: u64) -> Result<Digest, Failure> {
+        root_at(size, |node| self.node(node))
+    }
+
+    /// The bytes of entries of one bundle, from an index on, up to another.
+    pub(super) fn some(&self, from: u64, until: u64) -> Result<Vec<Vec<u8>>, Failure> {
+        let width = TILE_WIDTH as u64;
+        let until = until.min((from / width + 1) * width);
+        let mut bundle = self.bundle(from / width)?;
+        bundle.truncate((until - from / width * width) as usize);
+        Ok(bundle.split_off((from % width) as usize))
     }
 
     /// One of its logs.

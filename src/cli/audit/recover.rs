@@ -1,0 +1,255 @@
+//! `rogatory recover`: puts back into an older copy of a home what an export of its log has.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::chain::Alone;
+use super::dir::Export;
+use super::{excerpt, verify};
+use crate::audit::Position;
+use crate::audit::entry::Entry;
+use crate::audit::export::{CARDS, RECEIPTS};
+use crate::audit::manifest::MANIFEST_PATH;
+use crate::card::Card;
+use crate::cli::evidence::files_below;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::files::{must_be_there, read_card, read_text};
+use crate::cli::out::{Out, Unit};
+use crate::crypto::sha256;
+use crate::node::{CONFIG_FILE, EXPORT_TOO_OLD, Known, Lost, PAGE, Page, Recovered, Recovery};
+
+/// Puts back what an older copy of a home lacks, from an export of its log
+///
+/// A home that was restored from a backup lacks the end of its log. A node would give it another
+/// end, which no witness accepts; so it takes nothing until it has the entries again that it once
+/// had, to the last one that anybody knows. Whoever has an export that is new enough has them:
+/// auditors, or a copy of your own.
+///
+///   rogatory recover export/ --home /var/lib/rogatory
+///
+/// Entries come back, and with them states, receipts, peers, holds and erasures. Contents do not:
+/// messages that came or were submitted since the copy are listed, their senders are told, and what
+/// was sent from here is to be submitted again. Stop the node first.
+#[derive(Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct RecoverArgs {
+    /// The export
+    export: PathBuf,
+    /// The node's home
+    #[arg(long, env = "ROGATORY_HOME", hide_env_values = true, value_name = "DIR")]
+    home: Option<PathBuf>,
+    /// The passphrase of the home
+    #[arg(long, env = "ROGATORY_PASSPHRASE_FILE", hide_env_values = true, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
+    /// Begins anew where the data directory has no journal: everything in it is lost
+    ///
+    /// Look first whether its disk is mounted.
+    #[arg(long)]
+    from_nothing: bool,
+}
+
+pub(crate) async fn run(args: RecoverArgs, out: &mut Out) -> Result<(), Failure> {
+    let home = args.home.as_deref().ok_or_else(|| {
+        Failure::new(Exit::Usage, "there is no home").hint("name it with --home or ROGATORY_HOME")
+    })?;
+    must_be_there(&home.join(CONFIG_FILE), "--home names a node's home")?;
+    excerpt::refuse(&args.export)?;
+    let card = Recovery::card(home)?;
+    let export = Source::open(&args.export, card, out)?;
+    let passphrase = args.passphrase_file.as_deref();
+    let recovery = Recovery::open(home, passphrase, export.log.note(), args.from_nothing)?;
+    let done = put_back(&recovery, &export, out).await;
+    if done.is_err() {
+        recovery.leave();
+    }
+    recovery.end().await?;
+    let (entries, recovered) = done?;
+    tell(entries, recovered.as_ref(), out);
+    Ok(())
+}
+
+/// An export that was verified with the home's own card.
+struct Source {
+    log: Export,
+    dir: PathBuf,
+    cards: Vec<Card>,
+}
+
+impl Source {
+    fn open(dir: &Path, card: Card, out: &mut Out) -> Result<Self, Failure> {
+        verify::verify(dir, &card, None, Alone::default(), out, &mut |_, _| {})?;
+        let names = files_below(&dir.join(CARDS))?;
+        let cards = names.iter().map(|file| read_card(&dir.join(CARDS).join(&file.name)));
+        let cards = cards.collect::<Result<_, _>>()?;
+        Ok(Self { log: Export::verified(dir, card)?, dir: dir.to_owned(), cards })
+    }
+
+    /// Where it ends.
+    fn end(&self) -> Position {
+        let last = self.log.logs().last().map_or(0, |(log, _)| log);
+        Position::new(last, self.log.checkpoint().size)
+    }
+
+    /// How many entries follow those that a home has.
+    fn lacks(&self, log: u32, size: u64) -> u64 {
+        let later = self.log.logs().filter(|(number, _)| *number >= log);
+        later.map(|(_, one)| one.checkpoint().size).sum::<u64>().saturating_sub(size)
+    }
+
+    /// Whether a state that is known of a log is one of the export's.
+    fn agrees(&self, known: &Known) -> Result<(), Failure> {
+        let Known { by, size, .. } = known;
+        let is_it = |log: u32, export: &Export| {
+            known.log.is_none_or(|number| number == log)
+                && (known.origin.is_empty() || known.origin == export.checkpoint().origin)
+        };
+        let found = self.log.logs().find(|(log, export)| is_it(*log, export));
+        let found = found.filter(|(_, export)| *size <= export.checkpoint().size);
+        let Some((_, export)) = found else {
+            if known.is_here {
+                return Ok(());
+            }
+            let message = format!("{by} knows {size} entries, and the export does not go as far");
+            return Err(Failure::new(Exit::VerificationFailed, message).hint(EXPORT_TOO_OLD));
+        };
+        if export.root_at(*size)? == known.root {
+            return Ok(());
+        }
+        let message = format!(
+            "{by} knows another past than the export: their first {size} entries of {} differ",
+            export.checkpoint().origin
+        );
+        Err(Failure::new(Exit::VerificationFailed, message)
+            .hint("keep both: one of them is a fork of this log, signed with its key"))
+    }
+
+    /// The texts of the receipts that entries of a log record.
+    fn receipts(&self, log: &Export, entries: &[Vec<u8>]) -> Result<Receipts, Failure> {
+        let mut receipts = Receipts::new();
+        for entry in entries.iter().filter_map(|bytes| Entry::parse(bytes).ok()) {
+            let (Some(message), Some(by)) = (entry.message, &entry.by) else { continue };
+            if entry.is_recorded_receipt() {
+                let name = format!("{RECEIPTS}{message}.{}.{by}.tlog-proof", entry.event);
+                let path = [log.path(), &self.dir].map(|dir| dir.join(&name));
+                let path = path.iter().find(|path| path.exists()).unwrap_or(&path[0]);
+                let text = read_text(path).map_err(|failure| {
+                    failure.or_hint("give an export with receipts: this one was made without")
+                })?;
+                receipts.insert(sha256(text.as_bytes()), text);
+            }
+        }
+        Ok(receipts)
+    }
+}
+
+type Receipts = BTreeMap<crate::crypto::Digest, String>;
+
+/// Puts back what is lacking; gives how many entries, and what was lost.
+async fn put_back(
+    recovery: &Recovery,
+    export: &Source,
+    out: &mut Out,
+) -> Result<(u64, Option<Recovered>), Failure> {
+    let known = recovery.known()?;
+    known.iter().try_for_each(|known| export.agrees(known))?;
+    let here = recovery.end_here();
+    let (log, size) = (here.log, here.index);
+    let mut ends: Option<(Vec<u8>, String)> = None;
+    let (mut done, total) = (0, export.lacks(log, size));
+    let bar = out.progress("putting back", total, Unit::Entries);
+    for (number, one) in export.log.logs().skip(log as usize) {
+        if let Some((_, origin)) = &mut ends {
+            origin.clone_from(&one.checkpoint().origin);
+        }
+        let mut from = if number == log { size } else { 0 };
+        let until = one.checkpoint().size - u64::from(number < export.end().log);
+        while from < until {
+            let entries = one.some(from, until.min(from + PAGE as u64))?;
+            let receipts = export.receipts(one, &entries)?;
+            from += entries.len() as u64;
+            done += entries.len() as u64 + u64::from(ends.is_some());
+            let page = Page { ends: ends.take(), entries, receipts };
+            recovery.put_back(page, &export.cards).await?;
+            bar.at(done);
+        }
+        if from < one.checkpoint().size {
+            let sealed = one.some(from, from + 1)?;
+            ends = sealed.into_iter().next().map(|sealed| (sealed, String::new()));
+        }
+    }
+    drop(bar);
+    let manifest = read_text(&export.dir.join(MANIFEST_PATH))?;
+    let document = sha256(manifest.as_bytes());
+    Ok((done, recovery.close(done, export.end(), document).await?))
+}
+
+fn tell(entries: u64, recovered: Option<&Recovered>, out: &mut Out) {
+    let nothing = Recovered::default();
+    let found = recovered.unwrap_or(&nothing);
+    if out.is_json() {
+        return out.json(&json!({
+            "put_back": entries,
+            "recovered": recovered.is_some(),
+            "lost": found.lost.iter().map(lost_json).collect::<Vec<_>>(),
+            "peers_removed": found.peers,
+            "agencies_revoked": found.agencies,
+        }));
+    }
+    if recovered.is_none() {
+        return out.record(&[("put back", "nothing: the log lacks nothing".into())], &Value::Null);
+    }
+    let fields = [
+        ("put back", format!("{entries} entries")),
+        ("messages without content", found.lost.len().to_string()),
+        ("peers to add again", found.peers.join("\n")),
+        ("agencies to register again", found.agencies.join("\n")),
+    ];
+    out.record(&fields, &Value::Null);
+    if !found.lost.is_empty() {
+        out.data("");
+        let header = ["message", "direction", "peer", "agency", "state", "to do"];
+        out.list(&header, &found.lost, lost_row, lost_json);
+    }
+    out.talk(
+        "note: the node does not remember what it has cosigned since the copy was made: `rogatory \
+         key rotate witness` keeps it from being held to that",
+    );
+}
+
+fn lost_row(lost: &Lost) -> Vec<String> {
+    vec![
+        lost.id.to_string(),
+        direction(lost).to_owned(),
+        lost.peer.clone(),
+        lost.agency.clone(),
+        lost.state.as_str().to_owned(),
+        to_do(lost).to_owned(),
+    ]
+}
+
+fn direction(lost: &Lost) -> &'static str {
+    if lost.sent { "sent" } else { "received" }
+}
+
+fn to_do(lost: &Lost) -> &'static str {
+    use crate::domain::delivery::DeliveryState as D;
+    match (lost.sent, lost.state) {
+        (true, D::ExpiredUnknown) => "ask the peer whether it came; if not, submit it again",
+        (false, D::HandedOver) => "its agency has it",
+        (false, _) => "its sender is told: it must come again",
+        (true, _) => "nothing: the peer has it",
+    }
+}
+
+fn lost_json(lost: &Lost) -> Value {
+    json!({
+        "message_id": lost.id,
+        "direction": direction(lost),
+        "peer": lost.peer,
+        "agency": lost.agency,
+        "state": lost.state.as_str(),
+    })
+}

@@ -1,0 +1,256 @@
+//! A node whose disk was restored from an older backup gets back from an export what it once had:
+//! nobody sees a second past, and what is lost for good is said to whoever waits for it.
+#![allow(missing_docs)]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rogatory::pb::v1 as pb;
+use serde_json::Value;
+use support::process::{Process, ROGATORY, connect, run};
+use support::*;
+
+use pb::DeliveryState as D;
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
+}
+
+fn json(args: &[&str]) -> Value {
+    let args = [args, &["--output", "json"]].concat();
+    serde_json::from_str(&run(&args)).expect("JSON")
+}
+
+/// What a command says that is refused.
+fn refused(args: &[&str]) -> String {
+    let done = Command::new(ROGATORY).args(args).output().expect("it runs");
+    assert!(!done.status.success(), "{args:?}");
+    String::from_utf8_lossy(&done.stderr).into_owned()
+}
+
+fn copy(from: &Path, to: &Path) {
+    let _ = std::fs::remove_dir_all(to);
+    let done = Command::new("cp").arg("-a").args([from, to]).status();
+    assert!(done.expect("cp runs").success());
+}
+
+/// Two nodes, an agency at each, and what they said to each other.
+struct Case {
+    dir: tempfile::TempDir,
+    a: Process,
+    b: Process,
+    at_a: PathBuf,
+    at_b: PathBuf,
+}
+
+impl Case {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (a, b) = (Process::new(dir.path(), "xa.oag"), Process::new(dir.path(), "xb.pps"));
+        a.trust(&b);
+        b.trust(&a);
+        let (at_a, at_b) = (a.agency("desk", "submit,read"), b.agency("desk", "submit,read"));
+        for node in [&a, &b] {
+            quick_retries(&node.home);
+        }
+        Self { dir, a, b, at_a, at_b }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn start(&mut self) {
+        self.a.start();
+        self.b.start();
+    }
+
+    fn stop(&mut self) {
+        self.a.stop();
+        self.b.stop();
+    }
+
+    async fn submits(&self, from: &Path, to: &Process) -> pb::Message {
+        let request = pb::SubmitMessageRequest {
+            request_id: request_id(),
+            recipient: to.authority.into(),
+            content: Some(note(pb::MessageKind::SpontaneousInformation, "What the witness said.")),
+            ..pb::SubmitMessageRequest::default()
+        };
+        connect(from).await.submit_message(request).await.expect("submitted").into_inner()
+    }
+
+    /// A message that was consigned, as the sender knows.
+    async fn sent(&self, from: &Path, to: &Process) -> pb::Message {
+        let sent = self.submits(from, to).await;
+        reaches(&mut connect(from).await, &sent.name, D::Consigned).await
+    }
+
+    async fn confirms(&self, at: &Path, message: &pb::Message) {
+        let request = pb::ConfirmHandoverRequest {
+            name: message.name.clone(),
+            envelope_digest: message.envelope_digest.clone(),
+        };
+        connect(at).await.confirm_handover(request).await.expect("confirmed");
+    }
+
+    fn export(&self) -> PathBuf {
+        let out = self.path("export");
+        run(&["audit", "export", "--home", self.a.path(), "--out", text(&out)]);
+        out
+    }
+
+    fn operate(&self, args: &[&str]) {
+        run(&[args, &["--home", self.a.path()]].concat());
+    }
+
+    fn recover(&self, export: &Path) -> Value {
+        json(&["recover", text(export), "--home", self.a.path()])
+    }
+
+    /// What A keeps is what its log says, and the log is sound.
+    fn is_sound(&self) {
+        let checked = json(&["audit", "check", "--home", self.a.path()]);
+        assert_eq!(checked["divergences"], serde_json::json!([]), "{checked:#}");
+        assert_eq!(checked["errors"], 0, "{checked:#}");
+        self.a.verify_log();
+    }
+
+    /// Both logs say the same of each other.
+    fn reconciles(&self) {
+        let exports = [&self.a, &self.b].map(|node| {
+            let out = self.path(&format!("of-{}", node.authority));
+            run(&["audit", "export", "--home", node.path(), "--out", text(&out)]);
+            out
+        });
+        let [of_a, of_b] = exports.each_ref().map(|path| text(path));
+        run(&["audit", "reconcile", of_a, of_b]);
+    }
+}
+
+fn ids(list: &Value) -> Vec<&str> {
+    let mut ids: Vec<&str> =
+        list.as_array().expect("a list").iter().filter_map(|l| l["message_id"].as_str()).collect();
+    ids.sort_unstable();
+    ids
+}
+
+/// Everything that a node logs happens behind the copy, and a year ends; then the disk is the copy
+/// again, and the mark is not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_restored_disk_lacks_comes_back_from_an_export() {
+    let mut case = Case::new();
+    case.operate(&["agency", "add", "leaves", "--roles", "read"]);
+    case.operate(&["agency", "add", "renewed", "--roles", "read"]);
+    case.start();
+    let (at_a, at_b) = (case.at_a.clone(), case.at_b.clone());
+    let erased = case.sent(&at_a, &case.b).await;
+    let confirmed = case.sent(&at_b, &case.a).await;
+    let held = case.sent(&at_b, &case.a).await;
+    case.stop();
+    let kept = case.path("kept");
+    copy(&case.a.home.join("data"), &kept);
+    case.start();
+
+    let sent = case.sent(&at_a, &case.b).await;
+    case.confirms(&at_b, &sent).await;
+    reaches(&mut connect(&at_a).await, &sent.name, D::HandedOver).await;
+    case.operate(&["log", "seal", &origin(&case.a)]);
+    let handed_over = case.sent(&at_b, &case.a).await;
+    case.confirms(&at_a, &handed_over).await;
+    reaches(&mut connect(&at_b).await, &handed_over.name, D::HandedOver).await;
+    let in_inbox = case.sent(&at_b, &case.a).await;
+    case.confirms(&at_a, &confirmed).await;
+    reaches(&mut connect(&at_b).await, &confirmed.name, D::HandedOver).await;
+    case.operate(&["erase", "--message", &erased.message_id, "--reason", "COURT_ORDER"]);
+    case.operate(&["hold", "set", "--message", &held.message_id, "--reason", "PROCEEDINGS"]);
+    case.operate(&["agency", "revoke", "leaves"]);
+    case.operate(&["agency", "renew", "renewed", "--replace"]);
+    case.operate(&["agency", "add", "came-later", "--roles", "read"]);
+    case.b.stop();
+    let queued = case.submits(&at_a, &case.b).await;
+    case.a.stop();
+    let older = case.export();
+    let too_old = case.path("too-old");
+    copy(&older, &too_old);
+    let export = case.export();
+    let size = verified(&case.a, &export)["entries"].as_u64().expect("a number");
+
+    std::fs::remove_dir_all(case.a.home.join("data")).expect("removed");
+    copy(&kept, &case.a.home.join("data"));
+    let says = refused(&["audit", "check", "--home", case.a.path()]);
+    assert!(says.contains("rogatory recover"), "{says}");
+    let says = refused(&["recover", text(&too_old), "--home", case.a.path()]);
+    assert!(says.contains("give an export that is newer"), "{says}");
+    let done = case.recover(&export);
+    let mut lost = [&sent, &handed_over, &in_inbox, &queued].map(|m| m.message_id.as_str());
+    lost.sort_unstable();
+    assert_eq!(ids(&done["lost"]), lost, "{done:#}");
+    let agencies = done["agencies_revoked"].as_array().expect("a list");
+    assert_eq!(agencies.len(), 2, "{done:#}");
+    assert!(agencies.iter().any(|name| name == "renewed"), "{done:#}");
+    case.is_sound();
+    assert!(case.a.verify_log()["entries"].as_u64() > Some(size));
+
+    // A second time nothing is lacking, and nothing is logged.
+    let size = |case: &Case| json(&["status", "--home", case.a.path()])["log_size"].clone();
+    let before = size(&case);
+    let again = case.recover(&export);
+    assert_eq!((&again["put_back"], &again["recovered"]), (&0.into(), &false.into()));
+    assert_eq!(size(&case), before);
+
+    case.start();
+    // Peers take it for the same node, and messages go on both ways.
+    case.sent(&at_a, &case.b).await;
+    case.sent(&at_b, &case.a).await;
+    // Nobody waits for what does not come.
+    let mut desk = connect(&at_a).await;
+    assert_eq!(reaches(&mut desk, &queued.name, D::ExpiredUnknown).await.case_id, "");
+    assert_eq!(reaches(&mut desk, &sent.name, D::HandedOver).await.state(), D::HandedOver);
+    let told = async {
+        let mut sender = connect(&at_b).await;
+        loop {
+            let request = pb::GetMessageRequest { name: in_inbox.name.clone() };
+            let message = sender.get_message(request).await.expect("readable").into_inner();
+            if message.receipts.iter().any(|r| r.starts_with("ContentHandoverFailure ")) {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(DEADLINE, told).await.expect("the sender is told");
+    let says = refused(&[
+        "erase",
+        "--message",
+        &held.message_id,
+        "--reason",
+        "X",
+        "--home",
+        case.a.path(),
+    ]);
+    assert!(says.contains("on hold"), "{says}");
+    let says = refused(&["show", &erased.message_id, "--profile", text(&at_a)]);
+    assert!(says.contains("COURT_ORDER"), "{says}");
+    let says = refused(&["show", &sent.message_id, "--profile", text(&at_a)]);
+    assert!(says.contains("was lost with a disk"), "{says}");
+    // What a receipt was lost of on the way is put right over the wire.
+    for (node, peer) in [(&case.a, &case.b), (&case.b, &case.a)] {
+        run(&["peer", "reconcile", peer.authority, "--home", node.path()]);
+    }
+    case.stop();
+    case.is_sound();
+    case.reconciles();
+}
+
+fn verified(node: &Process, export: &Path) -> Value {
+    let card = node.home.join("card.txt");
+    json(&["audit", "verify", text(export), "--card", text(&card)])
+}
+
+/// The origin of a node's newest log.
+fn origin(node: &Process) -> String {
+    let listed = run(&["log", "list", "--home", node.path(), "--output", "json"]);
+    let newest: Value = serde_json::from_str(listed.lines().last().expect("a log")).expect("JSON");
+    newest["log_origin"].as_str().expect("text").to_owned()
+}
