@@ -40,6 +40,7 @@ transcripts! {
     config_check
     cards_and_peers
     keys
+    recover
     agencies
     requests_that_break_rules
     exchange

@@ -23,6 +23,15 @@ pub(super) enum Why {
     Check,
     /// A command is about to open the home of a node that does not run.
     Open,
+    /// The same, and its data directory may have to be begun anew.
+    Begin,
+}
+
+impl Why {
+    /// Whether whoever asks is about to open the home, and finds out what is wrong in a moment.
+    fn opens(self) -> bool {
+        matches!(self, Why::Open | Why::Begin)
+    }
 }
 
 /// A passphrase, where there is one.

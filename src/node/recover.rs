@@ -64,7 +64,8 @@ impl Recovery {
     ) -> anyhow::Result<Self> {
         let config = Config::read(&config_of(home))?;
         let was_frozen = store::is_frozen(&config.mark)?;
-        let secret = check::home(&config, passphrase_file, check::Why::Open).sound()?;
+        let why = if from_nothing { check::Why::Begin } else { check::Why::Open };
+        let secret = check::home(&config, passphrase_file, why).sound()?;
         let secret = secret.as_ref().map(|secret| secret.as_slice());
         let behind = Behind { note: note.to_owned(), from_nothing };
         let opened = OpenNode::open_behind(config, secret, &behind);

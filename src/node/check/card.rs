@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Look, Why};
+use super::Look;
 use crate::api::operator::ends_soon;
 use crate::api::tls;
 use crate::card::Card;
@@ -78,7 +78,7 @@ impl Look<'_> {
         let what = "the card of this node, with its certificates and keys,";
         let hint = "peers refuse what comes under a card that has ended (docs/configuration.md)";
         if let Some(text) = ends_soon(what, card.expires(), at) {
-            let ended = card.expires() < at && self.why != Why::Open;
+            let ended = card.expires() < at && !self.why.opens();
             let severity = if ended { Severity::Error } else { Severity::Warning };
             self.note(severity, Some(&path), text, hint);
         }
@@ -91,7 +91,7 @@ impl Look<'_> {
 
     /// Card and keys are not of one time.
     fn cut_off(&mut self) {
-        let severity = if self.why == Why::Open { Severity::Warning } else { Severity::Error };
+        let severity = if self.why.opens() { Severity::Warning } else { Severity::Error };
         let message = "a change of this home's keys was begun and not ended";
         let hint = "`rogatory key rotate ROLE` ends it, whatever the role";
         self.note(severity, Some(&path_of(self.config)), message, hint);

@@ -98,7 +98,7 @@ impl Look<'_> {
         let asked_systemd = std::env::var_os("CREDENTIALS_DIRECTORY").is_some();
         match self.why {
             // Its command says that it wants --passphrase-file.
-            Why::Open => {}
+            Why::Open | Why::Begin => {}
             Why::Check if !asked_systemd => {
                 let message = format!(
                     "is not set, and whether systemd brings the credential {CREDENTIAL} cannot be \

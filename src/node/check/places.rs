@@ -10,7 +10,7 @@ const DATA: &str = "store.data";
 const MARK: &str = "store.mark";
 const SOCKET: &str = "operator.socket";
 
-const MOUNT: &str = "mount its disk, or restore it from a backup (docs/storage.md)";
+const MOUNT: &str = "mount its disk, or restore it from a backup; if it is gone: `rogatory recover`";
 
 impl Look<'_> {
     /// The data directory, as far as it can be told without opening the store.
@@ -18,11 +18,12 @@ impl Look<'_> {
         let data = &self.config.data;
         let shown = data.display();
         match fs::metadata(data) {
+            Err(_) if self.why == Why::Begin && !data.exists() => {}
             Err(error) => self.refuse(DATA, format!("{shown} cannot be read: {error}"), MOUNT),
             Ok(found) if !found.is_dir() => {
                 self.refuse(DATA, format!("{shown} is no directory"), MOUNT);
             }
-            Ok(_) if !data.join("journal").is_dir() => {
+            Ok(_) if !data.join("journal").is_dir() && self.why != Why::Begin => {
                 self.refuse(DATA, format!("{shown} holds no journal"), MOUNT);
             }
             Ok(_) => self.writable_directory(DATA, data),
@@ -59,7 +60,7 @@ impl Look<'_> {
     /// Only the attempt tells: modes say nothing of disks that are mounted read-only.
     fn writable_directory(&mut self, key: &'static str, dir: &Path) {
         // Whoever is about to open it finds out in a moment.
-        if self.why == Why::Open {
+        if self.why.opens() {
             return;
         }
         let probe = dir.join(format!(".probe-{}", std::process::id()));

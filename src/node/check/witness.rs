@@ -50,7 +50,7 @@ impl Look<'_> {
             let hint = "stop the node and make one with `rogatory key add witness-pq`";
             match self.why {
                 // The command that makes it opens the home.
-                Why::Open => self.warn(POST_QUANTUM, message, hint),
+                Why::Open | Why::Begin => self.warn(POST_QUANTUM, message, hint),
                 Why::Check | Why::Start => self.refuse(POST_QUANTUM, message, hint),
             }
         }
