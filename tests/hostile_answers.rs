@@ -16,7 +16,10 @@ async fn answers_that_prove_nothing_leave_the_message_in_the_queue() {
     let (mut a, mut b) = pair(dir.path()).await;
     let faults = Fault::ALL.map(|(fault, _)| fault);
     let mut impostor = Impostor::serve(&mut b, &faults).await;
+    // What it holds of A's log is asked once, before anything else.
+    impostor.go_on.add_permits(1);
     a.start().await;
+    hello(&mut impostor).await;
     let mut desk = a.desk().await;
     let sent = desk.submit_message(submission(&b)).await.expect("submitted").into_inner();
     let mut operator = a.operator().await;

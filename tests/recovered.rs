@@ -82,6 +82,25 @@ impl Case {
         connect(from).await.submit_message(request).await.expect("submitted").into_inner()
     }
 
+    /// A has heard that its log is an older copy.
+    async fn is_read_only(&self, at_a: &Path) {
+        let refused = async {
+            loop {
+                let request = pb::SubmitMessageRequest {
+                    request_id: request_id(),
+                    recipient: self.b.authority.into(),
+                    content: Some(note(pb::MessageKind::SpontaneousInformation, "More.")),
+                    ..pb::SubmitMessageRequest::default()
+                };
+                match connect(at_a).await.submit_message(request).await {
+                    Err(status) if status.message().contains("rogatory recover") => return,
+                    _ => tokio::task::yield_now().await,
+                }
+            }
+        };
+        tokio::time::timeout(DEADLINE, refused).await.expect("it hears of it");
+    }
+
     /// A message that was consigned, as the sender knows.
     async fn sent(&self, from: &Path, to: &Process) -> pb::Message {
         let sent = self.submits(from, to).await;
@@ -241,6 +260,44 @@ async fn what_a_restored_disk_lacks_comes_back_from_an_export() {
     case.stop();
     case.is_sound();
     case.reconciles();
+}
+
+/// Nobody has what the home lacks: the authority begins anew under a root key that peers compare, and
+/// the old home proves what it has.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_nothing_is_new_enough_the_authority_begins_anew() {
+    let mut case = Case::new();
+    case.start();
+    let (at_a, at_b) = (case.at_a.clone(), case.at_b.clone());
+    case.sent(&at_a, &case.b).await;
+    case.stop();
+    let kept = case.path("kept");
+    copy(&case.a.home, &kept);
+    case.start();
+    case.sent(&at_a, &case.b).await;
+    case.a.stop();
+    // The whole machine goes back, mark and all: only the peer knows.
+    copy(&kept, &case.a.home);
+    case.a.start();
+    case.is_read_only(&at_a).await;
+    let export = case.export();
+    case.a.stop();
+    // Its own export lacks the same.
+    let says = refused(&["recover", text(&export), "--home", case.a.path()]);
+    assert!(says.contains("does not go as far"), "{says}");
+    let anew = Process::new(&case.path("anew"), case.a.authority);
+    let old = std::mem::replace(&mut case.a, anew);
+    case.a.trust(&case.b);
+    case.b.trust(&case.a);
+    let at_anew = case.a.agency("desk", "submit,read");
+    case.a.start();
+    case.sent(&at_anew, &case.b).await;
+    case.sent(&at_b, &case.a).await;
+    case.stop();
+    case.is_sound();
+    case.b.verify_log();
+    let proved = verified(&old, &export);
+    assert!(proved["receipts_received"].as_u64() > Some(0), "{proved:#}");
 }
 
 fn verified(node: &Process, export: &Path) -> Value {

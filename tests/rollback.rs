@@ -94,10 +94,24 @@ async fn a_node_that_asks_its_peers_first_appends_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_does_not_ask_is_caught_by_its_peer() {
+async fn a_node_that_needs_no_peer_asks_those_that_it_reaches() {
     let dir = tempfile::tempdir().expect("a directory");
     let (mut a, mut b) = restored(dir.path()).await;
+    let before = a.open().await.store.head().checkpoint.size;
     a.start().await;
+    assert_eq!(becomes_read_only(&a).await.log_size, before, "not even its start");
+    is_refused(&a, &b).await;
+    a.stop().await;
+    b.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_reaches_nobody_is_caught_by_its_peer() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (mut a, mut b) = restored(dir.path()).await;
+    b.stop().await;
+    a.start().await;
+    b.start().await;
     becomes_read_only(&a).await;
     is_refused(&a, &b).await;
     // What the writer had begun when the store froze has ended.

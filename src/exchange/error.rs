@@ -142,6 +142,7 @@ pub(crate) fn rolled_back() -> ActionError {
     ActionError::conflict(
         "LOG_ROLLED_BACK",
         "a peer holds a longer log of this node than the node itself: it was restored from an \
-         older copy and takes nothing until the operator has looked (docs/storage.md)",
+         older copy and takes nothing until its operator has put back what it lacks (`rogatory \
+         recover`, docs/storage.md)",
     )
 }

@@ -1,8 +1,8 @@
 //! Before the first entry after a start: what do peers hold of our log?
 //!
 //! The high-water mark notices a restored data directory, but a restored machine takes the mark
-//! along. Then peers are the guard (I3): as many as the operator wants must have shown what they
-//! hold of this log before anything is appended to it.
+//! along. Then peers are the guard (I3): each is asked once what it holds of this log before anything
+//! is appended to it, and as many as the operator wants must have shown it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,16 +20,29 @@ use crate::pb::v1 as pb;
 use pb::relay_request::Frame as Ask;
 use pb::relay_response::Frame as Answer;
 
-/// Waits until `needed` peers have shown what they hold of our log and it is ours, until the log
-/// turns out to be an older copy, or `stop`. Fewer peers than that in the directory: all of them.
+/// How long a peer that does not answer keeps a node from its first entry that needs none of them.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+
+/// Asks each peer what it holds of our log, and waits until `needed` of them have shown it and it is
+/// ours, until the log turns out to be an older copy, or `stop`. Fewer peers than that in the
+/// directory: all of them. Who is needed is asked until it answers, and everybody else once.
 pub async fn agree(
     exchange: &Arc<Exchange>,
     courier: &Arc<dyn Courier>,
     needed: usize,
     stop: &CancellationToken,
 ) {
+    let peers = exchange.directory.all().into_iter().filter(|peer| peer.suspended.is_none());
+    let peers: Vec<Arc<Peer>> = peers.collect();
+    if needed == 0 {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = ask_once(exchange, courier, peers) => {}
+        }
+        return;
+    }
     let mut asking = JoinSet::new();
-    for peer in exchange.directory.all().into_iter().filter(|peer| peer.suspended.is_none()) {
+    for peer in peers {
         asking.spawn(ask_until_told(exchange.clone(), courier.clone(), peer));
     }
     let mut missing = needed.min(asking.len());
@@ -43,6 +56,24 @@ pub async fn agree(
             },
         }
     }
+}
+
+/// A peer that cannot be reached now may hold a longer log of ours: its first Hello tells.
+async fn ask_once(exchange: &Arc<Exchange>, courier: &Arc<dyn Courier>, peers: Vec<Arc<Peer>>) {
+    let mut asking = JoinSet::new();
+    for peer in peers {
+        let (exchange, courier) = (exchange.clone(), courier.clone());
+        asking.spawn(async move {
+            let asked = tokio::time::timeout(ANSWERS_WITHIN, ask(&exchange, &*courier, &peer));
+            let trouble = match asked.await {
+                Ok(Ok(())) => return,
+                Ok(Err(trouble)) => trouble.to_string(),
+                Err(_) => "it does not answer".to_owned(),
+            };
+            tracing::debug!(peer = %peer.authority(), trouble, "not told what the peer holds");
+        });
+    }
+    asking.join_all().await;
 }
 
 async fn ask_until_told(exchange: Arc<Exchange>, courier: Arc<dyn Courier>, peer: Arc<Peer>) {

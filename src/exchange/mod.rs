@@ -335,6 +335,11 @@ impl Exchange {
         self.waits.store(waits, Ordering::Release);
     }
 
+    /// Whether peers are still to be asked.
+    pub fn is_waiting(&self) -> bool {
+        self.waits.load(Ordering::Acquire)
+    }
+
     /// Gives the exchange its way to peers, once, for what is not the business of a stream.
     pub fn set_courier(&self, courier: &Arc<dyn courier::Courier>) {
         // A second one would be the same: a node has one.

@@ -18,6 +18,9 @@ use crate::store::{self, Behind};
 pub const EXPORT_TOO_OLD: &str = "give an export that is newer: auditors, and whoever asked for one, \
                                   may have it";
 
+/// Who knows where the logs end that the home has.
+pub const HERE: &str = "this home";
+
 /// A state of one of the node's logs that is known, and must be one of the export's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {
@@ -84,7 +87,7 @@ impl Recovery {
         let store = &self.node.store;
         let heads = store.sealed().into_iter().chain([store.head()]);
         let here = heads.map(|head| Known {
-            by: "this home".to_owned(),
+            by: HERE.to_owned(),
             log: Some(head.log),
             origin: head.checkpoint.origin.clone(),
             size: head.checkpoint.size,

@@ -119,7 +119,7 @@ pub async fn serve_bound(
     }
     let tasks = TaskTracker::new();
     // Peers that wait for us to say what we hold must not wait for our own asking to end.
-    node.exchange.set_waiting(node.config.ask_peers > 0);
+    node.exchange.set_waiting(true);
     let ends = Ends { stop: stop.clone(), cut: CancellationToken::new() };
     let servers = start_servers(&node, bound, &addresses, &ends, &tasks)?;
     start_workers(&node, &tasks, &stop).await?;
@@ -181,6 +181,7 @@ async fn start_workers(
     let poster = poster(&node.config)?;
     guard::agree(exchange, &courier, node.config.ask_peers, stop).await;
     if exchange.is_read_only() {
+        exchange.set_waiting(false);
         // The start would be an entry of a second past (I3).
         tracing::error!("the node serves reading only: `rogatory status` says why");
         return Ok(());

@@ -71,7 +71,7 @@ impl Impostor {
         let listener = node.exchange_port();
         let node = node.open().await;
         let config = tls::exchange_server(&node.exchange, node.identity.clone()).expect("TLS");
-        let (hello, hellos) = mpsc::channel(1);
+        let (hello, hellos) = mpsc::channel(64);
         let go_on = Arc::new(Semaphore::new(0));
         let state = State {
             node: Arc::new(node),

@@ -90,8 +90,20 @@ impl Node {
         let stop = CancellationToken::new();
         let served = tokio::spawn(serve_bound(node, bound, stop.clone()));
         self.running = Some(Running { stop, served });
-        let operator = self.operator();
-        tokio::time::timeout(DEADLINE, operator).await.expect("the node comes up");
+        let up = self.takes_commits();
+        tokio::time::timeout(DEADLINE, up).await.expect("the node comes up");
+    }
+
+    /// Ready, unless it is to wait for peers.
+    async fn takes_commits(&self) {
+        let mut operator = self.operator().await;
+        while self.config().ask_peers == 0 {
+            let status = operator.get_status(pb::GetStatusRequest {}).await.expect("answered");
+            let asks = |warning: &String| warning.contains("asks its peers");
+            if !status.into_inner().warnings.iter().any(asks) {
+                return;
+            }
+        }
     }
 
     /// The store is let go of when the last task of the stopped node is gone.

@@ -14,6 +14,9 @@ use crate::exchange::replayed::StateDigest;
 use crate::exchange::{Exchange, Peer};
 use crate::pb::v1 as pb;
 
+const WAITING: &str = "the node has just started and asks its peers what they hold of its log: it \
+                       takes nothing until they have answered";
+
 /// The node's logs, the oldest first.
 pub(super) fn logs(exchange: &Exchange) -> pb::ListLogsResponse {
     let log = |(head, sealed): (Arc<LogHead>, bool)| pb::Log {
@@ -86,9 +89,12 @@ impl OperatorApi {
         if self.exchange.is_read_only() {
             warnings.push(
                 "a peer holds a longer log of this node than the node itself: it takes nothing \
-                 until the operator has looked (docs/storage.md)"
+                 until it has what it lacks: `rogatory recover` (docs/storage.md)"
                     .into(),
             );
+        }
+        if self.exchange.is_waiting() {
+            warnings.push(WAITING.into());
         }
         warnings.extend(self.exchange.vault_is_full());
         let now = self.exchange.now();

@@ -19,7 +19,9 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::files::{must_be_there, read_card, read_text};
 use crate::cli::out::{Out, Unit};
 use crate::crypto::sha256;
-use crate::node::{CONFIG_FILE, EXPORT_TOO_OLD, Known, Lost, PAGE, Page, Recovered, Recovery};
+use crate::node::{
+    CONFIG_FILE, EXPORT_TOO_OLD, HERE, Known, Lost, PAGE, Page, Recovered, Recovery,
+};
 
 /// Puts back what an older copy of a home lacks, from an export of its log
 ///
@@ -118,6 +120,9 @@ impl Source {
         if export.root_at(*size)? == known.root {
             return Ok(());
         }
+        if known.is_here && known.by == HERE {
+            return Err(went_on(export));
+        }
         let message = format!(
             "{by} knows another past than the export: their first {size} entries of {} differ",
             export.checkpoint().origin
@@ -143,6 +148,19 @@ impl Source {
         }
         Ok(receipts)
     }
+}
+
+/// The home has entries that the export has not, in the place of others.
+fn went_on(export: &Export) -> Failure {
+    let message = format!(
+        "this home has gone on by itself since it was restored: its entries of {} are not those of \
+         the export",
+        export.checkpoint().origin
+    );
+    Failure::new(Exit::VerificationFailed, message).hint(
+        "keep it aside, for what came to it since is nowhere else; restore the copy once more and, \
+         without starting the node on it, recover that",
+    )
 }
 
 type Receipts = BTreeMap<crate::crypto::Digest, String>;

@@ -10,7 +10,8 @@ const DATA: &str = "store.data";
 const MARK: &str = "store.mark";
 const SOCKET: &str = "operator.socket";
 
-const MOUNT: &str = "mount its disk, or restore it from a backup; if it is gone: `rogatory recover`";
+const MOUNT: &str =
+    "mount its disk, or restore it from a backup; if it is gone: `rogatory recover`";
 
 impl Look<'_> {
     /// The data directory, as far as it can be told without opening the store.
