@@ -1,22 +1,18 @@
-//! Consigning: opening what was accepted and putting it into the agencies' inbox, and handing it
-//! over when an agency confirms that it has it. Both are receipts that travel back.
+//! Consigning: opening what was accepted and putting it into the agencies' inbox. What comes of it
+//! is a receipt that travels back.
 
 use std::sync::Arc;
 
 use prost::Message as _;
 use tokio_util::sync::CancellationToken;
 
-use super::agencies::Caller;
 use super::issue::{issue_consignment, issue_plain};
-use super::query::visible;
 use super::rows::{
-    self, MessageDetails, MessageRow, OutboxRow, RECEIVED, ReceiptRow, message_in, note_case,
-    put_message,
+    self, MessageDetails, MessageRow, OutboxRow, ReceiptRow, message_in, note_case, put_message,
 };
 use super::stored::keep_details;
-use super::{ActionError, Exchange};
+use super::{ActionError, Exchange, handover};
 use crate::audit::entry::{EntryDraft, Event};
-use crate::crypto::Digest;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::kind::MessageKind;
 use crate::domain::request::Body;
@@ -72,6 +68,7 @@ impl Consigned {
         if self.kind != MessageKind::Test {
             row.inbox_position = tx.counter("inbox");
             tx.put(Table::Inbox, &row.inbox_position.to_be_bytes(), id.as_bytes().to_vec());
+            handover::awaits(tx, id, row);
         }
         Ok(())
     }
@@ -175,73 +172,11 @@ impl Exchange {
         Ok(())
     }
 
-    /// An agency has what the message carries. A second confirmation changes nothing.
-    ///
-    /// # Errors
-    /// [`ActionError::Conflict`] when what was fetched is not what is there, or the message is not
-    /// one that was received and consigned.
-    pub async fn confirm(
-        &self,
-        caller: &Caller,
-        id: MessageId,
-        digest: Digest,
-    ) -> Result<MessageRow, ActionError> {
-        self.check_writable()?;
-        let (me, caller_name, caller) =
-            (self.me.clone(), self.handle(&caller.name), caller.clone());
-        let committed = self
-            .store
-            .commit(move |tx| {
-                let row = message_in(tx, id)?.filter(|row| visible(&caller, row));
-                let mut row =
-                    row.ok_or_else(|| ActionError::NotFound(format!("there is no message {id}")))?;
-                check_confirmable(&row, &digest)?;
-                if row.has_receipt(Event::ContentHandover.as_str(), &me) {
-                    return Ok((row, None));
-                }
-                row.learn(DeliveryState::HandedOver);
-                let outbox = own_receipt_by(
-                    tx,
-                    &me,
-                    id,
-                    &mut row,
-                    Event::ContentHandover,
-                    None,
-                    Some(&caller_name),
-                )?;
-                put_message(tx, id, &row);
-                Ok::<_, ActionError>((row, Some(outbox)))
-            })
-            .await?;
-        if let (_, Some(outbox)) = &committed.value
-            && issue_plain(&committed).is_some()
-        {
-            self.outbox.insert(outbox.clone());
-        }
-        Ok(committed.value.0)
-    }
-
-    fn send_receipt(&self, committed: &crate::store::Committed<Option<OutboxRow>>) {
+    pub(super) fn send_receipt(&self, committed: &crate::store::Committed<Option<OutboxRow>>) {
         if let (Some(outbox), Some(_)) = (&committed.value, issue_plain(committed)) {
             self.outbox.insert(outbox.clone());
         }
     }
-}
-
-fn check_confirmable(row: &MessageRow, digest: &Digest) -> Result<(), ActionError> {
-    if row.direction != RECEIVED {
-        return Err(ActionError::conflict("NOT_RECEIVED", "only what was received is handed over"));
-    }
-    if !matches!(row.delivery(), DeliveryState::Consigned | DeliveryState::HandedOver) {
-        return Err(ActionError::conflict("NOT_CONSIGNED", "the message is not in the inbox"));
-    }
-    if row.digest() != *digest {
-        return Err(ActionError::conflict(
-            "DIGEST_MISMATCH",
-            "what was fetched is not this message: fetch it again and compare",
-        ));
-    }
-    Ok(())
 }
 
 /// What of the content must hold before it is anybody's: structure, not law. Gives a closed code.
@@ -309,7 +244,7 @@ pub(super) fn own_receipt(
 }
 
 /// Logs a receipt of ours about a received message, notes it in the row and queues it.
-fn own_receipt_by(
+pub(super) fn own_receipt_by(
     tx: &mut Tx<'_>,
     me: &AuthorityId,
     id: MessageId,

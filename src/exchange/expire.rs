@@ -24,6 +24,9 @@ pub async fn run(exchange: Arc<Exchange>, stop: CancellationToken) {
                 if let Err(error) = exchange.expire_due().await {
                     tracing::error!(%error, "delivery windows cannot be ended");
                 }
+                if let Err(error) = exchange.fail_handovers().await {
+                    tracing::error!(%error, "what was not handed over cannot be said");
+                }
             }
         }
     }

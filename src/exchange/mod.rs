@@ -9,7 +9,7 @@
 //! - one [`relay`] task a peer: our stream to it, and what waits for it in the [`outbox`];
 //! - one [`session`] a peer's stream to us: the checkpoint that the peer proved last;
 //! - one [`consign`] task: opens what was accepted;
-//! - one [`expire`] task: ends delivery windows;
+//! - one [`expire`] task: ends delivery windows, of what is to be relayed and to be handed over;
 //! - one [`retention`] task: erases what must not be kept any longer, and takes its evidence out of
 //!   the vault;
 //! - one [`sweep`] task: removes evidence that nobody came for;
@@ -36,6 +36,7 @@ pub mod excerpt;
 pub mod expire;
 pub mod gates;
 pub mod guard;
+pub mod handover;
 pub mod heads;
 pub mod hold;
 pub mod issue;

@@ -108,7 +108,7 @@ impl Exchange {
         let index = receipt.facts().index;
         let verified = receipt::verify(&receipt, &expected)?;
         let event = verified.event();
-        if event.proves().is_none() && event != Event::ContentHandoverFailure {
+        if event.proves().is_none() {
             return Err(RecordError::Irrelevant(event));
         }
         Ok(Proved { id, head: Some(head), receipt: verified, index })
@@ -195,7 +195,8 @@ pub(super) fn learn(row: &mut MessageRow, event: Event, code: Option<String>) {
     if let Some(state) = event.proves() {
         row.learn(state);
     }
-    if let Some(code) = code {
+    // What nobody has taken yet is not refused.
+    if let Some(code) = code.filter(|_| event != Event::ContentHandoverFailure) {
         row.refusal_code = code;
     }
 }

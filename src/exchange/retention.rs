@@ -164,7 +164,8 @@ fn due_key(row: &MessageRow, id: MessageId) -> Vec<u8> {
     key
 }
 
-fn due(key: &[u8]) -> Result<(Timestamp, MessageId), ActionError> {
+/// When something is due, and what.
+pub(super) fn due(key: &[u8]) -> Result<(Timestamp, MessageId), ActionError> {
     let malformed = || ActionError::Fault("a row of the schedule has a malformed key".into());
     let rest = key.get(1..).ok_or_else(malformed)?;
     let (closed, id) = rest.split_first_chunk::<8>().ok_or_else(malformed)?;

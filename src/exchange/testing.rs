@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use prost::Message as _;
 
 use super::agencies::{Caller, Role};
+use super::check::Told;
 use super::packages::Upload;
 use super::query::MessageView;
 use super::rows::{MessageRow, RECEIVED, message, message_in, put_message};
@@ -17,6 +18,7 @@ use crate::audit::checkpoint::{Checkpoint, origin};
 use crate::audit::entry::{Entry, EntryDraft, Event};
 use crate::audit::note::VerifierKey;
 use crate::audit::policy::Policy;
+use crate::audit::replay::Rule;
 use crate::audit::testing::TestLog;
 use crate::audit::witness::Cosigner;
 use crate::card::{Card, CardBody, CardKey};
@@ -301,6 +303,26 @@ impl Lone {
 
     pub(super) fn view(&self, id: MessageId) -> MessageView {
         self.x().view(&desk(), id, true).expect("visible")
+    }
+
+    /// What a check of rows and log finds; not that most of these logs were never opened.
+    pub(super) async fn found(&self) -> Vec<String> {
+        let x = self.x().clone();
+        let check = move || {
+            let mut found = Vec::new();
+            let checked = x.check_state(false, &mut |told| {
+                match told {
+                    Told::Finding(finding) if finding.rule == Rule::NotOpened => {}
+                    Told::Finding(finding) => found.push(finding.to_string()),
+                    Told::Divergence(one) => found.push(format!("{}: {}", one.what, one.detail)),
+                    Told::Log(..) | Told::Rows(..) => {}
+                }
+                true
+            });
+            checked.expect("readable");
+            found
+        };
+        tokio::task::spawn_blocking(check).await.expect("no panic")
     }
 
     /// The entries of an event, with their places.

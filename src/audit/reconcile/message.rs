@@ -37,10 +37,10 @@ pub fn judge_message(
 }
 
 /// Whether nothing more can become of a message of which both logs say the same: it was handed
-/// over, or can never be, and its sender knows. Every other may still go on: a late acceptance wins.
+/// over, or can never be, and its sender knows. Every other may still go on: a late acceptance wins,
+/// and so does a late hand-over.
 pub fn is_settled(a: &[Fact], b: &[Fact], items: &[Item]) -> bool {
-    let last =
-        [Event::ContentHandover, Event::ContentHandoverFailure, Event::ContentConsignmentFailure];
+    let last = [Event::ContentHandover, Event::ContentConsignmentFailure];
     let said = |facts: &[Fact], recorded| {
         facts.iter().any(|fact| fact.recorded == recorded && last.contains(&fact.event))
     };

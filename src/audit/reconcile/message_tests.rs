@@ -83,6 +83,12 @@ fn a_message_is_settled_when_its_sender_knows_the_last_of_it() {
     assert!(is_settled(&got, &sent, &[]), "whoever asks");
     assert!(!is_settled(&sent[..2], &got, &[]), "the sender does not know");
     assert!(!is_settled(&sent, &got[..1], &[]), "the receiver does not say so");
+    let failed = [
+        fact(0, 3, SubmissionAcceptance, 0, None),
+        fact_by(0, 1, 8, ContentHandoverFailure, 3, Some(9)),
+    ];
+    let nobody = [fact(1, 6, ContentHandoverFailure, 2, None)];
+    assert!(!is_settled(&failed, &nobody, &[]), "an agency may still take it");
     let item = Item {
         class: Class::DigestMismatch,
         message: None,

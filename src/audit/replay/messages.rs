@@ -14,7 +14,8 @@ impl Event {
         match self {
             Event::RelayAcceptance => Some(D::Relayed),
             Event::RelayRejection => Some(D::Rejected),
-            Event::ContentConsignment => Some(D::Consigned),
+            // What no agency took was there for it to take.
+            Event::ContentConsignment | Event::ContentHandoverFailure => Some(D::Consigned),
             Event::ContentConsignmentFailure => Some(D::NotConsigned),
             Event::ContentHandover => Some(D::HandedOver),
             _ => None,
@@ -92,10 +93,7 @@ impl State {
         self.moves(step);
         let event = step.entry.event;
         let stated = self.stated(step);
-        let learnt = event.proves();
-        if learnt.is_none() && event != Event::ContentHandoverFailure {
-            return step.find(Rule::Irrelevant);
-        }
+        let Some(learnt) = event.proves() else { return step.find(Rule::Irrelevant) };
         let Some(message) = self.known(step, Side::Sent, Rule::NotSubmitted) else { return };
         if message.has(event, true) {
             return step.find(Rule::RecordedTwice);
@@ -107,7 +105,7 @@ impl State {
             step.find(Rule::AfterCancel);
         }
         message.queue = Queue::Gone;
-        message.state = learnt.map_or(message.state, |learnt| message.state.join(learnt));
+        message.state = message.state.join(learnt);
         message.events.push(stated);
     }
 
@@ -305,11 +303,17 @@ fn contradicts(message: &Message, event: Event) -> bool {
     use Event::*;
     let said = |events: &[Event]| events.iter().any(|event| message.has(*event, true));
     match event {
-        RelayRejection => said(&[RelayAcceptance, ContentConsignment, ContentHandover]),
+        RelayRejection => {
+            said(&[RelayAcceptance, ContentConsignment, ContentHandover, ContentHandoverFailure])
+        }
         RelayAcceptance => said(&[RelayRejection]),
         ContentConsignment => said(&[RelayRejection, ContentConsignmentFailure]),
-        ContentConsignmentFailure => said(&[ContentConsignment, ContentHandover]),
-        ContentHandover => said(&[RelayRejection, ContentConsignmentFailure]),
+        ContentConsignmentFailure => {
+            said(&[ContentConsignment, ContentHandover, ContentHandoverFailure])
+        }
+        ContentHandover | ContentHandoverFailure => {
+            said(&[RelayRejection, ContentConsignmentFailure])
+        }
         _ => false,
     }
 }

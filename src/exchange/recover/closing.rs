@@ -13,6 +13,7 @@ use crate::domain::delivery::DeliveryState;
 use crate::domain::{AuthorityId, MessageId};
 use crate::exchange::consign::own_receipt;
 use crate::exchange::keys::KeysInUse;
+use crate::exchange::record::learn;
 use crate::exchange::rows::{self, MessageRow, PeerRow, SENT, load, peer_key, put_message};
 use crate::exchange::{ActionError, Caller, Exchange};
 use crate::store::{Direction, StillBehind, Table, Tx};
@@ -223,10 +224,7 @@ fn end_message(
             tx.append(draft.envelope(row.digest()).code(CONTENT_LOST));
         }
         _ => {
-            if let Some(state) = event.proves() {
-                row.learn(state);
-                row.refusal_code = CONTENT_LOST.to_owned();
-            }
+            learn(&mut row, event, Some(CONTENT_LOST.to_owned()));
             own_receipt(tx, me, id, &mut row, event, Some(CONTENT_LOST))?;
         }
     }

@@ -8,6 +8,7 @@ use crate::domain::delivery::DeliveryState;
 use crate::domain::{AuthorityId, MessageId};
 use crate::exchange::ActionError;
 use crate::exchange::erase::erase_content;
+use crate::exchange::handover;
 use crate::exchange::queue::held_state;
 use crate::exchange::record::learn;
 use crate::exchange::refusals::{note_refusal, refusal_key};
@@ -110,6 +111,9 @@ impl Kept {
         }
         if is_opening(entry) || entry.event == Event::ContentConsignmentFailure {
             tx.delete(Table::Unopened, id.as_bytes());
+        }
+        if matches!(entry.event, Event::ContentHandover | Event::ContentHandoverFailure) {
+            handover::is_over(tx, id, &row);
         }
         learn(&mut row, entry.event, entry.code.clone());
         row.receipts.push(ReceiptRow {

@@ -105,6 +105,27 @@ async fn a_receipt_on_its_way_is_no_fault_and_is_taken_all_the_same() {
 }
 
 #[tokio::test]
+async fn what_no_agency_took_reaches_its_sender_and_a_late_hand_over_wins() {
+    let (a, b) = two().await;
+    let id = a.lone.submit(&b.lone, &[]).await;
+    carry(&a, &b, id).await;
+    b.lone.wait_days(31);
+    a.lone.wait_days(31);
+    assert_eq!(b.x().fail_handovers().await.expect("a round"), 1);
+    tell(&b, &a, id, &[]).await;
+    let row = a.lone.row(id);
+    assert_eq!((row.delivery(), row.refusal_code.as_str()), (DeliveryState::Consigned, ""));
+    assert!(row.has_receipt("ContentHandoverFailure", &b.name()));
+    hand_over(&b, id).await;
+    tell(&b, &a, id, &[]).await;
+    assert_eq!(a.state(id), DeliveryState::HandedOver);
+    let done = a.reconcile(&b).await;
+    assert_eq!((done.code, classes(&done)), (None, vec![]), "{done:?}");
+    assert_eq!(a.lone.found().await, [""; 0]);
+    assert_eq!(b.lone.found().await, [""; 0]);
+}
+
+#[tokio::test]
 async fn what_the_peer_has_not_recorded_is_sent_again() {
     let (a, b) = two().await;
     let id = a.lone.submit(&b.lone, &[]).await;
