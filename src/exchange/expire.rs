@@ -48,7 +48,6 @@ impl Exchange {
 
     async fn fail(&self, row: &OutboxRow) -> Result<(), ActionError> {
         let (id, me, key) = (row.message()?, self.me.clone(), row.key());
-        tracing::warn!(message = %id, "the delivery window ended without an answer");
         self.store
             .commit(move |tx| {
                 // Answered or withdrawn meanwhile: then nothing expired.
@@ -57,6 +56,11 @@ impl Exchange {
                 }
                 tx.delete(Table::Outbox, &key);
                 let Some(mut message) = message_in(tx, id)? else { return Ok(()) };
+                // The peer has it; only the receipt that says so was still awaited.
+                if !message.is_queued() {
+                    return Ok(());
+                }
+                tracing::warn!(message = %id, "the delivery window ended without an answer");
                 message.learn(DeliveryState::ExpiredUnknown);
                 let draft = EntryDraft::new(Event::RelayFailure)
                     .by(me)

@@ -95,6 +95,11 @@ impl Exchange {
             .commit(move |tx| {
                 let outbox = load_in::<OutboxRow>(tx, Table::Outbox, id.as_bytes())?;
                 let mut outbox = outbox.ok_or_else(gone)?;
+                let message = message_in(tx, id)?.ok_or_else(gone)?;
+                // The peer has it; what is awaited is only its answer.
+                if held && !message.is_queued() {
+                    return Err(gone());
+                }
                 if outbox.held != held {
                     outbox.held = held;
                     tx.put(Table::Outbox, id.as_bytes(), outbox.encode_to_vec());
@@ -145,7 +150,7 @@ fn mark_held(tx: &mut Tx<'_>, id: MessageId, held: bool) -> Result<(), ActionErr
 
 /// Between these two states an operator may go back and forth; what a peer proved stays.
 pub(super) fn held_state(row: &mut MessageRow, held: bool) {
-    if matches!(row.delivery(), DeliveryState::Queued | DeliveryState::Held) {
+    if row.is_queued() {
         let state = if held { DeliveryState::Held } else { DeliveryState::Queued };
         row.state = state as i32;
     }

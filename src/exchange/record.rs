@@ -2,14 +2,16 @@
 
 use super::error::rolled_back;
 use super::heads::{HeadError, put_head, request};
-use super::rows::{self, MessageRow, ReceiptRow, SENT, message_in, put_message};
+use super::rows::{
+    self, MessageRow, OutboxRow, ReceiptRow, SENT, load_in, message_in, put_message,
+};
 use super::{ActionError, Exchange, Peer};
 use crate::audit::cosigned::SignedCheckpoint;
 use crate::audit::entry::{EntryDraft, Event};
 use crate::domain::MessageId;
 use crate::pb::v1 as pb;
 use crate::receipt::{self, Expected, Receipt, ReceiptError, VerifiedReceipt};
-use crate::store::{CommitError, Table};
+use crate::store::{CommitError, Table, Tx};
 
 /// Why a receipt is not recorded.
 #[derive(Debug, thiserror::Error)]
@@ -127,7 +129,8 @@ impl Exchange {
         self.commit_receipt(peer, Proved { head: None, ..proved }).await
     }
 
-    /// Makes a proved receipt durable: entry, row, head, and the outbox row goes.
+    /// Makes a proved receipt durable: entry, row, head. Once the message is answered, its outbox row
+    /// goes.
     pub(crate) async fn commit_receipt(
         &self,
         peer: &Peer,
@@ -152,10 +155,9 @@ impl Exchange {
             if let Some((key, head)) = &head {
                 put_head(tx, key, head)?;
             }
-            tx.delete(Table::Outbox, id.as_bytes());
             let known = message.receipts.iter();
             if known.clone().any(|r| r.event == row.event && r.issuer == row.issuer) {
-                return Ok(false);
+                return Ok((false, leaves_queue(tx, id, &message)?));
             }
             let draft = draft.envelope(message.digest()).payload(message.payload());
             let draft = match &code {
@@ -168,12 +170,15 @@ impl Exchange {
             // On their own stream, later receipts may overtake the first.
             message.receipts.sort_by_key(|receipt| (receipt.at_ms, receipt.index));
             put_message(tx, id, &message);
-            Ok::<_, RecordError>(true)
+            Ok::<_, RecordError>((true, leaves_queue(tx, id, &message)?))
         });
-        if committing.await.map_err(unwrap_commit)?.value {
+        let (is_new, leaves) = committing.await.map_err(unwrap_commit)?.value;
+        if is_new {
             self.earns_advance(peer.authority());
         }
-        self.outbox.done(peer.authority().as_str(), id.as_bytes());
+        if leaves {
+            self.outbox.done(peer.authority().as_str(), id.as_bytes());
+        }
         Ok(())
     }
 }
@@ -188,6 +193,25 @@ fn receipt_row(peer: &Peer, proved: &Proved) -> ReceiptRow {
         code: proved.receipt.code().unwrap_or_default().to_owned(),
         recorded: 0,
     }
+}
+
+/// Takes an answered message out of the queue; whether it waits there no more. A receipt that
+/// overtook the answer is none: should the stream break before that comes, the message is delivered
+/// again, and a repeat is answered alike (I5).
+pub(super) fn leaves_queue(
+    tx: &mut Tx<'_>,
+    id: MessageId,
+    row: &MessageRow,
+) -> Result<bool, ActionError> {
+    let answers = [Event::RelayAcceptance, Event::RelayRejection].map(Event::as_str);
+    let is_answer = |r: &ReceiptRow| r.issuer == row.peer && answers.contains(&r.event.as_str());
+    let waits = load_in::<OutboxRow>(tx, Table::Outbox, id.as_bytes())?;
+    // What an operator keeps back would never be delivered again.
+    if waits.is_some_and(|waits| !waits.held) && !row.receipts.iter().any(is_answer) {
+        return Ok(false);
+    }
+    tx.delete(Table::Outbox, id.as_bytes());
+    Ok(true)
 }
 
 /// What a receipt teaches about a message.

@@ -76,6 +76,11 @@ impl MessageRow {
         DeliveryState::from_number(self.state).unwrap_or(DeliveryState::Queued)
     }
 
+    /// Whether nothing is known of it but that it waits to be relayed.
+    pub(crate) fn is_queued(&self) -> bool {
+        matches!(self.delivery(), DeliveryState::Queued | DeliveryState::Held)
+    }
+
     pub(crate) fn learn(&mut self, state: DeliveryState) {
         self.state = self.delivery().join(state) as i32;
     }

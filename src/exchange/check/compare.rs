@@ -98,7 +98,7 @@ fn waiting(message: &MessageView<'_>, kept: &Kept) -> Option<String> {
         Some(true) => Queue::Stopped,
         Some(false) => Queue::Waiting,
     };
-    if queue != message.queue {
+    if queue != message.queue && !(queue == Queue::Waiting && awaits_answer(message)) {
         let (log, kept) = (message.queue.as_str(), queue.as_str());
         return Some(format!("queue: {log} by the log, {kept} by the outbox"));
     }
@@ -110,6 +110,13 @@ fn waiting(message: &MessageView<'_>, kept: &Kept) -> Option<String> {
         (false, true) => Some("it waits to be opened, and the log has opened it".into()),
         _ => None,
     }
+}
+
+/// Whether receipts overtook the peer's answer: the node delivers the message until that has come.
+fn awaits_answer(message: &MessageView<'_>) -> bool {
+    let mut recorded = message.events.iter().filter(|stated| stated.recorded).peekable();
+    let answers = [Event::RelayAcceptance, Event::RelayRejection];
+    recorded.peek().is_some() && recorded.all(|stated| !answers.contains(&stated.event))
 }
 
 /// Every receipt of the row is an event of the log, and the other way round.

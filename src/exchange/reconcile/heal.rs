@@ -129,9 +129,12 @@ impl Exchange {
         let (name, now) = (peer.authority().to_string(), self.now().unix_ms());
         let done = self.store.commit(move |tx| {
             let Some(message) = message_in(tx, id)? else { return Ok(None) };
-            let waits = matches!(message.delivery(), DeliveryState::Queued | DeliveryState::Held);
             let ours = message.direction == SENT && message.peer == name;
-            if !waits || !ours || message.expires_ms <= now || message.erased.is_some() {
+            if !message.is_queued()
+                || !ours
+                || message.expires_ms <= now
+                || message.erased.is_some()
+            {
                 return Ok(None);
             }
             if let Some(known) = load_in::<OutboxRow>(tx, Table::Outbox, id.as_bytes())? {

@@ -10,7 +10,7 @@ use crate::exchange::ActionError;
 use crate::exchange::erase::erase_content;
 use crate::exchange::handover;
 use crate::exchange::queue::held_state;
-use crate::exchange::record::learn;
+use crate::exchange::record::{learn, leaves_queue};
 use crate::exchange::refusals::{note_refusal, refusal_key};
 use crate::exchange::rows::{
     ErasureRow, HoldRow, MessageRow, OutboxRow, RECEIVED, ReceiptRow, SENT, load_in, message_in,
@@ -83,7 +83,6 @@ impl Kept {
         let text = entry.receipt.and_then(|digest| self.receipts.get(&digest));
         let text = text.ok_or_else(|| contradicts(position, "the export lacks its receipt"))?;
         let receipt = Receipt::parse(text).map_err(ActionError::fault)?;
-        tx.delete(Table::Outbox, id.as_bytes());
         learn(&mut row, entry.event, entry.code.clone());
         row.receipts.push(ReceiptRow {
             event: entry.event.as_str().to_owned(),
@@ -95,6 +94,7 @@ impl Kept {
             recorded: position,
         });
         row.receipts.sort_by_key(|receipt| (receipt.at_ms, receipt.index));
+        leaves_queue(tx, id, &row)?;
         put_message(tx, id, &row);
         Ok(())
     }

@@ -105,6 +105,40 @@ async fn a_receipt_on_its_way_is_no_fault_and_is_taken_all_the_same() {
 }
 
 #[tokio::test]
+async fn an_answer_that_was_overtaken_is_asked_for_again() {
+    let (mut a, mut b) = two().await;
+    let id = a.lone.submit(&b.lone, &[]).await;
+    carry(&a, &b, id).await;
+    tell(&b, &a, id, &["RelayAcceptance"]).await;
+    assert_eq!(a.state(id), DeliveryState::Consigned);
+    b.courier = None;
+    a.lone.restart();
+    a.reach(&b);
+    assert_eq!(a.x().outbox.waiting(&b.name()), 1, "it is delivered once more");
+    assert!(a.x().hold(id).await.is_err(), "and not kept back: the peer has it");
+    assert_eq!(a.lone.found().await, [""; 0]);
+    tell(&b, &a, id, &["ContentConsignment"]).await;
+    assert_eq!(a.x().outbox.waiting(&b.name()), 0);
+    let left = a.x().store.get(Table::Outbox, id.as_bytes()).expect("reads");
+    assert!(left.is_none());
+    assert_eq!(a.lone.found().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn an_answer_that_never_comes_is_not_awaited_longer_than_the_window() {
+    let (a, b) = two().await;
+    let id = a.lone.submit(&b.lone, &[]).await;
+    carry(&a, &b, id).await;
+    tell(&b, &a, id, &["RelayAcceptance"]).await;
+    a.lone.wait_days(31);
+    assert_eq!(a.x().expire_due().await.expect("looked"), 1);
+    assert_eq!(a.x().outbox.waiting(&b.name()), 0);
+    assert_eq!(a.state(id), DeliveryState::Consigned);
+    assert!(a.lone.entries(Event::RelayFailure).is_empty(), "the peer did answer");
+    assert_eq!(a.lone.found().await, [""; 0]);
+}
+
+#[tokio::test]
 async fn what_no_agency_took_reaches_its_sender_and_a_late_hand_over_wins() {
     let (a, b) = two().await;
     let id = a.lone.submit(&b.lone, &[]).await;
