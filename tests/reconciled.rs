@@ -83,6 +83,78 @@ async fn a_receipt_that_was_lost_is_found_in_the_log_of_the_peer() {
     b.stop().await;
 }
 
+/// Ends the newest log of a node, and begins the next one.
+async fn seal(node: &Node) {
+    let mut operator = node.operator().await;
+    let logs = operator.list_logs(pb::ListLogsRequest {}).await.expect("listed").into_inner().logs;
+    let origin = logs.last().expect("one is open").origin.clone();
+    operator.seal_log(pb::SealLogRequest { origin }).await.expect("sealed");
+}
+
+/// Waits until a message has so many receipts: later ones may overtake the first.
+async fn has_receipts(agency: &mut Agency, name: &str, count: usize) {
+    let look = async {
+        loop {
+            let request = pb::GetMessageRequest { name: name.into() };
+            let message = agency.get_message(request).await.expect("readable").into_inner();
+            if message.receipts.len() == count {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(DEADLINE, look).await.expect("all receipts");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_lost_before_a_log_ended_is_found_in_that_log() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (mut a, mut b) = pair(dir.path()).await;
+    a.start().await;
+    b.start().await;
+    let (mut sender, mut receiver) = (a.desk().await, b.desk().await);
+    let old = sender.submit_message(submission(&b)).await.expect("submitted").into_inner();
+    let got = next_in_inbox(&mut receiver, 0).await;
+    has_receipts(&mut sender, &old.name, 2).await;
+    // From here on a goes on reading, in a log that ends soon.
+    let first = reconcile(&a, &b).await;
+    assert!(first.complete && first.code.is_empty(), "{first:?}");
+    a.stop().await;
+    let confirm = pb::ConfirmHandoverRequest {
+        name: got.name.clone(),
+        envelope_digest: got.envelope_digest.clone(),
+    };
+    receiver.confirm_handover(confirm).await.expect("confirmed");
+    b.stop().await;
+    assert_eq!(forget_receipts(&b).await, 1);
+    b.start().await;
+    // The log between says nothing about a.
+    seal(&b).await;
+    seal(&b).await;
+    a.start().await;
+    seal(&a).await;
+    let mut sender = a.connect("desk").await;
+    let new = sender.submit_message(submission(&b)).await.expect("submitted").into_inner();
+    has_receipts(&mut sender, &new.name, 2).await;
+
+    let found = reconcile(&a, &b).await;
+    assert!(found.complete && found.code.is_empty(), "{found:?}");
+    let items: Vec<_> = found.items.iter().map(|i| (i.event.as_str(), i.action.as_str())).collect();
+    assert_eq!(items, [("ContentHandover", "recorded")], "{found:?}");
+    assert!(found.entries_peer > first.entries_peer, "{found:?}");
+    let done = reaches(&mut sender, &old.name, pb::DeliveryState::HandedOver).await;
+    assert_eq!(done.receipts.len(), 3);
+    let rested = reconcile(&a, &b).await;
+    assert_eq!((rested.items.len(), rested.code.as_str()), (0, ""), "{rested:?}");
+
+    // b has never read a's log: it begins with the one that has ended.
+    let of_b = reconcile(&b, &a).await;
+    assert!(of_b.complete && of_b.items.is_empty() && of_b.code.is_empty(), "{of_b:?}");
+    let matched = of_b.counts.iter().find(|count| count.class == "matched");
+    assert_eq!(matched.map(|matched| matched.count), Some(2), "{of_b:?}");
+    a.stop().await;
+    b.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_lost_its_log_is_told_so_by_what_its_peer_has() {
     let dir = tempfile::tempdir().expect("a directory");
