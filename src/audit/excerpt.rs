@@ -4,7 +4,8 @@
 //! An excerpt has the checkpoint with its cosignatures, a C2SP tlog-proof for each entry under that
 //! checkpoint (with the log's own signature alone, so that it does not stand in every file),
 //! cards, the policy and receipts as an export has them, and a manifest that the log's key signs. The
-//! first entry of the log is always there: it says whether the log goes on from one before it.
+//! first entry of the log is always there, and the last one of a log that has ended: they join the
+//! logs of an authority, and of each there is an excerpt, whether or not it has anything else.
 //!
 //! What it proves is that its entries are the log's. That none is missing it proves between the
 //! first and the last of one peer, whose numbers have no gap; beyond that its owner only says so,

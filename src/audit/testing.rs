@@ -10,6 +10,7 @@ use super::merkle::{
     NodeId, complete_root, consistency_proof, inclusion_proof, infallible, leaf_hash, root_of,
 };
 use super::note::VerifierKey;
+use super::succession::{end_of, next_origin};
 use super::witness::{AddCheckpoint, Cosigner, decide};
 use crate::crypto::keys::{Algorithm, Seed};
 use crate::crypto::{Digest, SigningSecret, sha256};
@@ -61,6 +62,8 @@ pub(crate) struct TestLog {
     pub(crate) key: SigningSecret,
     pub(crate) entries: Vec<Vec<u8>>,
     pub(crate) seqs: BTreeMap<AuthorityId, u64>,
+    /// When its first entry was taken.
+    pub(crate) began_ms: i64,
 }
 
 impl TestLog {
@@ -69,9 +72,28 @@ impl TestLog {
         let origin = origin(&authority, 2026);
         let key = secret(seed);
         let seqs = Default::default();
-        let mut log = Self { authority, origin, key, entries: Vec::new(), seqs };
+        let began_ms = 1_795_000_000_000;
+        let mut log = Self { authority, origin, key, entries: Vec::new(), seqs, began_ms };
         log.push(EntryDraft::new(Event::LogOpened).key(&log.verifier().to_string()));
         log
+    }
+
+    /// Ends it, and begins the one that follows; the seed is that of the key.
+    pub(crate) fn succeed(&mut self, seed: u8) -> Self {
+        let (origin, key) = (next_origin(&self.origin, 2027), secret(seed));
+        let next_key = verifier(&origin, &key).to_string();
+        self.push(EntryDraft::new(Event::LogSealed).key(&next_key));
+        let mut next = Self {
+            authority: self.authority.clone(),
+            origin,
+            key,
+            entries: Vec::new(),
+            seqs: self.seqs.clone(),
+            began_ms: self.began_ms + 10 * self.entries.len() as i64,
+        };
+        let opened = EntryDraft::new(Event::LogOpened).key(&next_key);
+        next.push(opened.remote(end_of(&self.head())));
+        next
     }
 
     pub(crate) fn verifier(&self) -> VerifierKey {
@@ -79,7 +101,7 @@ impl TestLog {
     }
 
     pub(crate) fn push(&mut self, draft: EntryDraft) -> u64 {
-        self.push_at(draft, 1_795_000_000_000 + 10 * self.entries.len() as i64)
+        self.push_at(draft, self.began_ms + 10 * self.entries.len() as i64)
     }
 
     pub(crate) fn push_at(&mut self, draft: EntryDraft, unix_ms: i64) -> u64 {

@@ -10,6 +10,7 @@
 pub mod excerpt;
 mod failure;
 mod files;
+mod joint;
 mod receipts;
 mod recorded;
 mod walk;
@@ -32,12 +33,14 @@ use walk::Walk;
 use witnessing::Policies;
 
 pub use failure::VerifyFailure;
+pub use joint::Linked;
 pub use receipts::ReceiptFault;
 pub use witnessing::{WitnessSeen, Witnessing};
 
-/// What the auditor believes beforehand, from elsewhere than the export.
+/// What the auditor believes beforehand, from elsewhere than the export. `R` is what is found in
+/// one of its logs.
 #[derive(Clone, Debug)]
-pub struct Trust {
+pub struct Trust<R = Report> {
     /// The log that the export must be of.
     pub origin: String,
     /// The log's keys; those of other names are ignored.
@@ -47,19 +50,19 @@ pub struct Trust {
     /// Whose cosignatures the checkpoint must have; `None` where that is not asked.
     pub policy: Option<Policy>,
     /// The log before this one.
-    pub before: Before,
+    pub before: Before<R>,
 }
 
 /// What is known of the log before the one that is verified.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub enum Before {
+pub enum Before<R = Report> {
     /// Nothing: the log must be an authority's first one.
     #[default]
     None,
     /// It is not at hand: whatever this log says of it is taken as said.
     NotAtHand,
     /// This was found in it.
-    Verified(Box<Report>),
+    Verified(Box<R>),
 }
 
 /// What a sound export holds.
@@ -152,10 +155,10 @@ pub fn verify_export_with<E: Display>(
     Ok(walk.report(checkpoint.clone(), receipts, Policies { exported, witnessing }))
 }
 
-fn verify_checkpoint(
+fn verify_checkpoint<R>(
     files: &mut Files<'_>,
     size: u64,
-    trust: &Trust,
+    trust: &Trust<R>,
 ) -> Result<SignedCheckpoint, VerifyFailure> {
     let path = CHECKPOINT_PATH;
     let note = String::from_utf8(files.sound(path)?);

@@ -9,9 +9,9 @@ use super::{ActionError, Exchange};
 use crate::audit::Entry;
 use crate::audit::entry::{EntryDraft, Event};
 use crate::audit::excerpt::{Chosen, ExcerptSource, Excerpted, Extras, Scope, write_excerpt};
-use crate::audit::export::ExportError;
+use crate::audit::export::{ExportError, earlier_dir};
 use crate::domain::{AuthorityId, MessageId};
-use crate::store::{Direction, Table, Tx};
+use crate::store::{Direction, Head, Table, Tx};
 
 /// Rows and entries that are read at once.
 const PAGE: usize = 256;
@@ -29,22 +29,25 @@ pub enum ExcerptOf {
 
 /// An excerpt that has something in it.
 pub struct ExcerptWish {
-    /// The log that it is of.
-    log: u32,
     scope: Scope,
     messages: BTreeSet<MessageId>,
     receipts: bool,
 }
 
+impl ExcerptWish {
+    fn chosen(&self) -> Chosen {
+        Chosen::new(self.scope.clone(), self.messages.clone())
+    }
+}
+
 impl Exchange {
-    /// Looks whether the log has anything of it. Blocks: where it has nothing, all of the log is
+    /// Looks whether the logs have anything of it. Blocks: where they have nothing, all of them are
     /// read.
     ///
     /// # Errors
     /// [`ActionError::NotFound`] when there is nothing, and the log then is not told that it was
     /// asked for: the entry would name a peer or message that nobody knows.
     pub fn find_excerpt(&self, of: ExcerptOf, receipts: bool) -> Result<ExcerptWish, ActionError> {
-        let log = self.store.head().log;
         let (scope, messages, what) = match of {
             ExcerptOf::Peer(peer) => {
                 let what = format!("peer {peer}");
@@ -57,7 +60,7 @@ impl Exchange {
                 (Scope::Case, self.messages_of(&case)?, "that case".to_owned())
             }
         };
-        let wish = ExcerptWish { log, scope, messages, receipts };
+        let wish = ExcerptWish { scope, messages, receipts };
         match self.has_any(&wish)? {
             true => Ok(wish),
             false => Err(ActionError::NotFound(format!("no entry of the log is about {what}"))),
@@ -89,21 +92,29 @@ impl Exchange {
     }
 
     fn has_any(&self, wish: &ExcerptWish) -> Result<bool, ActionError> {
-        let mut chosen = Chosen::new(wish.scope.clone(), wish.messages.clone());
+        let mut chosen = wish.chosen();
+        for log in 0..=self.store.head().log {
+            if self.log_has_any(log, &mut chosen)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn log_has_any(&self, log: u32, chosen: &mut Chosen) -> Result<bool, ActionError> {
         let mut next = 0;
         loop {
-            let page = self.log_entries(wish.log, next, PAGE)?;
+            let page = self.log_entries(log, next, PAGE)?;
             if page.is_empty() {
                 return Ok(false);
             }
             for entry in &page {
                 let entry = Entry::parse(entry).map_err(ActionError::fault)?;
-                // The first is in every excerpt.
-                if next > 0 && chosen.takes(next, &entry) {
+                if chosen.concerns(&entry) {
                     return Ok(true);
                 }
-                next += 1;
             }
+            next += page.len() as u64;
         }
     }
 
@@ -136,8 +147,8 @@ impl Exchange {
         Ok(())
     }
 
-    /// Writes an excerpt of the log as it is now. Blocks: the whole log is read. `sink` gives false
-    /// when nobody wants more.
+    /// Writes an excerpt of the log as it is now, and of each of those before it. Blocks: all of them
+    /// are read. `sink` gives false when nobody wants more.
     ///
     /// # Errors
     /// As [`Exchange::export_log`].
@@ -146,20 +157,35 @@ impl Exchange {
         wish: ExcerptWish,
         sink: &mut dyn FnMut(&str, &[u8]) -> bool,
     ) -> Result<(), ActionError> {
-        let (log, receipts) = (wish.log, wish.receipts);
-        let head = self.store.head_of(log);
-        let head = head.ok_or_else(|| ActionError::Fault("the log is gone".into()))?;
-        let checkpoint = self.cosigned(&head);
+        let newest = self.store.head();
+        let mut chosen = wish.chosen();
+        // The oldest first: a message that began in one log may go on in the next.
+        for ended in self.store.sealed().into_iter().filter(|ended| ended.log < newest.log) {
+            let under = earlier_dir(&ended.checkpoint.origin);
+            self.excerpt_one(&ended, &under, &mut chosen, wish.receipts, sink)?;
+        }
+        self.excerpt_one(&newest, "", &mut chosen, wish.receipts, sink)
+    }
+
+    /// Of one log: an excerpt of its own, in the folder `under`.
+    fn excerpt_one(
+        &self,
+        head: &Head,
+        under: &str,
+        chosen: &mut Chosen,
+        receipts: bool,
+        sink: &mut dyn FnMut(&str, &[u8]) -> bool,
+    ) -> Result<(), ActionError> {
+        let checkpoint = self.cosigned(head);
         let source = ExcerptSource {
             checkpoint: &checkpoint,
             key: &self.keys.log,
-            scope: wish.scope,
-            messages: wish.messages,
-            entries: &mut |from, limit| self.log_entries(log, from, limit),
-            prove: &mut |index, size| self.log_inclusion(log, index, size),
+            chosen,
+            entries: &mut |from, limit| self.log_entries(head.log, from, limit),
+            prove: &mut |index, size| self.log_inclusion(head.log, index, size),
             beside: Box::new(|excerpted| self.beside(excerpted, receipts)),
         };
-        let mut write = |path: &str, bytes: &[u8]| match sink(path, bytes) {
+        let mut write = |path: &str, bytes: &[u8]| match sink(&format!("{under}{path}"), bytes) {
             true => Ok(()),
             false => Err(ActionError::Unavailable("the client went away".into())),
         };

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::audit::entry::Entry;
+use crate::audit::entry::{Entry, Event};
 use crate::domain::{AuthorityId, MessageId};
 
 /// What the entries of an excerpt concern.
@@ -42,33 +42,48 @@ impl Scope {
     }
 }
 
-/// Tells, entry by entry in the order of the log, which ones an excerpt has.
-#[derive(Clone, Debug)]
+/// Tells, entry by entry in the order of the logs, which ones an excerpt has. One goes through all
+/// logs of an authority: a message that began in one may go on in the next.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chosen {
     scope: Scope,
     /// The messages whose entries are chosen: those of the case, or, as they come, those that were
     /// exchanged with the peer.
     messages: BTreeSet<MessageId>,
+    /// Where it cannot be told which messages those are, any may be.
+    any_message: bool,
 }
 
 impl Chosen {
     /// By a scope; `messages` are those of the case, where it is one.
     pub fn new(scope: Scope, messages: BTreeSet<MessageId>) -> Self {
-        Self { scope, messages }
+        Self { scope, messages, any_message: false }
     }
 
-    /// By the same rule for who reads an excerpt and does not know which messages are the case's:
-    /// there, every message may be.
-    pub(in crate::audit) fn read(scope: Scope) -> Self {
-        Self { scope, messages: BTreeSet::new() }
+    /// By the same rule for who reads an excerpt and does not know which messages are the case's,
+    /// nor, where `partly`, which ones were exchanged with the peer before.
+    pub(in crate::audit) fn read(scope: Scope, partly: bool) -> Self {
+        let any_message = match scope {
+            Scope::Case => true,
+            Scope::Peer(_) => partly,
+            Scope::Message(_) => false,
+        };
+        Self { scope, messages: BTreeSet::new(), any_message }
     }
 
-    /// Whether an excerpt of this scope has the entry.
+    /// What the entries concern.
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// Whether an excerpt of this scope has the entry: what concerns it, and the first and last
+    /// entries of a log, which join it to the one before and the next.
     pub fn takes(&mut self, index: u64, entry: &Entry) -> bool {
-        index == 0 || self.concerns(entry)
+        is_joint(index, entry) || self.concerns(entry)
     }
 
-    fn concerns(&mut self, entry: &Entry) -> bool {
+    /// Whether the entry is one of those that the excerpt is asked for.
+    pub fn concerns(&mut self, entry: &Entry) -> bool {
         match (&self.scope, &entry.message) {
             (Scope::Peer(peer), Some(id)) if entry.peer.as_ref() == Some(peer) => {
                 self.messages.insert(*id);
@@ -84,7 +99,16 @@ impl Chosen {
 
     /// Whether an entry that an excerpt has may be there.
     pub(in crate::audit) fn may_take(&mut self, index: u64, entry: &Entry) -> bool {
-        let of_a_case = self.scope == Scope::Case && entry.message.is_some();
-        of_a_case || self.takes(index, entry)
+        self.takes(index, entry) || (self.any_message && self.may_concern(entry))
     }
+
+    fn may_concern(&self, entry: &Entry) -> bool {
+        let whose = matches!(self.scope, Scope::Case) || entry.peer.is_none();
+        whose && entry.message.is_some()
+    }
+}
+
+/// Whether an entry joins its log to another, or could.
+fn is_joint(index: u64, entry: &Entry) -> bool {
+    index == 0 || entry.event == Event::LogSealed
 }

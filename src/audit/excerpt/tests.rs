@@ -9,10 +9,11 @@ use crate::audit::note::NoteError;
 use crate::audit::proof::TlogProof;
 use crate::audit::testing::{TestLog, authority, cosigner, delivery, message, secret};
 use crate::audit::verify::excerpt::{ExcerptFailure, ExcerptReport, Numbers, verify_excerpt};
-use crate::audit::verify::{ReceiptFault, Trust, VerifyFailure};
+use crate::audit::verify::{Before, ReceiptFault, Trust, VerifyFailure};
 use crate::crypto::keys::Algorithm;
 use crate::crypto::sha256;
 
+mod chain;
 mod defects;
 
 type Files = BTreeMap<String, Vec<u8>>;
@@ -55,14 +56,18 @@ fn of_peer() -> Scope {
 }
 
 fn excerpt_of(log: &TestLog, receipt: &str, scope: Scope, messages: &[u64]) -> Files {
+    let messages = messages.iter().map(|number| message(*number)).collect();
+    excerpt_by(&mut Chosen::new(scope, messages), log, receipt)
+}
+
+fn excerpt_by(chosen: &mut Chosen, log: &TestLog, receipt: &str) -> Files {
     let witness = cosigner("xb.oag/witness", 11, Algorithm::Ed25519);
     let checkpoint = log.cosigned(log.entries.len() as u64, &[&witness], 1_795_000_000).to_note();
     let mut files = Files::new();
     let source = ExcerptSource {
         checkpoint: &checkpoint,
         key: &log.key,
-        scope,
-        messages: messages.iter().map(|number| message(*number)).collect(),
+        chosen,
         entries: &mut |from, limit| {
             // A source may give fewer than asked for.
             let rest = log.entries.iter().skip(from as usize).take(limit.min(100));
@@ -95,12 +100,20 @@ fn sound() -> (TestLog, Files) {
 }
 
 fn check(log: &TestLog, files: &Files) -> Result<ExcerptReport, ExcerptFailure> {
+    check_after(Before::None, log, files)
+}
+
+fn check_after(
+    before: Before<ExcerptReport>,
+    log: &TestLog,
+    files: &Files,
+) -> Result<ExcerptReport, ExcerptFailure> {
     let trust = Trust {
         origin: log.origin.clone(),
         keys: vec![log.verifier()],
         authority: log.authority.clone(),
         policy: None,
-        before: crate::audit::verify::Before::NotAtHand,
+        before,
     };
     let mut read = |path: &str| Ok::<_, Infallible>(files.get(path).cloned());
     let list: Vec<String> = files.keys().cloned().collect();
@@ -126,14 +139,15 @@ fn an_excerpt_of_a_peer_has_all_that_is_about_it_and_says_so() {
     let (log, files) = sound();
     let report = check(&log, &files).expect("sound");
     let count = log.seqs[&authority("xb.oag")];
-    assert_eq!(report.peers, [(authority("xb.oag"), Numbers { count, last: count })].into());
+    let numbers = Numbers { from: 1, count, last: count };
+    assert_eq!(report.told.peers, [(authority("xb.oag"), numbers)].into());
     // The first of the log, and two that name no peer but a message of it.
     assert_eq!(report.entries, count + 3);
-    assert_eq!(report.receipts, 1);
+    assert_eq!(report.told.receipts, 1);
     assert_eq!(report.checkpoint, log.head());
     assert_eq!(report.scope, of_peer());
-    let held = report.events[&Event::MessageHeld];
-    assert_eq!((held, report.events[&Event::LogOpened]), (1, 1));
+    let held = report.told.events[&Event::MessageHeld];
+    assert_eq!((held, report.told.events[&Event::LogOpened]), (1, 1));
 }
 
 #[test]
@@ -145,9 +159,9 @@ fn excerpts_of_a_case_and_of_a_message_have_their_messages() {
         let files = excerpt_of(&log, &receipt, scope.clone(), &messages);
         let report = check(&log, &files).expect("sound");
         assert_eq!((report.entries, report.scope), (entries, scope.clone()));
-        assert_eq!(report.messages, messages.len().max(1) as u64);
-        assert_eq!(report.receipts, 1, "that of message 1");
-        assert!(report.peers[&authority("xb.oag")].count < report.peers[&authority("xb.oag")].last);
+        assert_eq!(report.told.messages.len(), messages.len().max(1));
+        assert_eq!(report.told.receipts, 1, "that of message 1");
+        assert!(!report.told.peers[&authority("xb.oag")].is_whole());
     }
 }
 
@@ -224,7 +238,7 @@ fn an_excerpt_of_nothing_has_the_first_entry() {
     let (log, _) = log();
     let nobody = Scope::Peer(authority("xz.oag"));
     let report = check(&log, &excerpt_of(&log, "", nobody, &[])).expect("sound");
-    assert_eq!((report.entries, report.peers), (1, BTreeMap::new()));
+    assert_eq!((report.entries, report.told.peers), (1, BTreeMap::new()));
 }
 
 #[test]
@@ -234,8 +248,7 @@ fn a_log_that_ends_early_makes_no_excerpt() {
     let source = ExcerptSource {
         checkpoint: &checkpoint,
         key: &log.key,
-        scope: of_peer(),
-        messages: BTreeSet::new(),
+        chosen: &mut Chosen::new(of_peer(), BTreeSet::new()),
         entries: &mut |from, _| {
             let rest = log.entries[..200].iter().skip(from as usize);
             Ok::<_, Infallible>(rest.cloned().collect())

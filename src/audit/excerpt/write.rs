@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Chosen, Excerpt, Scope, entry_path, is_beside};
+use super::{Chosen, Excerpt, entry_path, is_beside};
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::cosigned::SignedCheckpoint;
 use crate::audit::entry::Entry;
@@ -34,10 +34,8 @@ pub struct ExcerptSource<'a, E> {
     pub checkpoint: &'a str,
     /// The log's key, which signs the manifest.
     pub key: &'a SigningSecret,
-    /// What the entries concern.
-    pub scope: Scope,
-    /// The messages of the case, where it is one.
-    pub messages: BTreeSet<MessageId>,
+    /// Chooses the entries, and has seen those of the logs before this one.
+    pub chosen: &'a mut Chosen,
     /// Gives the entries of the log from an index on, at most as many as asked for, and at least
     /// one.
     pub entries: &'a mut dyn FnMut(u64, usize) -> Result<Vec<Vec<u8>>, E>,
@@ -51,7 +49,7 @@ pub struct ExcerptSource<'a, E> {
 /// What an excerpt has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Excerpted {
-    /// Entries, the first of the log included.
+    /// Entries, those that join the log to others included.
     pub entries: u64,
     /// Their messages.
     pub messages: BTreeSet<MessageId>,
@@ -73,7 +71,7 @@ pub fn write_excerpt<'a, E>(
     let checkpoint = Checkpoint::parse_unverified(source.checkpoint);
     let checkpoint = checkpoint.map_err(ExportError::Checkpoint)?;
     let bare = bare(source.checkpoint, &checkpoint.origin, source.key)?;
-    let mut chosen = Chosen::new(source.scope.clone(), source.messages);
+    let chosen = source.chosen;
     let mut out = Out { sink, files: BTreeMap::new(), listed: MANIFEST_HEAD_BYTES };
     let mut excerpted = Excerpted::default();
     let mut next = 0;
@@ -108,7 +106,8 @@ pub fn write_excerpt<'a, E>(
     }
     let files = std::mem::take(&mut out.files);
     let list = Manifest { origin: checkpoint.origin, size: checkpoint.size, files };
-    let note = Excerpt { scope: source.scope, list }.sign(source.key).map_err(ExportError::Sign)?;
+    let scope = chosen.scope().clone();
+    let note = Excerpt { scope, list }.sign(source.key).map_err(ExportError::Sign)?;
     (out.sink)(MANIFEST_PATH, note.as_bytes()).map_err(ExportError::Io)?;
     Ok(excerpted)
 }

@@ -153,11 +153,11 @@ fn verify_received(
 }
 
 /// Whether the entry that records a receipt describes it as it is.
-pub(super) fn recorded_as_it_is(
+pub(super) fn recorded_as_it_is<R>(
     receipt: &Receipt,
     index: u64,
     recording: &Entry,
-    trust: &Trust,
+    trust: &Trust<R>,
 ) -> Result<(), ReceiptFault> {
     let Some(remote) = &recording.remote else {
         return Err(ReceiptFault::Contradicted { index });

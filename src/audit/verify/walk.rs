@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 
 use super::files::Files;
 use super::recorded::Recorded;
-use super::{Before, Policies, Report, Trust, VerifyFailure, parse_entry};
+use super::{Before, Policies, Report, Trust, VerifyFailure, joint, parse_entry};
 use crate::audit::bundle::entries_of;
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::entry::{Coordinates, Entry, Event};
 use crate::audit::merkle::{Frontier, leaf_hash};
-use crate::audit::note::VerifierKey;
-use crate::audit::succession::{SuccessionError, end_of};
 use crate::audit::tiles::{TILE_WIDTH, TileBuilder, TileId, entries_path, tile_bytes};
 use crate::crypto::Digest;
 use crate::domain::{AuthorityId, Timestamp};
@@ -135,13 +133,9 @@ impl<'a> Walk<'a> {
     fn place(&mut self, index: u64, entry: &Entry) -> Result<(), VerifyFailure> {
         let event = entry.event;
         if index == 0 {
-            let key = entry.key.as_deref().and_then(|key| VerifierKey::parse(key).ok());
-            let ours = key.is_some_and(|key| key.name() == self.trust.origin);
             self.first_at = entry.at;
-            return match event == Event::LogOpened && ours {
-                true => self.follows(entry),
-                false => Err(VerifyFailure::NotOpened { event }),
-            };
+            self.before.clone_from(&entry.remote);
+            return joint::opened(self.trust, entry);
         }
         if self.sealed || event == Event::LogOpened {
             return Err(VerifyFailure::Misplaced { index, event });
@@ -151,30 +145,6 @@ impl<'a> Walk<'a> {
             self.successor.clone_from(&entry.key);
         }
         Ok(())
-    }
-
-    /// The log goes on from how the one before it ended, and that one names this one.
-    fn follows(&mut self, opened: &Entry) -> Result<(), VerifyFailure> {
-        self.before.clone_from(&opened.remote);
-        let before = match (&self.trust.before, &opened.remote) {
-            (Before::Verified(before), _) => before,
-            (Before::None, Some(Coordinates { origin, size, .. })) => {
-                return Err(VerifyFailure::Earlier { origin: origin.clone(), size: *size });
-            }
-            (Before::None, None) | (Before::NotAtHand, _) => return Ok(()),
-        };
-        let (old, new) = (before.checkpoint.origin.clone(), self.trust.origin.clone());
-        let error = match &before.successor {
-            None => SuccessionError::NotSealed(old),
-            Some(named) if !self.trust.keys.iter().any(|key| key.to_string() == *named) => {
-                SuccessionError::Names { old, named: named.clone(), new }
-            }
-            Some(_) if opened.remote != Some(end_of(&before.checkpoint)) => {
-                SuccessionError::Before { old, new }
-            }
-            Some(_) => return Ok(()),
-        };
-        Err(VerifyFailure::Succession(error))
     }
 
     fn sequence(&mut self, index: u64, entry: &Entry) -> Result<(), VerifyFailure> {

@@ -56,7 +56,8 @@ impl ExportDir {
             return Ok(None);
         }
         let (card, fingerprint) = (self.card.as_deref(), self.fingerprint.as_deref());
-        Ok(Some(ExcerptDir::new(&self.dir, trusted_card(&self.dir, card, fingerprint, out)?)))
+        let card = trusted_card(&self.dir, card, fingerprint, out)?;
+        Ok(Some(ExcerptDir::new(&self.dir, card, self.alone)))
     }
 }
 

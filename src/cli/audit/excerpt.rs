@@ -7,15 +7,16 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
-use super::verify::{self, quorum, read_bounded, seen, trust, witnessing_json};
+use super::chain::{Alone, follow, links};
+use super::verify::{self, quorum, read_bounded, seen, witnessing_json};
 use crate::audit::entry::Entry;
-use crate::audit::excerpt::{HEADER, Scope, is_excerpt};
+use crate::audit::excerpt::{HEADER, Scope, entry_path, is_excerpt};
 use crate::audit::manifest::MANIFEST_PATH;
 use crate::audit::policy::Policy;
+use crate::audit::proof::TlogProof;
 use crate::audit::verify::excerpt::{ExcerptFailure, ExcerptReport, Numbers, verify_excerpt};
-use crate::audit::verify::{Before, VerifyFailure, WitnessSeen};
+use crate::audit::verify::{VerifyFailure, WitnessSeen};
 use crate::card::Card;
-use crate::cli::evidence::files_below;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::out::Out;
 use crate::domain::AuthorityId;
@@ -40,27 +41,43 @@ pub(super) fn refuse(dir: &Path) -> Result<(), Failure> {
     ))
 }
 
+/// The first entry of the log, if its proof can be read. It proves nothing.
+pub(super) fn first_entry(dir: &Path) -> Option<Vec<u8>> {
+    let text = read_bounded(&dir.join(entry_path(0))).ok()??;
+    Some(TlogProof::parse(&String::from_utf8(text).ok()?).ok()?.extra)
+}
+
 /// An excerpt, and the card that it is read with.
 pub(super) struct ExcerptDir {
     dir: PathBuf,
     card: Card,
+    alone: Alone,
 }
 
 impl ExcerptDir {
-    pub(super) fn new(dir: &Path, card: Card) -> Self {
-        Self { dir: dir.to_owned(), card }
+    pub(super) fn new(dir: &Path, card: Card, alone: Alone) -> Self {
+        Self { dir: dir.to_owned(), card, alone }
     }
 
     pub(super) fn card(&self) -> &Card {
         &self.card
     }
 
-    /// Verifies all of it, and gives each entry to `each` on the way.
+    /// The number of the newest log, as positions have it.
+    pub(super) fn newest(&self) -> Result<u32, Failure> {
+        match self.alone.without_earlier {
+            true => Ok(0),
+            false => Ok(links(&self.dir)?.len() as u32 - 1),
+        }
+    }
+
+    /// Verifies all of it, and gives each entry with its position to `each` on the way. The reports
+    /// are those of its logs, the oldest first.
     pub(super) fn entries(
         &self,
         out: &mut Out,
         each: &mut dyn FnMut(u64, &Entry),
-    ) -> Result<ExcerptReport, Failure> {
+    ) -> Result<Vec<ExcerptReport>, Failure> {
         self.verified(None, out, each)
     }
 
@@ -69,25 +86,30 @@ impl ExcerptDir {
         policy: Option<Policy>,
         out: &mut Out,
         each: &mut dyn FnMut(u64, &Entry),
-    ) -> Result<ExcerptReport, Failure> {
-        let present: Vec<String> =
-            files_below(&self.dir)?.into_iter().map(|file| file.name).collect();
-        let mut read = |path: &str| read_bounded(&self.dir.join(path));
-        let trust = trust(&self.dir, &self.card, policy, Before::NotAtHand);
-        verify_excerpt(&mut read, &present, &trust, each)
-            .map_err(|failure| self.fail(&failure, out))
+    ) -> Result<Vec<ExcerptReport>, Failure> {
+        follow(&self.dir, &self.card, policy, self.alone, out, &mut |link, trust, first, out| {
+            let mut each = |index: u64, entry: &Entry| each(first + index, entry);
+            let mut read = |path: &str| read_bounded(&link.dir.join(path));
+            verify_excerpt(&mut read, &link.files()?, trust, &mut each)
+                .map_err(|failure| self.fail(&link.prefix, &failure, out))
+        })
     }
 
-    fn fail(&self, failure: &ExcerptFailure, out: &mut Out) -> Failure {
-        if let ExcerptFailure::Export(failure @ VerifyFailure::Quorum { .. }) = failure {
-            return verify::refuse(&self.dir, "", failure, out);
+    fn fail(&self, prefix: &str, failure: &ExcerptFailure, out: &mut Out) -> Failure {
+        if let ExcerptFailure::Export(
+            failure @ (VerifyFailure::Quorum { .. } | VerifyFailure::Earlier { .. }),
+        ) = failure
+        {
+            return verify::refuse(&self.dir, prefix, failure, out);
         }
         let message = failure.to_string();
         if out.is_json() {
-            let (path, entry) = (failure.path(), failure.entry());
+            let path = failure.path().map(|path| format!("{prefix}{path}"));
+            let entry = failure.entry();
             out.json(&json!({ "ok": false, "path": path, "entry": entry, "message": message }));
         }
-        Failure::new(Exit::VerificationFailed, format!("{}: {message}", self.dir.display()))
+        let dir = self.dir.join(prefix);
+        Failure::new(Exit::VerificationFailed, format!("{}: {message}", dir.display()))
             .hint("the excerpt is not to be believed: keep it as it is, and ask for another")
     }
 
@@ -98,35 +120,43 @@ impl ExcerptDir {
         whose_word: bool,
         out: &mut Out,
     ) -> Result<(), Failure> {
-        let report = self.verified(policy, out, &mut |_, _| {})?;
+        let reports = self.verified(policy, out, &mut |_, _| {})?;
+        let Some((report, earlier)) = reports.split_last() else { return Ok(()) };
         if out.is_json() {
-            out.json(&self.report_json(&report, whose_word));
+            out.json(&self.report_json(report, earlier, whose_word));
         } else {
-            out.record(&self.fields(&report), &Value::Null);
+            out.record(&self.fields(report, earlier), &Value::Null);
         }
-        out.talk(&proves(&report));
+        out.talk(&proves(report));
         if whose_word {
             verify::warn(&self.card, out);
         }
         Ok(())
     }
 
-    fn fields(&self, report: &ExcerptReport) -> Vec<(&'static str, String)> {
-        let size = report.checkpoint.size;
-        let events = report.events.iter().map(|(event, count)| format!("{event}: {count}"));
-        let peers = report.peers.iter().map(|(peer, numbers)| numbers_of(peer, numbers));
+    fn fields(
+        &self,
+        report: &ExcerptReport,
+        earlier: &[ExcerptReport],
+    ) -> Vec<(&'static str, String)> {
+        let told = &report.told;
+        let earlier = earlier.iter().map(|log| format!("{}: {}", log.checkpoint.origin, of(log)));
+        let events = told.events.iter().map(|(event, count)| format!("{event}: {count}"));
+        let peers = told.peers.iter().map(|(peer, numbers)| numbers_of(peer, numbers));
         let mut fields = vec![
             ("log", report.checkpoint.origin.clone()),
+            ("earlier logs", earlier.collect::<Vec<_>>().join("\n")),
             ("excerpt of", report.scope.to_string()),
-            ("verified", format!("{} of {size} entries, all proven", report.entries)),
+            ("verified", of(report)),
             ("root", hex::encode(report.checkpoint.root)),
-            ("to", report.last_at.to_string()),
+            ("to", told.last_at.to_string()),
             ("events", events.collect::<Vec<_>>().join("\n")),
             ("with peers", peers.collect::<Vec<_>>().join("\n")),
-            ("messages", report.messages.to_string()),
-            ("receipts received", report.receipts.to_string()),
+            ("messages", told.messages.len().to_string()),
+            ("receipts received", told.receipts.to_string()),
             ("fingerprint", self.card.fingerprint().words()),
         ];
+        fields.retain(|(name, value)| *name != "earlier logs" || !value.is_empty());
         if let Some(witnessing) = &report.witnessing {
             let cosigned: Vec<String> =
                 witnessing.cosigned.iter().map(|one: &WitnessSeen| seen(one)).collect();
@@ -137,22 +167,30 @@ impl ExcerptDir {
         fields
     }
 
-    fn report_json(&self, report: &ExcerptReport, whose_word: bool) -> Value {
+    fn report_json(
+        &self,
+        report: &ExcerptReport,
+        earlier: &[ExcerptReport],
+        whose_word: bool,
+    ) -> Value {
+        let told = &report.told;
         let events: Map<String, Value> =
-            report.events.iter().map(|(event, count)| (event.to_string(), json!(count))).collect();
+            told.events.iter().map(|(event, count)| (event.to_string(), json!(count))).collect();
         json!({
             "ok": true,
             "excerpt": report.scope.to_string(),
             "authority": self.card.authority(),
             "log_origin": report.checkpoint.origin,
+            "earlier": earlier.iter().map(earlier_json).collect::<Vec<_>>(),
             "size": report.checkpoint.size,
             "entries": report.entries,
             "root": hex::encode(report.checkpoint.root),
-            "last_at": report.last_at,
+            "successor": report.successor,
+            "last_at": told.last_at,
             "events": events,
-            "peers": peers_json(&report.peers),
-            "messages": report.messages,
-            "receipts_received": report.receipts,
+            "peers": peers_json(&told.peers),
+            "messages": told.messages.len(),
+            "receipts_received": told.receipts,
             "policy_exported": report.policy_exported.map(hex::encode),
             "witnessing": report.witnessing.as_ref().map(witnessing_json),
             "card_fingerprint": self.card.fingerprint().hex(),
@@ -161,33 +199,48 @@ impl ExcerptDir {
     }
 }
 
+fn of(report: &ExcerptReport) -> String {
+    format!("{} of {} entries, all proven", report.entries, report.checkpoint.size)
+}
+
+fn earlier_json(report: &ExcerptReport) -> Value {
+    json!({
+        "log_origin": report.checkpoint.origin,
+        "size": report.checkpoint.size,
+        "entries": report.entries,
+        "root": hex::encode(report.checkpoint.root),
+    })
+}
+
 fn numbers_of(peer: &AuthorityId, numbers: &Numbers) -> String {
-    let Numbers { count, last } = numbers;
-    match count == last {
-        true => format!("{peer}: numbers 1 to {last}, none missing"),
+    let Numbers { from, count, last } = numbers;
+    match numbers.is_whole() {
+        true => format!("{peer}: numbers {from} to {last}, none missing"),
         false => format!("{peer}: {count} of the numbers up to {last}"),
     }
 }
 
 fn peers_json(peers: &BTreeMap<AuthorityId, Numbers>) -> Map<String, Value> {
-    let numbers = |Numbers { count, last }: &Numbers| json!({ "entries": count, "last": last });
+    let numbers = |Numbers { from, count, last }: &Numbers| json!({ "from": from, "entries": count, "last": last });
     peers.iter().map(|(peer, of_peer)| (peer.to_string(), numbers(of_peer))).collect()
 }
 
 /// What a sound excerpt says about what it leaves out.
 fn proves(report: &ExcerptReport) -> String {
     let (owner, size) = (&report.checkpoint.origin, report.checkpoint.size);
+    let word = format!("is what the owner of {owner} has signed");
     match &report.scope {
         Scope::Peer(peer) => {
-            let last = report.peers.get(peer).map_or(0, |numbers| numbers.last);
+            let numbers = report.told.peers.get(peer);
+            let (from, last) = numbers.map_or((1, 0), |numbers| (numbers.from, numbers.last));
             format!(
-                "note: between the numbers 1 and {last} nothing with {peer} is missing; that nothing \
-                 came after {last}, of {size} entries, is what the owner of {owner} has signed"
+                "note: between the numbers {from} and {last} nothing with {peer} is missing; that \
+                 nothing came after {last}, of {size} entries, {word}"
             )
         }
-        Scope::Case | Scope::Message(_) => format!(
-            "note: that these are all the entries, of {size}, is what the owner of {owner} has signed"
-        ),
+        Scope::Case | Scope::Message(_) => {
+            format!("note: that these are all the entries, of {size}, {word}")
+        }
     }
 }
 

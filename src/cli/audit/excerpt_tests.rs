@@ -4,7 +4,7 @@ use std::fs;
 
 use super::*;
 use crate::audit::entry::{Coordinates, EntryDraft, Event};
-use crate::audit::excerpt::{ExcerptSource, write_excerpt};
+use crate::audit::excerpt::{Chosen, ExcerptSource, write_excerpt};
 use crate::audit::testing::{TestLog, authority, delivery, message};
 use crate::cli::audit::{AuditArgs, run as audit};
 use crate::cli::out::{Format, testing::memory};
@@ -39,12 +39,15 @@ fn log() -> TestLog {
 
 /// Writes an excerpt to a directory.
 fn excerpt(log: &TestLog, scope: Scope, dir: &Path) {
-    let card = card_of(log);
+    let mut chosen = Chosen::new(scope, BTreeSet::from([message(1)]));
+    excerpt_by(&mut chosen, log, &card_of(log), dir);
+}
+
+fn excerpt_by(chosen: &mut Chosen, log: &TestLog, card: &Card, dir: &Path) {
     let source = ExcerptSource {
         checkpoint: &log.head().sign(&log.key),
         key: &log.key,
-        scope,
-        messages: BTreeSet::from([message(1)]),
+        chosen,
         entries: &mut |from, limit| {
             let rest = log.entries.iter().skip(from as usize).take(limit);
             Ok::<_, Infallible>(rest.cloned().collect())
@@ -108,7 +111,7 @@ async fn verify_says_what_a_sound_excerpt_proves() {
     let json = ran_.json();
     assert_eq!((&json["ok"], &json["excerpt"]), (&json!(true), &json!("peer xb.oag")));
     assert_eq!((&json["entries"], &json["size"]), (&json!(5), &json!(7)));
-    assert_eq!(json["peers"], json!({ "xb.oag": { "entries": 4, "last": 4 } }));
+    assert_eq!(json["peers"], json!({ "xb.oag": { "from": 1, "entries": 4, "last": 4 } }));
     assert!(ran_.talk.contains("between the numbers 1 and 4 nothing with xb.oag"), "{}", ran_.talk);
     let shown = ran(Format::Table, &["verify", &dir]).await;
     shown.result.expect("sound");
@@ -200,4 +203,111 @@ async fn commands_that_need_the_whole_log_refuse_an_excerpt_by_name() {
         assert!(failure.message.contains("excerpt"), "{failure}");
         assert!(failure.hint.is_some());
     }
+}
+
+/// An excerpt of two logs, the second of which has the hand-over of message 1.
+fn of_two(scope: Scope) -> (tempfile::TempDir, String, String) {
+    let root = tempfile::tempdir().expect("a directory");
+    let (dir, card) = (root.path().join("excerpt"), root.path().join("card"));
+    let mut first = log();
+    let mut second = first.succeed(1);
+    second.push(delivery(Event::SubmissionAcceptance, "xa.moj", "xc.moj", 4).payload([8; 32]));
+    let place = Coordinates { origin: "xb.oag/log/2026".into(), index: 7, size: 8, root: [6; 32] };
+    let receipt = delivery(Event::ContentHandover, "xb.oag", "xb.oag", 1).receipt([7; 32]);
+    second.push(receipt.remote(place));
+    let own = card_of(&first);
+    fs::write(&card, own.text()).expect("written");
+    let mut chosen = Chosen::new(scope, BTreeSet::from([message(1)]));
+    excerpt_by(&mut chosen, &first, &own, &dir.join("earlier/2026"));
+    excerpt_by(&mut chosen, &second, &own, &dir);
+    let text = |path: PathBuf| path.to_str().expect("UTF-8").to_owned();
+    (root, text(dir), text(card))
+}
+
+#[tokio::test]
+async fn an_excerpt_goes_through_all_logs() {
+    let (_root, dir, card) = of_two(of_peer());
+    let verified = ran(Format::Json, &["verify", &dir, "--card", &card]).await;
+    verified.result.clone().expect("sound");
+    let json = verified.json();
+    assert_eq!((&json["entries"], &json["size"]), (&json!(2), &json!(3)));
+    let earlier = &json["earlier"][0];
+    assert_eq!((&earlier["entries"], &earlier["size"]), (&json!(6), &json!(8)));
+    assert_eq!(json["peers"], json!({ "xb.oag": { "from": 1, "entries": 5, "last": 5 } }));
+    let shown = ran(Format::Table, &["verify", &dir, "--card", &card]).await;
+    assert!(shown.data.contains("xa.moj/log/2026: 6 of 8 entries"), "{}", shown.data);
+    assert!(shown.data.contains("xb.oag: numbers 1 to 5, none missing"), "{}", shown.data);
+
+    // A number is one of the newest log; what is searched for may be in any.
+    let named = ran(Format::Json, &["show", &dir, "2", "--card", &card]).await.json();
+    assert_eq!((&named["entry"]["ev"], &named["log"]), (&json!("ContentHandover"), &json!(1)));
+    let found = ran(Format::Json, &["show", &dir, "--peer", "xb.oag", "--card", &card]).await;
+    assert_eq!(found.data.lines().count(), 5);
+    let id = message(1).to_string();
+    for scope in [of_peer(), Scope::Case, Scope::Message(message(1))] {
+        let (_root, dir, card) = of_two(scope);
+        let told = ran(Format::Json, &["replay", &dir, "--card", &card, "--message", &id]).await;
+        told.result.clone().expect("legal");
+        let json = told.json();
+        assert_eq!(json["messages"], json!({ "sent": { "HANDED_OVER": 1 } }), "{json}");
+        let entries = json["message"]["entries"].as_array().expect("a list");
+        let places: Vec<_> =
+            entries.iter().map(|e| (e["log"].clone(), e["index"].clone())).collect();
+        let all = [(0, 3), (0, 5), (0, 6), (1, 2)].map(|(log, index)| (json!(log), json!(index)));
+        assert_eq!(places, all, "{json}");
+        assert_eq!((&json["errors"], &json["notices"]), (&json!(0), &json!(0)), "{json}");
+    }
+}
+
+#[tokio::test]
+async fn an_earlier_log_that_is_missing_or_another_is_noticed() {
+    type Change = fn(&Path);
+    let changes: [(&str, &str, Change); 4] = [
+        ("earlier/", "a year is missing", |dir| {
+            fs::remove_dir_all(dir.join("earlier")).expect("removed");
+        }),
+        ("", "no log of the export goes on from it", |dir| {
+            fs::create_dir(dir.join("earlier/1999")).expect("made");
+        }),
+        ("earlier/2026/entries/000000000003.tlog-proof", "is not the file", |dir| {
+            let path = dir.join("earlier/2026/entries/000000000003.tlog-proof");
+            let mut bytes = fs::read(&path).expect("there");
+            bytes[60] ^= 1;
+            fs::write(path, bytes).expect("written");
+        }),
+        ("earlier/2026/manifest", "manifest", |dir| {
+            // The newest log is shown as what came before it.
+            fs::remove_file(dir.join("earlier/2026/manifest")).expect("removed");
+            fs::copy(dir.join("manifest"), dir.join("earlier/2026/manifest")).expect("copied");
+        }),
+    ];
+    for (path, why, change) in changes {
+        let (_root, dir, card) = of_two(of_peer());
+        change(Path::new(&dir));
+        for command in ["verify", "replay"] {
+            let ran = ran(Format::Json, &[command, &dir, "--card", &card]).await;
+            let failure = ran.result.clone().expect_err(why);
+            assert_eq!(failure.code, Exit::VerificationFailed);
+            assert!(failure.message.contains(why), "{failure}");
+            if path.starts_with("earlier/2026") {
+                assert_eq!(ran.json()["path"], path);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_log_of_an_excerpt_is_verified_alone_where_that_is_said() {
+    let (_root, dir, card) = of_two(of_peer());
+    let first = format!("{dir}/earlier/2026");
+    let refused = ran(Format::Table, &["verify", &first, "--card", &card]).await;
+    let failure = refused.result.expect_err("it has ended");
+    assert!(failure.message.contains("xa.moj/log/2027, which follows"), "{failure}");
+    let words = ["verify", &first, "--card", &card, "--without-later"];
+    ran(Format::Table, &words).await.result.expect("up to its end");
+    fs::remove_dir_all(format!("{dir}/earlier")).expect("removed");
+    let words = ["verify", &dir, "--card", &card, "--without-earlier"];
+    let alone = ran(Format::Table, &words).await;
+    alone.result.expect("alone");
+    assert!(alone.data.contains("xb.oag: numbers 5 to 5, none missing"), "{}", alone.data);
 }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::dir::{Export, ExportDir};
+use super::dir::ExportDir;
 use super::excerpt::ExcerptDir;
 use crate::audit::Position;
 use crate::audit::entry::{Entry, Event};
@@ -62,7 +62,11 @@ pub(super) fn run(args: ShowArgs, out: &mut Out) -> Result<(), Failure> {
     }
     let export = args.export.open(out)?;
     if !args.index.is_empty() {
-        return args.index.iter().try_for_each(|index| show(&export, *index, out));
+        let newest = export.logs().count() as u32 - 1;
+        return args.index.iter().try_for_each(|index| {
+            let (bytes, _) = export.entry(*index)?;
+            show_bytes(Position::new(newest, *index), &bytes, out)
+        });
     }
     let mut found = Found::default();
     export.verify(out, &mut |index, entry| found.take(&args, index, entry))?;
@@ -72,12 +76,14 @@ pub(super) fn run(args: ShowArgs, out: &mut Out) -> Result<(), Failure> {
 
 /// Entries of an excerpt, all of which is verified first.
 fn in_excerpt(args: &ShowArgs, excerpt: &ExcerptDir, out: &mut Out) -> Result<(), Failure> {
+    let newest = excerpt.newest()?;
     let (mut found, mut named) = (Found::default(), BTreeMap::new());
-    excerpt.entries(out, &mut |index, entry| {
-        if args.index.contains(&index) {
+    excerpt.entries(out, &mut |place, entry| {
+        let Position { log, index } = Position::from_number(place);
+        if log == newest && args.index.contains(&index) {
             named.insert(index, entry.encode());
         }
-        found.take(args, index, entry);
+        found.take(args, place, entry);
     })?;
     if args.index.is_empty() {
         found.tell(out);
@@ -85,10 +91,10 @@ fn in_excerpt(args: &ShowArgs, excerpt: &ExcerptDir, out: &mut Out) -> Result<()
     }
     for index in &args.index {
         let bytes = named.get(index).ok_or_else(|| {
-            let message = format!("the excerpt does not have entry {index}");
+            let message = format!("the excerpt does not have entry {index} of the newest log");
             Failure::new(Exit::NotFound, message)
         })?;
-        show_bytes(*index, bytes, out)?;
+        show_bytes(Position::new(newest, *index), bytes, out)?;
     }
     Ok(())
 }
@@ -128,22 +134,17 @@ impl Found {
     }
 }
 
-fn show(export: &Export, index: u64, out: &mut Out) -> Result<(), Failure> {
-    let (bytes, _) = export.entry(index)?;
-    show_bytes(index, &bytes, out)
-}
-
-fn show_bytes(index: u64, bytes: &[u8], out: &mut Out) -> Result<(), Failure> {
+fn show_bytes(place: Position, bytes: &[u8], out: &mut Out) -> Result<(), Failure> {
     let entry = Entry::parse(bytes).map_err(|error| {
-        Failure::new(Exit::VerificationFailed, format!("entry {index}: {error}"))
+        Failure::new(Exit::VerificationFailed, format!("entry {place}: {error}"))
     })?;
     if out.is_json() {
-        out.json(&to_json(index, bytes));
+        out.json(&to_json(place.number(), bytes));
         return Ok(());
     }
     // Under the names of the documentation, in the order in which they stand in the entry.
     let fields: Value = serde_json::from_slice(bytes).unwrap_or(Value::Null);
-    let mut rows = vec![("entry", index.to_string()), ("event", entry.event.to_string())];
+    let mut rows = vec![("entry", place.to_string()), ("event", entry.event.to_string())];
     for (name, value) in fields.as_object().into_iter().flatten() {
         if let Some((word, _)) = NAMES.iter().find(|(_, key)| key == name) {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);

@@ -8,18 +8,15 @@ use serde_json::{Value, json};
 
 use super::chain::{self, Alone, Link};
 use super::excerpt::{self, ExcerptDir};
-use crate::audit::Position;
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::entry::Entry;
-use crate::audit::export::{CARDS, CHECKPOINT_PATH, EARLIER, RECEIPTS};
+use crate::audit::export::{CARDS, CHECKPOINT_PATH, RECEIPTS};
 use crate::audit::manifest::MANIFEST_MAX_BYTES;
-use crate::audit::note::VerifierKey;
 use crate::audit::policy::Policy;
 use crate::audit::verify::{
-    Before, Report, Trust, VerifyFailure, WitnessSeen, Witnessing, verify_export_with,
+    Report, Trust, VerifyFailure, WitnessSeen, Witnessing, verify_export_with,
 };
 use crate::card::Card;
-use crate::cli::evidence::files_below;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::files::{read_card, read_policy, read_text};
 use crate::cli::out::{Out, Unit};
@@ -64,7 +61,7 @@ pub(super) fn run(args: VerifyArgs, out: &mut Out) -> Result<(), Failure> {
     let policy = args.policy.as_deref().map(read_policy).transpose()?;
     let whose_word = args.card.is_none() && args.fingerprint.is_none();
     if excerpt::is_one(&args.dir) {
-        return ExcerptDir::new(&args.dir, card).verify(policy, whose_word, out);
+        return ExcerptDir::new(&args.dir, card, args.alone).verify(policy, whose_word, out);
     }
     let reports = verify(&args.dir, &card, policy, args.alone, out, &mut |_, _| {})?;
     print(&reports, &card, whose_word, out);
@@ -127,95 +124,28 @@ pub(super) fn verify(
     out: &mut Out,
     each: &mut dyn FnMut(u64, &Entry),
 ) -> Result<Vec<Report>, Failure> {
-    let mut links = chain::links(dir)?;
-    if alone.without_earlier {
-        links.drain(..links.len() - 1);
-    }
-    let newest = links.len() - 1;
-    let mut reports: Vec<Report> = Vec::new();
-    for ((log, link), at) in (0..).zip(&links).zip(0..) {
-        let before = match reports.last() {
-            Some(before) => Before::Verified(Box::new(before.clone())),
-            None if alone.without_earlier => Before::NotAtHand,
-            None => Before::None,
-        };
-        let policy = policy.clone().filter(|_| at == newest);
-        let first = Position::new(log, 0).number();
+    chain::follow(dir, card, policy, alone, out, &mut |link, trust, first, out| {
         let mut each = |index: u64, entry: &Entry| each(first + index, entry);
-        match verify_one(link, card, policy, before, out, &mut each)? {
-            Ok(report) => reports.push(report),
-            Err(failure) => return Err(refuse(dir, &link.prefix, &failure, out)),
-        }
-    }
-    begins(dir, &reports, card, out)?;
-    ends(dir, &reports, alone, out)?;
-    Ok(reports)
+        verify_one(link, trust, out, &mut each)?
+            .map_err(|failure| refuse(dir, &link.prefix, &failure, out))
+    })
 }
-
-/// The last of the logs is the one that is open: the one that follows was begun in the commit in which
-/// a log ended.
-fn ends(dir: &Path, reports: &[Report], alone: Alone, out: &mut Out) -> Result<(), Failure> {
-    let next = reports.last().and_then(|newest| newest.successor.clone());
-    match next.filter(|_| !alone.without_later) {
-        Some(key) => {
-            let next = VerifierKey::parse(&key).map_or(key, |key| key.name().to_owned());
-            Err(refuse(dir, "", &VerifyFailure::Later { next }, out))
-        }
-        None => Ok(()),
-    }
-}
-
-/// The first of the logs is the one that the card names.
-fn begins(dir: &Path, reports: &[Report], card: &Card, out: &mut Out) -> Result<(), Failure> {
-    let first = reports.first().filter(|report| report.before.is_none());
-    match first.filter(|first| first.checkpoint.origin != card.log_origin()) {
-        Some(first) => {
-            let (origin, named) = (first.checkpoint.origin.clone(), card.log_origin().to_owned());
-            Err(refuse(dir, "", &VerifyFailure::First { origin, named }, out))
-        }
-        None => Ok(()),
-    }
-}
-
-type Verified = Result<Report, VerifyFailure>;
 
 fn verify_one(
     link: &Link,
-    card: &Card,
-    policy: Option<Policy>,
-    before: Before,
+    trust: &Trust,
     out: &Out,
     each: &mut dyn FnMut(u64, &Entry),
-) -> Result<Verified, Failure> {
-    let dir = &link.dir;
-    let mut present: Vec<String> = files_below(dir)?.into_iter().map(|file| file.name).collect();
-    if link.prefix.is_empty() {
-        present.retain(|path| !path.starts_with(EARLIER));
-    }
-    let trust = trust(dir, card, policy, before);
+) -> Result<Result<Report, VerifyFailure>, Failure> {
+    let present = link.files()?;
     let bar = out.progress("verifying", 1, Unit::Entries);
     let handle = bar.handle();
     let mut progress = |done, total| {
         handle.set_length(total);
         bar.at(done);
     };
-    let mut read = |path: &str| read_bounded(&dir.join(path));
-    Ok(verify_export_with(&mut read, &present, &trust, each, &mut progress))
-}
-
-/// What card, policy and the log before say beforehand of the log in a directory.
-pub(super) fn trust(dir: &Path, card: &Card, policy: Option<Policy>, before: Before) -> Trust {
-    let note = read_bounded(&dir.join(CHECKPOINT_PATH)).ok().flatten().unwrap_or_default();
-    let claimed = Checkpoint::parse_unverified(&String::from_utf8_lossy(&note));
-    let claimed = claimed.ok().map(|claimed| claimed.origin).filter(|log| card.owns_log(log));
-    let origin = claimed.unwrap_or_else(|| card.log_origin().to_owned());
-    Trust {
-        keys: card.log_keys_of(&origin),
-        origin,
-        authority: card.authority().clone(),
-        policy,
-        before,
-    }
+    let mut read = |path: &str| read_bounded(&link.dir.join(path));
+    Ok(verify_export_with(&mut read, &present, trust, each, &mut progress))
 }
 
 pub(super) fn read_bounded(path: &Path) -> io::Result<Option<Vec<u8>>> {

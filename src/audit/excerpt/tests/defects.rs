@@ -57,7 +57,7 @@ fn the_last_entries_of_a_peer_can_be_kept_back_by_who_has_the_key() {
     });
     let count = log.seqs[&authority("xb.oag")];
     let report = check(&log, &shorter).expect("sound in itself");
-    assert_eq!(report.peers[&authority("xb.oag")].last, count - 1);
+    assert_eq!(report.told.peers[&authority("xb.oag")].last, count - 1);
 }
 
 #[test]

@@ -1,10 +1,13 @@
 //! Replays the messages of an excerpt. What depends on the rest of the log is not judged: which
 //! peers were added, which agencies had access, whether the node ran.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::print::{self, findings_json, life_json, proved_json};
 use super::{Disclosed, Findings, ReplayArgs, Replayed, is_within};
+use crate::audit::Position;
 use crate::audit::entry::Entry;
 use crate::audit::replay::{Finding, Life, Queue, Rule, State};
 use crate::audit::verify::excerpt::ExcerptReport;
@@ -22,23 +25,30 @@ const NEED_ALL: [Rule; 6] = [
     Rule::NotRunning,
 ];
 
-/// Entries as they follow each other in the excerpt, and which ones they are in the log.
+/// Entries as they follow each other in the excerpts of the logs, and which ones they are there.
 struct Told {
     replayed: Replayed,
-    places: Vec<u64>,
+    places: BTreeMap<u64, u64>,
+    /// Where the next one follows.
+    next: Position,
 }
 
 impl Told {
-    fn take(&mut self, index: u64, entry: &Entry) {
-        let at = self.places.len() as u64;
-        self.places.push(index);
+    fn take(&mut self, place: u64, entry: &Entry) {
+        let log = Position::from_number(place).log;
+        if log != self.next.log {
+            self.next = Position::new(log, 0);
+        }
+        let at = self.next.number();
+        self.next.index += 1;
+        self.places.insert(at, place);
         for finding in self.replayed.state.apply(at, entry) {
             if finding.message.is_some() && !NEED_ALL.contains(&finding.rule) {
-                self.replayed.findings.add(Finding { index, ..finding });
+                self.replayed.findings.add(Finding { index: place, ..finding });
             }
         }
         if let Some(life) = &mut self.replayed.life {
-            life.observe(index, entry, &self.replayed.state);
+            life.observe(place, entry, &self.replayed.state);
         }
     }
 }
@@ -55,25 +65,28 @@ pub(super) fn run(args: ReplayArgs, excerpt: &ExcerptDir, out: &mut Out) -> Resu
         life: args.message.map(Life::of),
         of: 0,
     };
-    let mut told = Told { replayed, places: Vec::new() };
-    let report = excerpt.entries(out, &mut |index, entry| {
-        if is_within(args.until, 0, index, entry) {
-            told.take(index, entry);
+    let newest = excerpt.newest()?;
+    let mut told = Told { replayed, places: BTreeMap::new(), next: Position::default() };
+    let reports = excerpt.entries(out, &mut |place, entry| {
+        if is_within(args.until, newest, place, entry) {
+            told.take(place, entry);
         }
     })?;
-    let Told { replayed, places } = told;
+    let Told { mut replayed, places, .. } = told;
+    replayed.of = reports.iter().map(|report| report.checkpoint.size).sum();
+    let Some(report) = reports.last() else { return Ok(()) };
     let mut proved = disclosed.map(|disclosed| disclosed.prove(&replayed.state)).transpose()?;
     for proved in proved.iter_mut().flatten() {
-        proved.entry = places.get(proved.entry as usize).copied().unwrap_or(proved.entry);
+        proved.entry = places.get(&proved.entry).copied().unwrap_or(proved.entry);
     }
     if out.is_json() {
-        let mut json = to_json(&replayed, &report);
+        let mut json = to_json(&replayed, report);
         if let Some(proved) = &proved {
             json["proved"] = proved.iter().map(proved_json).collect();
         }
         out.json(&json);
     } else {
-        out.record(&fields(&replayed, &report), &Value::Null);
+        out.record(&fields(&replayed, report), &Value::Null);
         print::tables(&replayed, proved.as_deref(), out);
     }
     replayed.conclude()
@@ -88,7 +101,7 @@ fn fields(replayed: &Replayed, report: &ExcerptReport) -> Vec<(&'static str, Str
     vec![
         ("log", report.checkpoint.origin.clone()),
         ("excerpt of", report.scope.to_string()),
-        ("replayed", format!("{} of {} entries", state.entries(), report.checkpoint.size)),
+        ("replayed", format!("{} of {} entries", state.total(), replayed.of)),
         ("until", state.at().to_string()),
         ("messages", states.collect::<Vec<_>>().join("\n")),
         ("waiting", waiting.to_string()),
@@ -109,8 +122,8 @@ fn to_json(replayed: &Replayed, report: &ExcerptReport) -> Value {
         "ok": findings.errors == 0,
         "excerpt": report.scope.to_string(),
         "log_origin": report.checkpoint.origin,
-        "entries": state.entries(),
-        "of_entries": report.checkpoint.size,
+        "entries": state.total(),
+        "of_entries": replayed.of,
         "until": state.at(),
         "messages": messages,
         "receipts_issued": issued,
