@@ -138,6 +138,59 @@ fn an_export_is_brought_up_and_parts_are_merged() {
     assert_eq!(verified["excerpt"], "peer xb.pps");
 }
 
+#[test]
+fn parts_and_excerpts_go_from_a_log_to_the_next() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (xa, xb) = (Process::new(dir.path(), "xa.oag"), Process::new(dir.path(), "xb.pps"));
+    xa.trust(&xb);
+    let at = |name: &str| dir.path().join(name).to_str().expect("UTF-8").to_owned();
+    let (out, part, old, excerpt) = (at("export"), at("part"), at("old"), at("excerpt"));
+    let card = xa.home.join("card.txt");
+    let card = card.to_str().expect("UTF-8");
+    let json = |args: &[&str]| -> serde_json::Value {
+        serde_json::from_str(&run(&[args, &["--output", "json"]].concat())).expect("JSON")
+    };
+    let export = ["audit", "export", "--home", xa.path(), "--out"];
+    let since = json(&[&export[..], &[&out]].concat())["entries"].to_string();
+    copy(Path::new(&out), Path::new(&old));
+    let shown = json(&["card", "show", card]);
+    let log = shown["log_origin"].as_str().expect("an origin");
+    run(&["log", "seal", log, "--home", xa.path()]);
+
+    let said = refused(&[&export[..], &[&part, "--since", "1000000"]].concat());
+    assert!(said.contains(".2 has") && said.contains("an earlier log is named"), "{said}");
+    json(&[&export[..], &[&part, "--since", &since, "--log", log]].concat());
+    let merged = json(&["audit", "merge", &old, &part]);
+    assert_eq!(merged["entries_before"].to_string(), since);
+    let verified = json(&["audit", "verify", &old, "--card", card]);
+    assert_eq!(
+        (&verified["entries"], &verified["earlier"][0]["log_origin"]),
+        (&merged["entries"], &log.into())
+    );
+    // The whole of it, where it lies since before the change.
+    let whole = json(&[&export[..], &[&out]].concat());
+    assert!(whole["files_kept"].as_u64() > Some(0), "{whole}");
+    json(&["audit", "verify", &out, "--card", card]);
+
+    json(&[&export[..], &[&excerpt, "--peer", "xb.pps"]].concat());
+    let verify = ["audit", "verify", &excerpt, "--card", card];
+    let verified = json(&verify);
+    // Opened, xb.pps added, sealed; then opened, and this excerpt.
+    assert_eq!((&verified["earlier"][0]["entries"], &verified["entries"]), (&3.into(), &2.into()));
+    let numbers = &verified["peers"]["xb.pps"];
+    assert_eq!((&numbers["from"], &numbers["last"]), (&1.into(), &2.into()));
+    std::fs::remove_dir_all(Path::new(&excerpt).join("earlier")).expect("removed");
+    assert!(refused(&verify).contains("a year is missing"));
+}
+
+/// What the program says where it refuses.
+fn refused(args: &[&str]) -> String {
+    let done = std::process::Command::new(support::process::ROGATORY).args(args).output();
+    let done = done.expect("it runs");
+    assert!(!done.status.success(), "{args:?}");
+    String::from_utf8(done.stderr).expect("UTF-8")
+}
+
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir(to).expect("made");
     for item in std::fs::read_dir(from).expect("a directory") {

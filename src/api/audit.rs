@@ -15,7 +15,7 @@ use super::{exports, identity};
 use crate::domain::limits::{EXPORT_HELD_MAX_BYTES, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
 use crate::exchange::check::{CheckReport, Divergence, Told};
 use crate::exchange::excerpt::ExcerptOf;
-use crate::exchange::log::{ExportWish, LogHead, index_in_log, log_of};
+use crate::exchange::log::{ExportWish, LogHead, LogPlace, index_in_log, log_of};
 use crate::exchange::{ActionError, Caller, Exchange, Peer, Role};
 use crate::pb::v1 as pb;
 use pb::audit_service_server::{AuditService, AuditServiceServer};
@@ -57,15 +57,23 @@ impl AuditApi {
     }
 
     fn wish(&self, request: &pb::ExportLogRequest) -> Result<ExportWish, Status> {
-        let pb::ExportLogRequest { without_receipts, held, since } = request;
-        let newest = self.exchange.log_head().checkpoint.size;
-        if *since > newest {
-            return Err(invalid("since", format!("the log has {newest} entries")));
-        }
+        let pb::ExportLogRequest { without_receipts, held, since, since_origin } = request;
+        let since = match since {
+            0 => LogPlace::default(),
+            _ => {
+                let log = self.exchange.log_head_of(since_origin).map_err(to_status)?;
+                let (origin, size) = (&log.checkpoint.origin, log.checkpoint.size);
+                if *since > size {
+                    let rule = format!("{origin} has {size} entries; an earlier log is named");
+                    return Err(invalid("since", rule));
+                }
+                LogPlace::new(log.log, *since)
+            }
+        };
         if held.len() > EXPORT_HELD_MAX_BYTES {
             return Err(invalid("held", format!("has more than {EXPORT_HELD_MAX_BYTES} bytes")));
         }
-        Ok(ExportWish { receipts: !without_receipts, held: held.to_vec(), since: *since })
+        Ok(ExportWish { receipts: !without_receipts, held: held.to_vec(), since })
     }
 }
 

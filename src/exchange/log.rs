@@ -27,13 +27,16 @@ pub struct ExportWish {
     pub receipts: bool,
     /// What the client holds, as [`LeftOut::new`] takes it.
     pub held: Vec<u8>,
-    /// Entries of the newest log that somebody has already; at most as many as it has. Earlier logs
-    /// are left out then.
-    pub since: u64,
+    /// Where what somebody has already ends: the logs before that one are left out, and of that one
+    /// what cannot change any more; at most as many entries as it has.
+    pub since: Position,
 }
 
 /// A state of one of our logs, for those who know no store.
 pub type LogHead = Head;
+
+/// A place in our logs, for those who know no store.
+pub type LogPlace = Position;
 
 /// Which of our logs an entry stands in, from 0, the oldest first.
 pub fn log_of(position: u64) -> u32 {
@@ -159,11 +162,9 @@ impl Exchange {
     ) -> Result<(), ActionError> {
         let newest = self.store.head();
         self.export_one(&newest, "", wish, sink)?;
-        if wish.since > 0 {
-            return Ok(());
-        }
         // Not one that has ended since: what is exported of it stands at the top.
-        for ended in self.store.sealed().into_iter().filter(|ended| ended.log < newest.log) {
+        let wanted = wish.since.log..newest.log;
+        for ended in self.store.sealed().into_iter().filter(|ended| wanted.contains(&ended.log)) {
             self.export_one(&ended, &earlier_dir(&ended.checkpoint.origin), wish, sink)?;
         }
         Ok(())
@@ -178,7 +179,10 @@ impl Exchange {
         sink: &mut dyn FnMut(&str, &[u8]) -> bool,
     ) -> Result<(), ActionError> {
         let checkpoint = self.cosigned(head);
-        let since = wish.since.min(head.checkpoint.size);
+        let since = match wish.since {
+            Position { log, index } if log == head.log => index.min(head.checkpoint.size),
+            _ => 0,
+        };
         let left_out = RefCell::new(LeftOut::new(&wish.held, since));
         let receipts = wish.receipts.then(|| Receipts::new(self, head));
         let source = Source {
@@ -196,10 +200,9 @@ impl Exchange {
             progress: &mut |_, _| {},
         };
         let mut write = |path: &str, bytes: &[u8]| {
-            let place = format!("{under}{path}");
             // The manifest is what says that the rest is there.
-            let has = path != MANIFEST_PATH && left_out.borrow().leaves_out(&place, bytes);
-            match has || sink(&place, bytes) {
+            let has = path != MANIFEST_PATH && left_out.borrow().leaves_out(under, path, bytes);
+            match has || sink(&format!("{under}{path}"), bytes) {
                 true => Ok(()),
                 false => Err(ActionError::Unavailable("the client went away".into())),
             }

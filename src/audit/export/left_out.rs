@@ -41,13 +41,15 @@ impl LeftOut {
         self.recorded.extend(receipts);
     }
 
-    /// Whether this file is one of those.
-    pub fn leaves_out(&self, path: &str, bytes: &[u8]) -> bool {
+    /// Whether this file is one of those: its path in the folder of its log, which is `folder` of the
+    /// export.
+    pub fn leaves_out(&self, folder: &str, path: &str, bytes: &[u8]) -> bool {
         let old_receipt = || {
             let received = self.since > 0 && path.starts_with(RECEIPTS);
             received && !self.recorded.contains(&sha256(bytes))
         };
-        let held = || self.held.binary_search(&tag(path, &sha256(bytes))).is_ok();
+        let place = || format!("{folder}{path}");
+        let held = || self.held.binary_search(&tag(&place(), &sha256(bytes))).is_ok();
         self.full.contains(path) || old_receipt() || (!self.held.is_empty() && held())
     }
 }
@@ -61,23 +63,27 @@ mod tests {
     fn only_what_is_held_in_that_place_with_that_content_is_left_out() {
         let tags = [tag("checkpoint", &sha256(b"a")), tag("cards/xa.oag.card", &sha256(b"b"))];
         let left = LeftOut::new(&[tags.concat(), vec![1, 2, 3]].concat(), 0);
-        assert!(left.leaves_out("checkpoint", b"a"));
-        assert!(left.leaves_out("cards/xa.oag.card", b"b"));
+        assert!(left.leaves_out("", "checkpoint", b"a"));
+        assert!(left.leaves_out("", "cards/xa.oag.card", b"b"));
         for (path, bytes) in [("checkpoint", b"b"), ("cards/xa.oag.card", b"a"), ("policy", b"a")] {
-            assert!(!left.leaves_out(path, bytes), "{path}");
+            assert!(!left.leaves_out("", path, bytes), "{path}");
         }
-        assert!(!LeftOut::default().leaves_out("checkpoint", b"a"));
+        assert!(!left.leaves_out("earlier/2026/", "checkpoint", b"a"), "of another log");
+        let of_another = [tag("earlier/2026/checkpoint", &sha256(b"a"))];
+        let left = LeftOut::new(of_another.as_flattened(), 0);
+        assert!(left.leaves_out("earlier/2026/", "checkpoint", b"a"));
+        assert!(!LeftOut::default().leaves_out("", "checkpoint", b"a"));
     }
 
     #[test]
     fn below_an_entry_what_cannot_change_any_more_is_left_out() {
         let left = LeftOut::new(&[], 600);
         for path in ["tile/0/000", "tile/0/001", "tile/entries/000", "tile/entries/001"] {
-            assert!(left.leaves_out(path, b"x"), "{path}");
+            assert!(left.leaves_out("", path, b"x"), "{path}");
         }
         for path in ["tile/0/002", "tile/1/000", "tile/entries/002", "tile/0/000.p/3", "checkpoint"]
         {
-            assert!(!left.leaves_out(path, b"x"), "{path}");
+            assert!(!left.leaves_out("", path, b"x"), "{path}");
         }
     }
 
@@ -94,8 +100,8 @@ mod tests {
         let mut left = LeftOut::new(&[], 2);
         left.see(0, &log.entries[..2]);
         left.see(2, &log.entries[2..]);
-        assert!(left.leaves_out("receipts/1.tlog-proof", b"old"));
-        assert!(!left.leaves_out("receipts/2.tlog-proof", b"new"));
-        assert!(!left.leaves_out("cards/xa.oag.card", b"old"));
+        assert!(left.leaves_out("", "receipts/1.tlog-proof", b"old"));
+        assert!(!left.leaves_out("", "receipts/2.tlog-proof", b"new"));
+        assert!(!left.leaves_out("", "cards/xa.oag.card", b"old"));
     }
 }

@@ -34,7 +34,7 @@ use staging::{Kind, Staged, Staging};
 /// log has only grown since then is proven first.
 ///
 ///   rogatory audit export --home xb --out export
-///   rogatory audit export --home xb --out since-1200 --since 1200
+///   rogatory audit export --home xb --out since-1200 --since 1200 --log xb.pps/log/2026
 ///   rogatory audit export --home xb --out excerpt --peer xa.oag
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
@@ -50,6 +50,9 @@ pub(super) struct ExportArgs {
     /// Only what is new since so many entries, for who has an export of those: see `audit merge`
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     since: Option<u64>,
+    /// The log that those entries are of, as in xa.oag/log/2026: the newest, where it is not named
+    #[arg(long, value_name = "ORIGIN", requires = "since")]
+    log: Option<String>,
     /// Only the entries that concern this authority, with proofs
     #[arg(long, value_name = "AUTHORITY", conflicts_with = "since")]
     peer: Option<AuthorityId>,
@@ -78,7 +81,7 @@ pub(super) async fn run(args: ExportArgs, out: &mut Out) -> Result<(), Failure> 
         match (scope, since) {
             (Some(scope), _) => excerpt(channel, scope, receipts, staging, &dir, out).await,
             (None, 0) => whole(channel, receipts, staging, &dir, out).await,
-            (None, since) => part(channel, since, receipts, staging, &dir, out).await,
+            (None, since) => part(channel, (since, args.log), receipts, staging, &dir, out).await,
         }
     };
     let staged = args.access.at(out, receive).await?;
@@ -105,24 +108,34 @@ async fn whole(
         extends(&mut client, before, dir).await?;
     }
     let held = staging.held().into();
-    let request = pb::ExportLogRequest { without_receipts: !receipts, held, since: 0 };
+    let request = pb::ExportLogRequest { without_receipts: !receipts, held, ..Default::default() };
     let parts = client.export_log(request).await?.into_inner();
     taken(parts, staging, Kind::Whole, out).await
 }
 
 async fn part(
     channel: Channel,
-    since: u64,
+    (since, log): (u64, Option<String>),
     receipts: bool,
     staging: Staging,
     dir: &Path,
     out: &Out,
 ) -> Result<Staged, Failure> {
     must_be_new(&staging, dir, "what is new since some entries is no export by itself")?;
-    let held = staging.held().into();
-    let request = pb::ExportLogRequest { without_receipts: !receipts, held, since };
-    let parts = Client::new(channel).export_log(request).await?.into_inner();
-    taken(parts, staging, Kind::Since(since), out).await
+    let mut client = Client::new(channel);
+    // Named although it be the newest: another may begin before the export does.
+    let origin = match log {
+        Some(origin) => origin,
+        None => newest(&mut client).await?.origin,
+    };
+    let request = pb::ExportLogRequest {
+        without_receipts: !receipts,
+        held: staging.held().into(),
+        since,
+        since_origin: origin.clone(),
+    };
+    let parts = client.export_log(request).await?.into_inner();
+    taken(parts, staging, Kind::Since { entries: since, origin: &origin }, out).await
 }
 
 async fn excerpt(
@@ -149,6 +162,18 @@ fn must_be_new(staging: &Staging, dir: &Path, why: &str) -> Result<(), Failure> 
     }
 }
 
+/// The node's newest checkpoint, by its own word.
+async fn newest(client: &mut Client) -> Result<Checkpoint, Failure> {
+    let note = client.get_checkpoint(pb::GetCheckpointRequest::default()).await?.into_inner().note;
+    parsed(&note)
+}
+
+fn parsed(note: &str) -> Result<Checkpoint, Failure> {
+    Checkpoint::parse_unverified(note).map_err(|error| {
+        Failure::new(Exit::VerificationFailed, format!("the node's checkpoint: {error}"))
+    })
+}
+
 /// Before anything is fetched: whether the node's log is the one that is there, grown.
 async fn extends(client: &mut Client, before: &Checkpoint, dir: &Path) -> Result<(), Failure> {
     // The log that is there may have ended since, and another begun.
@@ -162,8 +187,7 @@ async fn extends(client: &mut Client, before: &Checkpoint, dir: &Path) -> Result
     };
     let newest = newest.into_inner();
     let bad = |why: String| Failure::new(Exit::VerificationFailed, why);
-    let now = Checkpoint::parse_unverified(&newest.note)
-        .map_err(|error| bad(format!("the node's checkpoint: {error}")))?;
+    let now = parsed(&newest.note)?;
     past::is_later(before, &now, dir)?;
     let (old_size, new_size) = (before.size, now.size);
     let request = pb::GetConsistencyProofRequest { old_size, new_size, origin };
@@ -177,7 +201,7 @@ async fn extends(client: &mut Client, before: &Checkpoint, dir: &Path) -> Result
 async fn taken(
     mut parts: Parts,
     mut staging: Staging,
-    kind: Kind,
+    kind: Kind<'_>,
     out: &Out,
 ) -> Result<Staged, Failure> {
     let progress = out.progress("exporting", 0, Unit::Bytes);
@@ -190,7 +214,7 @@ async fn taken(
 
 /// What there is now, and how much of it was there before.
 fn tell(staged: &Staged, dir: &Path, out: &mut Out) {
-    let Staged { files, bytes, kept, size, before } = staged;
+    let Staged { files, bytes, kept, size, before, same_log } = staged;
     let shown = dir.display().to_string();
     let mut fields = vec![
         ("export", shown.clone()),
@@ -201,9 +225,11 @@ fn tell(staged: &Staged, dir: &Path, out: &mut Out) {
         fields.push(("of these kept", kept.to_string()));
     }
     if let Some(before) = before {
-        // Fewer where another log has begun since.
-        let new = size.checked_sub(*before).map(|new| format!("{size}, {new} of them new"));
-        fields.push(("entries", new.unwrap_or_else(|| format!("{size}, in a new log"))));
+        let entries = match size.checked_sub(*before).filter(|_| *same_log) {
+            Some(new) => format!("{size}, {new} of them new"),
+            None => format!("{size}, in a new log"),
+        };
+        fields.push(("entries", entries));
     }
     let json = json!({
         "directory": shown,

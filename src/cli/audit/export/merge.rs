@@ -1,12 +1,15 @@
 //! `rogatory audit merge`: what is new of a log, into an export of what came before.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::staging::{Files, Kind, Staging};
 use super::{past, tell};
+use crate::audit::Checkpoint;
 use crate::audit::manifest::{MANIFEST_MAX_BYTES, MANIFEST_PATH};
+use crate::cli::audit::chain;
 use crate::cli::audit::verify::read_bounded;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::out::Out;
@@ -14,7 +17,8 @@ use crate::cli::out::Out;
 /// Makes one export of an export and what `audit export --since` wrote of the same log later
 ///
 /// The new export takes the place of the old one in one step, if nothing is missing and the log has
-/// only grown; otherwise the old one stays as it is. PART is left as it is.
+/// only grown; otherwise the old one stays as it is. PART is left as it is. Where the log of the old
+/// export has ended since, it becomes an earlier one of the new export.
 ///
 ///   rogatory audit merge export since-1200
 #[derive(Args)]
@@ -47,9 +51,14 @@ pub(in crate::cli::audit) fn run(args: MergeArgs, out: &mut Out) -> Result<(), F
         return Err(Failure::new(Exit::NotFound, message)
             .hint("the first argument is the export of what came before, the second what is new"));
     };
-    past::is_later(before, &past::read_checkpoint(&part)?, &dir)?;
-    // Of earlier logs the part has nothing: they stay as they are.
-    for (path, bytes) in past::earlier_manifests(&dir)? {
+    let folder = becomes(before, &part, &dir)?;
+    if !folder.is_empty() {
+        staging.move_newest(&folder);
+    }
+    // Of the logs before those that it has something of, the part has nothing: they stay as they are.
+    let mut earlier: BTreeMap<_, _> = past::earlier_manifests(&dir)?.into_iter().collect();
+    earlier.extend(past::earlier_manifests(&part)?);
+    for (path, bytes) in earlier {
         staging.take(&path, &bytes)?;
     }
     staging.add_source(Files::read(&part)?);
@@ -58,4 +67,22 @@ pub(in crate::cli::audit) fn run(args: MergeArgs, out: &mut Out) -> Result<(), F
     tell(&staged, &dir, out);
     out.talk(&format!("next: rogatory audit verify {} --card CARD", dir.display()));
     Ok(())
+}
+
+/// The folder that the newest log of the export takes beside what is new: none where it still is the
+/// newest one. What is new must be of it, and of all logs from it on.
+fn becomes(before: &Checkpoint, part: &Path, dir: &Path) -> Result<String, Failure> {
+    for link in chain::links(part)? {
+        let now = past::read_checkpoint(&link.dir)?;
+        if now.origin == before.origin {
+            past::is_later(before, &now, dir)?;
+            return Ok(link.prefix);
+        }
+    }
+    let (dir, part, origin) = (dir.display(), part.display(), &before.origin);
+    let message = format!("{dir} is an export of {origin}, of which {part} has nothing");
+    Err(Failure::new(Exit::Failed, message).hint(format!(
+        "what is new must begin in that log: `rogatory audit export --since {} --log {origin}`",
+        before.size
+    )))
 }

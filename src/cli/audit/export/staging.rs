@@ -15,7 +15,7 @@ use super::place::{beside, digest_of, link, lock, remove, whole_path};
 use super::swap::{self, take_place};
 use crate::audit::Checkpoint;
 use crate::audit::excerpt::Excerpt;
-use crate::audit::export::{EARLIER, RECEIPTS};
+use crate::audit::export::{EARLIER, RECEIPTS, earlier_dir};
 use crate::audit::manifest::{MANIFEST_MAX_BYTES, MANIFEST_PATH, Manifest, is_export_path, tag};
 use crate::audit::tiles::full_paths;
 use crate::cli::evidence::files_below;
@@ -29,6 +29,9 @@ type Listed = BTreeMap<String, Digest>;
 /// Whole files that may take a place in the new export.
 pub(super) struct Files {
     pub(super) dir: PathBuf,
+    /// The folder that they are to take in it, where that is not the one that they are in.
+    under: String,
+    /// By their paths in the new export.
     pub(super) digests: BTreeMap<String, Digest>,
 }
 
@@ -39,7 +42,11 @@ impl Files {
         for file in files_below(dir)? {
             digests.insert(file.name, digest_of(&file.path)?);
         }
-        Ok(Self { dir: dir.to_owned(), digests })
+        Ok(Self { dir: dir.to_owned(), under: String::new(), digests })
+    }
+
+    fn place(&self, path: &str) -> PathBuf {
+        self.dir.join(path.strip_prefix(&self.under).unwrap_or(path))
     }
 }
 
@@ -72,12 +79,12 @@ struct Open {
 
 /// What is put together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// All of a log.
+pub(super) enum Kind<'a> {
+    /// All of every log.
     Whole,
-    /// What is new since so many entries: what is full below them, and older receipts, somebody
-    /// has.
-    Since(u64),
+    /// What is new since so many entries of a log: what is full below them, older receipts and the
+    /// logs before it, somebody has.
+    Since { entries: u64, origin: &'a str },
     /// Entries about one thing.
     Excerpt,
 }
@@ -94,6 +101,8 @@ pub(super) struct Staged {
     pub(super) size: u64,
     /// Entries of the export that it took the place of.
     pub(super) before: Option<u64>,
+    /// Whether its newest log was the newest one there, too.
+    pub(super) same_log: bool,
 }
 
 impl Staging {
@@ -145,6 +154,14 @@ impl Staging {
             self.target.display()
         );
         self.sources.push(files);
+    }
+
+    /// Has the newest log of the export that is there stand for the earlier one that it has become.
+    pub(super) fn move_newest(&mut self, folder: &str) {
+        let Some(there) = self.sources.first() else { return };
+        let newest = there.digests.iter().filter(|(path, _)| log_folder(path).is_empty());
+        let digests = newest.map(|(path, digest)| (format!("{folder}{path}"), *digest)).collect();
+        self.sources.push(Files { dir: there.dir.clone(), under: folder.to_owned(), digests });
     }
 
     /// The tags of all that is there, one after the other.
@@ -218,20 +235,25 @@ impl Staging {
     }
 
     /// Puts the new export into its place, if all of it is there.
-    pub(super) fn finish(mut self, kind: Kind) -> Result<Staged, Failure> {
+    pub(super) fn finish(mut self, kind: Kind<'_>) -> Result<Staged, Failure> {
         self.close()?;
         let Some(newest) = self.manifests.get("") else {
             let message = "the export ended early, without its manifest: it is no export";
             let hint = "run the command again: it goes on where it was";
             return Err(Failure::new(Exit::Unavailable, message).hint(hint));
         };
-        let size = parse(newest, kind)?.size;
+        let Manifest { origin: newest, size, .. } = parse(newest, kind)?;
         let mut listed = BTreeMap::new();
         for (folder, bytes) in &self.manifests {
             let files = parse(bytes, kind)?.files.into_iter();
             listed.extend(files.map(|(path, digest)| (format!("{folder}{path}"), digest)));
         }
-        self.gather(&listed, if let Kind::Since(since) = kind { since } else { 0 })?;
+        let has = match kind {
+            Kind::Since { entries, origin } if origin == newest => Some((entries, String::new())),
+            Kind::Since { entries, origin } => Some((entries, earlier_dir(origin))),
+            Kind::Whole | Kind::Excerpt => None,
+        };
+        self.gather(&listed, has.as_ref().map(|(entries, folder)| (*entries, folder.as_str())))?;
         self.clear(&listed)?;
         let dir = &self.files.dir;
         let before = self.before.as_ref().map(|before| (before, self.target.as_path()));
@@ -251,28 +273,36 @@ impl Staging {
             bytes: self.bytes,
             kept: (here - came) as u64,
             size,
+            same_log: self.before.as_ref().is_none_or(|before| before.origin == newest),
             before: self.before.map(|before| before.size),
         })
     }
 
-    /// Sees to it that every listed file is there.
-    fn gather(&mut self, listed: &Listed, since: u64) -> Result<(), Failure> {
-        let elsewhere: BTreeSet<String> = full_paths(since).collect();
+    /// Sees to it that every listed file is there, but for what somebody has: of the log in a folder,
+    /// so many entries.
+    fn gather(&mut self, listed: &Listed, has: Option<(u64, &str)>) -> Result<(), Failure> {
+        let elsewhere: BTreeSet<String> = match has {
+            Some((entries, folder)) => {
+                full_paths(entries).map(|path| format!("{folder}{path}")).collect()
+            }
+            None => BTreeSet::new(),
+        };
+        let receipts = has.map(|(_, folder)| format!("{folder}{RECEIPTS}"));
+        let is_receipt = |path: &str| receipts.as_ref().is_some_and(|all| path.starts_with(all));
         for (path, digest) in listed {
             if self.files.digests.get(path) == Some(digest) {
                 continue;
             }
             let source = self.sources.iter().find(|files| files.digests.get(path) == Some(digest));
             if let Some(source) = source {
-                let from = source.dir.join(path);
+                let from = source.place(path);
                 let to = self.place(path)?;
                 remove(&to)?;
                 link(&from, &to)?;
                 self.files.digests.insert(path.clone(), *digest);
                 continue;
             }
-            let others = since > 0 && (path.starts_with(RECEIPTS) || elsewhere.contains(path));
-            if !others {
+            if !is_receipt(path) && !elsewhere.contains(path) {
                 let message = format!("{path} is listed in the manifest, and is not there");
                 return Err(wrong(message).hint(&self.lacking));
             }
@@ -315,7 +345,7 @@ pub(super) fn log_folder(path: &str) -> &str {
     rest.map_or("", |(_, inside)| &path[..path.len() - inside.len()])
 }
 
-fn parse(manifest: &[u8], kind: Kind) -> Result<Manifest, Failure> {
+fn parse(manifest: &[u8], kind: Kind<'_>) -> Result<Manifest, Failure> {
     let parsed = match kind {
         Kind::Excerpt => Excerpt::parse_unverified(manifest).map(|excerpt| excerpt.list),
         _ => Manifest::parse_unverified(manifest),

@@ -15,7 +15,9 @@ fn what_is_new_is_merged_into_what_came_before() {
     assert!(!paths.iter().any(|path| *path == "receipts/557.tlog-proof"), "an old receipt");
     assert!(paths.iter().any(|path| *path == "receipts/607.tlog-proof"), "a new one");
     take_all(&mut staging, &files).expect("taken");
-    staging.finish(Kind::Since(600)).expect("all that is new");
+    staging
+        .finish(Kind::Since { entries: 600, origin: "xa.moj/log/2026" })
+        .expect("all that is new");
 
     let (mut out, ..) = memory(Format::Table);
     let (card, alone) = (card_of(&log), Alone::default());
@@ -37,7 +39,9 @@ fn what_does_not_follow_on_the_export_is_not_merged() {
     let (dir, part) = (root.path().join("export"), root.path().join("part"));
     let mut staging = Staging::open(&part).expect("opens");
     take_all(&mut staging, &sent(&log, 1300, &[], 1100)).expect("taken");
-    staging.finish(Kind::Since(1100)).expect("all that is new");
+    staging
+        .finish(Kind::Since { entries: 1100, origin: "xa.moj/log/2026" })
+        .expect("all that is new");
     let merge = |dir: &Path| {
         let (mut out, ..) = memory(Format::Table);
         merge::run(merge::MergeArgs::of(dir, &part), &mut out).expect_err("it does not follow")

@@ -48,6 +48,8 @@ fn recorded(number: u64) -> EntryDraft {
     draft.receipt(crate::crypto::sha256(text.as_bytes())).remote(place)
 }
 
+#[path = "staging_chain_tests.rs"]
+mod chain;
 #[path = "staging_parts_tests.rs"]
 mod parts;
 
@@ -73,7 +75,7 @@ fn sent(log: &TestLog, size: usize, held: &[u8], since: u64) -> Sent {
     };
     let mut files = Sent::new();
     write_export(source, &mut |path, bytes| {
-        if path == MANIFEST_PATH || !left_out.leaves_out(path, bytes) {
+        if path == MANIFEST_PATH || !left_out.leaves_out("", path, bytes) {
             files.push((path.to_owned(), bytes.to_vec()));
         }
         Ok(())
