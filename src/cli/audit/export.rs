@@ -13,6 +13,7 @@ use serde_json::json;
 use tonic::transport::Channel;
 
 use crate::audit::Checkpoint;
+use crate::audit::export::earlier_dir;
 use crate::cli::connect::OperatorAccess;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::out::{Out, Unit};
@@ -99,13 +100,16 @@ type Parts = tonic::Streaming<pb::ExportLogResponse>;
 async fn whole(
     channel: Channel,
     receipts: bool,
-    staging: Staging,
+    mut staging: Staging,
     dir: &Path,
     out: &Out,
 ) -> Result<Staged, Failure> {
     let mut client = Client::new(channel);
-    if let Some(before) = staging.before() {
-        extends(&mut client, before, dir).await?;
+    if let Some(before) = staging.before().cloned() {
+        extends(&mut client, &before, dir).await?;
+        if newest(&mut client).await?.origin != before.origin {
+            staging.move_newest(&earlier_dir(&before.origin));
+        }
     }
     let held = staging.held().into();
     let request = pb::ExportLogRequest { without_receipts: !receipts, held, ..Default::default() };

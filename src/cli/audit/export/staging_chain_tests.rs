@@ -12,17 +12,19 @@ fn logs() -> Vec<TestLog> {
 
 /// What a node sends of them to who has so many entries of the one of this number.
 fn sent_since(logs: &[TestLog], log: usize, entries: u64) -> Sent {
-    let mut files = Sent::new();
-    for (at, one) in logs.iter().enumerate().skip(log) {
-        let since = if at == log { entries } else { 0 };
-        let folder = match at + 1 == logs.len() {
-            true => String::new(),
-            false => earlier_dir(&one.origin),
-        };
-        let of_one = sent(one, one.entries.len(), &[], since).into_iter();
-        files.extend(of_one.map(|(path, bytes)| (format!("{folder}{path}"), bytes)));
+    let since = |at| if at == log { entries } else { 0 };
+    let wanted = logs.iter().enumerate().skip(log);
+    let of_one = |(at, one): (usize, &TestLog)| {
+        sent_in(&folder(logs, at), one, one.entries.len(), &[], since(at))
+    };
+    wanted.flat_map(of_one).collect()
+}
+
+fn folder(logs: &[TestLog], at: usize) -> String {
+    match at + 1 == logs.len() {
+        true => String::new(),
+        false => earlier_dir(&logs[at].origin),
     }
-    files
 }
 
 /// A part as the command writes it.
@@ -39,9 +41,8 @@ fn export_up_to(logs: &[TestLog], log: usize, entries: usize, dir: &Path) {
     take_all(&mut staging, &sent(&logs[log], entries, &[], 0)).expect("taken");
     for ended in &logs[..log] {
         let folder = earlier_dir(&ended.origin);
-        for (path, bytes) in sent(ended, ended.entries.len(), &[], 0) {
-            staging.take(&format!("{folder}{path}"), &bytes).expect("taken");
-        }
+        let files = sent_in(&folder, ended, ended.entries.len(), &[], 0);
+        take_all(&mut staging, &files).expect("taken");
     }
     staging.finish(Kind::Whole).expect("exported");
 }
@@ -130,4 +131,25 @@ fn another_past_of_a_log_that_has_ended_is_not_merged() {
     assert_eq!(failure.code, Exit::VerificationFailed);
     assert!(failure.message.contains("does not begin with the 1200 entries"), "{failure}");
     assert_eq!(tree(&dir), old);
+}
+
+#[test]
+fn a_whole_export_has_what_was_the_newest_log_from_where_it_lies() {
+    let logs = logs();
+    let root = tempfile::tempdir().expect("a directory");
+    let dir = root.path().join("export");
+    export_up_to(&logs, 0, 600, &dir);
+    let mut staging = Staging::open(&dir).expect("opens");
+    staging.move_newest("earlier/2026/");
+    let held = staging.held();
+    for (at, log) in logs.iter().enumerate() {
+        let files = sent_in(&folder(&logs, at), log, log.entries.len(), &held, 0);
+        let is_there = |path: &str| files.iter().any(|(sent, _)| sent == path);
+        assert!(!is_there("earlier/2026/tile/entries/001"), "it is there already");
+        assert_eq!(is_there("earlier/2027/tile/entries/000"), at == 1);
+        take_all(&mut staging, &files).expect("taken");
+    }
+    let staged = staging.finish(Kind::Whole).expect("whole");
+    assert!(staged.kept > 2 * 2 + 12, "tiles, bundles and receipts: {}", staged.kept);
+    assert_eq!(tree(&dir), whole(&logs));
 }

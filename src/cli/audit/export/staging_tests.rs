@@ -57,6 +57,11 @@ type Sent = Vec<(String, Vec<u8>)>;
 
 /// What a node sends of the first `size` entries to who says that it holds and has this.
 fn sent(log: &TestLog, size: usize, held: &[u8], since: u64) -> Sent {
+    sent_in("", log, size, held, since)
+}
+
+/// The same in a folder of the export.
+fn sent_in(folder: &str, log: &TestLog, size: usize, held: &[u8], since: u64) -> Sent {
     let mut left_out = LeftOut::new(held, since);
     left_out.see(0, &log.entries[..size]);
     let numbers = (0..size as u64).filter(|number| number % 50 == 7);
@@ -75,8 +80,8 @@ fn sent(log: &TestLog, size: usize, held: &[u8], since: u64) -> Sent {
     };
     let mut files = Sent::new();
     write_export(source, &mut |path, bytes| {
-        if path == MANIFEST_PATH || !left_out.leaves_out("", path, bytes) {
-            files.push((path.to_owned(), bytes.to_vec()));
+        if path == MANIFEST_PATH || !left_out.leaves_out(folder, path, bytes) {
+            files.push((format!("{folder}{path}"), bytes.to_vec()));
         }
         Ok(())
     })
