@@ -6,9 +6,12 @@
 //! more in a commit of its own, which sees rows and log at one moment, and only then told.
 
 mod compare;
+mod kept;
+
+use std::collections::BTreeSet;
 
 use super::replayed::fault;
-use super::rows::{self, AgencyRow, MessageRow, OutboxRow, PeerRow};
+use super::rows::{self, AgencyRow, PeerRow};
 use super::{ActionError, Exchange};
 use crate::audit::entry::Entry;
 use crate::audit::merkle::{Frontier, leaf_hash};
@@ -17,7 +20,8 @@ use crate::card::Card;
 use crate::crypto::{Digest, sha256};
 use crate::domain::MessageId;
 use crate::store::{BodySlot, Direction, Position, Table, Tx};
-use compare::{Kept, Recorded, difference};
+use compare::{Recorded, difference};
+use kept::{Kept, KeptPeer, stray};
 
 /// Entries, and rows, that are read at once.
 const PAGE: usize = 256;
@@ -90,6 +94,8 @@ impl Exchange {
             check.diverges("the log", detail)?;
         }
         check.messages(bodies)?;
+        check.strays(Table::Inbox)?;
+        check.strays(Table::Holds)?;
         check.peers()?;
         check.agencies()?;
         Ok(CheckReport { size: head.size, root, digest, ..check.report })
@@ -206,14 +212,12 @@ impl<'a, 'b> Check<'a, 'b> {
             let last = last.transpose().map_err(ActionError::fault)?;
             // Behind the last row there may still be messages without one.
             let replayed = self.state.messages_after(after).map(|message| message.id);
-            let replayed: Vec<MessageId> =
-                replayed.take_while(|id| last.is_none_or(|last| *id <= last)).collect();
-            let mut rows = Vec::with_capacity(page.len());
-            for (key, row) in &page {
-                let id = MessageId::from_slice(key).map_err(ActionError::fault)?;
-                rows.push((id, rows::decode::<MessageRow>(row)?));
+            let replayed = replayed.take_while(|id| last.is_none_or(|last| *id <= last));
+            let mut ids: BTreeSet<MessageId> = replayed.collect();
+            for (key, _) in &page {
+                ids.insert(MessageId::from_slice(key).map_err(ActionError::fault)?);
             }
-            self.page(rows, replayed, bodies)?;
+            ids.into_iter().try_for_each(|id| self.message(id, bodies))?;
             let total = self.state.message_count() as u64;
             self.tell(Told::Rows(self.report.messages.min(total), total))?;
             match last {
@@ -223,38 +227,11 @@ impl<'a, 'b> Check<'a, 'b> {
         }
     }
 
-    fn page(
-        &mut self,
-        rows: Vec<(MessageId, MessageRow)>,
-        replayed: Vec<MessageId>,
-        bodies: bool,
-    ) -> Result<(), ActionError> {
-        let without = replayed
-            .into_iter()
-            .filter(|id| rows.binary_search_by_key(id, |(row, _)| *row).is_err());
-        for id in without.collect::<Vec<_>>() {
-            self.message(id, None, bodies)?;
-        }
-        for (id, row) in rows {
-            self.message(id, Some(row), bodies)?;
-        }
-        Ok(())
-    }
-
-    fn message(
-        &mut self,
-        id: MessageId,
-        row: Option<MessageRow>,
-        bodies: bool,
-    ) -> Result<(), ActionError> {
+    fn message(&mut self, id: MessageId, bodies: bool) -> Result<(), ActionError> {
         self.report.messages += 1;
         let store = &self.exchange.store;
-        let slot = row.as_ref().filter(|row| row.lost_ms == 0).map(|row| row.body_slot);
-        let kept = Kept {
-            row,
-            queued: rows::load::<OutboxRow>(store, Table::Outbox, id.as_bytes())?.map(|o| o.held),
-            unopened: store.get(Table::Unopened, id.as_bytes())?.is_some(),
-        };
+        let kept = Kept::read(id, |table, key| Ok(store.get(table, key)?))?;
+        let slot = kept.row.as_ref().filter(|row| row.lost_ms == 0).map(|row| row.body_slot);
         let mut detail = difference(&self.state, &self.recorded, id, &kept);
         if detail.is_some() {
             detail = self.at_one_moment(id)?;
@@ -272,15 +249,33 @@ impl<'a, 'b> Check<'a, 'b> {
     /// replays up to there.
     fn at_one_moment(&mut self, id: MessageId) -> Result<Option<String>, ActionError> {
         let look = move |tx: &mut Tx<'_>| {
-            let row = rows::message_in(tx, id)?;
-            let outbox = rows::load_in::<OutboxRow>(tx, Table::Outbox, id.as_bytes())?;
-            let unopened = tx.get(Table::Unopened, id.as_bytes()).is_some();
-            let kept = Kept { row, queued: outbox.map(|outbox| outbox.held), unopened };
+            let kept = Kept::read(id, |table, key| Ok(tx.get(table, key)))?;
             Ok::<_, ActionError>((tx.next_index(), kept))
         };
         let (size, kept) = self.exchange.store.commit_blocking(look)?.value;
         self.replay(size)?;
         Ok(difference(&self.state, &self.recorded, id, &kept))
+    }
+
+    /// Rows of a table that name messages which do not know of it.
+    fn strays(&mut self, table: Table) -> Result<(), ActionError> {
+        let store = &self.exchange.store;
+        let mut after = None::<Vec<u8>>;
+        loop {
+            let page = store.scan(table, b"", after.as_deref(), Direction::Forward, PAGE)?;
+            let Some((last, _)) = page.last() else { return Ok(()) };
+            after = Some(last.clone());
+            for (key, _) in page {
+                if stray(table, &key, |table, key| Ok(store.get(table, key)?))?.is_none() {
+                    continue;
+                }
+                let look =
+                    move |tx: &mut Tx<'_>| stray(table, &key, |table, key| Ok(tx.get(table, key)));
+                if let Some((what, detail)) = store.commit_blocking(look)?.value {
+                    self.diverges(&what, detail)?;
+                }
+            }
+        }
     }
 
     /// Whether a stored body is the one whose digest the log has, or is gone as the log says.
@@ -304,7 +299,12 @@ impl<'a, 'b> Check<'a, 'b> {
         let mut kept = Vec::new();
         for row in self.whole_table::<PeerRow>(Table::Peers)? {
             let card = Card::parse(&row.card).map_err(ActionError::fault)?;
-            kept.push((card.authority().to_string(), card.digest(), row.removed));
+            kept.push(KeptPeer {
+                name: card.authority().to_string(),
+                card: card.digest(),
+                removed: row.removed,
+                suspended: !row.suspended.is_empty(),
+            });
         }
         let wrong = compare::peers(&self.state, &kept).into_iter();
         wrong
@@ -343,3 +343,7 @@ impl<'a, 'b> Check<'a, 'b> {
         Ok(found)
     }
 }
+
+#[cfg(test)]
+#[path = "check/tests.rs"]
+mod tests;

@@ -5,17 +5,11 @@ use crate::audit::entry::{Entry, Event};
 use crate::audit::replay::{MessageView, Queue, Side, Standing, State};
 use crate::crypto::{Digest, sha256};
 use crate::domain::MessageId;
+use crate::domain::MessageKind;
 use crate::domain::delivery::DeliveryState;
 use crate::exchange::rows::{MessageRow, ReceiptRow, SENT};
 
-/// What the node keeps of a message.
-pub(super) struct Kept {
-    pub(super) row: Option<MessageRow>,
-    /// Whether it waits to be relayed, and if so, whether it is kept back.
-    pub(super) queued: Option<bool>,
-    /// Whether it is still to be opened.
-    pub(super) unopened: bool,
-}
+use super::kept::{Kept, KeptPeer};
 
 /// The digests of the receipts that entries record, in the order of the log.
 #[derive(Default)]
@@ -56,6 +50,7 @@ pub(super) fn difference(
     facts(&message, row)
         .or_else(|| waiting(&message, kept))
         .or_else(|| receipts(&message, recorded, row))
+        .or_else(|| placed(&message, kept, row))
 }
 
 fn words(message: &MessageView<'_>) -> String {
@@ -158,27 +153,53 @@ fn receipts(message: &MessageView<'_>, recorded: &Recorded, row: &MessageRow) ->
     Some(format!("the row has a {} of {} that the log lacks", extra.event, extra.issuer))
 }
 
-/// Peers that are kept otherwise than the log says: name, digest of the card, whether removed.
-pub(super) fn peers(state: &State, kept: &[(String, Digest, bool)]) -> Vec<(String, String)> {
+/// Hold, inbox and case. In which case a message is the log does not say; that the node knows the
+/// case of its row is all that can be held against it.
+fn placed(message: &MessageView<'_>, kept: &Kept, row: &MessageRow) -> Option<String> {
+    let consigned = message.side == Side::Received
+        && message.events.iter().any(|stated| stated.event == Event::ContentConsignment);
+    let shown = consigned && row.kind != MessageKind::Test as i32;
+    let detail = match () {
+        () if message.hold && !kept.on_hold => "the log has it on hold, and there is no hold",
+        () if !message.hold && kept.on_hold => "it is on hold, and the log has no hold",
+        () if shown && !kept.in_inbox => "the log has consigned it, and the inbox does not have it",
+        () if !shown && row.inbox_position != 0 => {
+            "it has a place in the inbox, and the log has not consigned it there"
+        }
+        () if !kept.case_known => "its row names a case that the node does not know",
+        () => return None,
+    };
+    Some(detail.to_owned())
+}
+
+/// Peers that are kept otherwise than the log says.
+pub(super) fn peers(state: &State, kept: &[KeptPeer]) -> Vec<(String, String)> {
     let mut wrong = Vec::new();
     for peer in state.peers() {
         let known = matches!(peer.standing, Standing::Trusted | Standing::Suspended);
         let gone = peer.standing == Standing::Removed;
-        let row = kept.iter().find(|(name, ..)| name == peer.name);
+        let row = kept.iter().find(|row| row.name == peer.name);
+        let suspended = peer.standing == Standing::Suspended;
         let detail = match row {
             None if known => "the log has it as a peer, and there is no row",
-            Some((_, _, removed)) if known && *removed => "trusted by the log, removed by the row",
-            Some((_, _, removed)) if gone && !removed => "removed by the log, trusted by the row",
-            Some((_, card, _)) if known && peer.card != Some(*card) => {
+            Some(row) if known && row.removed => "trusted by the log, removed by the row",
+            Some(row) if gone && !row.removed => "removed by the log, trusted by the row",
+            Some(row) if known && peer.card != Some(row.card) => {
                 "the row has another card than the log"
+            }
+            Some(row) if known && suspended && !row.suspended => {
+                "suspended by the log, not by the row"
+            }
+            Some(row) if known && !suspended && row.suspended => {
+                "suspended by the row, not by the log"
             }
             _ => continue,
         };
         wrong.push((peer.name.to_owned(), detail.to_owned()));
     }
     let logged = |name: &str| state.peers().iter().any(|peer| peer.name == name);
-    let unlogged = kept.iter().filter(|(name, ..)| !state.goes_on() && !logged(name));
-    wrong.extend(unlogged.map(|(name, ..)| (name.clone(), "the log never added it".to_owned())));
+    let unlogged = kept.iter().filter(|row| !state.goes_on() && !logged(&row.name));
+    wrong.extend(unlogged.map(|row| (row.name.clone(), "the log never added it".to_owned())));
     wrong
 }
 

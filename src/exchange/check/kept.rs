@@ -1,0 +1,79 @@
+//! What the node keeps of a message, in all the tables that name it.
+
+use crate::crypto::Digest;
+use crate::domain::MessageId;
+use crate::exchange::ActionError;
+use crate::exchange::rows::{MessageRow, OutboxRow, decode};
+use crate::store::Table;
+
+/// A message as its rows have it.
+pub(super) struct Kept {
+    pub(super) row: Option<MessageRow>,
+    /// Whether it waits to be relayed, and if so, whether it is kept back.
+    pub(super) queued: Option<bool>,
+    /// Whether it is still to be opened.
+    pub(super) unopened: bool,
+    /// Whether it must not be erased.
+    pub(super) on_hold: bool,
+    /// Whether the inbox has it in the place that its row names.
+    pub(super) in_inbox: bool,
+    /// Whether the case that its row names is known; also where it names none.
+    pub(super) case_known: bool,
+}
+
+impl Kept {
+    /// `get` reads a row: of the index, or at one moment, in a commit.
+    pub(super) fn read(
+        id: MessageId,
+        mut get: impl FnMut(Table, &[u8]) -> Result<Option<Vec<u8>>, ActionError>,
+    ) -> Result<Self, ActionError> {
+        let key = id.as_bytes();
+        let row = get(Table::Messages, key)?.map(|row| decode::<MessageRow>(&row)).transpose()?;
+        let queued = get(Table::Outbox, key)?.map(|row| decode::<OutboxRow>(&row)).transpose()?;
+        let position = row.as_ref().map_or(0, |row| row.inbox_position);
+        let case = row.as_ref().map(|row| row.case_id.clone()).filter(|case| !case.is_empty());
+        Ok(Self {
+            queued: queued.map(|queued| queued.held),
+            unopened: get(Table::Unopened, key)?.is_some(),
+            on_hold: get(Table::Holds, key)?.is_some(),
+            in_inbox: get(Table::Inbox, &position.to_be_bytes())?.as_deref() == Some(&key[..]),
+            case_known: match case {
+                Some(case) => get(Table::Cases, case.as_bytes())?.is_some(),
+                None => true,
+            },
+            row,
+        })
+    }
+}
+
+/// A peer as its row has it.
+pub(super) struct KeptPeer {
+    pub(super) name: String,
+    pub(super) card: Digest,
+    pub(super) removed: bool,
+    pub(super) suspended: bool,
+}
+
+/// What a row of the inbox or a hold names that is not so: what it is, and what differs. `get` as in
+/// [`Kept::read`].
+pub(super) fn stray(
+    table: Table,
+    key: &[u8],
+    mut get: impl FnMut(Table, &[u8]) -> Result<Option<Vec<u8>>, ActionError>,
+) -> Result<Option<(String, String)>, ActionError> {
+    // Gone meanwhile.
+    let Some(value) = get(table, key)? else { return Ok(None) };
+    let id = if table == Table::Inbox { value.as_slice() } else { key };
+    let message = get(Table::Messages, id)?.map(|row| decode::<MessageRow>(&row)).transpose()?;
+    let id = MessageId::from_slice(id).map_err(ActionError::fault)?;
+    Ok(match (table, message) {
+        (Table::Inbox, message) => {
+            let position = u64::from_be_bytes(key.try_into().map_err(ActionError::fault)?);
+            let stands = message.is_some_and(|message| message.inbox_position == position);
+            let detail = format!("it has message {id}, whose row does not stand there");
+            (!stands).then(|| (format!("inbox position {position}"), detail))
+        }
+        (_, None) => Some((format!("message {id}"), "it is on hold, and there is no row".into())),
+        (_, Some(_)) => None,
+    })
+}
