@@ -1,5 +1,5 @@
 //! What an auditor computes from exports against what the nodes say of themselves: replayed state,
-//! rows, disclosures, two logs.
+//! disclosures, two logs.
 #![allow(missing_docs)]
 
 mod support;
@@ -17,24 +17,13 @@ use rogatory::audit::verify::{Before, Trust, verify_export_with};
 use rogatory::card::Card;
 use rogatory::client::Profile;
 use rogatory::domain::MessageId;
-use rogatory::node::Local;
-use rogatory::pb::store::v1::{MessageRow, OutboxRow};
 use rogatory::pb::v1 as pb;
-use rogatory::store::{Table, Tx};
+use support::checked::{auditor, check, traffic};
 use support::*;
-use tonic::transport::Channel;
 
 use pb::audit_service_client::AuditServiceClient;
-use pb::check_state_response::Told;
 
-type Auditor = AuditServiceClient<Channel>;
 type Export = BTreeMap<String, Vec<u8>>;
-
-/// The auditor's services over the home's socket, or over the home itself.
-async fn auditor(node: &Node) -> (Auditor, Local) {
-    let local = Local::connect(&node.home, None).await.expect("connects");
-    (AuditServiceClient::new(local.channel()), local)
-}
 
 async fn export(node: &Node, without_receipts: bool) -> Export {
     let (mut client, _local) = auditor(node).await;
@@ -66,61 +55,6 @@ fn replayed(export: &Export, card: &Card) -> (State, Vec<Finding>, Vec<Entry>) {
     };
     verify_export_with(&mut read, &list, &trust, &mut each, &mut |_, _| {}).expect("verifies");
     (state, found, entries)
-}
-
-struct Checked {
-    report: pb::CheckReport,
-    divergences: Vec<pb::StateDivergence>,
-}
-
-async fn check(node: &Node) -> Checked {
-    let (mut client, local) = auditor(node).await;
-    let request = pb::CheckStateRequest { bodies: true };
-    let mut told = client.check_state(request).await.expect("checks").into_inner();
-    let (mut report, mut divergences) = (None, Vec::new());
-    while let Some(one) = told.message().await.expect("goes on") {
-        match one.told.expect("something") {
-            Told::Report(last) => report = Some(last),
-            Told::Divergence(divergence) => divergences.push(divergence),
-            Told::Finding(finding) => panic!("{finding:?}"),
-            Told::Progress(progress) => assert!(progress.done <= progress.total),
-        }
-    }
-    local.close().await;
-    Checked { report: report.expect("a report"), divergences }
-}
-
-/// Two nodes between which everything has happened once: a request that was handed over, a reply, a
-/// message that was held and withdrawn.
-async fn traffic(dir: &std::path::Path) -> (Node, Node, pb::Message) {
-    let (mut a, mut b) = pair(dir).await;
-    a.start().await;
-    b.start().await;
-    let (mut sender, mut receiver) = (a.desk().await, b.desk().await);
-    let sent = sender.submit_message(submission(&b)).await.expect("submitted").into_inner();
-    let got = next_in_inbox(&mut receiver, 0).await;
-    let (name, envelope_digest) = (got.name.clone(), got.envelope_digest.clone());
-    let confirm = pb::ConfirmHandoverRequest { name, envelope_digest };
-    receiver.confirm_handover(confirm).await.expect("confirmed");
-    reaches(&mut sender, &sent.name, pb::DeliveryState::HandedOver).await;
-    let reply = pb::ReplyMessageRequest {
-        name: got.name,
-        request_id: request_id(),
-        content: Some(note(pb::MessageKind::StatusReport, "It is being looked into.")),
-        ..pb::ReplyMessageRequest::default()
-    };
-    let reply = receiver.reply_message(reply).await.expect("replied").into_inner();
-    reaches(&mut receiver, &reply.name, pb::DeliveryState::Consigned).await;
-
-    b.stop().await;
-    let waits = sender.submit_message(submission(&b)).await.expect("submitted").into_inner();
-    let message_id = waits.message_id;
-    let mut operator = a.operator().await;
-    let hold = pb::HoldMessageRequest { message_id: message_id.clone() };
-    operator.hold_message(hold).await.expect("held");
-    sender.cancel_message(pb::CancelMessageRequest { name: waits.name }).await.expect("cancelled");
-    b.start().await;
-    (a, b, sent)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -192,134 +126,6 @@ fn agree(a: &Node, entries_a: &[Entry], b: &Node, entries_b: &[Entry]) {
     let classes: Vec<Class> = items.iter().map(|item| item.class).collect();
     assert_eq!(classes, [Class::NotRelayed], "what was withdrawn: {items:?}");
     assert_eq!(summary.counts[&Class::Matched], 2);
-}
-
-/// Changes rows of a home that is not open, behind its log.
-async fn tamper<F>(node: &Node, change: F)
-where
-    F: FnOnce(&mut Tx<'_>) + Send + 'static,
-{
-    let open = node.open().await;
-    let store = open.store.clone();
-    let changed = store.commit(move |tx| {
-        change(tx);
-        Ok::<_, Infallible>(())
-    });
-    changed.await.expect("changed");
-    drop(open);
-    tokio::task::spawn_blocking(move || store.stop()).await.expect("stopped");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn rows_that_are_not_what_the_log_says_are_found() {
-    let dir = tempfile::tempdir().expect("a directory");
-    let (mut a, mut b, sent) = traffic(dir.path()).await;
-    a.stop().await;
-    b.stop().await;
-    let sound = check(&a).await;
-    assert_eq!(sound.divergences, [], "also of a home that no node runs in");
-
-    let id = MessageId::parse(&sent.message_id).expect("an id");
-    let row = move |tx: &mut Tx<'_>| {
-        let bytes = tx.get(Table::Messages, id.as_bytes()).expect("there");
-        MessageRow::decode(bytes.as_slice()).expect("a row")
-    };
-    let put = move |tx: &mut Tx<'_>, row: &MessageRow| {
-        tx.put(Table::Messages, id.as_bytes(), row.encode_to_vec());
-    };
-    let waiting = OutboxRow { peer: "xb.pps".into(), ..OutboxRow::default() };
-    type Change = Box<dyn FnOnce(&mut Tx<'_>) + Send>;
-    let changes: [(&str, Change); 5] = [
-        (
-            "state: HANDED_OVER by the log, REJECTED by the row",
-            Box::new(move |tx| {
-                let row = MessageRow { state: pb::DeliveryState::Rejected as i32, ..row(tx) };
-                put(tx, &row);
-            }),
-        ),
-        (
-            "another RelayAcceptance",
-            Box::new(move |tx| {
-                let mut row = row(tx);
-                row.receipts[0].text.push(' ');
-                put(tx, &row);
-            }),
-        ),
-        (
-            "lacks this ContentHandover",
-            Box::new(move |tx| {
-                let mut row = row(tx);
-                row.receipts.truncate(2);
-                put(tx, &row);
-            }),
-        ),
-        (
-            "queue: - by the log, waiting by the outbox",
-            Box::new(move |tx| {
-                tx.put(Table::Outbox, id.as_bytes(), waiting.encode_to_vec());
-            }),
-        ),
-        ("there is no row", Box::new(move |tx| tx.delete(Table::Messages, id.as_bytes()))),
-    ];
-    let original = {
-        let open = a.open().await;
-        let read = move || {
-            let row = open.store.get(Table::Messages, id.as_bytes()).expect("readable");
-            let replayed = open.exchange.replayed_state_digest().expect("replayed");
-            open.store.stop();
-            (row.expect("a row"), hex::encode(replayed.digest))
-        };
-        let (row, digest) = tokio::task::spawn_blocking(read).await.expect("read");
-        assert_eq!(digest, sound.report.state_digest);
-        row
-    };
-    let restore = move |tx: &mut Tx<'_>, original: Vec<u8>| {
-        tx.put(Table::Messages, id.as_bytes(), original);
-        tx.delete(Table::Outbox, id.as_bytes());
-    };
-    for (says, change) in changes {
-        let row = original.clone();
-        tamper(&a, move |tx| {
-            restore(tx, row);
-            change(tx);
-        })
-        .await;
-        let found = check(&a).await;
-        assert_eq!(found.divergences.len(), 1, "{says}: {:?}", found.divergences);
-        assert_eq!(found.divergences[0].what, format!("message {id}"));
-        assert!(found.divergences[0].detail.contains(says), "{:?}", found.divergences[0]);
-    }
-    tamper(&a, move |tx| restore(tx, original)).await;
-    assert_eq!(check(&a).await.divergences, []);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_check_finds_nothing_in_what_is_just_moving() {
-    let dir = tempfile::tempdir().expect("a directory");
-    let (mut a, mut b) = pair(dir.path()).await;
-    a.start().await;
-    b.start().await;
-    let mut sender = a.desk().await;
-    let requests: Vec<_> = (0..40).map(|_| submission(&b)).collect();
-    let sending = tokio::spawn(async move {
-        for request in requests {
-            sender.submit_message(request).await.expect("submitted");
-        }
-    });
-    loop {
-        // Once more when all is sent: some of it is still on its way.
-        let done = sending.is_finished();
-        for node in [&a, &b] {
-            let checked = check(node).await;
-            assert_eq!(checked.divergences, [], "{}", node.authority());
-        }
-        if done {
-            break;
-        }
-    }
-    sending.await.expect("no panic");
-    a.stop().await;
-    b.stop().await;
 }
 
 /// An export of the whole log names no message.

@@ -1,6 +1,7 @@
 //! Real nodes in this process: real TLS on loopback, real stores in temporary directories.
 #![allow(dead_code, missing_docs)] // Each test file uses its part.
 
+pub mod checked;
 pub mod hostile;
 pub mod impostor;
 pub mod package;
