@@ -208,6 +208,40 @@ async fn a_flood_of_bad_messages_costs_few_entries() {
     b.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_conflicts_costs_few_entries() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (mut peer, mut b) = hostile_and_victim(dir.path()).await;
+    peer.greet().await;
+    let taken = peer.draft();
+    let message = taken.message;
+    receipt_of(&peer.deliver_draft(taken).await);
+    let mut refused = Vec::new();
+    loop {
+        let signed = peer.signed(rogatory::envelope::Draft { message, ..peer.draft() });
+        let payload = signed.header().plaintext_commitment;
+        let bytes = signed.bytes().clone();
+        match peer.deliver_logged(message, bytes.clone(), payload).await {
+            pb::deliver_reply::Outcome::Retry(retry) => {
+                assert_eq!(retry.code, "TOO_MANY_REFUSALS");
+                break;
+            }
+            receipt => assert_eq!(refusal_of(&receipt), "MESSAGE_ID_CONFLICT"),
+        }
+        refused.push((bytes, payload));
+        assert!(refused.len() < 100, "the flood has no end");
+    }
+    assert!(refused.len() >= 64, "as many as of other refusals: {}", refused.len());
+    // What was refused already has its receipt still, and what is good gets in.
+    let (bytes, payload) = refused.swap_remove(0);
+    let again = peer.deliver_logged(message, bytes, payload).await;
+    assert_eq!(refusal_of(&again), "MESSAGE_ID_CONFLICT");
+    let good = peer.draft();
+    let receipt = receipt_of(&peer.deliver_draft(good).await);
+    assert_eq!(receipt.facts().entry.event, Event::RelayAcceptance);
+    b.stop().await;
+}
+
 fn refused(answer: Result<Answer, rogatory::exchange::courier::Trouble>) -> String {
     match answer.expect("answered") {
         Answer::Refused(refusal) => refusal.code,

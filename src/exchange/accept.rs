@@ -1,9 +1,12 @@
 //! Accepting what a peer delivers: verify, commit, acknowledge. In that order (I1, I2).
 
+use std::sync::Arc;
+
+use super::budgets::Budgets;
 use super::heads::{digests, put_head};
 use super::issue::{Issued, issue};
 use super::pieces::piece;
-use super::refusals::{Refused, refuse_in};
+use super::refusals::{Refused, refuse_in, too_many};
 use super::rows::{self, MessageRow, RECEIVED, facts_of, message_in, put_message, shape_of_ref};
 use super::suspend::Trust;
 use super::{ActionError, Exchange, Peer};
@@ -14,13 +17,16 @@ use crate::audit::merkle::{leaf_hash, verify_inclusion};
 use crate::crypto::{Digest, sha256};
 use crate::domain::delivery::DeliveryState;
 use crate::domain::limits::{ENTRY_MAX_BYTES, ENVELOPE_MAX_BYTES};
-use crate::domain::{AuthorityId, MessageId};
+use crate::domain::{AuthorityId, MessageId, Timestamp};
 use crate::envelope::{
     AuthenticMessage, AuthenticateError, Header, Incoming, SenderTrust, authenticate,
 };
 use crate::pb::v1 as pb;
 use crate::store::vault::{InUse, PackageShape};
 use crate::store::{Table, Tx};
+
+/// Why a message is refused whose id another one has.
+const CONFLICT: &str = "MESSAGE_ID_CONFLICT";
 
 /// What becomes of a delivered message.
 #[derive(Debug)]
@@ -169,20 +175,22 @@ impl Exchange {
             bytes: message.bytes().clone(),
             row,
             draft,
+            refusals: self.refusals.clone(),
+            now: self.now(),
         };
         let committed = self.store.commit(move |tx| incoming.apply(tx)).await?;
         self.opener.notify_one();
         match committed.value {
             // Committed in this very transaction: a row names the packages.
-            None => {
+            Became::Accepted => {
                 self.earns_advance(peer.authority());
                 self.claim(message.header()).await;
                 issue(&message, &committed)
                     .map(Accepted::Issued)
                     .ok_or_else(|| ActionError::Fault("a commit bore no entry".into()))
             }
-            // Somebody delivered the same while we verified, or it is a logged conflict.
-            Some(index) => Ok(Accepted::Issued(Issued::at(index))),
+            Became::Known(index) => Ok(Accepted::Issued(Issued::at(index))),
+            Became::TooMany => Ok(too_many(peer.authority(), CONFLICT)),
         }
     }
 }
@@ -256,34 +264,46 @@ struct Arrived {
     bytes: bytes::Bytes,
     row: MessageRow,
     draft: EntryDraft,
+    refusals: Arc<Budgets>,
+    now: Timestamp,
+}
+
+/// What came of it there.
+enum Became {
+    Accepted,
+    /// Somebody delivered the same while we verified, or it is a logged conflict.
+    Known(u64),
+    /// A conflict, of which the peer has caused enough.
+    TooMany,
 }
 
 impl Arrived {
-    /// On the writer's thread, where nothing happens beside it: exactly once (I5). Gives the index
-    /// of an earlier entry where there is one.
-    fn apply(self, tx: &mut Tx<'_>) -> Result<Option<u64>, ActionError> {
+    /// On the writer's thread, where nothing happens beside it: exactly once (I5).
+    fn apply(self, tx: &mut Tx<'_>) -> Result<Became, ActionError> {
         // Judging took a while: it may have been suspended meanwhile.
         self.trust.check(tx)?;
         put_head(tx, &self.head_key, &self.head)?;
         if let Some(known) = message_in(tx, self.id)? {
             let digest: Digest = self.row.digest();
             if is_same(&known, &self.peer, &digest) {
-                return Ok(Some(known.entry_index));
+                return Ok(Became::Known(known.entry_index));
             }
             // The same id with other content, or somebody else's: a signed conflict.
             let draft = EntryDraft::new(Event::RelayRejection)
                 .by(self.me)
-                .peer(self.peer)
+                .peer(self.peer.clone())
                 .message(self.id)
                 .envelope(digest)
-                .code("MESSAGE_ID_CONFLICT");
-            return refuse_in(tx, &self.refusal_key, draft).map(Some);
+                .code(CONFLICT);
+            let may = || self.refusals.take(self.peer.as_str(), self.now);
+            let logged = refuse_in(tx, &self.refusal_key, draft, may)?;
+            return Ok(logged.map_or(Became::TooMany, Became::Known));
         }
         let mut row = self.row;
         row.entry_index = tx.append(self.draft);
         row.body_slot = tx.body(self.bytes.to_vec()).0;
         put_message(tx, self.id, &row);
         tx.put(Table::Unopened, self.id.as_bytes(), Vec::new());
-        Ok(None)
+        Ok(Became::Accepted)
     }
 }

@@ -41,11 +41,7 @@ impl Exchange {
         let may = || self.refusals.take(peer.authority().as_str(), self.now());
         match self.log_refusal(key, draft, Some(self.trust_in(peer)), may).await? {
             Some(entry) => Ok(Accepted::Issued(Issued::at(entry))),
-            None => {
-                let peer = peer.authority();
-                tracing::warn!(%peer, code = refused.code, "refused, and not logged");
-                Ok(retry("TOO_MANY_REFUSALS"))
-            }
+            None => Ok(too_many(peer.authority(), refused.code)),
         }
     }
 
@@ -67,9 +63,9 @@ impl Exchange {
         }
         let committing = self.store.commit(move |tx| {
             trust.map_or(Ok(()), |trust| trust.check(tx))?;
-            refuse_in(tx, &key, draft)
+            refuse_in(tx, &key, draft, || true)
         });
-        Ok(Some(committing.await?.value))
+        Ok(committing.await?.value)
     }
 
     pub(super) fn refusal_key(&self, peer: &AuthorityId, digest: &Digest) -> [u8; 16] {
@@ -81,18 +77,29 @@ pub(super) fn refusal_key(home: &HomeKey, peer: &AuthorityId, digest: &Digest) -
     home.blind("refusal", &pae("refusal", &[peer.as_str().as_bytes(), digest]))
 }
 
-/// Logs a refusal unless it is logged already; gives its entry.
+/// What a peer is told whose refusals have come to an end for now.
+pub(super) fn too_many(peer: &AuthorityId, code: &str) -> Accepted {
+    tracing::warn!(%peer, code, "refused, and not logged");
+    retry("TOO_MANY_REFUSALS")
+}
+
+/// Logs a refusal unless it is logged already; gives its entry. `None` as in
+/// [`Exchange::log_refusal`].
 pub(super) fn refuse_in(
     tx: &mut Tx<'_>,
     key: &[u8; 16],
     draft: EntryDraft,
-) -> Result<u64, ActionError> {
+    may: impl FnOnce() -> bool,
+) -> Result<Option<u64>, ActionError> {
     if let Some(row) = load_in::<RefusalRow>(tx, Table::Refusals, key)? {
-        return Ok(row.entry_index);
+        return Ok(Some(row.entry_index));
+    }
+    if !may() {
+        return Ok(None);
     }
     let entry_index = tx.append(draft);
     note_refusal(tx, key, entry_index);
-    Ok(entry_index)
+    Ok(Some(entry_index))
 }
 
 /// Notes under which entry something was refused.

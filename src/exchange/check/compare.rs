@@ -158,7 +158,7 @@ fn receipts(message: &MessageView<'_>, recorded: &Recorded, row: &MessageRow) ->
 fn placed(message: &MessageView<'_>, kept: &Kept, row: &MessageRow) -> Option<String> {
     let consigned = message.side == Side::Received
         && message.events.iter().any(|stated| stated.event == Event::ContentConsignment);
-    let shown = consigned && row.kind != MessageKind::Test as i32;
+    let shown = consigned && row.kind != MessageKind::Test as i32 && row.lost_ms == 0;
     let detail = match () {
         () if message.hold && !kept.on_hold => "the log has it on hold, and there is no hold",
         () if !message.hold && kept.on_hold => "it is on hold, and the log has no hold",
