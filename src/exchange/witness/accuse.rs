@@ -88,13 +88,14 @@ impl Exchange {
             tracing::info!(origin = shown.origin, size = shown.size, "a known fork is shown again");
             return Ok(());
         }
-        let room = self.pasts.has_room(evidence.origin());
-        if peer.is_none() && !room {
+        let keep = self.pasts.has_room(evidence.origin())
+            || peer.as_ref().is_some_and(|peer| self.is_heard(peer));
+        if peer.is_none() && !keep {
             tracing::warn!(origin = shown.origin, "one more past of a log that has many");
             return Ok(());
         }
         let digest = hex::encode(evidence.digest());
-        let kept = self.commit_evidence(peer.clone(), room, &evidence).await;
+        let kept = self.commit_evidence(peer.clone(), keep, &evidence).await;
         match &peer {
             // Even where the evidence could not be kept: it is not to go on as if nothing were.
             Some(peer) => {
@@ -104,7 +105,12 @@ impl Exchange {
             None => tracing::error!(digest, "another log has signed two pasts"),
         }
         let at = kept?;
-        if room { self.pasts.keep(&evidence, at) } else { Ok(()) }
+        if keep { self.pasts.keep(&evidence, at) } else { Ok(()) }
+    }
+
+    /// Whether anything is exchanged with a peer: then evidence against it suspends it.
+    fn is_heard(&self, peer: &AuthorityId) -> bool {
+        self.directory.get(peer).is_some_and(|peer| peer.suspended.is_none())
     }
 
     async fn commit_evidence(

@@ -75,11 +75,25 @@ async fn so_much_evidence_is_kept_against_one_log_and_no_more() {
     let forks = u8::try_from(KEPT_PER_LOG_MAX).expect("few") + 3;
     for fork in 1..=forks {
         accuse(&a, &b, 0, fork).await.expect("accused");
-        assert!(is_suspended(&a, &b), "each suspends");
-        a.x().resume_peer(&b.x().me, None).await.expect("resumed");
+        assert!(is_suspended(&a, &b));
     }
     assert_eq!(kept(&a), KEPT_PER_LOG_MAX);
     assert_eq!(a.entries(Event::WitnessEquivocation).len(), KEPT_PER_LOG_MAX);
+}
+
+#[tokio::test]
+async fn what_suspends_a_peer_again_is_kept_however_much_there_is() {
+    let (mut a, b) = two().await;
+    let forks = u8::try_from(KEPT_PER_LOG_MAX).expect("few") + 3;
+    for fork in 1..=forks {
+        accuse(&a, &b, 0, fork).await.expect("accused");
+        assert!(is_suspended(&a, &b), "each suspends");
+        a.x().resume_peer(&b.x().me, None).await.expect("resumed");
+    }
+    assert_eq!(kept(&a), usize::from(forks), "no suspension without its evidence");
+    a.restart();
+    accuse(&a, &b, 0, forks).await.expect("known");
+    assert!(!is_suspended(&a, &b), "the last one is known too");
 }
 
 #[tokio::test]

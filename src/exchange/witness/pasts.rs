@@ -17,7 +17,8 @@ use crate::pb::store::v1::EvidenceRow;
 use crate::store::{Store, Table};
 
 /// Evidence that is kept against one log, of up to a quarter megabyte each: the first convicts it,
-/// and a few more show how it went on (I7).
+/// and a few more show how it went on (I7). What suspends its owner once more is kept beyond that:
+/// before each of those an operator has looked and resumed it.
 pub(super) const KEPT_PER_LOG_MAX: usize = 16;
 
 /// What is kept against each log, by origin.
