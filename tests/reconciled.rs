@@ -140,6 +140,7 @@ async fn what_was_lost_before_a_log_ended_is_found_in_that_log() {
     assert!(found.complete && found.code.is_empty(), "{found:?}");
     let items: Vec<_> = found.items.iter().map(|i| (i.event.as_str(), i.action.as_str())).collect();
     assert_eq!(items, [("ContentHandover", "recorded")], "{found:?}");
+    assert_eq!(found.items[0].log_peer, Some(0), "the one that has ended");
     assert!(found.entries_peer > first.entries_peer, "{found:?}");
     let done = reaches(&mut sender, &old.name, pb::DeliveryState::HandedOver).await;
     assert_eq!(done.receipts.len(), 3);

@@ -59,8 +59,10 @@ fn item(me: &AuthorityId, peer: &AuthorityId, found: &Difference) -> pb::Reconci
         message_id: found.message().unwrap_or_default(),
         sender: sender.to_string(),
         event: found.event().unwrap_or_default().to_owned(),
-        entry_own: found.own_entry(),
-        entry_peer: found.peer_entry(),
+        entry_own: found.own_entry().map(|place| place.index),
+        log_own: found.own_entry().map(|place| place.log),
+        entry_peer: found.peer_entry().map(|place| place.index),
+        log_peer: found.peer_entry().map(|place| place.log),
         detail: found.detail().to_owned(),
         action: found.action().to_owned(),
     }

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::Client;
+use crate::audit::Position;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::out::Out;
 use crate::domain::AuthorityId;
@@ -72,14 +73,17 @@ fn result(done: &pb::Reconciliation) -> &str {
 }
 
 fn row(item: &pb::ReconciledItem) -> Vec<String> {
-    let entry = |index: Option<u64>| index.map(|index| index.to_string()).unwrap_or_default();
+    let entry = |index: Option<u64>, log: Option<u32>| {
+        let place = index.map(|index| Position::new(log.unwrap_or_default(), index));
+        place.map(|place| place.to_string()).unwrap_or_default()
+    };
     vec![
         item.class.clone(),
         item.message_id.clone(),
         item.sender.clone(),
         item.event.clone(),
-        entry(item.entry_own),
-        entry(item.entry_peer),
+        entry(item.entry_own, item.log_own),
+        entry(item.entry_peer, item.log_peer),
         item.detail.clone(),
         item.action.clone(),
     ]
@@ -120,7 +124,9 @@ fn to_json(done: &pb::Reconciliation) -> Value {
             "sender": item.sender,
             "event": item.event,
             "entry_own": item.entry_own,
+            "log_own": item.log_own,
             "entry_peer": item.entry_peer,
+            "log_peer": item.log_peer,
             "detail": item.detail,
             "action": item.action,
         })

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::audit::reconcile::{Class, Item, Which};
 use crate::crypto::Digest;
 use crate::domain::{AuthorityId, Timestamp};
-use crate::exchange::log::index_in_log;
+use crate::exchange::log::LogPlace;
 
 /// What was done about a difference.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -61,14 +61,14 @@ impl Difference {
         self.item.event.map(|event| event.as_str())
     }
 
-    /// Index in the one of our logs that has it.
-    pub fn own_entry(&self) -> Option<u64> {
-        self.item.a.map(index_in_log)
+    /// Where it stands in our logs.
+    pub fn own_entry(&self) -> Option<LogPlace> {
+        self.item.a.map(LogPlace::from_number)
     }
 
-    /// Index in the one of the peer's logs that has it.
-    pub fn peer_entry(&self) -> Option<u64> {
-        self.item.b.map(index_in_log)
+    /// Where it stands in the peer's, counted from the one that its card names.
+    pub fn peer_entry(&self) -> Option<LogPlace> {
+        self.item.b.map(LogPlace::from_number)
     }
 
     /// What was found.

@@ -12,6 +12,7 @@ use crate::audit::checkpoint::Checkpoint;
 use crate::crypto::primitives::pae;
 use crate::crypto::{Digest, sha256};
 use crate::domain::AuthorityId;
+use crate::exchange::log::LogPlace;
 
 /// Differences that a report lists; behind them it says only how many more there are. A report is
 /// kept in a row of the store.
@@ -59,7 +60,8 @@ fn place(checkpoint: &Checkpoint) -> String {
 }
 
 fn item(found: &Difference) -> String {
-    let index = |index: Option<u64>| index.map_or("-".to_owned(), |index| index.to_string());
+    let index =
+        |place: Option<LogPlace>| place.map_or("-".to_owned(), |place| place.number().to_string());
     let message = found.message().unwrap_or_else(|| "-".to_owned());
     let done = if found.is_wrong() { "open" } else { "done" };
     let (own, theirs) = (index(found.own_entry()), index(found.peer_entry()));
