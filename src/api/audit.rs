@@ -64,8 +64,7 @@ impl AuditApi {
                 let log = self.exchange.log_head_of(since_origin).map_err(to_status)?;
                 let (origin, size) = (&log.checkpoint.origin, log.checkpoint.size);
                 if *since > size {
-                    let rule = format!("{origin} has {size} entries; an earlier log is named");
-                    return Err(invalid("since", rule));
+                    return Err(invalid("since", format!("{origin} has {size} entries")));
                 }
                 LogPlace::new(log.log, *since)
             }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
+use tonic::Code;
 use tonic::transport::Channel;
 
 use crate::audit::Checkpoint;
@@ -117,6 +118,9 @@ async fn whole(
     taken(parts, staging, Kind::Whole, out).await
 }
 
+const WHICH_LOG: &str = "say which log the entries are of with --log: a log begins with each year, \
+                         and `rogatory log` lists them";
+
 async fn part(
     channel: Channel,
     (since, log): (u64, Option<String>),
@@ -138,7 +142,12 @@ async fn part(
         since,
         since_origin: origin.clone(),
     };
-    let parts = client.export_log(request).await?.into_inner();
+    let parts = client.export_log(request).await.map_err(|status| {
+        let which = matches!(status.code(), Code::InvalidArgument | Code::NotFound);
+        let failure = Failure::from(status);
+        if which { failure.or_hint(WHICH_LOG) } else { failure }
+    })?;
+    let parts = parts.into_inner();
     taken(parts, staging, Kind::Since { entries: since, origin: &origin }, out).await
 }
 
@@ -184,7 +193,7 @@ async fn extends(client: &mut Client, before: &Checkpoint, dir: &Path) -> Result
     let origin = before.origin.clone();
     let request = |origin: &str| pb::GetCheckpointRequest { origin: origin.to_owned() };
     let newest = match client.get_checkpoint(request(&origin)).await {
-        Err(status) if status.code() == tonic::Code::NotFound => {
+        Err(status) if status.code() == Code::NotFound => {
             client.get_checkpoint(request("")).await?
         }
         answer => answer?,

@@ -94,6 +94,17 @@ fn the_rest_of_a_log_and_those_that_follow_are_merged() {
 }
 
 #[test]
+fn a_part_may_begin_in_a_log_before_the_newest_that_is_there() {
+    let logs = logs();
+    let root = tempfile::tempdir().expect("a directory");
+    let (dir, new) = (root.path().join("export"), root.path().join("part"));
+    export_up_to(&logs, 1, 300, &dir);
+    part(&logs, 0, 600, &new);
+    merge(&dir, &new).expect("merged");
+    assert_eq!(tree(&dir), whole(&logs));
+}
+
+#[test]
 fn a_part_that_begins_later_or_lacks_a_log_is_not_merged() {
     let logs = logs();
     let root = tempfile::tempdir().expect("a directory");
