@@ -8,6 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use rogatory::exchange::log::ExportWish;
+use rogatory::node::OpenNode;
 use rogatory::pb::v1 as pb;
 use serde_json::Value;
 use support::*;
@@ -149,6 +151,54 @@ async fn logs_follow_each_other_while_messages_flow() {
     let told = count("matched") + count("receipt_in_transit");
     assert!(count("matched") > 0 && told >= 2 * MESSAGES as u64, "{reconciled}");
     assert_eq!(reconciled["elsewhere"], 0, "every place was looked up");
+}
+
+/// An export while which the log changes once `after` files are written.
+async fn export_across(node: &OpenNode, dir: &Path, after: usize) {
+    let (exchange, dir) = (node.exchange.clone(), dir.to_owned());
+    let now = tokio::runtime::Handle::current();
+    let writing = move || {
+        let wish = ExportWish { receipts: true, held: Vec::new(), since: 0 };
+        let mut files = 0;
+        let written = exchange.export_log(&wish, &mut |path, bytes| {
+            let path = dir.join(path);
+            fs::create_dir_all(path.parent().expect("a parent")).expect("made");
+            fs::write(path, bytes).expect("written");
+            files += 1;
+            if files == after {
+                now.block_on(exchange.succeed_log(None, None)).expect("another log");
+            }
+            true
+        });
+        written.expect("exported");
+    };
+    tokio::task::spawn_blocking(writing).await.expect("no panic");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_while_the_log_changes_is_one_of_the_log_before() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (a, _b) = pair(dir.path()).await;
+    let (node, card) = (a.open().await, dir.path().join("a.card"));
+    fs::write(&card, a.card.text()).expect("written");
+    // From its first file, through those of the newest log, to those of the logs before it.
+    for after in 1..=12 {
+        let before = node.exchange.log_head().checkpoint.clone();
+        let out = dir.path().join(format!("across-{after}"));
+        export_across(&node, &out, after).await;
+        let verified = json(&["verify", text(&out), "--card", text(&card)]);
+        assert_eq!(verified["log_origin"], before.origin.as_str(), "after {after}");
+        assert_eq!(verified["entries"], before.size, "after {after}");
+        assert_eq!(
+            verified["earlier"].as_array().map(Vec::len),
+            Some(node.exchange.log_ends().len() - 1)
+        );
+    }
+    let out = dir.path().join("last");
+    export_across(&node, &out, usize::MAX).await;
+    let verified = json(&["verify", text(&out), "--card", text(&card)]);
+    assert_eq!(verified["log_origin"], node.exchange.log_head().checkpoint.origin.as_str());
+    tokio::task::spawn_blocking(move || node.store.stop()).await.expect("stopped");
 }
 
 #[tokio::test(flavor = "multi_thread")]
