@@ -1,3 +1,6 @@
+#[path = "year_gossip_tests.rs"]
+mod gossip;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
