@@ -158,7 +158,7 @@ async fn export_across(node: &OpenNode, dir: &Path, after: usize) {
     let (exchange, dir) = (node.exchange.clone(), dir.to_owned());
     let now = tokio::runtime::Handle::current();
     let writing = move || {
-        let wish = ExportWish { receipts: true, held: Vec::new(), since: 0 };
+        let wish = ExportWish { receipts: true, held: Vec::new(), since: Default::default() };
         let mut files = 0;
         let written = exchange.export_log(&wish, &mut |path, bytes| {
             let path = dir.join(path);

@@ -16,7 +16,7 @@ const PAGE: usize = 512;
 const SLICE: u64 = 16_384;
 /// A replay of this many entries, over a state of ten times as many messages, is waited for: some
 /// tens of milliseconds.
-const WAITED_FOR: u64 = 2_000;
+pub(super) const WAITED_FOR: u64 = 2_000;
 
 /// The state that the log leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]

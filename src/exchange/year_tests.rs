@@ -8,13 +8,16 @@ use super::*;
 use crate::audit::evidence::Evidence;
 use crate::audit::replay::State;
 use crate::audit::witness::AddCheckpoint;
+use crate::domain::{AuthorityId, MessageId};
 use crate::exchange::heads::{HeadError, OwnHead, steps};
 use crate::exchange::issue::Issued;
+use crate::exchange::replayed::WAITED_FOR;
 use crate::exchange::retention::Rules;
-use crate::exchange::testing::{Lone, pair};
+use crate::exchange::testing::{Lone, encoded, pair};
 use crate::exchange::{Peer, rows};
 use crate::pb::v1 as pb;
-use crate::store::Position;
+use crate::store::{Position, Table};
+use prost::Message as _;
 
 const DAYS_TO_2027: i64 = 60;
 
@@ -252,17 +255,71 @@ async fn replaying_goes_from_log_to_log() {
     assert!(lives[&after].iter().all(|place| Position::from_number(*place).log == 1));
     let message = state.message(&before).expect("known");
     assert!(!message.earlier, "its beginning was replayed");
-    let x = a.x().clone();
-    let checking = tokio::task::spawn_blocking(move || {
-        let mut told = Vec::new();
-        let report = x.check_state(true, &mut |what| {
-            told.push(format!("{what:?}"));
-            true
-        });
-        (report.expect("checked"), told)
-    });
-    let (report, told) = checking.await.expect("no panic");
-    assert_eq!(report.divergences, 0, "{told:?}");
+    assert_eq!(a.found().await, [""; 0]);
+}
+
+/// A row that no log ever had, put behind the log's back.
+async fn unlogged(lone: &Lone, table: Table, key: &[u8], row: Vec<u8>) {
+    let key = key.to_vec();
+    let put = move |tx: &mut crate::store::Tx<'_>| {
+        tx.put(table, &key, row);
+        Ok::<_, ActionError>(())
+    };
+    lone.x().store.commit(put).await.expect("put");
+}
+
+#[tokio::test]
+async fn rows_that_no_log_ever_had_are_found_after_a_change_too() {
+    let (a, b) = pair().await;
+    let known = a.submit(&b, &[]).await;
+    year_passes(&a).await;
+    assert_eq!(a.found().await, [""; 0]);
+    let c = Lone::new("xc.moj", Rules::default());
+    c.meet(&b).await;
+    let peer = |name: &AuthorityId| rows::peer_key(&a.x().home, name);
+    let met = rows::peer_key(&c.x().home, &b.x().me);
+    let met: rows::PeerRow =
+        rows::load(&c.x().store, Table::Peers, &met).expect("read").expect("met");
+    let stranger = rows::PeerRow { card: c.x().card.text().to_owned(), ..met }.encode_to_vec();
+    unlogged(&a, Table::Peers, &peer(&c.x().me), stranger).await;
+    let agency = rows::AgencyRow { name: "nobody".into(), ..rows::AgencyRow::default() };
+    let key = a.x().home.blind("agency", b"nobody");
+    unlogged(&a, Table::Agencies, &key, agency.encode_to_vec()).await;
+    let id = MessageId::new(a.x().now(), [7; 10]);
+    unlogged(&a, Table::Messages, id.as_bytes(), encoded(&a.row(known))).await;
+    let found = a.found().await;
+    let says = [
+        format!("message {id}: there is a row, and the log knows no such message"),
+        "peer xc.moj: the log never added it".to_owned(),
+        format!("agency {}: the log never added it", a.x().handle("nobody")),
+    ];
+    assert_eq!(found, says);
+}
+
+#[tokio::test]
+async fn a_status_waits_for_no_long_log_that_has_ended() {
+    let (mut a, _b) = pair().await;
+    for _ in 0..=WAITED_FOR / 100 {
+        let many = |tx: &mut crate::store::Tx<'_>| {
+            let draft = || EntryDraft::new(Event::NodeStarted).software("rogatory 0.0.0");
+            let places: Vec<u64> = (0..100).map(|_| tx.append(draft())).collect();
+            Ok::<_, ActionError>(places)
+        };
+        a.x().store.commit(many).await.expect("logged");
+    }
+    year_passes(&a).await;
+    a.restart();
+    let first = a.x().recent_state_digest().await.expect("asked");
+    assert_eq!(first, None, "the newest log is short, and all of them are to be replayed");
+    let replayed = loop {
+        match a.x().recent_state_digest().await.expect("asked") {
+            Some(replayed) => break replayed,
+            None => tokio::task::yield_now().await,
+        }
+    };
+    let sizes = a.x().log_ends().iter().map(|end| end.checkpoint.size).sum::<u64>();
+    assert_eq!(replayed.entries, sizes + a.x().log_head().checkpoint.size);
+    assert_eq!(replayed.checkpoint, a.x().log_head().checkpoint);
 }
 
 #[tokio::test]
@@ -289,11 +346,8 @@ async fn two_logs_after_one_cannot_both_be_shown() {
     let keys = peer_of(&b, &a).card.log_keys_of("xa.oag/log/2026");
     let other = crate::audit::SignedCheckpoint::verify(&other, &keys).expect("signed");
     assert!(Evidence::same_size(&ended, &other).is_ok(), "which is proof of two pasts");
-    let row: Option<rows::HeadRow> = rows::load(
-        &b.x().store,
-        crate::store::Table::Heads,
-        &rows::head_key(&b.x().home, "xa.oag/log/2026"),
-    )
-    .expect("read");
+    let row: Option<rows::HeadRow> =
+        rows::load(&b.x().store, Table::Heads, &rows::head_key(&b.x().home, "xa.oag/log/2026"))
+            .expect("read");
     assert_eq!(row.expect("there").successor, "xa.oag/log/2027");
 }
