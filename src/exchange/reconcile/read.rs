@@ -40,11 +40,15 @@ impl Round<'_> {
         let from = self.from(&held);
         let (under, mut page) = fetch.first(&held, before.as_ref(), from).await?;
         self.logs[log] = under.clone();
-        if before.is_none() {
-            self.row.behind = 0;
+        // A round begins in the log of the entry that was read last, not behind it: nothing proves
+        // that a log which has ended had nothing more to say.
+        if !page.is_empty() || before.is_some() || self.row.origin.is_empty() {
+            if before.is_none() {
+                self.row.behind = 0;
+            }
+            self.row.origin.clone_from(&under.checkpoint().origin);
+            self.row.checkpoint = under.to_note();
         }
-        self.row.origin.clone_from(&under.checkpoint().origin);
-        self.row.checkpoint = under.to_note();
         while !page.is_empty() {
             self.take_theirs(log, page).await?;
             if *pages == 0 {

@@ -16,6 +16,7 @@ use crate::exchange::testing::{HOUR_MS, Lone, desk};
 use crate::pb::v1 as pb;
 use crate::store::{BodySlot, Table};
 
+mod chains;
 mod liars;
 mod rounds;
 mod served;
@@ -67,7 +68,8 @@ impl Courier for Memory {
         _: Arc<Peer>,
         ask: pb::GetConsistencyRequest,
     ) -> Carried<pb::GetConsistencyResponse> {
-        let proof = self.other.log_consistency(0, ask.old_size, ask.new_size);
+        let log = self.other.log_head_of(&ask.origin).map(|head| head.log);
+        let proof = log.and_then(|log| self.other.log_consistency(log, ask.old_size, ask.new_size));
         Self::answer(proof.map(|proof| pb::GetConsistencyResponse { hashes: hashes(&proof) }))
     }
     fn entries(&self, _: Arc<Peer>, ask: pb::GetEntriesRequest) -> Carried<pb::GetEntriesResponse> {
