@@ -201,6 +201,59 @@ async fn an_export_while_the_log_changes_is_one_of_the_log_before() {
     tokio::task::spawn_blocking(move || node.store.stop()).await.expect("stopped");
 }
 
+/// What a command of the operator prints with `--output json`.
+async fn operates(node: &Node, args: &str) -> Value {
+    let home = text(&node.home).to_owned();
+    let args: Vec<String> = args.split(' ').map(str::to_owned).collect();
+    let run = move || {
+        let mut args: Vec<&str> = args.iter().map(String::as_str).collect();
+        args.extend(["--home", &home, "--output", "json"]);
+        process::run(&args)
+    };
+    let printed = tokio::task::spawn_blocking(run).await.expect("it succeeds");
+    serde_json::from_str(&printed).expect("JSON")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_is_said_with_the_log_that_it_is_in() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (mut a, b) = pair(dir.path()).await;
+    a.start().await;
+    let mut desk = a.desk().await;
+    let mut names = Vec::new();
+    // One message in each of two logs, and what is done to it in the log behind that.
+    for log in 0..2 {
+        let sent = desk.submit_message(submission(&b)).await.expect("submitted").into_inner();
+        let request = pb::ListReceiptsRequest { parent: sent.name.clone() };
+        let receipts = desk.list_receipts(request).await.expect("listed").into_inner().receipts;
+        let origin = match log {
+            0 => a.card.log_origin().to_owned(),
+            _ => format!("{}.2", a.card.log_origin()),
+        };
+        assert_eq!(receipts[0].log_origin, origin);
+        let cancel = pb::CancelMessageRequest { name: sent.name.clone() };
+        desk.cancel_message(cancel).await.expect("withdrawn");
+        seal(&a).await;
+        let id = &sent.message_id;
+        let held = operates(&a, &format!("hold set --message {id}")).await;
+        assert_eq!(held["log"], log + 1, "{held}");
+        let index = held["log_index"].as_u64().expect("an index");
+        let listed = operates(&a, "hold list").await;
+        assert_eq!((&listed["log"], &listed["log_index"]), (&held["log"], &held["log_index"]));
+        operates(&a, &format!("hold release --message {id}")).await;
+        let erased = operates(&a, &format!("erase --message {id} --reason WITHDRAWN")).await;
+        assert_eq!(erased["log"], log + 1, "{erased}");
+        assert_eq!(erased["log_index"], index + 2, "behind the hold and its release");
+        names.push((sent.name, log + 1, index + 2));
+    }
+    for (name, log, index) in names {
+        let shown = desk.get_message(pb::GetMessageRequest { name }).await.expect("shown");
+        let erasure = shown.into_inner().erasure.expect("it says so");
+        assert_eq!((erasure.log, erasure.log_index), (log, index));
+    }
+    a.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_year_that_is_missing_or_another_is_noticed() {
     let dir = tempfile::tempdir().expect("a directory");

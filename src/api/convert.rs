@@ -5,7 +5,7 @@ use tonic::Status;
 use super::status::invalid;
 use crate::domain::limits::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
 use crate::domain::{MessageId, PackageId, RequestId};
-use crate::exchange::log::index_in_log;
+use crate::exchange::log::{index_in_log, log_of};
 use crate::exchange::packages::ExhibitInfo;
 use crate::exchange::query::{MessageView, ReceiptView};
 use crate::exchange::queue::Waiting;
@@ -88,6 +88,7 @@ pub(super) fn message(view: MessageView) -> pb::Message {
             erase_time: time(erased.at_ms),
             reason: erased.code,
             log_index: index_in_log(erased.entry_index),
+            log: log_of(erased.entry_index),
         }),
     }
 }
@@ -120,6 +121,7 @@ pub(super) fn receipt(view: ReceiptView, digest: &[u8]) -> pb::Receipt {
         issuer: view.issuer,
         event_time: view.at.to_string(),
         index: index_in_log(view.index),
+        log_origin: view.log,
         level: view.level.as_str().to_owned(),
         text: view.text,
         envelope_digest: hex::encode(digest),

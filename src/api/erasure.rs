@@ -9,7 +9,7 @@ use super::status::{to_status, whole};
 use crate::domain::MessageId;
 use crate::exchange::erase::Erased;
 use crate::exchange::hold::Hold;
-use crate::exchange::log::index_in_log;
+use crate::exchange::log::{index_in_log, log_of};
 use crate::exchange::{Caller, Exchange};
 use crate::pb::v1 as pb;
 
@@ -69,6 +69,7 @@ fn erased_to_pb(erased: &Erased) -> pb::ErasedMessage {
         erase_time: erased.at.to_string(),
         reason: erased.reason.clone(),
         log_index: index_in_log(erased.entry),
+        log: log_of(erased.entry),
         packages: u32::try_from(erased.packages).unwrap_or(u32::MAX),
         earlier: erased.earlier,
     }
@@ -80,5 +81,6 @@ fn hold_to_pb(hold: &Hold) -> pb::Hold {
         create_time: hold.since.to_string(),
         reason: hold.reason.clone(),
         log_index: index_in_log(hold.entry),
+        log: log_of(hold.entry),
     }
 }

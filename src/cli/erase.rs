@@ -66,7 +66,7 @@ fn print(erased: &pb::ErasedMessage, out: &mut Out) {
         ("message", erased.message_id.clone()),
         ("erased", erased.erase_time.clone()),
         ("reason", erased.reason.clone()),
-        ("entry", erased.log_index.to_string()),
+        ("entry", view::place(erased.log, erased.log_index)),
         ("packages", packages),
     ];
     out.record(&fields, &view::erased_message(erased));
@@ -92,11 +92,12 @@ mod tests {
             reason: "COURT_ORDER".into(),
             packages: 2,
             log_index: 7,
+            log: 1,
             earlier: true,
             ..Default::default()
         };
         print(&erased, &mut out);
-        assert!(data.text().contains("entry     7\n"), "{}", data.text());
+        assert!(data.text().contains("entry     7 of log 2\n"), "{}", data.text());
         assert!(data.text().contains("packages  2, removed"), "{}", data.text());
         assert!(talk.text().contains("nothing was changed"), "{}", talk.text());
         assert!(talk.text().contains("data/slots"), "{}", talk.text());

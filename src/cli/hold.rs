@@ -88,6 +88,6 @@ async fn list(client: &mut Client) -> Result<Vec<pb::Hold>, Failure> {
 }
 
 fn row(hold: &pb::Hold) -> Vec<String> {
-    let entry = hold.log_index.to_string();
+    let entry = view::place(hold.log, hold.log_index);
     vec![hold.message_id.clone(), hold.create_time.clone(), hold.reason.clone(), entry]
 }

@@ -83,11 +83,11 @@ pub(crate) async fn run(args: ReceiptArgs, out: &mut Out) -> Result<(), Failure>
     }
 }
 
-const HEADER: [&str; 5] = ["event", "issuer", "time", "log index", "level"];
+const HEADER: [&str; 5] = ["event", "issuer", "time", "entry", "level"];
 
 fn row(r: &pb::Receipt) -> Vec<String> {
-    let index = r.index.to_string();
-    [&r.event, &r.issuer, &r.event_time, &index, &r.level].map(String::clone).into()
+    let entry = format!("{} of {}", r.index, r.log_origin);
+    [&r.event, &r.issuer, &r.event_time, &entry, &r.level].map(String::clone).into()
 }
 
 /// All receipts of a message.

@@ -198,7 +198,7 @@ fn print(
     receipt: Option<&pb::Receipt>,
     out: &mut Out,
 ) {
-    let place = receipt.map(|r| format!("{} of {}, entry {}", r.event, r.issuer, r.index));
+    let place = receipt.map(|r| format!("{}, entry {} of {}", r.event, r.index, r.log_origin));
     let receipts = place.unwrap_or_else(|| message.receipts.join(", "));
     let fields = [
         ("message", message.message_id.clone()),
@@ -228,6 +228,7 @@ fn print(
             "issuer": r.issuer,
             "event_time": r.event_time,
             "index": r.index,
+            "log_origin": r.log_origin,
         })),
         "refusal_code": message.refusal_code,
         "warnings": message.warnings,

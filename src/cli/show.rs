@@ -42,8 +42,9 @@ pub(super) fn refuse_without_content(message: &pb::Message) -> Result<(), Failur
         message.message_id, erasure.erase_time, erasure.reason
     );
     Err(Failure::new(Exit::Failed, what).hint(format!(
-        "its receipts remain: `rogatory receipt show {}`; the erasure is entry {} of the log",
-        message.message_id, erasure.log_index
+        "its receipts remain: `rogatory receipt show {}`; the erasure is entry {}, in this node's log",
+        message.message_id,
+        view::place(erasure.log, erasure.log_index)
     )))
 }
 
@@ -168,6 +169,7 @@ mod tests {
             erase_time: "2026-11-23T16:28:01.123Z".into(),
             reason: "COURT_ORDER".into(),
             log_index: 9,
+            log: 0,
         };
         let id = "m".to_owned();
         let message = pb::Message { message_id: id, erasure: Some(erasure), ..Default::default() };

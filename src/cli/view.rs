@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::audit::Position;
 use crate::domain::MessageKind;
 use crate::domain::delivery::DeliveryState;
 use crate::envelope::wire::content_from_pb;
@@ -24,6 +25,11 @@ pub(crate) fn direction(number: i32) -> &'static str {
         Ok(pb::Direction::Received) => "received",
         _ => "unknown",
     }
+}
+
+/// An entry of a log, which is counted from 0, the oldest first.
+pub(crate) fn place(log: u32, index: u64) -> String {
+    Position::new(log, index).to_string()
 }
 
 /// Bytes as people count them.
@@ -70,7 +76,7 @@ pub(crate) fn message(m: &pb::Message) -> Value {
 }
 
 fn erasure(e: &pb::Erasure) -> Value {
-    json!({ "erase_time": e.erase_time, "reason": e.reason, "log_index": e.log_index })
+    json!({ "erase_time": e.erase_time, "reason": e.reason, "log_index": e.log_index, "log": e.log })
 }
 
 pub(crate) fn erased_message(e: &pb::ErasedMessage) -> Value {
@@ -79,6 +85,7 @@ pub(crate) fn erased_message(e: &pb::ErasedMessage) -> Value {
         "erase_time": e.erase_time,
         "reason": e.reason,
         "log_index": e.log_index,
+        "log": e.log,
         "packages": e.packages,
         "earlier": e.earlier,
     })
@@ -90,6 +97,7 @@ pub(crate) fn hold(h: &pb::Hold) -> Value {
         "create_time": h.create_time,
         "reason": h.reason,
         "log_index": h.log_index,
+        "log": h.log,
     })
 }
 
@@ -125,6 +133,7 @@ pub(crate) fn receipt(r: &pb::Receipt) -> Value {
         "issuer": r.issuer,
         "event_time": r.event_time,
         "index": r.index,
+        "log_origin": r.log_origin,
         "level": r.level,
         "envelope_digest": r.envelope_digest,
         "text": r.text,

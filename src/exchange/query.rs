@@ -57,8 +57,10 @@ pub struct ReceiptView {
     pub issuer: String,
     /// When.
     pub at: Timestamp,
-    /// Its index in the issuer's log.
+    /// Its place in the issuer's log.
     pub index: u64,
+    /// The origin of that log.
+    pub log: String,
     /// How much stands behind its checkpoint.
     pub level: Level,
     /// The tlog-proof text.
@@ -222,6 +224,7 @@ impl Exchange {
             issuer: self.me.to_string(),
             at: entry.at,
             index,
+            log: receipt.facts().origin.clone(),
             level: self.strength_of(receipt.checkpoint_note(), counterpart).level,
             text: receipt.text().to_owned(),
         })
@@ -230,13 +233,16 @@ impl Exchange {
     /// A receipt of a peer, by its best proof.
     fn recorded(&self, id: MessageId, receipt: &ReceiptRow) -> Result<ReceiptView, ActionError> {
         let text = self.better_text(id, &receipt.event)?.unwrap_or_else(|| receipt.text.clone());
-        let note = Receipt::parse(&text).map(|parsed| parsed.checkpoint_note().to_owned());
+        let parsed = Receipt::parse(&text).ok();
+        let log = parsed.as_ref().map(|parsed| parsed.facts().origin.clone());
+        let note = parsed.map(|parsed| parsed.checkpoint_note().to_owned());
         let ours = self.keys.witness_keys();
         Ok(ReceiptView {
             event: receipt.event.clone(),
             issuer: receipt.issuer.clone(),
             at: Timestamp::from_unix_ms(receipt.at_ms),
             index: receipt.index,
+            log: log.unwrap_or_default(),
             level: self.strength_of(&note.unwrap_or_default(), &ours).level,
             text,
         })

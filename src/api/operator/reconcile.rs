@@ -7,7 +7,7 @@ use crate::api::convert::parse;
 use crate::api::status::{to_status, whole};
 use crate::domain::AuthorityId;
 use crate::exchange::ActionError;
-use crate::exchange::log::index_in_log;
+use crate::exchange::log::{index_in_log, log_of};
 use crate::exchange::reconcile::{Difference, Reconciliation};
 use crate::pb::v1 as pb;
 
@@ -48,6 +48,7 @@ fn to_pb(me: &AuthorityId, done: &Reconciliation) -> pb::Reconciliation {
         report: done.report.clone(),
         report_digest: hex::encode(done.digest),
         log_index: done.logged.map(index_in_log),
+        log: done.logged.map(log_of),
     }
 }
 

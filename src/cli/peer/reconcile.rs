@@ -3,9 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::Client;
-use crate::audit::Position;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::out::Out;
+use crate::cli::view;
 use crate::domain::AuthorityId;
 use crate::pb::v1 as pb;
 
@@ -42,7 +42,8 @@ fn tell(done: &pb::Reconciliation, out: &mut Out) {
         return out.json(&to_json(done));
     }
     let counts = done.counts.iter().map(|found| format!("{}: {}", found.class, found.count));
-    let logged = done.log_index.map(|index| format!("entry {index}"));
+    let place = |log: Option<u32>, index| view::place(log.unwrap_or_default(), index);
+    let logged = done.log_index.map(|index| format!("entry {}", place(done.log, index)));
     let fields = [
         ("peer", done.authority.clone()),
         ("at", done.reconcile_time.clone()),
@@ -73,17 +74,16 @@ fn result(done: &pb::Reconciliation) -> &str {
 }
 
 fn row(item: &pb::ReconciledItem) -> Vec<String> {
-    let entry = |index: Option<u64>, log: Option<u32>| {
-        let place = index.map(|index| Position::new(log.unwrap_or_default(), index));
-        place.map(|place| place.to_string()).unwrap_or_default()
+    let entry = |log: Option<u32>, index: Option<u64>| {
+        index.map(|index| view::place(log.unwrap_or_default(), index)).unwrap_or_default()
     };
     vec![
         item.class.clone(),
         item.message_id.clone(),
         item.sender.clone(),
         item.event.clone(),
-        entry(item.entry_own, item.log_own),
-        entry(item.entry_peer, item.log_peer),
+        entry(item.log_own, item.entry_own),
+        entry(item.log_peer, item.entry_peer),
         item.detail.clone(),
         item.action.clone(),
     ]
@@ -145,6 +145,7 @@ fn to_json(done: &pb::Reconciliation) -> Value {
         "report": done.report,
         "report_digest": done.report_digest,
         "log_index": done.log_index,
+        "log": done.log,
     })
 }
 
@@ -159,6 +160,7 @@ mod tests {
             sender: "xa.oag".into(),
             event: "ContentHandover".into(),
             entry_peer: Some(12),
+            log_peer: Some(1),
             action: "recorded".into(),
             ..Default::default()
         };
@@ -176,13 +178,14 @@ mod tests {
         assert_eq!(conclude(&done()), Ok(()));
         let (mut out, data, _) = memory(Format::Table);
         tell(&done(), &mut out);
-        for words in ["both logs agree", "lost_receipt: 1", "recorded"] {
+        for words in ["both logs agree", "lost_receipt: 1", "12 of log 2", "recorded"] {
             assert!(data.text().contains(words), "{words}: {}", data.text());
         }
         let (mut out, data, _) = memory(Format::Json);
         tell(&done(), &mut out);
         assert_eq!(data.json()["ok"], true);
         assert_eq!(data.json()["items"][0]["entry_peer"], 12);
+        assert_eq!(data.json()["items"][0]["log_peer"], 1);
         assert_eq!(data.json()["log_index"], Value::Null);
     }
 

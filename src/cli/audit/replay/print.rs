@@ -184,7 +184,8 @@ fn to_json(replayed: &Replayed, proved: Option<&[Proved]>, checkpoint: &Checkpoi
         "refusals": state.refusal_count(),
         "peers": peers.collect::<Map<_, _>>(),
         "agencies": state.agencies().map(|agency| {
-            json!({ "handle": agency.handle, "revoked": agency.revoked, "entry": Position::from_number(agency.changed).index })
+            let Position { log, index } = Position::from_number(agency.changed);
+            json!({ "handle": agency.handle, "revoked": agency.revoked, "entry": index, "log": log })
         }).collect::<Vec<_>>(),
         "keys": state.keys().map(|(key, in_use)| json!({ "key": key, "in_use": in_use }))
             .collect::<Vec<_>>(),
