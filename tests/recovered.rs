@@ -126,7 +126,7 @@ impl Case {
     }
 
     fn recover(&self, export: &Path) -> Value {
-        json(&["recover", text(export), "--home", self.a.path()])
+        json(&["recover", text(export), "--home", self.a.path(), "--unasked"])
     }
 
     /// What A keeps is what its log says, and the log is sound.
@@ -203,6 +203,8 @@ async fn what_a_restored_disk_lacks_comes_back_from_an_export() {
     assert!(says.contains("rogatory recover"), "{says}");
     let says = refused(&["recover", text(&too_old), "--home", case.a.path()]);
     assert!(says.contains("give an export that is newer"), "{says}");
+    let says = refused(&["recover", text(&export), "--home", case.a.path()]);
+    assert!(says.contains("not told what they hold of this log: xb.pps"), "{says}");
     let done = case.recover(&export);
     let mut lost = [&sent, &handed_over, &in_inbox, &queued].map(|m| m.message_id.as_str());
     lost.sort_unstable();
@@ -271,6 +273,8 @@ async fn where_nothing_is_new_enough_the_authority_begins_anew() {
     let (at_a, at_b) = (case.at_a.clone(), case.at_b.clone());
     case.sent(&at_a, &case.b).await;
     case.stop();
+    let older = case.path("older");
+    copy(&case.export(), &older);
     let kept = case.path("kept");
     copy(&case.a.home, &kept);
     case.start();
@@ -278,6 +282,8 @@ async fn where_nothing_is_new_enough_the_authority_begins_anew() {
     case.a.stop();
     // The whole machine goes back, mark and all: only the peer knows.
     copy(&kept, &case.a.home);
+    let says = refused(&["recover", text(&older), "--home", case.a.path()]);
+    assert!(says.contains("does not go as far"), "{says}");
     case.a.start();
     case.is_read_only(&at_a).await;
     let export = case.export();

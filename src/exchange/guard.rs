@@ -16,6 +16,7 @@ use super::schedule::pause_ms;
 use super::session::PROTOCOL_VERSION;
 use super::{Exchange, Peer};
 use crate::crypto::random;
+use crate::domain::AuthorityId;
 use crate::pb::v1 as pb;
 use pb::relay_request::Frame as Ask;
 use pb::relay_response::Frame as Answer;
@@ -32,17 +33,15 @@ pub async fn agree(
     needed: usize,
     stop: &CancellationToken,
 ) {
-    let peers = exchange.directory.all().into_iter().filter(|peer| peer.suspended.is_none());
-    let peers: Vec<Arc<Peer>> = peers.collect();
     if needed == 0 {
         tokio::select! {
             () = stop.cancelled() => {}
-            () = ask_once(exchange, courier, peers) => {}
+            _ = ask_all(exchange, courier) => {}
         }
         return;
     }
     let mut asking = JoinSet::new();
-    for peer in peers {
+    for peer in trusted(exchange) {
         asking.spawn(ask_until_told(exchange.clone(), courier.clone(), peer));
     }
     let mut missing = needed.min(asking.len());
@@ -58,22 +57,31 @@ pub async fn agree(
     }
 }
 
-/// A peer that cannot be reached now may hold a longer log of ours: its first Hello tells.
-async fn ask_once(exchange: &Arc<Exchange>, courier: &Arc<dyn Courier>, peers: Vec<Arc<Peer>>) {
+/// Asks each peer once; gives those that did not say. One that cannot be reached now may hold a longer
+/// log of ours: its first Hello tells.
+pub async fn ask_all(exchange: &Arc<Exchange>, courier: &Arc<dyn Courier>) -> Vec<AuthorityId> {
     let mut asking = JoinSet::new();
-    for peer in peers {
+    for peer in trusted(exchange) {
         let (exchange, courier) = (exchange.clone(), courier.clone());
         asking.spawn(async move {
             let asked = tokio::time::timeout(ANSWERS_WITHIN, ask(&exchange, &*courier, &peer));
             let trouble = match asked.await {
-                Ok(Ok(())) => return,
+                Ok(Ok(())) => return None,
                 Ok(Err(trouble)) => trouble.to_string(),
                 Err(_) => "it does not answer".to_owned(),
             };
             tracing::debug!(peer = %peer.authority(), trouble, "not told what the peer holds");
+            Some(peer.authority().clone())
         });
     }
-    asking.join_all().await;
+    let mut silent: Vec<_> = asking.join_all().await.into_iter().flatten().collect();
+    silent.sort();
+    silent
+}
+
+fn trusted(exchange: &Exchange) -> Vec<Arc<Peer>> {
+    let peers = exchange.directory.all().into_iter();
+    peers.filter(|peer| peer.suspended.is_none()).collect()
 }
 
 async fn ask_until_told(exchange: Arc<Exchange>, courier: Arc<dyn Courier>, peer: Arc<Peer>) {

@@ -20,15 +20,15 @@ use crate::audit::entry::{Entry, Event};
 use crate::card::Card;
 use crate::crypto::{Digest, HomeKey};
 use crate::domain::{AuthorityId, MessageId};
-use crate::store::{CommitError, Position, Tx};
+use crate::store::{CommitError, Misuse, Position, Tx};
 
 pub use closing::{Lost, Recovered};
 
-/// Entries that are put back in one commit: with all that comes of them they fit one.
+/// Entries that are put back in one commit, or in several where it becomes too much.
 pub const PAGE: usize = 64;
 
 /// Some entries of the log, in their order, and what the export keeps beside them.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Page {
     /// Where a log ends before them: its last entry, and the origin of the one that follows.
     pub ends: Option<(Vec<u8>, String)>,
@@ -38,12 +38,21 @@ pub struct Page {
     pub receipts: BTreeMap<Digest, String>,
 }
 
+impl Page {
+    /// Where it is too much for one commit.
+    fn halves(mut self) -> (Self, Self) {
+        let entries = self.entries.split_off(self.entries.len() / 2);
+        let second = Self { ends: None, entries, receipts: self.receipts.clone() };
+        (self, second)
+    }
+}
+
 /// What entries are understood with.
 struct Kept {
     me: AuthorityId,
     home: HomeKey,
     receipts: BTreeMap<Digest, String>,
-    /// The cards that the export brings, by their digest; the newest of each peer.
+    /// The cards that the export brings, by their digest.
     cards: BTreeMap<Digest, Card>,
     /// Names of agencies that are known here, by their handle.
     agencies: BTreeMap<String, String>,
@@ -61,17 +70,32 @@ impl Exchange {
     /// [`ActionError::Fault`] where they are not what follows in this log, or contradict what is
     /// kept; nothing is put back then.
     pub async fn put_back(&self, page: Page, cards: &[Card]) -> Result<(), ActionError> {
-        let Page { ends, entries, receipts } = page;
+        match self.try_put_back(&page, cards).await {
+            Err(CommitError::Misuse(Misuse::TooMuch(_))) if page.entries.len() > 1 => {
+                let (first, second) = page.halves();
+                Box::pin(self.put_back(first, cards)).await?;
+                Box::pin(self.put_back(second, cards)).await
+            }
+            tried => tried.map_err(refused),
+        }
+    }
+
+    async fn try_put_back(
+        &self,
+        page: &Page,
+        cards: &[Card],
+    ) -> Result<(), CommitError<ActionError>> {
+        let Page { ends, entries, receipts } = page.clone();
         let parsed = entries.iter().map(|bytes| Entry::parse(bytes)).collect::<Result<Vec<_>, _>>();
-        let parsed = parsed.map_err(ActionError::fault)?;
+        let parsed = parsed.map_err(|error| CommitError::Rejected(ActionError::fault(error)))?;
         let kept = Kept {
             me: self.me.clone(),
             home: self.home.clone(),
             receipts,
             cards: cards.iter().map(|card| (card.digest(), card.clone())).collect(),
-            agencies: self.agencies_by_handle()?,
-            opened: self.opened_since(&parsed)?,
-            forgotten: self.forgotten(cards)?,
+            agencies: self.agencies_by_handle().map_err(CommitError::Rejected)?,
+            opened: self.opened_since(&parsed).map_err(CommitError::Rejected)?,
+            forgotten: self.forgotten(cards).map_err(CommitError::Rejected)?,
         };
         let putting = self.store.put_back(move |tx: &mut Tx<'_>| {
             if let Some((sealed, origin)) = &ends {
@@ -83,7 +107,7 @@ impl Exchange {
             }
             Ok::<_, ActionError>(())
         });
-        putting.await.map_err(refused)?;
+        putting.await?;
         Ok(())
     }
 
@@ -104,8 +128,10 @@ impl Exchange {
         for id in entries.iter().filter(ours).filter_map(|entry| entry.message) {
             let row = message(&self.store, id)?.filter(|row| row.lost_ms == 0);
             let Some(row) = row else { continue };
-            let what = self.open_stored(id, &row)?.1;
-            opened.insert(id, what.map_err(|code| not_opened(id, code))?);
+            // Erased since, or sealed to a key that is gone: then nothing is there to be filled in.
+            if let Ok((_, Ok(what))) = self.open_stored(id, &row) {
+                opened.insert(id, what);
+            }
         }
         Ok(opened)
     }
@@ -134,10 +160,6 @@ impl Kept {
             _ => Ok(()),
         }
     }
-}
-
-fn not_opened(id: MessageId, code: &str) -> ActionError {
-    ActionError::Fault(format!("the log says that message {id} was opened, and it is {code}"))
 }
 
 fn refused(error: CommitError<ActionError>) -> ActionError {

@@ -181,6 +181,14 @@ impl Exchange {
         }
     }
 
+    /// Whether it answers a message of which only entries are left: in which case that was, the agency
+    /// alone knows.
+    fn answers_lost(&self, caller: &Caller, submission: &Submission) -> Result<bool, ActionError> {
+        let Some(id) = submission.in_reply_to else { return Ok(false) };
+        let row = rows::message(&self.store, id)?.filter(|row| visible(caller, row));
+        Ok(row.is_some_and(|row| row.lost_ms != 0))
+    }
+
     /// A case that is named must be one of this node that the caller may see: a number that is yet
     /// to be given would be given twice.
     fn check_known_case(
@@ -190,6 +198,9 @@ impl Exchange {
         wrong: &mut Vec<Violation>,
     ) -> Result<(), ActionError> {
         let Some(case) = &submission.case else { return Ok(()) };
+        if self.answers_lost(caller, submission)? {
+            return Ok(());
+        }
         let owner = self.store.get(Table::Cases, case.as_str().as_bytes())?;
         let known = owner.is_some_and(|owner| {
             caller.all_cases || (!owner.is_empty() && owner == caller.name.as_bytes())
@@ -228,6 +239,13 @@ impl Exchange {
             Some(row) if row.erased.is_some() => {
                 let rule = "its content was erased: answer another message of the case";
                 wrong.push(Violation::new("name", rule));
+                Ok(None)
+            }
+            Some(row) if row.lost_ms != 0 => {
+                if submission.case.is_none() {
+                    let rule = "its case was lost with a disk of the node: name it, in case_id";
+                    wrong.push(Violation::new("name", rule));
+                }
                 Ok(None)
             }
             Some(row) => Ok(Some(row.case_id)),

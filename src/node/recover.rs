@@ -1,16 +1,21 @@
 //! Putting back into an older copy of a home what an export of its log has (I3).
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
 
 use super::open::{OpenNode, in_use, is_held};
 use super::{check, config_of};
+use crate::api::courier::TonicCourier;
 use crate::audit::Position;
 use crate::audit::checkpoint::Checkpoint;
 use crate::card::Card;
 use crate::config::Config;
 use crate::crypto::Digest;
+use crate::domain::AuthorityId;
+use crate::exchange::courier::Courier;
+use crate::exchange::guard;
 use crate::exchange::recover::{Page, Recovered};
 use crate::store::{self, Behind};
 
@@ -125,6 +130,15 @@ impl Recovery {
     /// When they are not, or the disk refuses.
     pub async fn put_back(&self, page: Page, cards: &[Card]) -> anyhow::Result<()> {
         Ok(self.node.exchange.put_back(page, cards).await?)
+    }
+
+    /// Asks peers what they hold of this log; gives those that did not say.
+    pub async fn ask_peers(&self) -> Vec<AuthorityId> {
+        let exchange = &self.node.exchange;
+        let courier: Arc<dyn Courier> =
+            Arc::new(TonicCourier::new(exchange.clone(), self.node.identity.clone()));
+        exchange.set_courier(&courier);
+        guard::ask_all(exchange, &courier).await
     }
 
     /// Logs that everything was put back that an export has, which ends at the position `end` and has

@@ -10,6 +10,7 @@ use super::replay::{Position, Replay};
 use super::tree::Tree;
 use super::{OpenError, Progress, Settings, StoreFault, apply};
 use crate::audit::Position as Place;
+use crate::crypto::Digest;
 use crate::pb::store::v1::Applied;
 
 /// The index, brought to the journal's end.
@@ -19,6 +20,8 @@ pub(super) struct Caught {
     pub(super) position: Position,
     /// Why it was rebuilt.
     pub(super) rebuilt: Option<String>,
+    /// How far an index knew the log to go that was ahead of the journal, and the root there.
+    pub(super) ahead: Option<(Place, Digest)>,
 }
 
 pub(super) fn catch_up(
@@ -29,13 +32,18 @@ pub(super) fn catch_up(
     last: LastStop,
     is_behind: bool,
 ) -> Result<Caught, OpenError> {
+    let mut ahead = None;
     let why = match reason_not_to_trust(paths, last) {
         Some(why) => why,
         None => match try_index(settings, paths, recovery, state)? {
             Tried::Caught(caught) => return Ok(*caught),
             Tried::Rebuild(why) => why,
-            Tried::Ahead(_) if is_behind => "it is ahead of the journal".to_owned(),
-            Tried::Ahead(ahead) => return Err(index_ahead(&ahead, recovery)?),
+            Tried::Ahead(applied) if is_behind => {
+                let root = applied.tree_root.as_slice().try_into().unwrap_or_default();
+                ahead = Some((Place::new(applied.log, applied.tree_size), root));
+                "it is ahead of the journal".to_owned()
+            }
+            Tried::Ahead(applied) => return Err(index_ahead(&applied, recovery)?),
         },
     };
     if let Some(aside) = set_aside(&paths.index, ASIDE_MAX)? {
@@ -51,7 +59,7 @@ pub(super) fn catch_up(
     let mut replay = Replay::new(&index, Tree::new(), None, &*settings.progress, recovery);
     replay.run(Cursor::START)?;
     let (tree, position) = replay.finish()?;
-    Ok(Caught { index, tree, position, rebuilt: Some(why) })
+    Ok(Caught { index, tree, position, rebuilt: Some(why), ahead })
 }
 
 fn reason_not_to_trust(paths: &Paths, last: LastStop) -> Option<String> {
@@ -107,7 +115,7 @@ fn try_index(
         return Ok(rebuild(index, "it is of another history than the journal"));
     }
     let (tree, position) = replay.finish()?;
-    Ok(Tried::Caught(Box::new(Caught { index, tree, position, rebuilt: None })))
+    Ok(Tried::Caught(Box::new(Caught { index, tree, position, rebuilt: None, ahead: None })))
 }
 
 fn rebuild(index: Index, why: &str) -> Tried {

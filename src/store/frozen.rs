@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use super::StoreFault;
 use super::files::{remove_if_there, replace, sync_parent};
+use crate::audit::checkpoint::Checkpoint;
 
 /// Whether the store beside this high-water mark takes nothing ([`Store::freeze`](super::Store::freeze)).
 ///
@@ -12,6 +13,18 @@ use super::files::{remove_if_there, replace, sync_parent};
 /// [`StoreFault::Io`] when that cannot be read.
 pub fn is_frozen(mark: &Path) -> Result<bool, StoreFault> {
     Ok(Frozen::open(mark)?.why().is_some())
+}
+
+/// Whether a checkpoint is of a later state of the authority's logs than another. One that cannot be
+/// read says nothing.
+fn tells_more(note: &str, known: &str) -> bool {
+    let place = |note| {
+        let Checkpoint { origin, size, .. } = Checkpoint::parse_unverified(note).ok()?;
+        let (_, label) = origin.rsplit_once('/')?;
+        let (year, number) = label.split_once('.').unwrap_or((label, "1"));
+        Some((year.parse::<u32>().ok()?, number.parse::<u32>().ok()?, size))
+    };
+    place(note) > place(known)
 }
 
 /// The state, and the file that keeps it: beside the high-water mark, where a restored copy of the
@@ -48,10 +61,11 @@ impl Frozen {
         Ok(())
     }
 
-    /// In memory first: what cannot be written must not go on either. The first reason stays.
+    /// In memory first: what cannot be written must not go on either. Of two reasons the one stays
+    /// that tells of more: behind anything less, an entry would be a second past.
     pub(super) fn freeze(&self, note: &str) -> Result<(), StoreFault> {
         let mut why = self.why.write().unwrap_or_else(PoisonError::into_inner);
-        if why.is_some() {
+        if why.as_deref().is_some_and(|known| !tells_more(note, known)) {
             return Ok(());
         }
         *why = Some(note.into());

@@ -83,13 +83,41 @@ pub(super) fn open_behind(
         return Err(OpenError::Missing { data: settings.data });
     }
     let lock = Lock::take(&paths.data.join("lock"))?;
-    let owner = Owner::new(&settings.home, &settings.origin);
-    let recovery = recovery(&settings, &paths, &owner)?;
-    if behind.from_nothing && recovery.is_unused()? {
-        Slots::create(&paths.slots, &settings.home, owner.origin)?;
-        journal::create(&paths.journal, &owner, settings.segment_bytes)?;
+    let frozen = Frozen::open(&settings.mark)?;
+    let was_frozen = frozen.why().is_some();
+    // Before anything changes: from here on a crash leaves a store that takes nothing.
+    frozen.freeze(&behind.note)?;
+    if behind.from_nothing {
+        begin_unused(&settings, &paths)?;
     }
-    open_locked(settings, disk::plain(), lock, Some(behind))
+    let opened = open_locked(settings, disk::plain(), lock, Some(behind));
+    // These are found before anything is changed.
+    let untouched = matches!(
+        opened,
+        Err(OpenError::Missing { .. } | OpenError::WrongKey { .. } | OpenError::OtherLog { .. })
+    );
+    if untouched && !was_frozen && !behind.from_nothing {
+        frozen.thaw()?;
+    }
+    opened
+}
+
+/// Begins an empty journal where there is none. Keys of bodies that are still there stay, aside: a
+/// copy of the journal that they belong to may turn up.
+fn begin_unused(settings: &Settings, paths: &Paths) -> Result<(), OpenError> {
+    let owner = Owner::new(&settings.home, &settings.origin);
+    if !recovery(settings, paths, &owner)?.is_unused()? {
+        return Ok(());
+    }
+    if paths.slots.exists() {
+        let aside = (1..).map(|n| paths.data.join(format!("slots.aside-{n}")));
+        let aside = aside.into_iter().find(|aside| !aside.exists());
+        let aside = aside.unwrap_or_else(|| paths.data.join("slots.aside"));
+        let moved = std::fs::rename(&paths.slots, &aside);
+        moved.map_err(StoreFault::io("set aside", &paths.slots))?;
+    }
+    Slots::create(&paths.slots, &settings.home, owner.origin)?;
+    Ok(journal::create(&paths.journal, &owner, settings.segment_bytes)?)
 }
 
 /// Opens the store of a home.
@@ -144,6 +172,12 @@ fn open_locked(
     let state = StateFile::new(&paths.data);
     let last = state.read();
     let caught = catch_up(&settings, &paths, &recovery, &state, last, behind.is_some())?;
+    if let Some((end, root)) = caught.ahead.filter(|(end, _)| {
+        // What only an index knew that is not there any more is not forgotten.
+        mark.last().is_none_or(|known| known.end < *end)
+    }) {
+        mark.raise(HighWater { sequence: caught.position.sequence, end, root })?;
+    }
     let mark_is_ahead = match guard(&mark, &settings, &caught) {
         Err(OpenError::RolledBack { held_size, found_size, .. }) if behind.is_some() => {
             held_size > found_size
@@ -151,13 +185,9 @@ fn open_locked(
         agreed => agreed.map(|()| false)?,
     };
     let frozen = Frozen::open(&settings.mark)?;
-    if let Some(behind) = behind {
-        // Before anything changes: from here on a crash leaves a store that takes nothing.
-        frozen.freeze(&behind.note)?;
-    }
     // Every guard has agreed: now the disk may change.
     recovery.cut(&caught.position.end)?;
-    let Caught { index, tree, position, rebuilt } = caught;
+    let Caught { index, tree, position, rebuilt, .. } = caught;
     let slots = Slots::open(&paths.slots, &settings.home, owner.origin, position.next_slot)?;
     slots.erase(&position.erased)?;
     if rebuilt.is_some() {
@@ -166,10 +196,10 @@ fn open_locked(
     let end = Place::new(position.log, tree.size());
     let high = HighWater { sequence: position.sequence, end, root: tree.root() };
     let mark_missing = mark.last().is_none() && position.sequence > 0;
-    let ahead = mark.last().filter(|_| mark_is_ahead).map(|known| (known.end, known.root));
-    if mark.last() != Some(high) && ahead.is_none() {
+    if mark.last() != Some(high) && !mark_is_ahead {
         mark.raise(high)?;
     }
+    let ahead = mark.last().filter(|_| mark_is_ahead).map(|known| (known.end, known.root));
     let opened = Opened {
         frozen: frozen.why().map(|note| note.to_string()),
         recovered: last != LastStop::Clean && position.sequence > 0,

@@ -11,7 +11,9 @@ use super::verify;
 use crate::audit::bundle::entries_of;
 use crate::audit::entry::Entry;
 use crate::audit::export::CHECKPOINT_PATH;
-use crate::audit::merkle::{NodeId, inclusion_proof, leaf_hash, root_at, verify_inclusion};
+use crate::audit::merkle::{
+    NodeId, consistency_proof, inclusion_proof, leaf_hash, verify_consistency, verify_inclusion,
+};
 use crate::audit::tiles::{
     TILE_WIDTH, TileId, entries_path, node_from_tile, node_in_tile, parse_tile, width_at,
 };
@@ -129,18 +131,34 @@ impl Export {
         &self.dir
     }
 
-    /// The root of the tree over its first `size` entries.
-    pub(super) fn root_at(&self, size: u64) -> Result<Digest, Failure> {
-        root_at(size, |node| self.node(node))
+    /// Whether the tree of its first `size` entries has this root; proven under the checkpoint.
+    pub(super) fn extends(&self, size: u64, root: &Digest) -> Result<bool, Failure> {
+        let newest = &self.checkpoint;
+        let proof = consistency_proof(size, newest.size, |node| self.node(node))?;
+        Ok(verify_consistency(size, root, newest.size, &newest.root, &proof).is_ok())
     }
 
-    /// The bytes of entries of one bundle, from an index on, up to another.
+    /// The bytes of entries of one bundle, from an index on, up to another; each is proven to stand
+    /// under the checkpoint, whoever has written the files since they were verified.
     pub(super) fn some(&self, from: u64, until: u64) -> Result<Vec<Vec<u8>>, Failure> {
         let width = TILE_WIDTH as u64;
         let until = until.min((from / width + 1) * width);
         let mut bundle = self.bundle(from / width)?;
         bundle.truncate((until - from / width * width) as usize);
-        Ok(bundle.split_off((from % width) as usize))
+        let entries = bundle.split_off((from % width) as usize);
+        for (index, bytes) in (from..).zip(&entries) {
+            self.prove(index, bytes)?;
+        }
+        Ok(entries)
+    }
+
+    /// The proof that an entry stands under the checkpoint.
+    fn prove(&self, index: u64, bytes: &[u8]) -> Result<Vec<Digest>, Failure> {
+        let Checkpoint { size, root, .. } = &self.checkpoint;
+        let proof = inclusion_proof(index, *size, |node| self.node(node))?;
+        verify_inclusion(&leaf_hash(bytes), index, *size, &proof, root)
+            .map_err(|error| self.bad("tile", &format!("entry {index}: {error}")))?;
+        Ok(proof)
     }
 
     /// One of its logs.
@@ -226,10 +244,7 @@ impl Export {
         }
         let bundle = self.bundle(index / TILE_WIDTH as u64)?;
         let bytes = bundle[index as usize % TILE_WIDTH].clone();
-        let proof = inclusion_proof(index, size, |node| self.node(node))?;
-        let leaf = leaf_hash(&bytes);
-        verify_inclusion(&leaf, index, size, &proof, &self.checkpoint.root)
-            .map_err(|error| self.bad("tile", &format!("entry {index}: {error}")))?;
+        let proof = self.prove(index, &bytes)?;
         Ok((bytes, proof))
     }
 

@@ -27,8 +27,8 @@ use crate::node::{
 ///
 /// A home that was restored from a backup lacks the end of its log. A node would give it another
 /// end, which no witness accepts; so it takes nothing until it has the entries again that it once
-/// had, to the last one that anybody knows. Whoever has an export that is new enough has them:
-/// auditors, or a copy of your own.
+/// had, to the last one that anybody knows: peers are asked. Whoever has an export that is new enough
+/// has them: auditors, or a copy of your own.
 ///
 ///   rogatory recover export/ --home /var/lib/rogatory
 ///
@@ -51,6 +51,12 @@ pub(crate) struct RecoverArgs {
     /// Look first whether its disk is mounted.
     #[arg(long)]
     from_nothing: bool,
+    /// Goes on although a peer cannot be asked what it holds of this log
+    ///
+    /// If it holds more than the export has, the log is forked from then on, and that peer never
+    /// takes anything of it again.
+    #[arg(long)]
+    unasked: bool,
 }
 
 pub(crate) async fn run(args: RecoverArgs, out: &mut Out) -> Result<(), Failure> {
@@ -63,14 +69,53 @@ pub(crate) async fn run(args: RecoverArgs, out: &mut Out) -> Result<(), Failure>
     let export = Source::open(&args.export, card, out)?;
     let passphrase = args.passphrase_file.as_deref();
     let recovery = Recovery::open(home, passphrase, export.log.note(), args.from_nothing)?;
-    let done = put_back(&recovery, &export, out).await;
-    if done.is_err() {
-        recovery.leave();
-    }
-    recovery.end().await?;
+    let done = recover(&recovery, &export, args.unasked, out).await;
+    let ended = recovery.end().await;
     let (entries, recovered) = done?;
+    ended?;
     tell(entries, recovered.as_ref(), out);
     Ok(())
+}
+
+async fn recover(
+    recovery: &Recovery,
+    export: &Source,
+    unasked: bool,
+    out: &mut Out,
+) -> Result<(u64, Option<Recovered>), Failure> {
+    if let Err(failure) = agrees(recovery, export, unasked, out).await {
+        recovery.leave();
+        return Err(failure);
+    }
+    // From here on only the end of all of it lets the home take anything again.
+    let entries = put_back(recovery, export, out).await?;
+    let manifest = read_text(&export.dir.join(MANIFEST_PATH))?;
+    let document = sha256(manifest.as_bytes());
+    Ok((entries, recovery.close(entries, export.end(), document).await?))
+}
+
+/// Whether everything that anybody knows of the log is one of the export's states.
+async fn agrees(
+    recovery: &Recovery,
+    export: &Source,
+    unasked: bool,
+    out: &mut Out,
+) -> Result<(), Failure> {
+    let silent = recovery.ask_peers().await;
+    recovery.known()?.iter().try_for_each(|known| export.agrees(known))?;
+    if silent.is_empty() {
+        return Ok(());
+    }
+    let names = silent.iter().map(|peer| peer.as_str()).collect::<Vec<_>>().join(", ");
+    let message = format!("not told what they hold of this log: {names}");
+    if unasked {
+        out.talk(&format!("warning: {message}"));
+        return Ok(());
+    }
+    Err(Failure::new(Exit::Unavailable, message).hint(
+        "try again when they can be reached: if one of them holds more than the export has, this log \
+         would be forked; --unasked goes on without them",
+    ))
 }
 
 /// An export that was verified with the home's own card.
@@ -111,13 +156,16 @@ impl Source {
         let found = self.log.logs().find(|(log, export)| is_it(*log, export));
         let found = found.filter(|(_, export)| *size <= export.checkpoint().size);
         let Some((_, export)) = found else {
-            if known.is_here {
+            if known.is_here && known.log == Some(self.end().log) {
                 return Ok(());
+            }
+            if known.by == HERE {
+                return Err(went_on(&self.log));
             }
             let message = format!("{by} knows {size} entries, and the export does not go as far");
             return Err(Failure::new(Exit::VerificationFailed, message).hint(EXPORT_TOO_OLD));
         };
-        if export.root_at(*size)? == known.root {
+        if export.extends(*size, &known.root)? {
             return Ok(());
         }
         if known.is_here && known.by == HERE {
@@ -165,14 +213,8 @@ fn went_on(export: &Export) -> Failure {
 
 type Receipts = BTreeMap<crate::crypto::Digest, String>;
 
-/// Puts back what is lacking; gives how many entries, and what was lost.
-async fn put_back(
-    recovery: &Recovery,
-    export: &Source,
-    out: &mut Out,
-) -> Result<(u64, Option<Recovered>), Failure> {
-    let known = recovery.known()?;
-    known.iter().try_for_each(|known| export.agrees(known))?;
+/// Puts back what is lacking; gives how many entries.
+async fn put_back(recovery: &Recovery, export: &Source, out: &mut Out) -> Result<u64, Failure> {
     let here = recovery.end_here();
     let (log, size) = (here.log, here.index);
     let mut ends: Option<(Vec<u8>, String)> = None;
@@ -198,10 +240,7 @@ async fn put_back(
             ends = sealed.into_iter().next().map(|sealed| (sealed, String::new()));
         }
     }
-    drop(bar);
-    let manifest = read_text(&export.dir.join(MANIFEST_PATH))?;
-    let document = sha256(manifest.as_bytes());
-    Ok((done, recovery.close(done, export.end(), document).await?))
+    Ok(done)
 }
 
 fn tell(entries: u64, recovered: Option<&Recovered>, out: &mut Out) {

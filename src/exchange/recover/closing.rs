@@ -13,8 +13,11 @@ use crate::domain::delivery::DeliveryState;
 use crate::domain::{AuthorityId, MessageId};
 use crate::exchange::consign::own_receipt;
 use crate::exchange::keys::KeysInUse;
+use crate::exchange::packages::forget_key;
 use crate::exchange::record::learn;
-use crate::exchange::rows::{self, MessageRow, PeerRow, SENT, load, peer_key, put_message};
+use crate::exchange::rows::{
+    self, MessageRow, PackageRow, PeerRow, RemovalRow, SENT, load, peer_key, put_message,
+};
 use crate::exchange::{ActionError, Caller, Exchange};
 use crate::store::{Direction, StillBehind, Table, Tx};
 
@@ -93,7 +96,8 @@ impl Exchange {
         closings.extend(agencies.iter().cloned().map(Closing::Agency));
         let known: BTreeSet<&str> =
             state.keys().filter(|(_, in_use)| *in_use).map(|(key, _)| key).collect();
-        self.close(closings, keys.as_logged(&known)).await?;
+        let forgets_uploads = rows.iter().any(|(_, row)| row.direction == SENT);
+        self.close(closings, keys.as_logged(&known), forgets_uploads).await?;
         self.store.thaw().map_err(|error| still_behind(&error))?;
         let lost = self.lost_rows()?.into_iter().map(|(id, row)| lost(id, row));
         let names = self.agencies_by_handle()?;
@@ -105,13 +109,23 @@ impl Exchange {
         })
     }
 
-    async fn close(&self, closings: Vec<Closing>, keys: KeysInUse) -> Result<(), ActionError> {
+    /// Appends the closings. With `forgets_uploads`, evidence that was uploaded and not submitted goes:
+    /// it may have been submitted since, and erased.
+    async fn close(
+        &self,
+        closings: Vec<Closing>,
+        keys: KeysInUse,
+        forgets_uploads: bool,
+    ) -> Result<(), ActionError> {
         let mut left = closings.into_iter().peekable();
         let note_keys = move |tx: &mut Tx<'_>| {
             keys.note(tx);
             Ok::<_, ActionError>(())
         };
         self.store.put_back(note_keys).await.map_err(refused)?;
+        if forgets_uploads {
+            while self.store.put_back(forget_uploads).await.map_err(refused)?.value {}
+        }
         while left.peek().is_some() {
             let page: Vec<Closing> = left.by_ref().take(PAGE).collect();
             let (me, software) = (self.me.clone(), self.settings.software.clone());
@@ -164,7 +178,7 @@ impl Exchange {
         }
     }
 
-    /// Peers of the log whose card is not the one that is kept.
+    /// Peers of the log whose card is not the one that is kept, or who are suspended there only.
     fn lost_peers(&self, state: &State) -> Result<Vec<AuthorityId>, ActionError> {
         let mut lost = Vec::new();
         let stands =
@@ -173,9 +187,12 @@ impl Exchange {
             let name = AuthorityId::parse(peer.name).map_err(ActionError::fault)?;
             let row: Option<PeerRow> =
                 load(&self.store, Table::Peers, &peer_key(&self.home, &name))?;
-            let card = row.filter(|row| !row.removed).map(|row| Card::parse(&row.card));
+            let row = row.filter(|row| !row.removed);
+            // Why it is suspended stood in an entry whose card is not here any more.
+            let suspended = row.as_ref().is_some_and(|row| !row.suspended.is_empty());
+            let card = row.map(|row| Card::parse(&row.card));
             let card = card.transpose().map_err(ActionError::fault)?.map(|card| card.digest());
-            if card != peer.card {
+            if card != peer.card || suspended != (peer.standing == Standing::Suspended) {
                 lost.push(name);
             }
         }
@@ -230,6 +247,34 @@ fn end_message(
     }
     put_message(tx, id, &row);
     Ok(())
+}
+
+/// Destroys the keys of some uploads; gives whether more are left.
+fn forget_uploads(tx: &mut Tx<'_>) -> Result<bool, ActionError> {
+    let mut after: Option<Vec<u8>> = None;
+    let mut forgotten = 0;
+    loop {
+        let page = tx.scan(Table::Packages, b"", after.as_deref(), Direction::Forward, PAGE);
+        let Some((last, _)) = page.last() else { return Ok(false) };
+        after = Some(last.clone());
+        for (key, row) in &page {
+            let mut row: PackageRow = rows::decode(row)?;
+            if !row.message_id.is_empty() {
+                continue;
+            }
+            forget_key(tx, &mut row);
+            tx.delete(Table::Packages, key);
+            if let Some(facts) = row.facts {
+                let name = rows::shape_of(&facts)?.name();
+                let removal = RemovalRow { facts: Some(facts), since_ms: tx.at().unix_ms() };
+                tx.put(Table::Removals, name.as_bytes(), removal.encode_to_vec());
+            }
+            forgotten += 1;
+        }
+        if forgotten >= PAGE {
+            return Ok(true);
+        }
+    }
 }
 
 fn remove_peer(tx: &mut Tx<'_>, key: &[u8; 16], peer: AuthorityId) -> Result<(), ActionError> {

@@ -3,22 +3,24 @@
 use prost::Message as _;
 
 use super::{Kept, contradicts};
+use crate::audit::cosigned::SignedCheckpoint;
 use crate::audit::entry::{Entry, Event};
 use crate::domain::delivery::DeliveryState;
 use crate::domain::{AuthorityId, MessageId};
 use crate::exchange::ActionError;
 use crate::exchange::erase::erase_content;
 use crate::exchange::handover;
+use crate::exchange::heads::put_head;
 use crate::exchange::queue::held_state;
 use crate::exchange::record::{learn, leaves_queue};
 use crate::exchange::refusals::{note_refusal, refusal_key};
 use crate::exchange::rows::{
-    ErasureRow, HoldRow, MessageRow, OutboxRow, RECEIVED, ReceiptRow, SENT, load_in, message_in,
-    put_message,
+    ErasureRow, HoldRow, MessageRow, OutboxRow, RECEIVED, ReceiptRow, SENT, head_key, load_in,
+    message_in, put_message,
 };
 use crate::exchange::submit::skip_case_number;
 use crate::receipt::Receipt;
-use crate::store::{Table, Tx};
+use crate::store::{BodySlot, Table, Tx};
 
 impl Kept {
     /// A delivery event: of ours, or a receipt of a peer that was recorded.
@@ -94,9 +96,30 @@ impl Kept {
             recorded: position,
         });
         row.receipts.sort_by_key(|receipt| (receipt.at_ms, receipt.index));
+        self.holds_head(tx, &peer, &receipt)?;
         leaves_queue(tx, id, &row)?;
         put_message(tx, id, &row);
         Ok(())
+    }
+
+    /// What the receipt was under is held of the peer's log again, so that it cannot go back behind
+    /// it.
+    fn holds_head(
+        &self,
+        tx: &mut Tx<'_>,
+        peer: &AuthorityId,
+        receipt: &Receipt,
+    ) -> Result<(), ActionError> {
+        let origin = receipt.checkpoint().origin;
+        let card = self.cards.values().find(|card| card.authority() == peer);
+        let keys = card.map(|card| card.log_keys_of(&origin)).unwrap_or_default();
+        let key = head_key(&self.home, &origin);
+        // Of a log that was begun since, the peer shows the beginning too.
+        let known = tx.get(Table::Heads, &key).is_some();
+        match SignedCheckpoint::verify(receipt.checkpoint_note(), &keys) {
+            Ok(head) if known => put_head(tx, &key, &head),
+            _ => Ok(()),
+        }
     }
 
     /// A receipt that this node issued. It is sent once more: nobody knows whether it was.
@@ -106,14 +129,20 @@ impl Kept {
         if let Some(payload) = entry.payload.filter(|_| row.payload_commitment.is_empty()) {
             row.payload_commitment = payload.to_vec();
         }
-        if let Some(opened) = self.opened.get(&id).filter(|_| is_opening(entry)) {
-            opened.fill(tx, id, &mut row)?;
+        if is_opening(entry) {
+            self.opens(tx, id, &mut row, entry)?;
         }
         if is_opening(entry) || entry.event == Event::ContentConsignmentFailure {
             tx.delete(Table::Unopened, id.as_bytes());
         }
         if matches!(entry.event, Event::ContentHandover | Event::ContentHandoverFailure) {
             handover::is_over(tx, id, &row);
+        }
+        // Whoever has taken what is lost here may see that it has.
+        if row.agency.is_empty()
+            && let Some(name) = entry.who.as_ref().and_then(|who| self.agencies.get(who))
+        {
+            row.agency.clone_from(name);
         }
         learn(&mut row, entry.event, entry.code.clone());
         row.receipts.push(ReceiptRow {
@@ -134,6 +163,28 @@ impl Kept {
         };
         tx.put(Table::Outbox, &outbox.key(), outbox.encode_to_vec());
         put_message(tx, id, &row);
+        Ok(())
+    }
+
+    /// It stands in the inbox, unless its content is lost: then its place there stays empty, for what
+    /// comes later must not have it.
+    fn opens(
+        &self,
+        tx: &mut Tx<'_>,
+        id: MessageId,
+        row: &mut MessageRow,
+        entry: &Entry,
+    ) -> Result<(), ActionError> {
+        match self.opened.get(&id) {
+            Some(opened) => opened.fill(tx, id, row)?,
+            None => {
+                tx.counter("inbox");
+                if row.lost_ms == 0 {
+                    tx.erase(BodySlot(row.body_slot));
+                    row.lost_ms = entry.at.unix_ms().max(1);
+                }
+            }
+        }
         Ok(())
     }
 

@@ -5,7 +5,10 @@ use crate::exchange::keys::KeysInUse;
 use crate::exchange::retention::Rules;
 use crate::exchange::rows::{MessageRow, PeerRow, load, peer_key};
 use crate::exchange::testing::{Lone, desk, operator, pair};
-use crate::store::Table;
+use crate::store::{BodySlot, Direction, Table};
+
+#[path = "defects_tests.rs"]
+mod defects;
 
 /// What was there behind a copy of a home.
 struct Behind {

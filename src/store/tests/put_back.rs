@@ -208,11 +208,56 @@ fn an_index_that_is_ahead_of_its_journal_is_rebuilt() {
     store.stop();
     drop(store);
     fs::write(home.segment(1), journal).expect("writes");
+    // Nobody but the index knows.
+    fs::remove_file(home.mark()).expect("removed");
     assert!(matches!(home.refused(), OpenError::RolledBack { .. }));
     let behind = Behind { note, from_nothing: false };
     let (store, opened) = Store::open_behind(home.settings(), &behind).expect("opens");
     assert_eq!(opened.rebuilt.as_deref(), Some("it is ahead of the journal"));
+    assert_eq!(opened.ahead.map(|(end, _)| end), Some(Position::new(0, 2)));
     put_back(&store, None, entries[1..].to_vec()).expect("put back");
     store.thaw().expect("it has everything");
     home.check(&store);
+}
+
+#[test]
+fn of_two_reasons_the_one_stays_that_tells_of_more() {
+    let lost = Lost::new();
+    let (store, _) = lost.open();
+    let secret = SigningSecret::new(&lost.home.seed, Algorithm::Ed25519).expect("signs");
+    let note = |origin: &str, size| {
+        Checkpoint { origin: origin.into(), size, root: [1; 32] }.sign(&secret)
+    };
+    let steps = [
+        (note(ORIGIN, 900), false),
+        (note(NEXT, 3), true),
+        (note(NEXT, 2), false),
+        ("no checkpoint".to_owned(), false),
+        (note("xa.moj/log/2027.2", 1), true),
+        (note("xa.moj/log/2027.10", 1), true),
+        (note("xa.moj/log/2027.9", 7), false),
+    ];
+    for (shown, tells_more) in steps {
+        store.freeze(&shown).expect("kept");
+        assert_eq!(store.frozen().as_deref() == Some(&shown), tells_more, "{shown}");
+    }
+    store.stop();
+    drop(store);
+    assert!(is_frozen(&lost.home.mark()).expect("reads"));
+}
+
+#[test]
+fn a_beginning_that_is_cut_off_takes_nothing() {
+    let lost = Lost::new();
+    fs::remove_dir_all(lost.home.data().join("journal")).expect("removed");
+    fs::remove_dir_all(lost.home.data().join("index")).expect("removed");
+    fs::remove_file(lost.home.mark()).expect("removed");
+    let kept = fs::read(lost.home.data().join("slots")).expect("reads");
+    let behind = Behind { from_nothing: true, ..lost.behind() };
+    drop(Store::open_behind(lost.home.settings(), &behind).expect("begins"));
+    let (store, opened) = lost.home.open();
+    assert_eq!(opened.frozen.as_ref(), Some(&lost.note));
+    assert!(matches!(step(&store, 9), Err(CommitError::Frozen)));
+    let aside = fs::read(lost.home.data().join("slots.aside-1")).expect("kept");
+    assert_eq!(aside, kept, "a copy of the journal may turn up");
 }
