@@ -82,8 +82,14 @@ impl Exchange {
             }
             let me = self.me.clone();
             let failing = self.store.commit(move |tx| fail_in(tx, &me, &key, id));
-            self.send_receipt(&failing.await?);
-            failed += 1;
+            match failing.await {
+                Ok(committed) => {
+                    self.send_receipt(&committed);
+                    failed += 1;
+                }
+                // One that is damaged keeps no other waiting.
+                Err(error) => tracing::error!(message = %id, %error, "a failed hand-over"),
+            }
         }
         Ok(failed)
     }

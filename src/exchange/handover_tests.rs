@@ -76,3 +76,22 @@ async fn what_was_erased_before_anybody_took_it_fails_when_its_window_ends() {
     a.wait_days(31);
     assert_eq!(round(&a).await, 1);
 }
+
+#[tokio::test]
+async fn a_message_whose_row_is_damaged_keeps_no_other_waiting() {
+    let (a, b, damaged) = received().await;
+    a.wait_ms(1);
+    b.wait_ms(1);
+    let other = b.submit(&a, &[]).await;
+    a.arrives(&b, other).await;
+    a.x().consign_all().await.expect("consigned");
+    let damage = move |tx: &mut Tx<'_>| {
+        tx.put(Table::Messages, damaged.as_bytes(), vec![0xff]);
+        Ok::<_, ActionError>(())
+    };
+    a.x().store.commit(damage).await.expect("damaged");
+    a.wait_days(31);
+    assert_eq!(round(&a).await, 1);
+    let logged = a.entries(Event::ContentHandoverFailure);
+    assert_eq!(logged[0].1.message, Some(other));
+}
