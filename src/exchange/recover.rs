@@ -4,7 +4,7 @@
 //! were; from each of them comes what its commit did to the rows, as far as an entry tells. What no
 //! entry tells is gone: the content of messages that came or were submitted since the copy was made,
 //! certificates of agencies, cards that the export does not have. The log then says so, to everybody
-//! whom it concerns ([`closing`]), so that log and rows agree again and nobody waits for what
+//! whom it concerns (`closing`), so that log and rows agree again and nobody waits for what
 //! does not come.
 
 mod closing;
