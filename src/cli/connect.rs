@@ -54,6 +54,51 @@ async fn with_profile(path: &Path, out: &mut Out) -> Result<Channel, Failure> {
     Ok(profile.connect().await?)
 }
 
+/// A home that a command opens itself, while no node runs there.
+#[derive(Args)]
+pub(crate) struct HomeAccess {
+    /// The node's home
+    #[arg(
+        long,
+        global = true,
+        env = "ROGATORY_HOME",
+        hide_env_values = true,
+        value_name = "DIR",
+        help_heading = "Node"
+    )]
+    home: Option<PathBuf>,
+    /// The passphrase of the home
+    #[arg(
+        long,
+        global = true,
+        env = "ROGATORY_PASSPHRASE_FILE",
+        hide_env_values = true,
+        value_name = "FILE",
+        help_heading = "Node"
+    )]
+    passphrase_file: Option<PathBuf>,
+}
+
+impl HomeAccess {
+    /// The home, which is one.
+    pub(crate) fn home(&self) -> Result<&Path, Failure> {
+        let home = self.home.as_deref().ok_or_else(|| {
+            let hint = "name it with --home or ROGATORY_HOME";
+            Failure::new(Exit::Usage, "there is no home").hint(hint)
+        })?;
+        must_be_there(
+            &home.join(CONFIG_FILE),
+            "--home names a node's home; `rogatory init` makes one",
+        )?;
+        Ok(home)
+    }
+
+    /// The file of the passphrase.
+    pub(crate) fn passphrase_file(&self) -> Option<&Path> {
+        self.passphrase_file.as_deref()
+    }
+}
+
 /// How an operator reaches the node.
 #[derive(Args)]
 pub(crate) struct OperatorAccess {

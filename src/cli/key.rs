@@ -1,17 +1,15 @@
 //! `rogatory key`.
 
-use std::path::PathBuf;
-
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
-use super::exit::{Exit, Failure};
-use super::files::must_be_there;
+use super::connect::HomeAccess;
+use super::exit::Failure;
 use super::out::Out;
 use crate::card::{Card, CardKey, tls_pin};
 use crate::crypto::keys::Role;
 use crate::home::{KeyChange, KeyChangeError};
-use crate::node::{CONFIG_FILE, Changed, KeyShown, change_key, list_keys};
+use crate::node::{Changed, KeyShown, change_key, list_keys};
 
 /// The keys of a node: what there is, and changing them while it is stopped
 ///
@@ -21,33 +19,9 @@ use crate::node::{CONFIG_FILE, Changed, KeyShown, change_key, list_keys};
 #[derive(Args)]
 pub(crate) struct KeyArgs {
     #[command(flatten)]
-    place: Place,
+    access: HomeAccess,
     #[command(subcommand)]
     command: KeyCommand,
-}
-
-#[derive(Args)]
-struct Place {
-    /// The node's home
-    #[arg(
-        long,
-        global = true,
-        env = "ROGATORY_HOME",
-        hide_env_values = true,
-        value_name = "DIR",
-        help_heading = "Node"
-    )]
-    home: Option<PathBuf>,
-    /// The passphrase of the home
-    #[arg(
-        long,
-        global = true,
-        env = "ROGATORY_PASSPHRASE_FILE",
-        hide_env_values = true,
-        value_name = "FILE",
-        help_heading = "Node"
-    )]
-    passphrase_file: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
@@ -113,15 +87,9 @@ impl From<&KeyCommand> for Option<KeyChange> {
 }
 
 pub(crate) async fn run(args: KeyArgs, out: &mut Out) -> Result<(), Failure> {
-    let KeyArgs { place, command } = args;
-    let home = place.home.as_deref().ok_or_else(|| {
-        Failure::new(Exit::Usage, "there is no home").hint("name it with --home or ROGATORY_HOME")
-    })?;
-    must_be_there(
-        &home.join(CONFIG_FILE),
-        "--home names a node's home; `rogatory init` makes one",
-    )?;
-    let passphrase = place.passphrase_file.as_deref();
+    let KeyArgs { access, command } = args;
+    let home = access.home()?;
+    let passphrase = access.passphrase_file();
     match Option::<KeyChange>::from(&command) {
         None => {
             let (card, keys) = list_keys(home, passphrase)?;

@@ -14,14 +14,13 @@ use crate::audit::entry::Entry;
 use crate::audit::export::{CARDS, RECEIPTS};
 use crate::audit::manifest::MANIFEST_PATH;
 use crate::card::Card;
+use crate::cli::connect::HomeAccess;
 use crate::cli::evidence::files_below;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::files::{must_be_there, read_card, read_text};
+use crate::cli::files::{read_card, read_text};
 use crate::cli::out::{Out, Unit};
 use crate::crypto::sha256;
-use crate::node::{
-    CONFIG_FILE, EXPORT_TOO_OLD, HERE, Known, Lost, PAGE, Page, Recovered, Recovery,
-};
+use crate::node::{EXPORT_TOO_OLD, HERE, Known, Lost, PAGE, Page, Recovered, Recovery};
 
 /// Puts back what an older copy of a home lacks, from an export of its log
 ///
@@ -40,12 +39,8 @@ use crate::node::{
 pub(crate) struct RecoverArgs {
     /// The export
     export: PathBuf,
-    /// The node's home
-    #[arg(long, env = "ROGATORY_HOME", hide_env_values = true, value_name = "DIR")]
-    home: Option<PathBuf>,
-    /// The passphrase of the home
-    #[arg(long, env = "ROGATORY_PASSPHRASE_FILE", hide_env_values = true, value_name = "FILE")]
-    passphrase_file: Option<PathBuf>,
+    #[command(flatten)]
+    access: HomeAccess,
     /// Begins anew where the data directory has no journal: everything in it is lost
     ///
     /// Look first whether its disk is mounted.
@@ -60,14 +55,11 @@ pub(crate) struct RecoverArgs {
 }
 
 pub(crate) async fn run(args: RecoverArgs, out: &mut Out) -> Result<(), Failure> {
-    let home = args.home.as_deref().ok_or_else(|| {
-        Failure::new(Exit::Usage, "there is no home").hint("name it with --home or ROGATORY_HOME")
-    })?;
-    must_be_there(&home.join(CONFIG_FILE), "--home names a node's home")?;
+    let home = args.access.home()?;
     excerpt::refuse(&args.export)?;
     let card = Recovery::card(home)?;
     let export = Source::open(&args.export, card, out)?;
-    let passphrase = args.passphrase_file.as_deref();
+    let passphrase = args.access.passphrase_file();
     let recovery = Recovery::open(home, passphrase, export.log.note(), args.from_nothing)?;
     let done = recover(&recovery, &export, args.unasked, out).await;
     let ended = recovery.end().await;
