@@ -141,7 +141,7 @@ impl From<CommitError<ActionError>> for ActionError {
 pub(crate) fn rolled_back() -> ActionError {
     ActionError::conflict(
         "LOG_ROLLED_BACK",
-        "a peer holds a longer log of this node than the node itself: it was restored from an \
+        "a longer log of this node is known than the node itself has: it was restored from an \
          older copy and takes nothing until its operator has put back what it lacks (`rogatory \
          recover`, docs/storage.md)",
     )

@@ -113,7 +113,7 @@ impl Recovery {
             let Checkpoint { origin, size, root } = Checkpoint::parse_unverified(&note)
                 .context("the checkpoint for which the log became read-only is damaged")?;
             let is_here = store.covers(&note).is_ok();
-            let by = "whoever showed this node a longer log of its own".to_owned();
+            let by = "whoever has shown this node a longer log of its own".to_owned();
             known.push(Known { by, log: None, origin, size, root, is_here });
         }
         Ok(known)

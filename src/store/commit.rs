@@ -99,7 +99,7 @@ impl Writer {
                 // Queued before that was known.
                 let reason = match puts_back {
                     true => "the log lacks nothing that is to be put back".into(),
-                    false => "a peer holds a longer log of this node".into(),
+                    false => "a longer log of this node is known".into(),
                 };
                 job.settle(Err(&Stopped { orderly: false, reason }));
                 continue;

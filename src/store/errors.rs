@@ -254,7 +254,7 @@ pub enum CommitError<E> {
     #[error("too many commits are waiting: try again later")]
     Busy,
     /// The store is an older copy of itself and takes nothing ([`Store::freeze`](super::Store::freeze)).
-    #[error("a peer holds a longer log of this node than the node itself: it takes nothing")]
+    #[error("a longer log of this node is known than the node itself has: it takes nothing")]
     Frozen,
     /// The store has stopped. Whether this commit is durable is *unknown* until the next start;
     /// nobody may be told that it is, or that it is not.

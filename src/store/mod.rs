@@ -152,8 +152,8 @@ pub struct Opened {
     pub entries: u64,
     /// Logs, the newest one included.
     pub logs: u32,
-    /// It takes no commit: a peer holds this checkpoint, which the log has signed and does not have
-    /// ([`Store::freeze`]).
+    /// It takes no commit: somebody, a peer or an export, has this checkpoint, which the log has signed
+    /// and does not have ([`Store::freeze`]).
     pub frozen: Option<String>,
     /// How far the high-water mark knows the log to go, and the root there, where that is further than
     /// the journal does ([`Store::open_behind`]).
@@ -175,7 +175,7 @@ impl Opened {
             tracing::warn!("there was no high-water mark; a restored backup is not noticed here");
         }
         if self.frozen.is_some() {
-            tracing::error!("the store takes nothing: a peer holds a longer log of this node");
+            tracing::error!("the store takes nothing: a longer log of this node is known");
         }
         if let Some(name) = &self.file_system {
             tracing::warn!(name, "the store was never tried on this file system");

@@ -64,7 +64,8 @@ impl Store {
     }
 
     /// Runs `closure` in a commit of its own on a store that is frozen. It puts back what the log
-    /// once had ([`Tx::put_back`]); what it appends otherwise is right only behind the last of that.
+    /// once had ([`Tx::put_back`]). It may append something else only behind the last of that, which
+    /// is the caller's to see to ([`Store::covers`]): anywhere else it would be a second past.
     ///
     /// # Errors
     /// As [`Store::commit`]; [`CommitError::Stopped`] where the store is not frozen.

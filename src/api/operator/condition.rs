@@ -88,7 +88,7 @@ impl OperatorApi {
         }
         if self.exchange.is_read_only() {
             warnings.push(
-                "a peer holds a longer log of this node than the node itself: it takes nothing \
+                "a longer log of this node is known than the node itself has: it takes nothing \
                  until it has what it lacks: `rogatory recover` (docs/storage.md)"
                     .into(),
             );
