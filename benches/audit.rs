@@ -7,7 +7,7 @@
 //! cargo bench --bench audit -- append     # only groups whose names have this in them
 //! ```
 //!
-//! docs/audit-log.md (Scale) says what each floor is.
+//! docs/audit.md (Scale) says what each floor is.
 #![allow(missing_docs)]
 
 #[path = "groups/append.rs"]

@@ -1,7 +1,7 @@
 //! Makes a log long, and exports it with the lines of witnesses under its checkpoint.
 //!
 //! For trying other people's tools on logs of a size that tests of this project do not reach; what
-//! tests/foreign/run does with it is described in docs/audit-log.md.
+//! tests/foreign/run does with it is described in docs/audit.md.
 //!
 //! ```sh
 //! rogatory init --authority xa.oag --name Trial --home HOME --insecure-plain-keys

@@ -23,7 +23,7 @@
 //! an auditor compares their fingerprints elsewhere. An entry proves that the log's owner stated
 //! something; that a message has its author is proven by the message's own signature.
 //!
-//! `docs/audit-log.md` describes the formats for auditors.
+//! `docs/audit.md` describes the formats for auditors.
 
 pub mod bundle;
 pub mod checkpoint;

@@ -273,7 +273,7 @@ fn every_flipped_bit_is_another_entry_or_none() {
 
 #[test]
 fn the_documentation_has_the_table_of_fields() {
-    let page = include_str!("../../../docs/audit-log.md");
+    let page = include_str!("../../../docs/audit.md");
     let keys = |fields: &[Field]| {
         let mut keys: Vec<String> = fields.iter().map(|f| format!("`{f}`")).collect();
         keys.sort();
@@ -282,6 +282,6 @@ fn the_documentation_has_the_table_of_fields() {
     for event in Event::ALL {
         let Fields { must, may } = event.fields();
         let row = format!("| `{event}` | {} | {} | ", keys(must), keys(may));
-        assert!(page.contains(&row), "docs/audit-log.md needs the row {row}");
+        assert!(page.contains(&row), "docs/audit.md needs the row {row}");
     }
 }

@@ -1,4 +1,4 @@
-//! The state as text, in one spelling, and its digest. `docs/audit-log.md` has it byte for byte.
+//! The state as text, in one spelling, and its digest. `docs/audit.md` has it byte for byte.
 
 use std::convert::Infallible;
 use std::fmt::{Display, Write as _};

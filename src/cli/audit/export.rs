@@ -28,7 +28,7 @@ use staging::{Kind, Staged, Staging};
 
 /// Writes the log, with cards and receipts, to a directory, while the node runs
 ///
-/// The files are those of C2SP tlog-tiles, with a signed manifest: docs/audit-log.md describes
+/// The files are those of C2SP tlog-tiles, with a signed manifest: docs/audit.md describes
 /// them, and how to verify them with and without this program.
 ///
 /// What is interrupted goes on when the command is run again. Where the directory has an export

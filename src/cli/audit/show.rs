@@ -52,7 +52,7 @@ impl FromStr for EventName {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let event = Event::parse(text).map(Self);
-        event.ok_or("no such event: docs/audit-log.md lists them")
+        event.ok_or("no such event: docs/audit.md lists them")
     }
 }
 

@@ -22,7 +22,7 @@ impl Look<'_> {
                 read(path).and_then(|file| Policy::parse(&file).map_err(|error| error.to_string()));
             if let Err(why) = parsed {
                 let message = format!("{}: {why}", path.display());
-                self.refuse("witness.policy", message, "docs/audit-log.md says what a policy is");
+                self.refuse("witness.policy", message, "docs/audit.md says what a policy is");
             }
         }
         if let Some(path) = &self.config.witness.ca {

@@ -275,10 +275,10 @@ fn two_exports_of_one_log_are_refused() {
 
 #[test]
 fn the_documentation_has_the_table_of_classes() {
-    let page = include_str!("../../../../docs/audit-log.md");
+    let page = include_str!("../../../../docs/audit.md");
     for class in Class::ALL {
         let wrong = if class.is_wrong() { "yes |" } else { "|" };
         let row = format!("\n| `{}` | {wrong} ", class.as_str());
-        assert!(page.contains(&row), "docs/audit-log.md needs the row {row}");
+        assert!(page.contains(&row), "docs/audit.md needs the row {row}");
     }
 }

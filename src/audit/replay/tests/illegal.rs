@@ -333,10 +333,10 @@ fn what_breaks_a_rule_of_its_message_leaves_the_message_alone() {
 
 #[test]
 fn the_documentation_has_the_table_of_rules() {
-    let page = include_str!("../../../../docs/audit-log.md");
+    let page = include_str!("../../../../docs/audit.md");
     for rule in Rule::ALL {
         let row = format!("| `{rule}` | {} | {} |\n", rule.severity().as_str(), rule.says());
-        assert!(page.contains(&row), "docs/audit-log.md needs the row {row}");
+        assert!(page.contains(&row), "docs/audit.md needs the row {row}");
     }
 }
 

@@ -1,7 +1,7 @@
 // Made writes a log that rogatory had no hand in: made DIR.
 //
 // Tree, tiles, proofs and notes are golang.org/x/mod's and torchwood's; the entries, and the
-// manifest that makes an export of it, follow docs/audit-log.md. Keys and contents are fixed, so it
+// manifest that makes an export of it, follow docs/audit.md. Keys and contents are fixed, so it
 // writes the same bytes each time. What it writes:
 //
 //	key       the log's key
