@@ -49,12 +49,14 @@ pub fn run(bench: &mut Bench) -> anyhow::Result<()> {
 }
 
 fn append(store: &Store, authority: &AuthorityId, count: u64) {
+    // Another one: where both are the same, the entry is the record of a receipt, and needs its text.
+    let peer = AuthorityId::parse("xb.bench").expect("an authority");
     let authority = authority.clone();
     let append = move |tx: &mut Tx<'_>| {
         for _ in 0..count {
             let draft = EntryDraft::new(Event::RelayAcceptance)
                 .by(authority.clone())
-                .peer(authority.clone())
+                .peer(peer.clone())
                 .message(MessageId::new(tx.at(), random()))
                 .envelope(random::<32>())
                 .payload(random::<32>());
