@@ -115,7 +115,7 @@ fn next_steps(place: &Place) -> Vec<String> {
         return vec![
             "rogatory demo --dir demo        keeps homes, evidence, receipts, logs and traces"
                 .into(),
-            "docs/audit.md               what an auditor checks, and how".into(),
+            "docs/audit.md                   what an auditor checks, and how".into(),
             "proto/rogatory/v1/agency.proto  the API that the three desks used".into(),
         ];
     }
@@ -125,7 +125,7 @@ fn next_steps(place: &Place) -> Vec<String> {
         format!("rogatory audit verify {dir}/exports/xa.oag-altered --card {dir}/xa.oag/card.txt"),
         format!("rogatory serve --config {dir}/xc.moj/rogatory.toml"),
         format!("ls {dir}/received {dir}/receipts {dir}/traces"),
-        "docs/audit.md               what an auditor checks, and how".into(),
+        "docs/audit.md                   what an auditor checks, and how".into(),
     ]
 }
 
