@@ -20,10 +20,12 @@ use crate::exchange::ActionError;
 pub struct Answers<T>(Arc<Mutex<State<T>>>);
 
 struct State<T> {
-    /// None once the stream was ended from outside.
+    /// None once nothing more will pass.
     passing: Option<mpsc::Receiver<T>>,
-    /// Why it ended, until the client has been told.
-    verdict: Option<Status>,
+    /// How it ended; an error until the client has been told. None while it is produced: a channel
+    /// that closes does so a moment before its producer says why, and a part must never look like
+    /// the whole.
+    verdict: Option<Result<(), Status>>,
     waker: Option<Waker>,
 }
 
@@ -44,29 +46,39 @@ fn ended_by<T: Send + 'static>(
 ) -> Answers<T> {
     let state = State { passing: Some(passing), verdict: None, waker: None };
     let state = Arc::new(Mutex::new(state));
-    let ends = state.clone();
+    let producer = Producer(state.clone());
     tokio::spawn(async move {
         let verdict = tokio::select! {
             biased;
-            status = lost => Some(status),
-            produced = producing => produced.err().map(to_status),
+            status = lost => Err(status),
+            produced = producing => produced.map_err(to_status),
         };
-        if let Some(status) = verdict {
-            end(&ends, status);
-        }
+        end(&producer.0, verdict);
     });
     Answers(state)
+}
+
+/// Where the verdict comes from. Dropped without one, it has failed, and says so.
+struct Producer<T>(Arc<Mutex<State<T>>>);
+
+impl<T> Drop for Producer<T> {
+    fn drop(&mut self) {
+        if lock(&self.0).verdict.is_none() {
+            end(&self.0, Err(Status::internal("the node could not finish the answer")));
+        }
+    }
 }
 
 fn lock<T>(state: &Mutex<State<T>>) -> MutexGuard<'_, State<T>> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn end<T>(state: &Mutex<State<T>>, status: Status) {
+fn end<T>(state: &Mutex<State<T>>, verdict: Result<(), Status>) {
     let (dropped, waker) = {
         let mut state = lock(state);
-        state.verdict = Some(status);
-        (state.passing.take(), state.waker.take())
+        let dropped = verdict.as_ref().err().and_then(|_| state.passing.take());
+        state.verdict = Some(verdict);
+        (dropped, state.waker.take())
     };
     drop(dropped);
     if let Some(waker) = waker {
@@ -87,13 +99,23 @@ impl<T> Stream for Answers<T> {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut state = lock(&self.0);
-        let Some(passing) = state.passing.as_mut() else {
-            return Poll::Ready(state.verdict.take().map(Err));
-        };
-        match passing.poll_recv(cx) {
-            Poll::Ready(answer) => Poll::Ready(answer.map(Ok)),
-            Poll::Pending => {
-                // The channel's own waker goes with it when the stream is ended from outside.
+        if let Some(passing) = state.passing.as_mut() {
+            match passing.poll_recv(cx) {
+                Poll::Ready(Some(answer)) => return Poll::Ready(Some(Ok(answer))),
+                Poll::Ready(None) => state.passing = None,
+                Poll::Pending => {
+                    // The channel's own waker goes with it when it is ended from outside.
+                    state.waker = Some(cx.waker().clone());
+                    return Poll::Pending;
+                }
+            }
+        }
+        match state.verdict.take() {
+            Some(verdict) => {
+                state.verdict = Some(Ok(()));
+                Poll::Ready(verdict.err().map(Err))
+            }
+            None => {
                 state.waker = Some(cx.waker().clone());
                 Poll::Pending
             }
@@ -151,6 +173,32 @@ mod tests {
             [Err(Code::DeadlineExceeded)],
             "never a part as the whole"
         );
+    }
+
+    #[tokio::test]
+    async fn a_channel_that_closes_is_no_end_before_its_producer_says_so() {
+        let (send, passing) = mpsc::channel::<u32>(2);
+        let (fail, failed) = oneshot::channel::<()>();
+        let producing = async move {
+            send.send(7).await.expect("room");
+            drop(send);
+            failed.await.expect("it fails");
+            Err(ActionError::NotFound("the rest".into()))
+        };
+        let mut answers = ended_by(passing, producing, pending());
+        assert_eq!(answers.next().await.expect("one").expect("sound"), 7);
+        let early = tokio::time::timeout(Duration::ZERO, answers.next()).await;
+        assert!(early.is_err(), "a part looks like the whole: {early:?}");
+        fail.send(()).expect("it waits");
+        assert_eq!(codes(answers).await, [Err(Code::NotFound)]);
+    }
+
+    #[tokio::test]
+    async fn a_producer_that_fails_ends_no_stream_as_if_it_were_whole() {
+        let (_send, passing) = mpsc::channel::<u32>(2);
+        let producing = async { panic!("a defect, shown on purpose") };
+        let answers = ended_by(passing, producing, pending());
+        assert_eq!(codes(answers).await, [Err(Code::Internal)]);
     }
 
     #[tokio::test]
