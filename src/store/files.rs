@@ -59,18 +59,24 @@ pub(super) fn remove_if_there(path: &Path) -> Result<(), StoreFault> {
 
 /// Holds a data directory for one process. The kernel lets go of it when the process ends, however
 /// it ends.
-pub(super) struct Lock {
-    _file: File,
-}
+pub(super) struct Lock(File);
 
 impl Lock {
     pub(super) fn take(path: &Path) -> Result<Self, OpenError> {
         let file = open_private(path).map_err(StoreFault::io("open", path))?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
+            Ok(()) => Ok(Self(file)),
             Err(TryLockError::WouldBlock) => Err(OpenError::Held { lock: path.to_owned() }),
             Err(TryLockError::Error(error)) => Err(StoreFault::io("lock", path)(error).into()),
         }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // A process that is just being started from here has a copy of the file until it runs its
+        // own program: closing ours alone would leave the lock to it for that moment.
+        let _ = self.0.unlock();
     }
 }
 
@@ -152,8 +158,11 @@ mod tests {
         let held = Lock::take(&path).expect("free");
         let refused = Lock::take(&path).err().expect("held").to_string();
         assert!(refused.contains("lock"), "{refused}");
+        // As a process has it that is being started meanwhile.
+        let copy = held.0.try_clone().expect("copied");
         drop(held);
         Lock::take(&path).expect("free again");
+        drop(copy);
     }
 
     #[test]
