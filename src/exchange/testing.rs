@@ -1,5 +1,7 @@
 //! An exchange without a network, with a clock that is set by hand, for tests.
 
+mod courier;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -31,6 +33,8 @@ use crate::domain::{AuthorityId, MessageId, MessageKind, PackageId, RequestId, T
 use crate::envelope::AuthenticMessage;
 use crate::store::vault::{PackageShape, Vault};
 use crate::store::{self, Behind, BodySlot, Position, Store, Table};
+
+pub(super) use self::courier::Memory;
 
 pub(super) const HOUR_MS: i64 = 3600 * 1000;
 const START_MS: i64 = 1_795_000_000_000;

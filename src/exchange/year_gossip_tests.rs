@@ -1,71 +1,7 @@
 //! What is told of a third authority's logs when one of them has ended.
 
-use std::sync::Mutex;
-
 use super::*;
-use crate::exchange::courier::{Carried, Courier, Link, Trouble};
-use crate::exchange::heads::hashes;
-use tokio::sync::mpsc;
-
-/// Asks one authority for proofs, and carries nothing else.
-struct Proofs {
-    of: Arc<Exchange>,
-    asked: Mutex<Vec<(String, u64, u64)>>,
-}
-
-fn nothing<T: Send + 'static>() -> Carried<T> {
-    Box::pin(async { Err(Trouble("not in these tests".into())) })
-}
-
-impl Courier for Proofs {
-    fn relay(&self, _: Arc<Peer>) -> Carried<Link> {
-        nothing()
-    }
-    fn offer(
-        &self,
-        _: Arc<Peer>,
-        _: pb::OfferPackagesRequest,
-    ) -> Carried<pb::OfferPackagesResponse> {
-        nothing()
-    }
-    fn push(
-        &self,
-        _: Arc<Peer>,
-        _: mpsc::Receiver<pb::PushPackageRequest>,
-    ) -> Carried<pb::PushPackageResponse> {
-        nothing()
-    }
-    fn receipt(&self, _: Arc<Peer>, _: pb::GetReceiptRequest) -> Carried<pb::GetReceiptResponse> {
-        nothing()
-    }
-    /// As `api::exchange` answers.
-    fn consistency(
-        &self,
-        _: Arc<Peer>,
-        ask: pb::GetConsistencyRequest,
-    ) -> Carried<pb::GetConsistencyResponse> {
-        let pb::GetConsistencyRequest { old_size, new_size, origin } = ask;
-        self.asked.lock().expect("whole").push((origin.clone(), old_size, new_size));
-        let proof = match self.of.log_head_of(&origin) {
-            Ok(head) if new_size <= head.checkpoint.size => {
-                self.of.log_consistency(head.log, old_size, new_size)
-            }
-            _ => Err(ActionError::NotFound("no such tree".into())),
-        };
-        let answer = proof.map(|proof| pb::GetConsistencyResponse { hashes: hashes(&proof) });
-        Box::pin(async move { answer.map_err(|error| Trouble(error.to_string())) })
-    }
-    fn entries(&self, _: Arc<Peer>, _: pb::GetEntriesRequest) -> Carried<pb::GetEntriesResponse> {
-        nothing()
-    }
-    fn share(
-        &self,
-        _: Arc<Peer>,
-        _: pb::ShareCheckpointsRequest,
-    ) -> Carried<pb::ShareCheckpointsResponse> {
-        nothing()
-    }
-}
+use crate::exchange::testing::Memory;
 
 const ENDED: &str = "xa.oag/log/2026";
 
@@ -77,7 +13,7 @@ struct World {
     c: Lone,
     held: u64,
     end: u64,
-    proofs: Arc<Proofs>,
+    carries: Arc<Memory>,
 }
 
 impl World {
@@ -92,10 +28,8 @@ impl World {
         let end = year_passes(&a).await.checkpoint.size;
         a.submit(&b, &[]).await;
         shown(&b, &a, Position::default()).await.expect("taken");
-        let proofs = Arc::new(Proofs { of: a.x().clone(), asked: Mutex::default() });
-        let carries: Arc<dyn Courier> = proofs.clone();
-        c.x().set_courier(&carries);
-        Self { a, b, c, held, end, proofs }
+        let carries = Memory::between(c.x(), a.x());
+        Self { a, b, c, held, end, carries }
     }
 
     async fn hears(&self, notes: Vec<String>) {
@@ -103,7 +37,8 @@ impl World {
     }
 
     fn asked(&self) -> Vec<(String, u64, u64)> {
-        std::mem::take(&mut *self.proofs.asked.lock().expect("whole"))
+        let asked = self.carries.asked_proofs().into_iter();
+        asked.map(|ask| (ask.origin, ask.old_size, ask.new_size)).collect()
     }
 
     fn is_accused(&self) -> bool {

@@ -63,7 +63,7 @@ impl Exchange {
         .await
     }
 
-    pub(super) fn page_for(
+    pub(in crate::exchange) fn page_for(
         &self,
         peer: &AuthorityId,
         ask: &pb::GetEntriesRequest,

@@ -1,18 +1,15 @@
 //! Two exchanges, one courier in memory, and what may go wrong between them.
 
-use std::sync::Mutex as Slot;
-
 use super::*;
 use crate::audit::cosigned::SignedCheckpoint;
 use crate::audit::entry::{Entry, EntryDraft, Event};
 use crate::domain::MessageId;
 use crate::domain::delivery::DeliveryState;
 use crate::exchange::accept::Accepted;
-use crate::exchange::courier::{Carried, Courier, Link, Trouble};
 use crate::exchange::heads::{hashes, request};
 use crate::exchange::issue::Issued;
 use crate::exchange::retention;
-use crate::exchange::testing::{HOUR_MS, Lone, desk};
+use crate::exchange::testing::{HOUR_MS, Lone, Memory, desk};
 use crate::pb::v1 as pb;
 use crate::store::{BodySlot, Table};
 
@@ -20,74 +17,6 @@ mod chains;
 mod liars;
 mod rounds;
 mod served;
-
-type Lie = Box<dyn Fn(&mut pb::GetEntriesResponse) + Send + Sync>;
-
-/// Carries questions to the one other node, and what it is made to say to them.
-struct Memory {
-    me: AuthorityId,
-    other: Arc<Exchange>,
-    lie: Slot<Option<Lie>>,
-    asked: Slot<Vec<pb::GetEntriesRequest>>,
-}
-
-fn nothing<T: Send + 'static>() -> Carried<T> {
-    Box::pin(async { Err(Trouble("not in these tests".into())) })
-}
-
-impl Memory {
-    fn answer<T: Send + 'static>(answer: Result<T, ActionError>) -> Carried<T> {
-        let answer = answer.map_err(|error| Trouble(error.to_string()));
-        Box::pin(async move { answer })
-    }
-}
-
-impl Courier for Memory {
-    fn relay(&self, _: Arc<Peer>) -> Carried<Link> {
-        nothing()
-    }
-    fn offer(
-        &self,
-        _: Arc<Peer>,
-        _: pb::OfferPackagesRequest,
-    ) -> Carried<pb::OfferPackagesResponse> {
-        nothing()
-    }
-    fn push(
-        &self,
-        _: Arc<Peer>,
-        _: tokio::sync::mpsc::Receiver<pb::PushPackageRequest>,
-    ) -> Carried<pb::PushPackageResponse> {
-        nothing()
-    }
-    fn receipt(&self, _: Arc<Peer>, _: pb::GetReceiptRequest) -> Carried<pb::GetReceiptResponse> {
-        nothing()
-    }
-    fn consistency(
-        &self,
-        _: Arc<Peer>,
-        ask: pb::GetConsistencyRequest,
-    ) -> Carried<pb::GetConsistencyResponse> {
-        let log = self.other.log_head_of(&ask.origin).map(|head| head.log);
-        let proof = log.and_then(|log| self.other.log_consistency(log, ask.old_size, ask.new_size));
-        Self::answer(proof.map(|proof| pb::GetConsistencyResponse { hashes: hashes(&proof) }))
-    }
-    fn entries(&self, _: Arc<Peer>, ask: pb::GetEntriesRequest) -> Carried<pb::GetEntriesResponse> {
-        self.asked.lock().expect("whole").push(ask.clone());
-        let mut answer = self.other.page_for(&self.me, &ask);
-        if let (Ok(answer), Some(lie)) = (&mut answer, &*self.lie.lock().expect("whole")) {
-            lie(answer);
-        }
-        Self::answer(answer)
-    }
-    fn share(
-        &self,
-        _: Arc<Peer>,
-        _: pb::ShareCheckpointsRequest,
-    ) -> Carried<pb::ShareCheckpointsResponse> {
-        nothing()
-    }
-}
 
 /// One of two nodes.
 struct Node {
@@ -113,26 +42,20 @@ impl Node {
     }
 
     fn reach(&mut self, other: &Self) {
-        let courier = Arc::new(Memory {
-            me: self.name(),
-            other: other.x().clone(),
-            lie: Slot::default(),
-            asked: Slot::default(),
-        });
-        let carries: Arc<dyn Courier> = courier.clone();
-        self.x().set_courier(&carries);
-        self.courier = Some(courier);
+        self.courier = Some(Memory::between(self.x(), other.x()));
+    }
+
+    fn courier(&self) -> &Memory {
+        self.courier.as_ref().expect("reaches")
     }
 
     /// What the other node is made to answer to this one.
     fn is_told(&self, lie: impl Fn(&mut pb::GetEntriesResponse) + Send + Sync + 'static) {
-        let courier = self.courier.as_ref().expect("reaches");
-        *courier.lie.lock().expect("whole") = Some(Box::new(lie));
+        self.courier().lies(Box::new(lie));
     }
 
     fn asked(&self) -> Vec<pb::GetEntriesRequest> {
-        let courier = self.courier.as_ref().expect("reaches");
-        std::mem::take(&mut *courier.asked.lock().expect("whole"))
+        self.courier().asked()
     }
 
     fn size(&self) -> u64 {
