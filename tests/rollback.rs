@@ -105,6 +105,23 @@ async fn a_node_that_needs_no_peer_asks_those_that_it_reaches() {
     b.stop().await;
 }
 
+/// What an operator does where no node runs is an entry as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_without_a_node_asks_them_too() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (a, mut b) = restored(dir.path()).await;
+    let before = a.open().await.store.head().checkpoint.size;
+    let local = rogatory::node::Local::connect(&a.home, None).await.expect("opened here");
+    assert!(local.is_offline());
+    let mut operator = pb::operator_service_client::OperatorServiceClient::new(local.channel());
+    let revoke = pb::RevokeAgencyRequest { agency: "desk".into() };
+    let refused = operator.revoke_agency(revoke).await.expect_err("a second past");
+    assert!(refused.message().contains("rogatory recover"), "{refused}");
+    local.close().await;
+    assert_eq!(a.open().await.store.head().checkpoint.size, before);
+    b.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_reaches_nobody_is_caught_by_its_peer() {
     let dir = tempfile::tempdir().expect("a directory");

@@ -2,7 +2,8 @@
 //!
 //! The high-water mark notices a restored data directory, but a restored machine takes the mark
 //! along. Then peers are the guard (I3): each is asked once what it holds of this log before anything
-//! is appended to it, and as many as the operator wants must have shown it.
+//! is appended to it, by a node or by a command where none runs, and as many as the operator wants must
+//! have shown it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -79,7 +80,8 @@ pub async fn ask_all(exchange: &Arc<Exchange>, courier: &Arc<dyn Courier>) -> Ve
     silent
 }
 
-fn trusted(exchange: &Exchange) -> Vec<Arc<Peer>> {
+/// The peers that are asked: of who is suspended nothing is believed.
+pub fn trusted(exchange: &Exchange) -> Vec<Arc<Peer>> {
     let peers = exchange.directory.all().into_iter();
     peers.filter(|peer| peer.suspended.is_none()).collect()
 }

@@ -363,7 +363,7 @@ impl Exchange {
             return Err(error::rolled_back());
         }
         if self.waits.load(Ordering::Acquire) {
-            let message = "the node has just started and asks its peers what they hold of its log";
+            let message = "peers are still to be asked what they hold of this log";
             return Err(ActionError::Unavailable(message.into()));
         }
         Ok(())

@@ -2,6 +2,7 @@
 //! opening the home in this process. What is called is the same service in both.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use hyper_util::rt::TokioIo;
@@ -12,9 +13,12 @@ use tonic::transport::{Channel, Endpoint};
 use super::open::{OpenNode, is_held};
 use super::routers::{Addresses, operator_router};
 use super::{check, config_of};
+use crate::api::courier::TonicCourier;
 use crate::api::identity::Identity;
 use crate::api::listen::Known;
 use crate::config::Config;
+use crate::exchange::courier::Courier;
+use crate::exchange::guard;
 
 /// A connection to the operator's services of a home.
 pub struct Local {
@@ -35,6 +39,17 @@ const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(100);
 /// Bytes between the two ends in memory.
 const PIPE_BYTES: usize = 1 << 20;
 
+/// What is done to an opened home is logged as well, so peers are heard first, as when a node
+/// starts (I3).
+async fn hear_peers(node: &OpenNode) {
+    let exchange = &node.exchange;
+    let courier: Arc<dyn Courier> =
+        Arc::new(TonicCourier::new(exchange.clone(), node.identity.clone()));
+    let silent = guard::ask_all(exchange, &courier).await.len();
+    let asked = guard::trusted(exchange).len();
+    exchange.set_waiting(asked - silent < node.config.ask_peers.min(asked));
+}
+
 impl Local {
     /// Connects to the node that runs in a home, or opens the home.
     ///
@@ -48,7 +63,10 @@ impl Local {
         let secret = check::home(&config, passphrase_file, check::Why::Open).sound()?;
         let secret = secret.as_ref().map(|secret| secret.as_slice());
         match OpenNode::open(config, secret) {
-            Ok(node) => Self::serve_in_memory(node).await,
+            Ok(node) => {
+                hear_peers(&node).await;
+                Self::serve_in_memory(node).await
+            }
             Err(error) if is_held(&error) => Self::when_it_is_up(home).await.ok_or(error),
             Err(error) => Err(error).context("no node runs in this home, and it cannot be opened"),
         }
