@@ -306,6 +306,75 @@ async fn where_nothing_is_new_enough_the_authority_begins_anew() {
     assert!(proved["receipts_received"].as_u64() > Some(0), "{proved:#}");
 }
 
+/// The copy was made before there was any peer, or there is none: whom to ask comes back with the
+/// entries, and is asked before anything is added to them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn peers_that_come_back_with_the_entries_are_asked_too() {
+    let mut case = Case::new();
+    case.start();
+    case.sent(&case.at_a, &case.b).await;
+    case.a.stop();
+    let older = case.path("older");
+    copy(&case.export(), &older);
+    case.a.start();
+    case.sent(&case.at_a, &case.b).await;
+    case.a.stop();
+    let export = case.export();
+    for lost in ["data", "high-water"] {
+        let lost = case.a.home.join(lost);
+        let gone = if lost.is_dir() { std::fs::remove_dir_all } else { std::fs::remove_file };
+        gone(&lost).expect("removed");
+    }
+    let from_nothing =
+        |export| ["recover", text(export), "--from-nothing", "--home", case.a.path()];
+    let says = refused(&from_nothing(&older));
+    assert!(says.contains("the export does not go as far"), "{says}");
+    // Whoever holds more is not there to say so now; what it has said stays.
+    case.b.stop();
+    let says = refused(&[&from_nothing(&older)[..], &["--unasked"]].concat());
+    assert!(says.contains("the export does not go as far"), "{says}");
+    let says = refused(&from_nothing(&export));
+    assert!(says.contains("not told what they hold of this log: xb.pps"), "{says}");
+    case.b.start();
+    run(&from_nothing(&export));
+    case.is_sound();
+    case.a.start();
+    case.sent(&case.at_b, &case.a).await;
+}
+
+/// Behind an older copy the home has entries of its own, more than the export has, and a log more.
+#[test]
+fn a_home_that_went_on_by_itself_is_told_so_however_long_it_is() {
+    for seals in [false, true] {
+        let case = Case::new();
+        let machine = case.path("machine");
+        copy(&case.a.home, &machine);
+        case.operate(&["agency", "add", "one", "--roles", "read"]);
+        let export = case.export();
+        copy(&machine, &case.a.home);
+        case.operate(&["agency", "add", "two", "--roles", "read"]);
+        case.operate(&["agency", "add", "three", "--roles", "read"]);
+        if seals {
+            case.operate(&["log", "seal", &origin(&case.a)]);
+        }
+        let says = refused(&["recover", text(&export), "--unasked", "--home", case.a.path()]);
+        assert!(says.contains("gone on by itself"), "{says}");
+        // What it would append now is known to be a second past.
+        let says = refused(&["log", "seal", &origin(&case.a), "--home", case.a.path()]);
+        assert!(says.contains("LOG_ROLLED_BACK"), "{says}");
+    }
+}
+
+#[test]
+fn an_export_that_is_only_older_than_the_home_changes_nothing() {
+    let case = Case::new();
+    let export = case.export();
+    case.operate(&["log", "seal", &origin(&case.a)]);
+    let recover = ["recover", text(&export), "--unasked", "--home", case.a.path()];
+    assert_eq!(json(&recover)["recovered"], false);
+    case.operate(&["agency", "add", "one", "--roles", "read"]);
+}
+
 fn verified(node: &Process, export: &Path) -> Value {
     let card = node.home.join("card.txt");
     json(&["audit", "verify", text(export), "--card", text(&card)])

@@ -64,15 +64,8 @@ pub struct Directory {
 
 impl Directory {
     pub(super) fn load(store: &Store) -> Result<Self, ActionError> {
-        let mut peers = Peers::new();
-        for row in rows::all::<PeerRow>(store, Table::Peers)? {
-            if !row.removed {
-                let peer = Peer::from_row(row)?;
-                peers.insert(peer.authority().clone(), Arc::new(peer));
-            }
-        }
         Ok(Self {
-            peers: ArcSwap::from_pointee(peers),
+            peers: ArcSwap::from_pointee(kept(store)?),
             changed: watch::Sender::new(0),
             turn: tokio::sync::Mutex::default(),
         })
@@ -115,7 +108,28 @@ impl Directory {
     }
 }
 
+fn kept(store: &Store) -> Result<Peers, ActionError> {
+    let mut peers = Peers::new();
+    for row in rows::all::<PeerRow>(store, Table::Peers)? {
+        if !row.removed {
+            let peer = Peer::from_row(row)?;
+            peers.insert(peer.authority().clone(), Arc::new(peer));
+        }
+    }
+    Ok(peers)
+}
+
 impl Exchange {
+    /// Reads the peers again from the store, into which they were put back.
+    ///
+    /// # Errors
+    /// [`ActionError::Fault`] where they cannot be read.
+    pub fn reload_directory(&self) -> Result<(), ActionError> {
+        let peers = kept(&self.store)?;
+        self.directory.update(|known| known.clone_from(&peers));
+        Ok(())
+    }
+
     /// Trusts a card. A new authority's fingerprint must have been compared; a newer card under
     /// the root key that is already trusted needs none.
     ///

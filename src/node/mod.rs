@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 pub use keys::{Changed, KeyShown, change_key, list_keys};
 pub use local::Local;
 pub use open::{OpenNode, OpenOutcome};
-pub use recover::{EXPORT_TOO_OLD, HERE, Known, Recovery};
+pub use recover::{EXPORT_TOO_OLD, Known, Recovery};
 pub use serve::{Bound, serve, serve_bound};
 
 pub use crate::exchange::recover::{Lost, PAGE, Page, Recovered};

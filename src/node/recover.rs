@@ -17,20 +17,17 @@ use crate::domain::AuthorityId;
 use crate::exchange::courier::Courier;
 use crate::exchange::guard;
 use crate::exchange::recover::{Page, Recovered};
-use crate::store::{self, Behind};
+use crate::store::{self, Behind, StillBehind};
 
 /// What to do where an export does not go as far as the log is known to go.
 pub const EXPORT_TOO_OLD: &str = "give an export that is newer: auditors, and whoever asked for one, \
                                   may have it";
 
-/// Who knows where the logs end that the home has.
-pub const HERE: &str = "this home";
-
 /// A state of one of the node's logs that is known, and must be one of the export's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {
-    /// Who knows it, for people.
-    pub by: String,
+    /// Who knows it, for people; `None` where the home holds it.
+    pub by: Option<String>,
     /// Which of the logs, from 0, the oldest first; `None` where only the name is known.
     pub log: Option<u32>,
     /// The log's origin; empty where only the number is known.
@@ -39,8 +36,6 @@ pub struct Known {
     pub size: u64,
     /// The root of the tree over them.
     pub root: Digest,
-    /// Whether the home holds them: then the export need not go as far.
-    pub is_here: bool,
 }
 
 /// A home that was opened so that its log can be put back. It takes nothing else.
@@ -92,31 +87,34 @@ impl Recovery {
         let store = &self.node.store;
         let heads = store.sealed().into_iter().chain([store.head()]);
         let here = heads.map(|head| Known {
-            by: HERE.to_owned(),
+            by: None,
             log: Some(head.log),
             origin: head.checkpoint.origin.clone(),
             size: head.checkpoint.size,
             root: head.checkpoint.root,
-            is_here: true,
         });
         let mut known: Vec<Known> = here.collect();
         let mark = self.node.config.mark.display();
         known.extend(self.node.outcome.ahead.map(|(end, root)| Known {
-            by: format!("the high-water mark {mark}"),
+            by: Some(format!("the high-water mark {mark}")),
             log: Some(end.log),
             origin: String::new(),
             size: end.index,
             root,
-            is_here: false,
         }));
-        if let Some(note) = store.frozen() {
+        let lacking = store.frozen().filter(|note| store.covers(note).is_err());
+        if let Some(note) = lacking {
             let Checkpoint { origin, size, root } = Checkpoint::parse_unverified(&note)
                 .context("the checkpoint for which the log became read-only is damaged")?;
-            let is_here = store.covers(&note).is_ok();
             let by = "whoever has shown this node a longer log of its own".to_owned();
-            known.push(Known { by, log: None, origin, size, root, is_here });
+            known.push(Known { by: Some(by), log: None, origin, size, root });
         }
         Ok(known)
+    }
+
+    /// Whether one of the logs here has other entries than a checkpoint of it covers.
+    pub fn differs(&self, note: &str) -> bool {
+        matches!(self.node.store.covers(note), Err(StillBehind::Forked { .. }))
     }
 
     /// The position behind the newest entry.
@@ -132,13 +130,26 @@ impl Recovery {
         Ok(self.node.exchange.put_back(page, cards).await?)
     }
 
-    /// Asks peers what they hold of this log; gives those that did not say.
-    pub async fn ask_peers(&self) -> Vec<AuthorityId> {
+    /// Asks the peers that are kept now what they hold of this log; gives those that did not say.
+    ///
+    /// # Errors
+    /// When their rows cannot be read.
+    pub async fn ask_peers(&self) -> anyhow::Result<Vec<AuthorityId>> {
         let exchange = &self.node.exchange;
+        exchange.reload_directory()?;
         let courier: Arc<dyn Courier> =
             Arc::new(TonicCourier::new(exchange.clone(), self.node.identity.clone()));
         exchange.set_courier(&courier);
-        guard::ask_all(exchange, &courier).await
+        Ok(guard::ask_all(exchange, &courier).await)
+    }
+
+    /// Peers that the log has and that cannot be asked: their card, and with it the way to them, is
+    /// lost.
+    ///
+    /// # Errors
+    /// When log or rows cannot be read.
+    pub fn peers_without_card(&self) -> anyhow::Result<Vec<AuthorityId>> {
+        Ok(self.node.exchange.peers_without_card()?)
     }
 
     /// Logs that everything was put back that an export has, which ends at the position `end` and has
@@ -154,7 +165,7 @@ impl Recovery {
         document: Digest,
     ) -> anyhow::Result<Option<Recovered>> {
         if put_back == 0 && !self.was_frozen {
-            self.leave();
+            self.node.store.thaw().map_err(StillBehind::hinted)?;
             return Ok(None);
         }
         let keys = in_use(&self.node.keys)?;

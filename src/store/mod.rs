@@ -86,7 +86,7 @@ pub use self::frozen::is_frozen;
 pub use self::handle::Store;
 pub use self::index::{Direction, Row};
 pub use self::job::Committed;
-pub use self::put_back::{Behind, StillBehind};
+pub use self::put_back::{Behind, StaysFrozen, StillBehind};
 pub use self::query::Head;
 pub use self::slots::BodySlot;
 pub use self::tables::Table;

@@ -110,10 +110,9 @@ fn begin_unused(settings: &Settings, paths: &Paths) -> Result<(), OpenError> {
         return Ok(());
     }
     if paths.slots.exists() {
-        let aside = (1..).map(|n| paths.data.join(format!("slots.aside-{n}")));
-        let aside = aside.into_iter().find(|aside| !aside.exists());
-        let aside = aside.unwrap_or_else(|| paths.data.join("slots.aside"));
-        let moved = std::fs::rename(&paths.slots, &aside);
+        let aside = |n: u32| paths.data.join(format!("slots.aside-{n}"));
+        let taken = (1..).take_while(|n| aside(*n).exists()).last().unwrap_or(0);
+        let moved = std::fs::rename(&paths.slots, aside(taken + 1));
         moved.map_err(StoreFault::io("set aside", &paths.slots))?;
     }
     Slots::create(&paths.slots, &settings.home, owner.origin)?;

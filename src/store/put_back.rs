@@ -52,6 +52,22 @@ pub enum StillBehind {
     Fault(#[from] StoreFault),
 }
 
+/// Why a store stays frozen, and what to do.
+#[derive(Debug, thiserror::Error)]
+#[error("the log stays read-only: {0}{1}")]
+pub struct StaysFrozen(#[source] StillBehind, &'static str);
+
+impl StillBehind {
+    /// With what to do about it.
+    pub fn hinted(self) -> StaysFrozen {
+        let hint = match self {
+            Self::Lacking { .. } => ": put back an export that is newer",
+            _ => "",
+        };
+        StaysFrozen(self, hint)
+    }
+}
+
 impl Store {
     /// Opens a store that may be an older copy of itself, frozen: it takes nothing but what
     /// [`Store::put_back`] puts back. An index and a high-water mark that are ahead refuse nothing

@@ -1,6 +1,6 @@
 //! `rogatory recover`: puts back into an older copy of a home what an export of its log has.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -20,7 +20,8 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::files::{read_card, read_text};
 use crate::cli::out::{Out, Unit};
 use crate::crypto::sha256;
-use crate::node::{EXPORT_TOO_OLD, HERE, Known, Lost, PAGE, Page, Recovered, Recovery};
+use crate::domain::AuthorityId;
+use crate::node::{EXPORT_TOO_OLD, Known, Lost, PAGE, Page, Recovered, Recovery};
 
 /// Puts back what an older copy of a home lacks, from an export of its log
 ///
@@ -75,26 +76,42 @@ async fn recover(
     unasked: bool,
     out: &mut Out,
 ) -> Result<(u64, Option<Recovered>), Failure> {
-    if let Err(failure) = agrees(recovery, export, unasked, out).await {
+    let begun = async {
+        let silent = agrees(recovery, export).await?;
+        // What is put back may bring the way to them.
+        if !export.has_more_than(recovery.end_here()) {
+            all_asked(&silent, unasked, out)?;
+        }
+        Ok(())
+    };
+    if let Err(failure) = begun.await {
         recovery.leave();
         return Err(failure);
     }
     // From here on only the end of all of it lets the home take anything again.
     let entries = put_back(recovery, export, out).await?;
+    if entries > 0 {
+        let mut silent = agrees(recovery, export).await?;
+        silent.extend(recovery.peers_without_card()?);
+        all_asked(&silent, unasked, out)?;
+    }
     let manifest = read_text(&export.dir.join(MANIFEST_PATH))?;
     let document = sha256(manifest.as_bytes());
     Ok((entries, recovery.close(entries, export.end(), document).await?))
 }
 
-/// Whether everything that anybody knows of the log is one of the export's states.
-async fn agrees(
-    recovery: &Recovery,
-    export: &Source,
-    unasked: bool,
-    out: &mut Out,
-) -> Result<(), Failure> {
-    let silent = recovery.ask_peers().await;
+/// Whether everything that anybody knows of the log is one of the export's states. Gives the peers
+/// that did not say what they know.
+async fn agrees(recovery: &Recovery, export: &Source) -> Result<BTreeSet<AuthorityId>, Failure> {
+    let silent = recovery.ask_peers().await?;
     recovery.known()?.iter().try_for_each(|known| export.agrees(known))?;
+    match export.log.logs().find(|(_, one)| recovery.differs(one.note())) {
+        Some((_, one)) => Err(went_on(one)),
+        None => Ok(silent.into_iter().collect()),
+    }
+}
+
+fn all_asked(silent: &BTreeSet<AuthorityId>, unasked: bool, out: &mut Out) -> Result<(), Failure> {
     if silent.is_empty() {
         return Ok(());
     }
@@ -105,8 +122,8 @@ async fn agrees(
         return Ok(());
     }
     Err(Failure::new(Exit::Unavailable, message).hint(
-        "try again when they can be reached: if one of them holds more than the export has, this log \
-         would be forked; --unasked goes on without them",
+        "try again when they can be reached, and recover goes on: if one of them holds more than the \
+         export has, this log would be forked; --unasked goes on without them",
     ))
 }
 
@@ -132,6 +149,10 @@ impl Source {
         Position::new(last, self.log.checkpoint().size)
     }
 
+    fn has_more_than(&self, here: Position) -> bool {
+        self.end() > here
+    }
+
     /// How many entries follow those that a home has.
     fn lacks(&self, log: u32, size: u64) -> u64 {
         let later = self.log.logs().filter(|(number, _)| *number >= log);
@@ -146,25 +167,28 @@ impl Source {
                 && (known.origin.is_empty() || known.origin == export.checkpoint().origin)
         };
         let found = self.log.logs().find(|(log, export)| is_it(*log, export));
-        let found = found.filter(|(_, export)| *size <= export.checkpoint().size);
-        let Some((_, export)) = found else {
-            if known.is_here && known.log == Some(self.end().log) {
-                return Ok(());
+        match (by, found) {
+            (_, Some((_, export))) if *size <= export.checkpoint().size => self.has(known, export),
+            // The home has more: whether it has what the export has is compared there.
+            (None, Some(_)) => Ok(()),
+            (None, None) if known.log > Some(self.end().log) => Ok(()),
+            (None, None) => Err(went_on(&self.log)),
+            (Some(by), _) => {
+                let message =
+                    format!("{by} knows {size} entries, and the export does not go as far");
+                Err(Failure::new(Exit::VerificationFailed, message).hint(EXPORT_TOO_OLD))
             }
-            if known.by == HERE {
-                return Err(went_on(&self.log));
-            }
-            let message = format!("{by} knows {size} entries, and the export does not go as far");
-            return Err(Failure::new(Exit::VerificationFailed, message).hint(EXPORT_TOO_OLD));
-        };
-        if export.extends(*size, &known.root)? {
+        }
+    }
+
+    fn has(&self, known: &Known, export: &Export) -> Result<(), Failure> {
+        if export.extends(known.size, &known.root)? {
             return Ok(());
         }
-        if known.is_here && known.by == HERE {
-            return Err(went_on(export));
-        }
+        let Some(by) = &known.by else { return Err(went_on(export)) };
         let message = format!(
-            "{by} knows another past than the export: their first {size} entries of {} differ",
+            "{by} knows another past than the export: their first {} entries of {} differ",
+            known.size,
             export.checkpoint().origin
         );
         Err(Failure::new(Exit::VerificationFailed, message)

@@ -79,7 +79,7 @@ impl Exchange {
     ) -> Result<Recovered, ActionError> {
         // Behind anything less, the first entry would be a second past.
         if let Some(note) = self.store.frozen() {
-            self.store.covers(&note).map_err(|error| still_behind(&error))?;
+            self.store.covers(&note).map_err(still_behind)?;
         }
         let state = self.replayed_state()?;
         let mut closings = Vec::new();
@@ -98,7 +98,7 @@ impl Exchange {
             state.keys().filter(|(_, in_use)| *in_use).map(|(key, _)| key).collect();
         let forgets_uploads = rows.iter().any(|(_, row)| row.direction == SENT);
         self.close(closings, keys.as_logged(&known), forgets_uploads).await?;
-        self.store.thaw().map_err(|error| still_behind(&error))?;
+        self.store.thaw().map_err(still_behind)?;
         let lost = self.lost_rows()?.into_iter().map(|(id, row)| lost(id, row));
         let names = self.agencies_by_handle()?;
         let name = |who: String| names.get(&who).cloned().unwrap_or(who);
@@ -176,6 +176,14 @@ impl Exchange {
                 }
             }
         }
+    }
+
+    /// Peers that are trusted by the log, and whose card is not the one that is kept.
+    ///
+    /// # Errors
+    /// [`ActionError::Fault`] where log or rows cannot be read.
+    pub fn peers_without_card(&self) -> Result<Vec<AuthorityId>, ActionError> {
+        self.lost_peers(&self.replayed_state()?)
     }
 
     /// Peers of the log whose card is not the one that is kept, or who are suspended there only.
@@ -291,10 +299,6 @@ fn lost(id: MessageId, row: MessageRow) -> Lost {
     Lost { id, sent: row.direction == SENT, peer: row.peer, agency: row.agency, state }
 }
 
-fn still_behind(error: &StillBehind) -> ActionError {
-    let hint = match error {
-        StillBehind::Lacking { .. } => ": put back an export that is newer",
-        _ => "",
-    };
-    ActionError::Fault(format!("the log stays read-only: {error}{hint}"))
+fn still_behind(error: StillBehind) -> ActionError {
+    ActionError::Fault(error.hinted().to_string())
 }
