@@ -6,7 +6,7 @@ use super::connect::AgencyAccess;
 use super::exit::Failure;
 use super::out::Out;
 use super::send::{self, Ready, SendArgs, TextArgs};
-use crate::domain::request::{Content, Decision, Note};
+use crate::domain::request::{Content, Decision, Defect, Note, Progress};
 use crate::domain::{MessageId, MessageKind};
 use crate::envelope::wire::content_to_pb;
 use crate::pb::v1 as pb;
@@ -15,6 +15,8 @@ use crate::pb::v1 as pb;
 ///
 ///   rogatory reply ID --text "We deal with it under B-17/26" --language en
 ///   rogatory reply ID --decision refuse --ground ESSENTIAL_INTERESTS --text "…"
+///   rogatory reply ID --decision return --defect "purpose=says nothing of its use"
+///   rogatory reply ID --progress in-execution
 ///   rogatory reply ID --evidence bank-records/ --more-to-follow
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
@@ -25,8 +27,8 @@ pub(crate) struct ReplyArgs {
     id: MessageId,
     #[command(flatten)]
     text: TextArgs,
-    /// The kind of message; absent: EVIDENCE_PACKAGE with evidence, DECISION with a decision, else
-    /// CASE_ACKNOWLEDGEMENT
+    /// The kind of message; absent: EVIDENCE_PACKAGE with evidence, DECISION with a decision,
+    /// STATUS_REPORT with progress, CONDITIONS_PROPOSED with conditions, else CASE_ACKNOWLEDGEMENT
     #[arg(long, value_parser = send::kind)]
     kind: Option<MessageKind>,
     /// What was decided on the request
@@ -38,8 +40,47 @@ pub(crate) struct ReplyArgs {
     /// Says that the evidence is a part, and more will come
     #[arg(long)]
     more_to_follow: bool,
+    /// Says where the request stands from now on
+    #[arg(long)]
+    progress: Option<ProgressWord>,
+    /// When a postponed request is looked at again, as in 2027-03-31
+    #[arg(long, value_name = "DATE")]
+    review_date: Option<String>,
+    /// A condition of the assistance; may be repeated
+    #[arg(long, value_name = "TEXT")]
+    condition: Vec<String>,
+    /// What does not conform in a request that is returned, as in `purpose=is missing`
+    #[arg(long, value_name = "FIELD=TEXT", value_parser = defect)]
+    defect: Vec<DefectArg>,
     #[command(flatten)]
     send: SendArgs,
+}
+
+/// How far a request has come, as the command line spells it.
+#[derive(Clone, Copy, ValueEnum)]
+enum ProgressWord {
+    UnderReview,
+    InExecution,
+    Closed,
+}
+
+impl From<ProgressWord> for Progress {
+    fn from(word: ProgressWord) -> Self {
+        match word {
+            ProgressWord::UnderReview => Self::UnderReview,
+            ProgressWord::InExecution => Self::InExecution,
+            ProgressWord::Closed => Self::Closed,
+        }
+    }
+}
+
+/// A field and what is wrong with it.
+#[derive(Clone)]
+struct DefectArg(Defect);
+
+fn defect(given: &str) -> Result<DefectArg, String> {
+    let (field, text) = given.split_once('=').ok_or("give FIELD=TEXT, as in purpose=is missing")?;
+    Ok(DefectArg(Defect { field: field.to_owned(), text: text.to_owned() }))
 }
 
 /// The decisions as the command line spells them.
@@ -49,6 +90,7 @@ enum DecisionWord {
     AcceptPartially,
     Refuse,
     Postpone,
+    Return,
 }
 
 impl From<DecisionWord> for Decision {
@@ -58,6 +100,7 @@ impl From<DecisionWord> for Decision {
             DecisionWord::AcceptPartially => Self::AcceptPartially,
             DecisionWord::Refuse => Self::Refuse,
             DecisionWord::Postpone => Self::Postpone,
+            DecisionWord::Return => Self::Return,
         }
     }
 }
@@ -89,10 +132,17 @@ fn content(args: &ReplyArgs) -> Result<Content, Failure> {
         grounds: args.ground.clone(),
         decision: args.decision.map(Decision::from),
         more_to_follow: args.more_to_follow,
+        progress: args.progress.map(Progress::from),
+        review_date: args.review_date.clone().unwrap_or_default(),
+        conditions: args.condition.clone(),
+        defects: args.defect.iter().map(|defect| defect.0.clone()).collect(),
+        verdicts: Vec::new(),
     };
     let usual = match (args.decision, args.send.has_evidence()) {
         (Some(_), _) => MessageKind::Decision,
         (None, true) => MessageKind::EvidencePackage,
+        (None, false) if args.progress.is_some() => MessageKind::StatusReport,
+        (None, false) if !args.condition.is_empty() => MessageKind::ConditionsProposed,
         (None, false) => MessageKind::CaseAcknowledgement,
     };
     Ok(Content::note(args.kind.unwrap_or(usual), note))

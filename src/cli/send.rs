@@ -163,6 +163,10 @@ fn option(field: &str) -> &str {
         "language" => "--language",
         "decision" => "--decision",
         "more_to_follow" => "--more-to-follow",
+        "progress" => "--progress",
+        "review_date" => "--review-date",
+        field if field.starts_with("conditions") => "--condition",
+        field if field.starts_with("defects") => "--defect",
         field if field.starts_with("grounds") => "--ground",
         _ => field,
     }

@@ -7,6 +7,7 @@ pub mod authority;
 pub mod delivery;
 pub mod ids;
 pub mod kind;
+pub mod lifecycle;
 pub mod limits;
 pub mod reason;
 pub mod request;

@@ -12,6 +12,7 @@ use crate::domain::MessageKind;
 use crate::domain::request::{Body, Content, Note};
 use crate::pb::v1 as pb;
 
+use parts::{defect_from_pb, defect_to_pb, verdict_from_pb, verdict_to_pb};
 use request::{related_case_from_pb, related_case_to_pb, request_from_pb, request_to_pb};
 use words::{Word as _, optional_word, optional_word_to_pb, word};
 
@@ -91,6 +92,11 @@ fn note_to_pb(note: &Note) -> pb::Note {
         grounds: note.grounds.clone(),
         decision: optional_word_to_pb(note.decision),
         more_to_follow: note.more_to_follow,
+        progress: optional_word_to_pb(note.progress),
+        review_date: note.review_date.clone(),
+        conditions: note.conditions.clone(),
+        defects: note.defects.iter().cloned().map(defect_to_pb).collect(),
+        verdicts: note.verdicts.iter().cloned().map(verdict_to_pb).collect(),
     }
 }
 
@@ -101,6 +107,11 @@ fn note_from_pb(note: pb::Note) -> Result<Note, WireError> {
         grounds: note.grounds,
         decision: optional_word(note.decision, "decision")?,
         more_to_follow: note.more_to_follow,
+        progress: optional_word(note.progress, "progress")?,
+        review_date: note.review_date,
+        conditions: note.conditions,
+        defects: note.defects.into_iter().map(defect_from_pb).collect(),
+        verdicts: list("verdicts", note.verdicts, verdict_from_pb)?,
     })
 }
 

@@ -6,7 +6,7 @@ use super::check::related_case;
 use super::finding::{FORM, Finding, Findings};
 use super::opaque_debug;
 use super::rules::{DEFAULT_RULES, Rule};
-use super::words::UrgencyLevel;
+use super::words::{Decision, UrgencyLevel};
 use super::{MlaRequest, Note, RelatedCase};
 use crate::domain::MessageKind;
 
@@ -129,22 +129,69 @@ impl Content {
             found.error("note", FORM, "is not the body of this kind of message: give a request");
         }
         // A refusal without a text was found by the note's own check, with its paragraph.
-        let found_before = note.decision.is_some_and(|decision| decision.needs_reasons());
+        let found_before = note.decision.is_some_and(Decision::needs_reasons);
         if !self.may_be_silent() && !found_before {
             found.required("note.text", FORM, &note.text);
         }
-        match (self.kind == MessageKind::Decision, note.decision) {
-            (true, None) => found.error("note.decision", "UNTOC 18(17)", "is missing"),
-            (false, Some(_)) => {
-                found.error("note.decision", FORM, "stands in a message that is no decision");
-            }
-            _ => {}
-        }
-        if note.more_to_follow && self.kind != MessageKind::EvidencePackage {
-            let message = "is said only of an evidence package";
-            found.error("note.more_to_follow", FORM, message);
-        }
+        self.fits_parts(note, found);
         found.each("related_cases", &self.related_cases, related_case);
+    }
+
+    /// What stands only in one kind of message, and must stand there.
+    fn fits_parts(&self, note: &Note, found: &mut Findings) {
+        let decides = |decision| note.decision == Some(decision);
+        if self.kind == MessageKind::Decision && note.decision.is_none() {
+            found.error("note.decision", "UNTOC 18(17)", "is missing");
+        }
+        if self.kind == MessageKind::ConditionsProposed && note.conditions.is_empty() {
+            found.error("note.conditions", "UNTOC 18(26)", "are missing: name one at least");
+        }
+        if decides(Decision::Postpone) && note.review_date.is_empty() {
+            let message = "is missing: say when the request is looked at again";
+            found.warning("note.review_date", "UNTOC 18(25)", message);
+        }
+        if decides(Decision::Return) && note.defects.is_empty() {
+            let message = "are missing: name each field that does not conform";
+            found.error("note.defects", "UNTOC 18(21)(a)", message);
+        }
+        let conditions =
+            [MessageKind::ConditionsProposed, MessageKind::ConditionsAccepted].contains(&self.kind);
+        let is = |kind| self.kind == kind;
+        let belongs = [
+            (note.decision.is_some(), "decision", is(MessageKind::Decision), "a decision"),
+            (
+                note.more_to_follow,
+                "more_to_follow",
+                is(MessageKind::EvidencePackage),
+                "an evidence package",
+            ),
+            (note.progress.is_some(), "progress", is(MessageKind::StatusReport), "a status report"),
+            (
+                !note.review_date.is_empty(),
+                "review_date",
+                decides(Decision::Postpone),
+                "a decision to postpone",
+            ),
+            (!note.conditions.is_empty(), "conditions", conditions, "a proposal or its acceptance"),
+            (
+                !note.defects.is_empty(),
+                "defects",
+                decides(Decision::Return),
+                "a decision to return",
+            ),
+            (
+                !note.verdicts.is_empty(),
+                "verdicts",
+                is(MessageKind::EvidenceReceipt),
+                "a receipt of evidence",
+            ),
+        ];
+        for (is_there, field, fits, what) in belongs {
+            if is_there && !fits {
+                let message = format!("is said only in {what}");
+                found.error(&format!("note.{field}"), FORM, &message);
+            }
+        }
     }
 
     /// Kinds that say enough by being sent: what they mean stands in the kind, in the decision,

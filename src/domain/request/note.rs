@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::finding::{FORM, Finding, Findings};
 use super::opaque_debug;
-use super::words::Decision;
+use super::words::{Decision, Progress, Verdict};
+use crate::domain::PackageId;
 
 /// The body of every kind of message that is not a request.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,9 +21,45 @@ pub struct Note {
     pub decision: Option<Decision>,
     /// In an evidence package: it is partial, more will come: UNTOC 18(17).
     pub more_to_follow: bool,
+    /// In a status report: where the request stands from now on: UNTOC 18(24).
+    pub progress: Option<Progress>,
+    /// In a postponement: when it is looked at again, `YYYY-MM-DD`: UNTOC 18(25).
+    pub review_date: String,
+    /// In a proposal: the conditions; in an acceptance: those that bind: UNTOC 18(26).
+    pub conditions: Vec<String>,
+    /// In a return: what does not conform: UNTOC 18(21)(a).
+    pub defects: Vec<Defect>,
+    /// In a receipt of evidence: the exhibits that are not whole; what is not named is: ASEAN
+    /// MLAT 19.
+    pub verdicts: Vec<ExhibitVerdict>,
 }
 
-opaque_debug!(Note);
+/// What does not conform in a request that is returned: UNTOC 18(21)(a).
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Defect {
+    /// Path of the field, as in `offences[0].statute_text`.
+    pub field: String,
+    /// What is wrong with it.
+    pub text: String,
+}
+
+/// In what condition an exhibit arrived: ASEAN MLAT 19.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExhibitVerdict {
+    /// The package.
+    pub package: PackageId,
+    /// The exhibit's number in it, from 0, as its manifest counts.
+    pub exhibit: u32,
+    /// In what condition.
+    pub verdict: Verdict,
+    /// What was found.
+    #[serde(default)]
+    pub text: String,
+}
+
+opaque_debug!(Defect, ExhibitVerdict, Note);
 
 /// A ground for refusing or postponing assistance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +114,19 @@ impl Note {
         found.language("language", &self.language);
         self.known_grounds(&mut found);
         self.reasons(&mut found);
+        found.date("review_date", &self.review_date);
+        found.items("conditions", &self.conditions);
+        found.each("defects", &self.defects, |found, defect| {
+            found.required_line("field", "UNTOC 18(21)(a)", &defect.field);
+            found.required_text("text", "UNTOC 18(21)(a)", &defect.text);
+        });
+        found.each("verdicts", &self.verdicts, |found, one| found.text("text", &one.text));
         found.into_list()
+    }
+
+    /// Whether a receipt of evidence complains of something.
+    pub fn has_damage(&self) -> bool {
+        self.verdicts.iter().any(|one| one.verdict != Verdict::Ok)
     }
 
     fn known_grounds(&self, found: &mut Findings) {

@@ -169,6 +169,32 @@ words! {
         Refuse = "refuse",
         /// It is postponed, with reasons: UNTOC 18(23), (25).
         Postpone = "postpone",
+        /// It goes back to be mended, with what does not conform: UNTOC 18(21)(a).
+        Return = "return",
+    }
+}
+
+words! {
+    /// How far a request has come, where a report says that it stands elsewhere now: UNTOC 18(24).
+    Progress {
+        /// Whether it can be executed is being looked at.
+        UnderReview = "under_review",
+        /// It is being executed.
+        InExecution = "in_execution",
+        /// It was refused, withdrawn or returned, and that is the end of it.
+        Closed = "closed",
+    }
+}
+
+words! {
+    /// In what condition an exhibit arrived: ASEAN MLAT 19.
+    Verdict {
+        /// Whole, with the digest that the package names.
+        Ok = "ok",
+        /// It is there and cannot be used.
+        Damaged = "damaged",
+        /// It is not there.
+        Missing = "missing",
     }
 }
 
@@ -180,7 +206,8 @@ impl PersonRole {
 }
 
 impl Decision {
-    /// Whether reasons are due with it: UNTOC 18(23).
+    /// Whether reasons and grounds are due with it: UNTOC 18(23). What is returned has in their place
+    /// what does not conform.
     pub fn needs_reasons(self) -> bool {
         matches!(self, Self::Refuse | Self::Postpone)
     }

@@ -3,6 +3,7 @@
 use super::WireError;
 use super::request::{authority, instrument};
 use super::words::{Word as _, word};
+use crate::domain::PackageId;
 use crate::domain::request as domain;
 use crate::pb::v1 as pb;
 
@@ -33,6 +34,23 @@ same! {
     Authenticity { signature, certifications } authenticity_to_pb authenticity_from_pb;
     PriorContact { date, channel, summary } prior_contact_to_pb prior_contact_from_pb;
     Costs { ordinary, extraordinary_expected } costs_to_pb costs_from_pb;
+    Defect { field, text } defect_to_pb defect_from_pb;
+}
+
+pub(super) fn verdict_to_pb(part: domain::ExhibitVerdict) -> pb::ExhibitVerdict {
+    let domain::ExhibitVerdict { package, exhibit, verdict, text } = part;
+    let package_id = package.as_bytes().to_vec().into();
+    pb::ExhibitVerdict { package_id, exhibit, verdict: verdict.number(), text }
+}
+
+pub(super) fn verdict_from_pb(
+    part: pb::ExhibitVerdict,
+) -> Result<domain::ExhibitVerdict, WireError> {
+    let pb::ExhibitVerdict { package_id, exhibit, verdict, text } = part;
+    let package = PackageId::from_slice(&package_id);
+    let package =
+        package.map_err(|_| WireError::new("package_id", "is not the id of a package"))?;
+    Ok(domain::ExhibitVerdict { package, exhibit, verdict: word(verdict, "verdict")?, text })
 }
 
 pub(super) fn requesting_authority_to_pb(

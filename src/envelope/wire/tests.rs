@@ -127,7 +127,7 @@ fn what_cannot_be_read_is_refused_with_its_path() {
         "case id of another form": |c| c.related_cases[0].case_id = "ROG-1".into() =>
             "related_cases[0].case_id";
         "unknown decision": |c| {
-            let note = pb::Note { decision: 5, ..Default::default() };
+            let note = pb::Note { decision: 6, ..Default::default() };
             c.body = Some(pb::message_content::Body::Note(note));
         } =>
             "note.decision";

@@ -5,8 +5,8 @@
 use super::WireError;
 use crate::domain::MessageKind;
 use crate::domain::request::{
-    AssistanceType, CaseRelation, Decision, OffenceFamily, PersonRole, ProceedingNature,
-    UndertakingKind, UrgencyLevel,
+    AssistanceType, CaseRelation, Decision, OffenceFamily, PersonRole, ProceedingNature, Progress,
+    UndertakingKind, UrgencyLevel, Verdict,
 };
 use crate::pb::v1 as pb;
 
@@ -69,7 +69,13 @@ words! {
         Origin Transit Destination Parallel Supplement
     }
     Decision {
-        Accept AcceptPartially Refuse Postpone
+        Accept AcceptPartially Refuse Postpone Return
+    }
+    Progress {
+        UnderReview InExecution Closed
+    }
+    Verdict {
+        Ok Damaged Missing
     }
     MessageKind {
         SpontaneousInformation DraftConsultation Request SupplementaryRequest

@@ -32,7 +32,9 @@ fn a_good_content_of_each_kind_has_no_findings() {
             Content::request(kind, request)
         } else {
             let decision = (kind == MessageKind::Decision).then_some(Decision::Accept);
-            Content::note(kind, Note { decision, ..note() })
+            let proposes = kind == MessageKind::ConditionsProposed;
+            let conditions = proposes.then(|| "No other use.".to_owned()).into_iter().collect();
+            Content::note(kind, Note { decision, conditions, ..note() })
         };
         assert_eq!(content.check(), [], "{kind}");
     }
@@ -52,6 +54,13 @@ fn one_misfit_is_found() {
     let more = Note { more_to_follow: true, ..note() };
     let decided = Note { decision: Some(Decision::Accept), ..note() };
     let refused = Note { decision: Some(Decision::Refuse), ..Note::default() };
+    let progress = Note { progress: Some(Progress::UnderReview), ..note() };
+    let conditions = Note { conditions: vec!["No use in another case.".to_owned()], ..note() };
+    let returned = Note { decision: Some(Decision::Return), ..note() };
+    let defect = Defect { field: "purpose".to_owned(), text: "is missing".to_owned() };
+    let grounds = vec!["POSTPONE_ONGOING_PROCEEDING".to_owned()];
+    let postponed = Note { decision: Some(Decision::Postpone), grounds, ..note() };
+    let looked_at = Note { review_date: "2027-03-31".to_owned(), ..decided.clone() };
     type Row<'a> = (&'a str, Content, &'a [(&'a str, &'a str, Severity)]);
     let rows: Vec<Row<'_>> = vec![
         ("calm emergency", emergency, &[("request.urgency.level", "CETS 224 10", Error)]),
@@ -64,13 +73,48 @@ fn one_misfit_is_found() {
         ),
         (
             "decision in a report",
-            Content::note(MessageKind::StatusReport, decided),
+            Content::note(MessageKind::StatusReport, decided.clone()),
             &[("note.decision", "form", Error)],
         ),
         (
             "more of a report",
             Content::note(MessageKind::StatusReport, more),
             &[("note.more_to_follow", "form", Error)],
+        ),
+        (
+            "progress of a decision",
+            Content::note(MessageKind::Consultation, progress),
+            &[("note.progress", "form", Error)],
+        ),
+        (
+            "proposal of nothing",
+            Content::note(MessageKind::ConditionsProposed, note()),
+            &[("note.conditions", "UNTOC 18(26)", Error)],
+        ),
+        (
+            "conditions of a refusal",
+            Content::note(MessageKind::ConditionsDeclined, conditions),
+            &[("note.conditions", "form", Error)],
+        ),
+        (
+            "returned for nothing",
+            Content::note(MessageKind::Decision, returned),
+            &[("note.defects", "UNTOC 18(21)(a)", Error)],
+        ),
+        (
+            "defects of what is accepted",
+            Content::note(MessageKind::Decision, Note { defects: vec![defect], ..decided.clone() }),
+            &[("note.defects", "form", Error)],
+        ),
+        (
+            "postponed for ever",
+            Content::note(MessageKind::Decision, postponed),
+            &[("note.review_date", "UNTOC 18(25)", Severity::Warning)],
+        ),
+        (
+            "accepted and looked at again",
+            Content::note(MessageKind::Decision, looked_at),
+            &[("note.review_date", "form", Error)],
         ),
         (
             "silent report",

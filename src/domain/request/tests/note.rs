@@ -1,6 +1,7 @@
 //! Notes, spoilt in one place each.
 
 use super::*;
+use crate::domain::{PackageId, Timestamp};
 use Severity::{Error, Warning};
 
 macro_rules! rows {
@@ -18,8 +19,27 @@ fn refusal(grounds: &[&str]) -> Note {
         language: "en".to_owned(),
         grounds: grounds.iter().map(|&code| code.to_owned()).collect(),
         decision: Some(Decision::Refuse),
-        more_to_follow: false,
+        ..Note::default()
     }
+}
+
+fn defect(field: &str, text: &str) -> Defect {
+    Defect { field: field.to_owned(), text: text.to_owned() }
+}
+
+fn damaged(text: &str) -> ExhibitVerdict {
+    let package = PackageId::new(Timestamp::from_unix_ms(1_795_000_000_000), [7; 10]);
+    let text = text.to_owned();
+    ExhibitVerdict { package, exhibit: 3, verdict: Verdict::Damaged, text }
+}
+
+#[test]
+fn a_receipt_complains_of_what_is_not_whole() {
+    let mut note = Note { verdicts: vec![damaged("The disk does not open.")], ..Note::default() };
+    assert_eq!(note.check(), []);
+    assert!(note.has_damage());
+    note.verdicts[0].verdict = Verdict::Ok;
+    assert!(!note.has_damage());
 }
 
 #[test]
@@ -69,6 +89,16 @@ fn one_bad_value_is_found() {
             Error, "text", "form";
         "control character": |n| n.text.push('\u{8}') =>
             Error, "text", "form";
+        "no day": |n| n.review_date = "2027-02-30".into() =>
+            Error, "review_date", "form";
+        "empty condition": |n| n.conditions.push(" ".into()) =>
+            Error, "conditions[0]", "form";
+        "defect of no field": |n| n.defects.push(defect("", "is missing")) =>
+            Error, "defects[0].field", "UNTOC 18(21)(a)";
+        "defect without words": |n| n.defects.push(defect("purpose", "")) =>
+            Error, "defects[0].text", "UNTOC 18(21)(a)";
+        "long word on an exhibit": |n| n.verdicts.push(damaged(&"x".repeat(TEXT_MAX_CHARS + 1))) =>
+            Error, "verdicts[0].text", "form";
     };
     for (defect, spoil, field, paragraph, severity) in rows {
         let mut note = refusal(&["ESSENTIAL_INTERESTS"]);

@@ -7,12 +7,12 @@ use proptest::sample::select;
 
 use crate::domain::request::{
     Assistance, AssistanceType, Authenticity, Body, CaseRelation, CompetentAuthority,
-    Confidentiality, Content, Costs, Deadline, Decision, DualCriminality, Instrument, MlaRequest,
-    Note, Offence, OffenceFamily, Person, PersonRole, PriorContact, ProceedingNature, RelatedCase,
-    RequestingAuthority, Translation, Transnationality, Undertaking, UndertakingKind, Urgency,
-    UrgencyLevel,
+    Confidentiality, Content, Costs, Deadline, Decision, Defect, DualCriminality, ExhibitVerdict,
+    Instrument, MlaRequest, Note, Offence, OffenceFamily, Person, PersonRole, PriorContact,
+    ProceedingNature, Progress, RelatedCase, RequestingAuthority, Translation, Transnationality,
+    Undertaking, UndertakingKind, Urgency, UrgencyLevel, Verdict,
 };
-use crate::domain::{AuthorityId, CaseId, MessageKind};
+use crate::domain::{AuthorityId, CaseId, MessageKind, PackageId, Timestamp};
 
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![Just(String::new()), ".{0,12}", any::<String>()]
@@ -233,13 +233,37 @@ fn request() -> impl Strategy<Value = MlaRequest> {
 }
 
 fn note() -> impl Strategy<Value = Note> {
-    (text(), text(), texts(), option::of(select(Decision::ALL)), any::<bool>()).prop_map(
-        |(text, language, grounds, decision, more_to_follow)| Note {
+    let said = (text(), text(), texts(), option::of(select(Decision::ALL)), any::<bool>());
+    let parts = (
+        option::of(select(Progress::ALL)),
+        text(),
+        texts(),
+        vec((text(), text()).prop_map(|(field, text)| Defect { field, text }), 0..3),
+        vec(exhibit_verdict(), 0..3),
+    );
+    (said, parts).prop_map(|(said, parts)| {
+        let (text, language, grounds, decision, more_to_follow) = said;
+        let (progress, review_date, conditions, defects, verdicts) = parts;
+        Note {
             text,
             language,
             grounds,
             decision,
             more_to_follow,
+            progress,
+            review_date,
+            conditions,
+            defects,
+            verdicts,
+        }
+    })
+}
+
+fn exhibit_verdict() -> impl Strategy<Value = ExhibitVerdict> {
+    (any::<[u8; 10]>(), any::<u32>(), select(Verdict::ALL), text()).prop_map(
+        |(random, exhibit, verdict, text)| {
+            let package = PackageId::new(Timestamp::from_unix_ms(1_795_000_000_000), random);
+            ExhibitVerdict { package, exhibit, verdict, text }
         },
     )
 }
