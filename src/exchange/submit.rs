@@ -14,14 +14,13 @@ use self::packages::Carried;
 pub(super) use self::pending::skip_case_number;
 use self::pending::{Pending, first_answer};
 use super::agencies::Caller;
-use super::query::{MessageView, visible};
+use super::query::MessageView;
 use super::rows::{self, MessageDetails, MessageRow, RequestRow, SENT, facts_of, ref_of};
 use super::{ActionError, Exchange, Peer, Violation};
 use crate::audit::entry::{EntryDraft, Event};
 use crate::crypto::primitives::{pae, random};
 use crate::crypto::{Digest, PublicKey, sha256};
 use crate::domain::delivery::DeliveryState;
-use crate::domain::kind::MessageKind;
 use crate::domain::limits::{DELIVERY_WINDOW_MAX_MS, PACKAGES_PER_MESSAGE_MAX};
 use crate::domain::request::{Body, Content, Severity};
 use crate::domain::{AuthorityId, CaseId, MessageId, PackageId, RequestId};
@@ -179,98 +178,6 @@ impl Exchange {
             }
             _ => Err(ActionError::Invalid(wrong)),
         }
-    }
-
-    /// Whether it answers a message of which only entries are left: in which case that was, the agency
-    /// alone knows.
-    fn answers_lost(&self, caller: &Caller, submission: &Submission) -> Result<bool, ActionError> {
-        let Some(id) = submission.in_reply_to else { return Ok(false) };
-        let row = rows::message(&self.store, id)?.filter(|row| visible(caller, row));
-        Ok(row.is_some_and(|row| row.lost_ms != 0))
-    }
-
-    /// A case that is named must be one of this node that the caller may see: a number that is yet
-    /// to be given would be given twice.
-    fn check_known_case(
-        &self,
-        caller: &Caller,
-        submission: &Submission,
-        wrong: &mut Vec<Violation>,
-    ) -> Result<(), ActionError> {
-        let Some(case) = &submission.case else { return Ok(()) };
-        if self.answers_lost(caller, submission)? {
-            return Ok(());
-        }
-        let owner = self.store.get(Table::Cases, case.as_str().as_bytes())?;
-        let known = owner.is_some_and(|owner| {
-            caller.all_cases || (!owner.is_empty() && owner == caller.name.as_bytes())
-        });
-        if !known {
-            wrong.push(Violation::new("case_id", format!("{case} is no case of this node")));
-        }
-        Ok(())
-    }
-
-    /// The case of what is answered, where something is.
-    fn check_case(
-        &self,
-        caller: &Caller,
-        submission: &Submission,
-        wrong: &mut Vec<Violation>,
-    ) -> Result<Option<String>, ActionError> {
-        let kind = submission.content.kind;
-        let Some(id) = submission.in_reply_to else {
-            if kind.needs_reply_to() {
-                let rule = format!("a {} answers a message: reply to it", kind.as_str());
-                wrong.push(Violation::new("content.kind", rule));
-            } else if submission.case.is_none() && !kind.opens_case() && kind != MessageKind::Test {
-                let rule = format!("must be given: a {} opens no case", kind.as_str());
-                wrong.push(Violation::new("case_id", rule));
-            }
-            return Ok(None);
-        };
-        let row = rows::message(&self.store, id)?.filter(|row| visible(caller, row));
-        match row {
-            Some(row) if row.peer != submission.recipient.as_str() => {
-                wrong.push(Violation::new("in_reply_to", "is a message of another authority"));
-                Ok(None)
-            }
-            // Its case is no longer known.
-            Some(row) if row.erased.is_some() => {
-                let rule = "its content was erased: answer another message of the case";
-                wrong.push(Violation::new("name", rule));
-                Ok(None)
-            }
-            Some(row) if row.lost_ms != 0 => {
-                if submission.case.is_none() {
-                    let rule = "its case was lost with a disk of the node: name it, in case_id";
-                    wrong.push(Violation::new("name", rule));
-                }
-                Ok(None)
-            }
-            Some(row) => Ok(Some(row.case_id)),
-            None => {
-                wrong.push(Violation::new("name", format!("there is no message {id}")));
-                Ok(None)
-            }
-        }
-    }
-
-    fn case_for(
-        &self,
-        submission: &Submission,
-        answered: Option<String>,
-    ) -> Result<(String, Option<(i32, u64)>), ActionError> {
-        let given = submission.case.as_ref().map(|case| case.as_str().to_owned());
-        if submission.content.kind == MessageKind::Test {
-            return Ok((String::new(), None));
-        }
-        if let Some(case) = answered.or(given) {
-            return Ok((case, None));
-        }
-        let year = self.now().year();
-        let number = self.cases.next(&self.store, year)?;
-        Ok((CaseId::new(&self.me, year, number).as_str().to_owned(), Some((year, number))))
     }
 
     fn seal_submission(

@@ -2,7 +2,11 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use crate::exchange::ActionError;
+use super::Submission;
+use crate::domain::{CaseId, MessageKind};
+use crate::exchange::agencies::Caller;
+use crate::exchange::query::visible;
+use crate::exchange::{ActionError, Exchange, Violation, rows};
 use crate::store::{Store, Table};
 
 /// Gives case numbers. A number that was given and not used is a gap, never a double.
@@ -27,4 +31,98 @@ impl CaseNumbers {
 /// Where the number that was given last stands.
 pub(super) fn case_key(year: i32) -> Vec<u8> {
     format!("case/{year}").into_bytes()
+}
+
+impl Exchange {
+    /// Whether it answers a message of which only entries are left: in which case that was, the agency
+    /// alone knows.
+    fn answers_lost(&self, caller: &Caller, submission: &Submission) -> Result<bool, ActionError> {
+        let Some(id) = submission.in_reply_to else { return Ok(false) };
+        let row = rows::message(&self.store, id)?.filter(|row| visible(caller, row));
+        Ok(row.is_some_and(|row| row.lost_ms != 0))
+    }
+
+    /// A case that is named must be one of this node that the caller may see: a number that is yet
+    /// to be given would be given twice.
+    pub(super) fn check_known_case(
+        &self,
+        caller: &Caller,
+        submission: &Submission,
+        wrong: &mut Vec<Violation>,
+    ) -> Result<(), ActionError> {
+        let Some(case) = &submission.case else { return Ok(()) };
+        if self.answers_lost(caller, submission)? {
+            return Ok(());
+        }
+        let owner = self.store.get(Table::Cases, case.as_str().as_bytes())?;
+        let known = owner.is_some_and(|owner| {
+            caller.all_cases || (!owner.is_empty() && owner == caller.name.as_bytes())
+        });
+        if !known {
+            wrong.push(Violation::new("case_id", format!("{case} is no case of this node")));
+        }
+        Ok(())
+    }
+
+    /// The case of what is answered, where something is.
+    pub(super) fn check_case(
+        &self,
+        caller: &Caller,
+        submission: &Submission,
+        wrong: &mut Vec<Violation>,
+    ) -> Result<Option<String>, ActionError> {
+        let kind = submission.content.kind;
+        let Some(id) = submission.in_reply_to else {
+            if kind.needs_reply_to() {
+                let rule = format!("a {} answers a message: reply to it", kind.as_str());
+                wrong.push(Violation::new("content.kind", rule));
+            } else if submission.case.is_none() && !kind.opens_case() && kind != MessageKind::Test {
+                let rule = format!("must be given: a {} opens no case", kind.as_str());
+                wrong.push(Violation::new("case_id", rule));
+            }
+            return Ok(None);
+        };
+        let row = rows::message(&self.store, id)?.filter(|row| visible(caller, row));
+        match row {
+            Some(row) if row.peer != submission.recipient.as_str() => {
+                wrong.push(Violation::new("in_reply_to", "is a message of another authority"));
+                Ok(None)
+            }
+            // Its case is no longer known.
+            Some(row) if row.erased.is_some() => {
+                let rule = "its content was erased: answer another message of the case";
+                wrong.push(Violation::new("name", rule));
+                Ok(None)
+            }
+            Some(row) if row.lost_ms != 0 => {
+                if submission.case.is_none() {
+                    let rule = "its case was lost with a disk of the node: name it, in case_id";
+                    wrong.push(Violation::new("name", rule));
+                }
+                Ok(None)
+            }
+            Some(row) => Ok(Some(row.case_id)),
+            None => {
+                wrong.push(Violation::new("name", format!("there is no message {id}")));
+                Ok(None)
+            }
+        }
+    }
+
+    pub(super) fn case_for(
+        &self,
+        submission: &Submission,
+        answered: Option<String>,
+    ) -> Result<(String, Option<(i32, u64)>), ActionError> {
+        let given = submission.case.as_ref().map(|case| case.as_str().to_owned());
+        if submission.content.kind == MessageKind::Test {
+            return Ok((String::new(), None));
+        }
+        if let Some(case) = answered.or(given) {
+            return Ok((case, None));
+        }
+        let year = self.now().year();
+        let number = self.cases.next(&self.store, year)?;
+        Ok((CaseId::new(&self.me, year, number).as_str().to_owned(), Some((year, number))))
+    }
 }
