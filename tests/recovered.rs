@@ -7,6 +7,10 @@ mod support;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use rogatory::audit::manifest::Manifest;
+use rogatory::crypto::SigningSecret;
+use rogatory::crypto::keys::{Algorithm, Role};
+use rogatory::home::HomeKeys;
 use rogatory::pb::v1 as pb;
 use serde_json::Value;
 use support::process::{Process, ROGATORY, connect, run};
@@ -340,6 +344,58 @@ async fn peers_that_come_back_with_the_entries_are_asked_too() {
     case.is_sound();
     case.a.start();
     case.sent(&case.at_b, &case.a).await;
+}
+
+/// Without its card there is no way to a peer: no second try goes on as if it had been asked.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_whose_card_is_lost_counts_as_silent_however_often_it_is_tried() {
+    let mut case = Case::new();
+    case.start();
+    case.sent(&case.at_a, &case.b).await;
+    case.stop();
+    let export = case.export();
+    std::fs::remove_file(export.join("cards/xb.pps.card")).expect("removed");
+    let manifest = std::fs::read(export.join("manifest")).expect("readable");
+    let mut manifest = Manifest::parse_unverified(&manifest).expect("a manifest");
+    manifest.files.remove("cards/xb.pps.card");
+    let keys = HomeKeys::unlock(&case.a.home.join("keys"), None).expect("unlocked");
+    let log = SigningSecret::new(&keys.seed(Role::Log).expect("the key"), Algorithm::Ed25519);
+    let manifest = manifest.sign(&log.expect("signs")).expect("signed");
+    std::fs::write(export.join("manifest"), manifest).expect("written");
+    std::fs::remove_dir_all(case.a.home.join("data")).expect("removed");
+    let recover = ["recover", text(&export), "--from-nothing", "--home", case.a.path()];
+    for _ in 0..3 {
+        let says = refused(&recover);
+        assert!(says.contains("not told what they hold of this log: xb.pps"), "{says}");
+    }
+    let done = json(&[&recover[..], &["--unasked"]].concat());
+    assert_eq!(done["peers_removed"], serde_json::json!(["xb.pps"]), "{done:#}");
+    case.is_sound();
+}
+
+/// What a peer holds is another past, and no longer than the export: nothing is put back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shorter_fork_at_a_peer_is_heard_before_anything_changes() {
+    let mut case = Case::new();
+    let machine = case.path("machine");
+    copy(&case.a.home, &machine);
+    case.start();
+    case.sent(&case.at_a, &case.b).await;
+    case.stop();
+    copy(&machine, &case.a.home);
+    for number in 0..40 {
+        case.operate(&["agency", "add", &format!("one{number}"), "--roles", "read"]);
+    }
+    let export = case.export();
+    copy(&machine, &case.a.home);
+    case.b.start();
+    let size = || json(&["status", "--home", case.a.path()])["log_size"].clone();
+    let before = size();
+    for _ in 0..2 {
+        let says = refused(&["recover", text(&export), "--home", case.a.path()]);
+        assert!(says.contains("knows another past than the export"), "{says}");
+        assert_eq!(size(), before);
+    }
 }
 
 /// Behind an older copy the home has entries of its own, more than the export has, and a log more.

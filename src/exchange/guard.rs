@@ -58,26 +58,43 @@ pub async fn agree(
     }
 }
 
-/// Asks each peer once; gives those that did not say. One that cannot be reached now may hold a longer
-/// log of ours: its first Hello tells.
-pub async fn ask_all(exchange: &Arc<Exchange>, courier: &Arc<dyn Courier>) -> Vec<AuthorityId> {
+/// What peers said of our log.
+#[derive(Clone, Debug, Default)]
+pub struct Heard {
+    /// Those that did not say, by name.
+    pub silent: Vec<AuthorityId>,
+    /// Checkpoints that our log signed and does not have, with who holds them, by name.
+    pub not_ours: Vec<(AuthorityId, String)>,
+}
+
+/// Asks each peer once. One that cannot be reached now may hold a longer log of ours: its first Hello
+/// tells.
+pub async fn ask_all(exchange: &Arc<Exchange>, courier: &Arc<dyn Courier>) -> Heard {
     let mut asking = JoinSet::new();
     for peer in trusted(exchange) {
         let (exchange, courier) = (exchange.clone(), courier.clone());
         asking.spawn(async move {
             let asked = tokio::time::timeout(ANSWERS_WITHIN, ask(&exchange, &*courier, &peer));
-            let trouble = match asked.await {
-                Ok(Ok(())) => return None,
-                Ok(Err(trouble)) => trouble.to_string(),
-                Err(_) => "it does not answer".to_owned(),
+            let told = match asked.await {
+                Ok(told) => told,
+                Err(_) => Err(Trouble("it does not answer".to_owned())),
             };
-            tracing::debug!(peer = %peer.authority(), trouble, "not told what the peer holds");
-            Some(peer.authority().clone())
+            (peer.authority().clone(), told)
         });
     }
-    let mut silent: Vec<_> = asking.join_all().await.into_iter().flatten().collect();
-    silent.sort();
-    silent
+    let mut heard = Heard::default();
+    for (peer, told) in asking.join_all().await {
+        match told {
+            Ok(note) => heard.not_ours.extend(note.map(|note| (peer, note))),
+            Err(trouble) => {
+                tracing::debug!(%peer, %trouble, "not told what the peer holds");
+                heard.silent.push(peer);
+            }
+        }
+    }
+    heard.silent.sort();
+    heard.not_ours.sort();
+    heard
 }
 
 /// The peers that are asked: of who is suspended nothing is believed.
@@ -89,7 +106,7 @@ pub fn trusted(exchange: &Exchange) -> Vec<Arc<Peer>> {
 async fn ask_until_told(exchange: Arc<Exchange>, courier: Arc<dyn Courier>, peer: Arc<Peer>) {
     for attempt in 0.. {
         match ask(&exchange, &*courier, &peer).await {
-            Ok(()) => return,
+            Ok(_) => return,
             Err(trouble) => {
                 tracing::info!(peer = %peer.authority(), %trouble, "not told what the peer holds");
             }
@@ -101,8 +118,13 @@ async fn ask_until_told(exchange: Arc<Exchange>, courier: Arc<dyn Courier>, peer
     }
 }
 
-/// One Hello; nothing else is said on that stream.
-async fn ask(exchange: &Exchange, courier: &dyn Courier, peer: &Arc<Peer>) -> Result<(), Trouble> {
+/// One Hello; nothing else is said on that stream. Gives the checkpoint that the peer holds, where our
+/// log does not have it.
+async fn ask(
+    exchange: &Exchange,
+    courier: &dyn Courier,
+    peer: &Arc<Peer>,
+) -> Result<Option<String>, Trouble> {
     let mut link = courier.relay(peer.clone()).await?;
     let closed = || Trouble("the peer closed the stream".into());
     let hello = pb::RelayRequest { sequence: 0, frame: Some(Ask::Hello(hello(exchange, peer))) };
@@ -112,8 +134,9 @@ async fn ask(exchange: &Exchange, courier: &dyn Courier, peer: &Arc<Peer>) -> Re
         return Err(Trouble("the peer answers the Hello with something else".into()));
     };
     match exchange.compare_own_head(&reply.held_checkpoint) {
-        // What is not ours has frozen the store by now.
-        Ok(OwnHead::Nothing | OwnHead::Ours(_) | OwnHead::NotOurs { .. }) => Ok(()),
+        Ok(OwnHead::Nothing | OwnHead::Ours(_)) => Ok(None),
+        // It has frozen the store by now.
+        Ok(OwnHead::NotOurs { .. }) => Ok(Some(reply.held_checkpoint)),
         Ok(OwnHead::NotSigned) => {
             Err(Trouble("the peer holds a checkpoint that our log did not sign".into()))
         }

@@ -45,7 +45,7 @@ async fn hear_peers(node: &OpenNode) {
     let exchange = &node.exchange;
     let courier: Arc<dyn Courier> =
         Arc::new(TonicCourier::new(exchange.clone(), node.identity.clone()));
-    let silent = guard::ask_all(exchange, &courier).await.len();
+    let silent = guard::ask_all(exchange, &courier).await.silent.len();
     let asked = guard::trusted(exchange).len();
     exchange.set_waiting(asked - silent < node.config.ask_peers.min(asked));
 }

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::crypto::Digest;
 use crate::domain::AuthorityId;
 use crate::exchange::courier::Courier;
-use crate::exchange::guard;
+use crate::exchange::guard::{self, Heard};
 use crate::exchange::recover::{Page, Recovered};
 use crate::store::{self, Behind, StillBehind};
 
@@ -79,11 +79,11 @@ impl Recovery {
         Ok(Self { node, was_frozen })
     }
 
-    /// Where the logs end here, and everything else that is known of them here.
+    /// Where the logs end here, and everything else that is known of them: here, and by peers.
     ///
     /// # Errors
     /// When the checkpoint for which the home became read-only is damaged.
-    pub fn known(&self) -> anyhow::Result<Vec<Known>> {
+    pub fn known(&self, heard: &Heard) -> anyhow::Result<Vec<Known>> {
         let store = &self.node.store;
         let heads = store.sealed().into_iter().chain([store.head()]);
         let here = heads.map(|head| Known {
@@ -102,11 +102,13 @@ impl Recovery {
             size: end.index,
             root,
         }));
-        let lacking = store.frozen().filter(|note| store.covers(note).is_err());
-        if let Some(note) = lacking {
+        let frozen = store.frozen().filter(|note| store.covers(note).is_err());
+        let before = "whoever has shown this node another log of its own".to_owned();
+        let peers = heard.not_ours.iter().map(|(peer, note)| (peer.to_string(), note.clone()));
+        let frozen = frozen.map(|note| (before, note.to_string()));
+        for (by, note) in peers.chain(frozen) {
             let Checkpoint { origin, size, root } = Checkpoint::parse_unverified(&note)
-                .context("the checkpoint for which the log became read-only is damaged")?;
-            let by = "whoever has shown this node a longer log of its own".to_owned();
+                .with_context(|| format!("the checkpoint that {by} holds is damaged"))?;
             known.push(Known { by: Some(by), log: None, origin, size, root });
         }
         Ok(known)
@@ -115,6 +117,11 @@ impl Recovery {
     /// Whether one of the logs here has other entries than a checkpoint of it covers.
     pub fn differs(&self, note: &str) -> bool {
         matches!(self.node.store.covers(note), Err(StillBehind::Forked { .. }))
+    }
+
+    /// Whether it was read-only before it was opened for this: something is to be ended in its log.
+    pub fn was_frozen(&self) -> bool {
+        self.was_frozen
     }
 
     /// The position behind the newest entry.
@@ -130,11 +137,11 @@ impl Recovery {
         Ok(self.node.exchange.put_back(page, cards).await?)
     }
 
-    /// Asks the peers that are kept now what they hold of this log; gives those that did not say.
+    /// Asks the peers that are kept now what they hold of this log.
     ///
     /// # Errors
     /// When their rows cannot be read.
-    pub async fn ask_peers(&self) -> anyhow::Result<Vec<AuthorityId>> {
+    pub async fn ask_peers(&self) -> anyhow::Result<Heard> {
         let exchange = &self.node.exchange;
         exchange.reload_directory()?;
         let courier: Arc<dyn Courier> =

@@ -62,10 +62,11 @@ impl Frozen {
     }
 
     /// In memory first: what cannot be written must not go on either. Of two reasons the one stays
-    /// that tells of more: behind anything less, an entry would be a second past.
-    pub(super) fn freeze(&self, note: &str) -> Result<(), StoreFault> {
+    /// that tells of more: behind anything less, an entry would be a second past. With `above_all` it
+    /// takes the place of any other.
+    pub(super) fn freeze(&self, note: &str, above_all: bool) -> Result<(), StoreFault> {
         let mut why = self.why.write().unwrap_or_else(PoisonError::into_inner);
-        if why.as_deref().is_some_and(|known| !tells_more(note, known)) {
+        if !above_all && why.as_deref().is_some_and(|known| !tells_more(note, known)) {
             return Ok(());
         }
         *why = Some(note.into());

@@ -15,7 +15,7 @@ use super::query::{Head, View};
 use super::slots::BodySlot;
 use super::tables::Table;
 use super::tx::Tx;
-use super::{CommitError, OpenError, Opened, Settings, Stopped, StoreFault, open};
+use super::{CommitError, OpenError, Opened, Settings, StillBehind, Stopped, StoreFault, open};
 use crate::audit::tiles::TileId;
 use crate::crypto::Digest;
 use crate::domain::limits::COMMIT_QUEUE_MAX;
@@ -261,7 +261,12 @@ impl Store {
     /// # Errors
     /// [`StoreFault::Io`] when it cannot be kept; the store is frozen all the same.
     pub fn freeze(&self, note: &str) -> Result<(), StoreFault> {
-        self.inner.frozen.freeze(note)
+        let forks = |note: &str| matches!(self.covers(note), Err(StillBehind::Forked { .. }));
+        // What the log has otherwise than somebody holds never goes away: no other reason hides it.
+        match self.frozen() {
+            Some(known) if forks(&known) => Ok(()),
+            _ => self.inner.frozen.freeze(note, forks(note)),
+        }
     }
 
     /// The checkpoint for which the store was frozen, if it was.

@@ -86,7 +86,7 @@ pub(super) fn open_behind(
     let frozen = Frozen::open(&settings.mark)?;
     let was_frozen = frozen.why().is_some();
     // Before anything changes: from here on a crash leaves a store that takes nothing.
-    frozen.freeze(&behind.note)?;
+    frozen.freeze(&behind.note, false)?;
     if behind.from_nothing {
         begin_unused(&settings, &paths)?;
     }

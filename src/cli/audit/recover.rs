@@ -90,7 +90,8 @@ async fn recover(
     }
     // From here on only the end of all of it lets the home take anything again.
     let entries = put_back(recovery, export, out).await?;
-    if entries > 0 {
+    // Also where another run has put it back, and was refused for who was silent.
+    if entries > 0 || recovery.was_frozen() {
         let mut silent = agrees(recovery, export).await?;
         silent.extend(recovery.peers_without_card()?);
         all_asked(&silent, unasked, out)?;
@@ -103,11 +104,11 @@ async fn recover(
 /// Whether everything that anybody knows of the log is one of the export's states. Gives the peers
 /// that did not say what they know.
 async fn agrees(recovery: &Recovery, export: &Source) -> Result<BTreeSet<AuthorityId>, Failure> {
-    let silent = recovery.ask_peers().await?;
-    recovery.known()?.iter().try_for_each(|known| export.agrees(known))?;
+    let heard = recovery.ask_peers().await?;
+    recovery.known(&heard)?.iter().try_for_each(|known| export.agrees(known))?;
     match export.log.logs().find(|(_, one)| recovery.differs(one.note())) {
         Some((_, one)) => Err(went_on(one)),
-        None => Ok(silent.into_iter().collect()),
+        None => Ok(heard.silent.into_iter().collect()),
     }
 }
 
