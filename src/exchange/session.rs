@@ -198,7 +198,7 @@ impl Session {
 
     fn hello_reply(&mut self, held: Position) -> Result<pb::HelloReply, ActionError> {
         let store = &self.exchange.store;
-        let head = store.head();
+        let head = self.exchange.shown.greet(self.peer.authority(), store);
         let (earlier, from) = match held.log == head.log {
             true => (Vec::new(), held.index),
             false => (steps(store, held, &head)?, head.checkpoint.size),
@@ -206,7 +206,6 @@ impl Session {
         let consistency = store.consistency(head.log, from, head.checkpoint.size)?;
         self.greeted = true;
         self.log = head.log;
-        self.exchange.shown.reset(self.peer.authority(), head.end());
         self.proven = self.exchange.head_of(&self.peer);
         Ok(pb::HelloReply {
             version: PROTOCOL_VERSION,

@@ -28,10 +28,14 @@ use super::rows::{HeadRow, load_in};
 use super::{ActionError, Exchange, Peer};
 use crate::audit::cosigned::SignedCheckpoint;
 use crate::audit::entry::{Coordinates, EntryDraft, Event};
-use crate::audit::witness::{Accepted, AddCheckpoint, Cosigner};
+use crate::audit::note::VerifierKey;
+use crate::audit::witness::{Accepted, AddCheckpoint, Cosigner, Signed};
 use crate::domain::time::DAY_MS;
 use crate::domain::{AuthorityId, Timestamp};
 use crate::store::{Table, Tx};
+
+/// How long the owner of a log may take to prove what is asked while its stream waits.
+const PROVES_WITHIN: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// A head that was taken, with our cosignatures if it may have any.
 pub(crate) struct Cosigned {
@@ -68,11 +72,38 @@ impl Exchange {
         }
         // A stream whose card has been replaced must not begin the old log anew.
         let still = || self.still_trusts(peer);
-        let taken = self.heads.take_in_turn(&keys, request, &still).await;
+        let taken = match self.heads.take_in_turn(&keys, request, &still).await {
+            // Two streams whose proofs start from one place overtake each other.
+            Err(HeadError::Shrunk { .. }) => self.take_overtaken(peer, &keys, request).await,
+            taken => taken,
+        };
         if let Err(error) = &taken {
             self.heed(Some(peer.authority()), request.note(), error).await;
         }
         taken
+    }
+
+    /// A checkpoint that is smaller than what is held, and unknown: its owner is asked for the proof
+    /// that the one extends the other. Who does not answer is not believed, and not accused either.
+    async fn take_overtaken(
+        self: &Arc<Self>,
+        peer: &Peer,
+        keys: &[VerifierKey],
+        request: &AddCheckpoint,
+    ) -> Result<Taken, HeadError> {
+        let unavailable = |why: &dyn std::fmt::Display| HeadError::Unavailable(why.to_string());
+        let shown = Signed::verify(keys, request).map_err(|reason| HeadError::of(&reason))?;
+        let shown = shown.shown().clone();
+        let held = self.heads.of(request.origin());
+        let held = held.ok_or_else(|| HeadError::UnknownLog(request.origin().to_owned()))?;
+        let owner = self.directory.get(peer.authority());
+        let owner = owner.ok_or_else(|| unavailable(&"the peer is no longer in the directory"))?;
+        let asking = self.proof_between(&owner, &held, &shown);
+        let proof = tokio::time::timeout(PROVES_WITHIN, asking).await;
+        let proof = proof.map_err(|_| unavailable(&"the log's owner gives no proof in time"))?;
+        let proof = proof.map_err(|error| unavailable(&error))?;
+        compare::compare(keys, &held, &shown, proof)?;
+        Ok(Taken { head: shown, accepted: None })
     }
 
     /// Cosigns a head. It is in memory only, so the cosignature must wait for [`Self::keep_head`].
@@ -190,3 +221,7 @@ fn place(head: &SignedCheckpoint) -> Coordinates {
         root: checkpoint.root,
     }
 }
+
+#[cfg(test)]
+#[path = "witness/overtaken_tests.rs"]
+mod overtaken_tests;

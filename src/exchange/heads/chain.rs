@@ -62,7 +62,7 @@ impl HeadError {
         }
     }
 
-    pub(super) fn of(reason: &RefusalReason) -> Self {
+    pub(in crate::exchange) fn of(reason: &RefusalReason) -> Self {
         match reason {
             RefusalReason::UnknownLog { origin } => Self::UnknownLog(origin.clone()),
             RefusalReason::Inconsistent(_) => Self::Inconsistent,

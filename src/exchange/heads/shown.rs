@@ -52,10 +52,18 @@ impl Shown {
         *last = end.max(*last);
     }
 
-    /// The answer to a Hello of the peer has shown it so much; or, with nothing, what was shown last got
-    /// lost on the way, and the next Hello says what the peer holds.
-    pub(crate) fn reset(&self, peer: &AuthorityId, end: Position) {
+    /// The newest head, to be shown in the answer to a Hello of the peer: whatever another stream has
+    /// shown it before is not larger.
+    pub(crate) fn greet(&self, peer: &AuthorityId, store: &Store) -> Arc<Head> {
         let mut shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        shown.insert(peer.clone(), end);
+        let head = store.head();
+        shown.insert(peer.clone(), head.end());
+        head
+    }
+
+    /// What was shown last got lost on the way; the next Hello says what the peer holds.
+    pub(crate) fn reset(&self, peer: &AuthorityId) {
+        let mut shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        shown.insert(peer.clone(), Position::default());
     }
 }

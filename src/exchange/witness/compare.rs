@@ -7,8 +7,9 @@ use crate::audit::evidence::Evidence;
 use crate::audit::note::VerifierKey;
 use crate::audit::witness::{AddCheckpoint, RefusalReason, decide};
 use crate::crypto::Digest;
-use crate::exchange::heads::HeadError;
-use crate::exchange::{Exchange, Peer};
+use crate::exchange::heads::{HeadError, digests};
+use crate::exchange::{ActionError, Exchange, Peer};
+use crate::pb::v1 as pb;
 
 impl Exchange {
     /// Whichever of the two is larger must extend the other, by `proof` (I3). What the owner of the
@@ -30,11 +31,32 @@ impl Exchange {
         }
         compared
     }
+
+    /// Asks the owner of a log for the proof that the larger of two checkpoints extends the smaller.
+    ///
+    /// # Errors
+    /// [`ActionError::Unavailable`] where it does not answer.
+    pub(super) async fn proof_between(
+        &self,
+        owner: &Arc<Peer>,
+        one: &SignedCheckpoint,
+        other: &SignedCheckpoint,
+    ) -> Result<Vec<Digest>, ActionError> {
+        let (a, b) = (one.checkpoint().size, other.checkpoint().size);
+        if a == b {
+            return Ok(Vec::new());
+        }
+        let (origin, old_size, new_size) = (one.checkpoint().origin.clone(), a.min(b), a.max(b));
+        let ask = pb::GetConsistencyRequest { old_size, new_size, origin };
+        let answer = self.courier()?.consistency(owner.clone(), ask).await;
+        let answer = answer.map_err(|trouble| ActionError::Unavailable(trouble.0))?;
+        Ok(digests(&answer.hashes).unwrap_or_default())
+    }
 }
 
 /// The smaller one in the place of what is held, and the larger one as what is shown: then the
 /// witness's own decision says what the proof makes of the two.
-fn compare(
+pub(super) fn compare(
     keys: &[VerifierKey],
     held: &SignedCheckpoint,
     shown: &SignedCheckpoint,

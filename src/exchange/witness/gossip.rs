@@ -13,7 +13,6 @@ use tokio_util::sync::CancellationToken;
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::cosigned::SignedCheckpoint;
 use crate::domain::AuthorityId;
-use crate::exchange::heads::digests;
 use crate::exchange::{ActionError, Exchange, Peer};
 use crate::pb::v1 as pb;
 
@@ -132,19 +131,7 @@ impl Exchange {
     ) -> Result<(), ActionError> {
         // Of a log that is not known here nothing is held that it could contradict.
         let Some(held) = self.heads.of(&heard.checkpoint().origin) else { return Ok(()) };
-        let (a, b) = (held.checkpoint().size, heard.checkpoint().size);
-        // Of one size they need no proof.
-        let proof = match a == b {
-            true => Vec::new(),
-            false => {
-                let origin = heard.checkpoint().origin.clone();
-                let (old_size, new_size) = (a.min(b), a.max(b));
-                let ask = pb::GetConsistencyRequest { old_size, new_size, origin };
-                let answer = self.courier()?.consistency(owner.clone(), ask).await;
-                let answer = answer.map_err(|trouble| ActionError::Unavailable(trouble.0))?;
-                digests(&answer.hashes).unwrap_or_default()
-            }
-        };
+        let proof = self.proof_between(owner, &held, heard).await?;
         // What is wrong is heeded.
         let _ = self.compare(owner, &held, heard, proof).await;
         Ok(())

@@ -7,7 +7,7 @@ use crate::exchange::ActionError;
 use crate::exchange::courier::Trouble;
 use crate::exchange::record::RecordError;
 use crate::pb::v1 as pb;
-use crate::store::{Head, Position, Table};
+use crate::store::{Head, Table};
 use pb::relay_response::Frame as Answer;
 
 impl Stream {
@@ -45,7 +45,7 @@ impl Stream {
             (Some(Answer::Refused(refusal)), _) => {
                 if matches!(refusal.code.as_str(), "CHECKPOINT_BASE" | "LOG_SUCCESSION") {
                     // What was shown on another stream got lost with it.
-                    self.exchange.shown.reset(self.peer.authority(), Position::default());
+                    self.exchange.shown.reset(self.peer.authority());
                 }
                 Err(refused(&refusal))
             }
