@@ -25,9 +25,10 @@ use pb::relay_response::Frame as Answer;
 /// How long a peer that does not answer keeps a node from its first entry that needs none of them.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 
-/// Asks each peer what it holds of our log, and waits until `needed` of them have shown it and it is
-/// ours, until the log turns out to be an older copy, or `stop`. Fewer peers than that in the
-/// directory: all of them. Who is needed is asked until it answers, and everybody else once.
+/// Asks each peer what it holds of our log, and waits until all have answered, or the time for that
+/// is over and `needed` of them have; until the log turns out to be an older copy, or `stop`. A peer
+/// that holds nothing has answered. Fewer peers than needed in the directory: all of them. Where some
+/// are needed, each is asked until it answers, and otherwise once.
 pub async fn agree(
     exchange: &Arc<Exchange>,
     courier: &Arc<dyn Courier>,
@@ -46,14 +47,19 @@ pub async fn agree(
         asking.spawn(ask_until_told(exchange.clone(), courier.clone(), peer));
     }
     let mut missing = needed.min(asking.len());
-    while missing > 0 && !exchange.is_read_only() {
+    // The quickest may know less than those behind it.
+    let all_had_time = tokio::time::sleep(ANSWERS_WITHIN);
+    tokio::pin!(all_had_time);
+    while !exchange.is_read_only() && (missing > 0 || !all_had_time.is_elapsed()) {
         tracing::info!(missing, "waiting for peers to show what they hold of this log");
         tokio::select! {
             () = stop.cancelled() => return,
             told = asking.join_next() => match told {
-                Some(_) => missing -= 1,
+                Some(Ok(())) => missing = missing.saturating_sub(1),
+                Some(Err(error)) => tracing::error!(%error, "asking a peer failed"),
                 None => return,
             },
+            () = &mut all_had_time, if !all_had_time.is_elapsed() => {}
         }
     }
 }

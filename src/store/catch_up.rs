@@ -4,13 +4,13 @@ use super::files::{LastStop, StateFile};
 use super::index::{Index, Unopened, is_doubted, set_aside};
 use super::journal::recover::{Cursor, Recovery};
 use super::limits::ASIDE_MAX;
+use super::mark::{HighWater, Mark};
 use super::open::Paths;
 use super::query::cached;
 use super::replay::{Position, Replay};
 use super::tree::Tree;
 use super::{OpenError, Progress, Settings, StoreFault, apply};
 use crate::audit::Position as Place;
-use crate::crypto::Digest;
 use crate::pb::store::v1::Applied;
 
 /// The index, brought to the journal's end.
@@ -20,8 +20,6 @@ pub(super) struct Caught {
     pub(super) position: Position,
     /// Why it was rebuilt.
     pub(super) rebuilt: Option<String>,
-    /// How far an index knew the log to go that was ahead of the journal, and the root there.
-    pub(super) ahead: Option<(Place, Digest)>,
 }
 
 pub(super) fn catch_up(
@@ -30,20 +28,24 @@ pub(super) fn catch_up(
     recovery: &Recovery,
     state: &StateFile,
     last: LastStop,
-    is_behind: bool,
+    behind: Option<&mut Mark>,
 ) -> Result<Caught, OpenError> {
-    let mut ahead = None;
     let why = match reason_not_to_trust(paths, last) {
         Some(why) => why,
         None => match try_index(settings, paths, recovery, state)? {
             Tried::Caught(caught) => return Ok(*caught),
             Tried::Rebuild(why) => why,
-            Tried::Ahead(applied) if is_behind => {
+            Tried::Ahead(applied) => {
+                let Some(mark) = behind else { return Err(index_ahead(&applied, recovery)?) };
+                // Before the index goes: what it alone knew is not forgotten, wherever this ends.
                 let root = applied.tree_root.as_slice().try_into().unwrap_or_default();
-                ahead = Some((Place::new(applied.log, applied.tree_size), root));
+                let end = Place::new(applied.log, applied.tree_size);
+                if mark.last().is_none_or(|known| known.end < end) {
+                    // Commits are counted anew behind what is put back.
+                    mark.raise(HighWater { sequence: 0, end, root })?;
+                }
                 "it is ahead of the journal".to_owned()
             }
-            Tried::Ahead(applied) => return Err(index_ahead(&applied, recovery)?),
         },
     };
     if let Some(aside) = set_aside(&paths.index, ASIDE_MAX)? {
@@ -59,7 +61,7 @@ pub(super) fn catch_up(
     let mut replay = Replay::new(&index, Tree::new(), None, &*settings.progress, recovery);
     replay.run(Cursor::START)?;
     let (tree, position) = replay.finish()?;
-    Ok(Caught { index, tree, position, rebuilt: Some(why), ahead })
+    Ok(Caught { index, tree, position, rebuilt: Some(why) })
 }
 
 fn reason_not_to_trust(paths: &Paths, last: LastStop) -> Option<String> {
@@ -115,7 +117,7 @@ fn try_index(
         return Ok(rebuild(index, "it is of another history than the journal"));
     }
     let (tree, position) = replay.finish()?;
-    Ok(Tried::Caught(Box::new(Caught { index, tree, position, rebuilt: None, ahead: None })))
+    Ok(Tried::Caught(Box::new(Caught { index, tree, position, rebuilt: None })))
 }
 
 fn rebuild(index: Index, why: &str) -> Tried {

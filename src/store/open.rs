@@ -170,13 +170,8 @@ fn open_locked(
     super::files::remove_if_there(&paths.reserve)?;
     let state = StateFile::new(&paths.data);
     let last = state.read();
-    let caught = catch_up(&settings, &paths, &recovery, &state, last, behind.is_some())?;
-    if let Some((end, root)) = caught.ahead.filter(|(end, _)| {
-        // What only an index knew that is not there any more is not forgotten.
-        mark.last().is_none_or(|known| known.end < *end)
-    }) {
-        mark.raise(HighWater { sequence: caught.position.sequence, end, root })?;
-    }
+    let may_be_ahead = behind.is_some().then_some(&mut mark);
+    let caught = catch_up(&settings, &paths, &recovery, &state, last, may_be_ahead)?;
     let mark_is_ahead = match guard(&mark, &settings, &caught) {
         Err(OpenError::RolledBack { held_size, found_size, .. }) if behind.is_some() => {
             held_size > found_size
