@@ -175,6 +175,13 @@ impl Card {
     pub fn witness_keys(&self) -> &[WitnessKey] {
         &self.witness_keys
     }
+    /// Every public key that it names but those of TLS, whatever it is for.
+    pub fn public_keys(&self) -> impl Iterator<Item = &PublicKey> {
+        let dated = self.signing.iter().chain(&self.sealing).map(|(_, key)| key);
+        let of_logs = self.log_keys.iter().map(VerifierKey::public);
+        let of_witness = self.witness_keys.iter().map(WitnessKey::public);
+        std::iter::once(&self.root).chain(dated).chain(of_logs).chain(of_witness)
+    }
     /// The origin of its first audit log.
     pub fn log_origin(&self) -> &str {
         &self.body.log.origin

@@ -11,6 +11,7 @@ use super::rows::{self, PeerRow, head_key, peer_key};
 use super::{ActionError, Exchange};
 use crate::audit::entry::{EntryDraft, Event};
 use crate::card::Card;
+use crate::crypto::PublicKey;
 use crate::domain::{AuthorityId, Timestamp};
 use crate::store::{Store, Table};
 
@@ -139,13 +140,14 @@ impl Exchange {
         self.check_writable()?;
         let _turn = self.directory.turn().await;
         let known = self.directory.get(card.authority());
-        self.check_card(&card, fingerprint, known.as_deref())?;
+        let before = self.card_before(card.authority())?;
+        self.check_card(&card, fingerprint, known.is_some(), before.as_ref())?;
         let event = if known.is_some() { Event::PeerUpdated } else { Event::PeerAdded };
         let added = known.as_ref().map_or_else(|| self.now(), |peer| peer.added);
         let suspended = known.as_ref().and_then(|peer| peer.suspended.clone());
         let resumed = known.and_then(|peer| peer.resumed);
         let peer = Arc::new(Peer { card, added, suspended, resumed });
-        let new_root = self.has_new_root(&peer.card)?;
+        let new_root = is_new_root(&peer.card, before.as_ref());
         let key = peer_key(&self.home, peer.authority());
         let logs: Vec<String> =
             self.heads.origins().into_iter().filter(|log| peer.card.owns_log(log)).collect();
@@ -169,22 +171,26 @@ impl Exchange {
         Ok(peer)
     }
 
-    /// Whether the authority was known under another root: then its log may be another one under
-    /// the same name, and what was held of the old one does not bind it. Somebody has compared the
-    /// new fingerprint.
-    pub(super) fn has_new_root(&self, card: &Card) -> Result<bool, ActionError> {
-        let key = peer_key(&self.home, card.authority());
+    /// The card by which the authority was known last, also where it was removed since.
+    fn card_before(&self, authority: &AuthorityId) -> Result<Option<Card>, ActionError> {
+        let key = peer_key(&self.home, authority);
         let row: Option<PeerRow> = rows::load(&self.store, Table::Peers, &key)?;
-        let before = row.map(|row| Card::parse(&row.card)).transpose();
-        let before = before.map_err(ActionError::fault)?;
-        Ok(before.is_some_and(|before| before.fingerprint() != card.fingerprint()))
+        row.map(|row| Card::parse(&row.card)).transpose().map_err(ActionError::fault)
     }
 
+    /// As [`is_new_root`], of the card that is kept.
+    pub(super) fn has_new_root(&self, card: &Card) -> Result<bool, ActionError> {
+        Ok(is_new_root(card, self.card_before(card.authority())?.as_ref()))
+    }
+
+    /// Whether a card may take the place of the one before it. Under one root that binds also where the
+    /// authority was removed meanwhile: an old card has keys that were retired.
     fn check_card(
         &self,
         card: &Card,
         fingerprint: &str,
-        known: Option<&Peer>,
+        is_known: bool,
+        before: Option<&Card>,
     ) -> Result<(), ActionError> {
         if *card.authority() == self.me {
             return Err(ActionError::invalid("card", "this is the card of this node itself"));
@@ -194,48 +200,25 @@ impl Exchange {
             return Err(ActionError::invalid("card", rule));
         }
         self.check_keys_of_its_own(card)?;
-        match known {
-            Some(peer) if peer.card.fingerprint() == card.fingerprint() => {
-                let same = card.digest() == peer.card.digest();
-                if card.version() < peer.card.version()
-                    || (card.version() == peer.card.version() && !same)
-                {
-                    let rule = format!(
-                        "the card is version {}, not newer than version {} in the directory",
-                        card.version(),
-                        peer.card.version()
-                    );
-                    return Err(ActionError::invalid("card", rule));
-                }
-                // It would leave its log behind without a succession.
-                if card.log_origin() != peer.card.log_origin() {
-                    let rule = format!(
-                        "the card names {} as the first log, and the card before it {}",
-                        card.log_origin(),
-                        peer.card.log_origin()
-                    );
-                    return Err(ActionError::invalid("card", rule));
-                }
-                Ok(())
-            }
-            _ => check_fingerprint(card, fingerprint),
+        let before = before.filter(|before| before.fingerprint() == card.fingerprint());
+        if let Some(before) = before {
+            check_follows(card, before)?;
+        }
+        match before.filter(|_| is_known) {
+            Some(_) => Ok(()),
+            None => check_fingerprint(card, fingerprint),
         }
     }
 
     /// No two authorities share a key: with the pin of another in its card, a peer could pass for
-    /// it, or lock it out.
+    /// it, or lock it out; with its witness key, what that one cosigned would count as the peer's.
     fn check_keys_of_its_own(&self, card: &Card) -> Result<(), ActionError> {
         let peers = self.directory.all();
         let others = peers.iter().map(|peer| &peer.card).chain([&self.card]);
         for other in others.filter(|other| other.authority() != card.authority()) {
             let pins = card.tls_pins().iter().any(|pin| other.tls_pins().contains(pin));
-            let keys = |card: &Card| {
-                let body = card.body();
-                let keys = body.signing.iter().chain(&body.sealing);
-                keys.map(|key| key.key.clone()).chain([body.root.clone()]).collect::<Vec<_>>()
-            };
-            let others_keys = keys(other);
-            if pins || keys(card).iter().any(|key| others_keys.contains(key)) {
+            let keys: Vec<&[u8]> = other.public_keys().map(PublicKey::bytes).collect();
+            if pins || card.public_keys().any(|key| keys.contains(&key.bytes())) {
                 let rule = format!("holds a key of {}", other.authority());
                 return Err(ActionError::invalid("card", rule));
             }
@@ -269,6 +252,32 @@ impl Exchange {
     }
 }
 
+/// Whether the authority was known under another root: then its log may be another one under the same
+/// name, and what was held of the old one does not bind it. Somebody has compared the new fingerprint.
+fn is_new_root(card: &Card, before: Option<&Card>) -> bool {
+    before.is_some_and(|before| before.fingerprint() != card.fingerprint())
+}
+
+/// Whether a card follows another one under the same root.
+fn check_follows(card: &Card, before: &Card) -> Result<(), ActionError> {
+    let (version, known) = (card.version(), before.version());
+    if version < known || (version == known && card.digest() != before.digest()) {
+        let rule =
+            format!("the card is version {version}, not newer than version {known} before it");
+        return Err(ActionError::invalid("card", rule));
+    }
+    // It would leave its log behind without a succession.
+    if card.log_origin() != before.log_origin() {
+        let rule = format!(
+            "the card names {} as the first log, and the card before it {}",
+            card.log_origin(),
+            before.log_origin()
+        );
+        return Err(ActionError::invalid("card", rule));
+    }
+    Ok(())
+}
+
 fn check_fingerprint(card: &Card, given: &str) -> Result<(), ActionError> {
     if given.trim().is_empty() {
         return Err(ActionError::invalid(
@@ -292,3 +301,7 @@ fn check_fingerprint(card: &Card, given: &str) -> Result<(), ActionError> {
         Err(error) => Err(ActionError::invalid("fingerprint", error.to_string())),
     }
 }
+
+#[cfg(test)]
+#[path = "directory_tests.rs"]
+mod tests;

@@ -204,13 +204,19 @@ impl Lone {
         Card::sign(&body, &root).expect("a sound card")
     }
 
-    /// A newer card under the same root that names another log.
+    /// A newer card under the same root.
+    pub(super) fn card_with(&self, change: impl FnOnce(&mut CardBody)) -> Card {
+        let mut body = self.x().card.body().clone();
+        body.version += 1;
+        change(&mut body);
+        Card::sign(&body, &self.signer(0)).expect("a sound card")
+    }
+
+    /// One that names another log.
     pub(super) fn card_with_origin(&self, origin: &str) -> Card {
-        let body = self.x().card.body().clone();
         let key = self.x().card.log_keys()[0].renamed(origin).expect("a name").to_string();
         let log = crate::card::LogKeys { origin: origin.into(), keys: vec![key] };
-        let body = CardBody { version: body.version + 1, log, ..body };
-        Card::sign(&body, &self.signer(0)).expect("a sound card")
+        self.card_with(|body| body.log = log)
     }
 
     /// Seals a package of one exhibit.
