@@ -27,6 +27,8 @@ use crate::store::{Table, Tx};
 
 /// Why a message is refused whose id another one has.
 const CONFLICT: &str = "MESSAGE_ID_CONFLICT";
+/// How long before it is in its sender's log a message may have been sealed: a disk that hangs.
+const SEALED_BEFORE_MS: i64 = 3_600_000;
 
 /// What becomes of a delivered message.
 #[derive(Debug)]
@@ -70,7 +72,7 @@ impl Exchange {
                 return self.refuse(peer, refused, digest).await;
             }
         };
-        let message = match self.authenticate(peer, deliver.envelope.clone()) {
+        let message = match self.authenticate(peer, deliver.envelope.clone(), Some(entry.at)) {
             Ok(message) => message,
             Err(error) => {
                 tracing::warn!(peer = %peer.authority(), code = error.code(), "message refused");
@@ -118,13 +120,22 @@ impl Exchange {
         }
     }
 
-    /// Signature, addresses and freshness, without a decryption key.
+    /// Signature, addresses and freshness, without a decryption key. When it was created the sender
+    /// says; `logged` is when its log has it, and whose key had ended well before that signs nothing.
     pub(crate) fn authenticate(
         &self,
         peer: &Peer,
         envelope: bytes::Bytes,
+        logged: Option<Timestamp>,
     ) -> Result<AuthenticMessage, AuthenticateError> {
-        let keys = |at| peer.card.signing_keys(at);
+        let keys = |created: Timestamp| {
+            let mut keys = peer.card.signing_keys(created);
+            if let Some(logged) = logged {
+                let late = peer.card.signing_keys(created.max(logged.plus_ms(-SEALED_BEFORE_MS)));
+                keys.retain(|key| late.contains(key));
+            }
+            keys
+        };
         let trust =
             SenderTrust { peer: peer.authority(), keys: &keys, min_suite: self.card.min_suite() };
         authenticate(Incoming(envelope), &self.me, &trust, self.now())

@@ -52,7 +52,7 @@ impl Offers {
         let pass = Arc::new(exchange.gates.offers.enter(peer.authority().as_str())?);
         // Only what the peer has signed for is stored for it.
         let message = exchange
-            .authenticate(peer, envelope)
+            .authenticate(peer, envelope, None)
             .map_err(|error| ActionError::Forbidden(format!("{}: {error}", error.code())))?;
         let mut packages = Vec::new();
         for package in &message.header().packages {
