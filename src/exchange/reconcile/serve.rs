@@ -21,7 +21,7 @@ const WIRE_COST: usize = 32;
 
 /// Whether an event about a peer is none of its business: what an agency tried to send it, who
 /// looked into what it sent, what was kept back, put on hold or erased for which reason, and what
-/// was thought of the peer itself. It gets the leaf hash, which holds the number's place and says nothing.
+/// was thought or found out of the peer itself: a cheat must not read how far it was seen through. It gets the leaf hash, which holds the number's place and says nothing.
 fn is_domestic(event: Event) -> bool {
     matches!(
         event,
@@ -36,6 +36,9 @@ fn is_domestic(event: Event) -> bool {
             | Event::PeerSuspended
             | Event::PeerResumed
             | Event::PeerRemoved
+            | Event::PeerReconciled
+            | Event::WitnessRefused
+            | Event::WitnessEquivocation
     )
 }
 

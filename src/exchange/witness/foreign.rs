@@ -104,6 +104,8 @@ async fn ask_for_ever(exchange: Arc<Exchange>, poster: Arc<dyn Poster>, mut witn
                 }
                 witness.trouble = Some(trouble.0);
                 tokio::time::sleep(PAUSE_AFTER_TROUBLE).await;
+                // Also where nothing more is logged: the last checkpoint of the day wants its quorum.
+                rounds.mark_changed();
             }
         }
     }

@@ -55,7 +55,10 @@ pub async fn run(exchange: Arc<Exchange>, stop: CancellationToken) {
         }
         for peer in exchange.directory.all() {
             if exchange.gossips_with(peer.authority()) && peer.suspended.is_none() {
-                exchange.share(&peer).await;
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = exchange.share(&peer) => {}
+                }
             }
         }
     }
