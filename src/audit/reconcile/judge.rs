@@ -107,7 +107,7 @@ impl<'a> Judge<'a> {
             self.recorded(fact);
         }
         if let Some(submission) = submission {
-            self.issued(submission, acceptance.is_some());
+            self.issued(submission, acceptance);
         }
     }
 
@@ -236,20 +236,24 @@ impl<'a> Judge<'a> {
     }
 
     /// What the receiver issued, the sender should have recorded.
-    fn issued(&mut self, submission: &'a Fact, accepted: bool) {
+    fn issued(&mut self, submission: &'a Fact, acceptance: Option<&'a Fact>) {
         let own = self.got.iter().filter(|fact| !fact.recorded && ISSUED.contains(&fact.event));
         for fact in own {
             if !same(fact, submission) {
-                // An acceptance of other bytes is told already.
-                if fact.event == Event::RelayRejection {
-                    let detail = "other bytes under this id were refused";
+                // An acceptance of other bytes is told already, and what follows from it.
+                let told = acceptance.is_some_and(|acceptance| same(fact, acceptance));
+                let detail = match fact.event {
+                    Event::RelayRejection => "other bytes under this id were refused",
+                    _ => "issued for other bytes than were submitted, and than were accepted first",
+                };
+                if fact.event == Event::RelayRejection || !told {
                     self.item(Class::DigestMismatch, Some(submission), Some(fact), detail);
                 }
                 continue;
             }
             let known = self.sent.iter().any(|r| r.recorded && r.event == fact.event);
             // What was refused, came again and was accepted has the receipt of its acceptance.
-            if known || (accepted && fact.event == Event::RelayRejection) {
+            if known || (acceptance.is_some() && fact.event == Event::RelayRejection) {
                 continue;
             }
             let age = self.sender_ends.at.unix_ms() - fact.at.unix_ms();

@@ -254,8 +254,7 @@ fn merge(a: &Facts, b: &Facts, options: &Options, out: &mut Out<'_>) {
         let Some(id) = [next_a, next_b].into_iter().flatten().min() else { return };
         let mine = groups_a.next_if(|group| group[0].message == id).unwrap_or_default();
         let theirs = groups_b.next_if(|group| group[0].message == id).unwrap_or_default();
-        let began = mine.iter().chain(theirs).map(|fact| fact.at).min();
-        if options.since.is_some_and(|since| began.is_some_and(|at| at < since)) {
+        if options.since.is_some_and(|since| began_before(since, mine, theirs)) {
             continue;
         }
         out.summary.messages += 1;
@@ -264,6 +263,14 @@ fn merge(a: &Facts, b: &Facts, options: &Options, out: &mut Out<'_>) {
         judge.judge();
         out.take(judge);
     }
+}
+
+/// Whether each side that knows of a message says that it began before a time: neither side's clock
+/// alone keeps it from being judged.
+fn began_before(since: Timestamp, mine: &[Fact], theirs: &[Fact]) -> bool {
+    let first = |facts: &[Fact]| facts.iter().map(|fact| fact.at).min();
+    let mut known = [first(mine), first(theirs)].into_iter().flatten();
+    known.all(|at| at < since)
 }
 
 /// Counts, and hands items on.

@@ -149,9 +149,13 @@ const GRAVEST_FIRST: [Class; 6] = [
 ];
 
 /// The code of the gravest difference that is left.
-pub(super) fn gravest(differences: &[Difference]) -> Option<&'static str> {
+pub(super) fn gravest(
+    differences: &[Difference],
+    unlisted: &BTreeMap<Class, u64>,
+) -> Option<&'static str> {
     let left = |class: &Class| {
-        differences.iter().any(|found| found.item.class == *class && found.is_wrong())
+        unlisted.contains_key(class)
+            || differences.iter().any(|found| found.item.class == *class && found.is_wrong())
     };
     GRAVEST_FIRST.into_iter().find(left).map(code_of)
 }

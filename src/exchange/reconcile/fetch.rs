@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::serve::PAGE_MAX;
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::cosigned::SignedCheckpoint;
 use crate::audit::entry::Entry;
@@ -67,6 +68,10 @@ pub(super) fn verify_page(
     mut from: From,
     page: Vec<pb::ProvenEntry>,
 ) -> Result<Vec<Proven>, Misfit> {
+    if page.len() > PAGE_MAX {
+        let detail = format!("a page of {} entries, where {PAGE_MAX} are the most", page.len());
+        return Err(Misfit::new("BAD_PAGE", detail));
+    }
     let mut proven = Vec::with_capacity(page.len());
     for told in page {
         let entry = verify_entry(under, me, from, told)?;

@@ -26,7 +26,11 @@ pub(super) struct Extent {
 #[derive(Debug, Default)]
 pub(super) struct Judged {
     pub(super) counts: BTreeMap<Class, u64>,
-    pub(super) differences: Vec<Difference>,
+    /// What is wrong, and what may be so yet; each as far as it is listed.
+    wrong: Vec<Difference>,
+    open: Vec<Difference>,
+    /// Wrong ones that are not.
+    pub(super) unlisted: BTreeMap<Class, u64>,
     /// Keys of messages to which nothing more can happen.
     pub(super) settled: Vec<Vec<u8>>,
 }
@@ -76,11 +80,23 @@ impl Judged {
         }
         for item in items {
             *self.counts.entry(item.class).or_default() += 1;
-            if self.differences.len() < DIFFERENCES_MAX {
-                let number = number_of(&item, theirs);
-                self.differences.push(Difference { item, number, action: Action::None });
+            let number = number_of(&item, theirs);
+            let found = Difference { item, number, action: Action::None };
+            // What is on its way takes no place from what is wrong, however much of it there is.
+            match found.is_noteworthy() {
+                true if self.wrong.len() < DIFFERENCES_MAX => self.wrong.push(found),
+                true => *self.unlisted.entry(found.item.class).or_default() += 1,
+                false if self.open.len() < DIFFERENCES_MAX => self.open.push(found),
+                false => {}
             }
         }
+    }
+
+    /// What is listed, what is wrong first.
+    pub(super) fn differences(&mut self) -> Vec<Difference> {
+        let wrong = std::mem::take(&mut self.wrong);
+        let open = std::mem::take(&mut self.open);
+        wrong.into_iter().chain(open).take(DIFFERENCES_MAX).collect()
     }
 }
 
@@ -88,4 +104,52 @@ impl Judged {
 fn number_of(item: &Item, theirs: &[Fact]) -> Option<u64> {
     let index = item.b?;
     theirs.iter().find(|fact| fact.index == index).map(|fact| fact.number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::entry::Event;
+    use crate::domain::Timestamp;
+
+    fn fact(number: u64, id: MessageId, event: Event) -> Fact {
+        Fact {
+            message: id,
+            index: number,
+            number,
+            at: Timestamp::from_unix_ms(number.cast_signed()),
+            event,
+            recorded: false,
+            envelope: Some([1; 32]),
+            code: None,
+            seen: None,
+            elsewhere: false,
+        }
+    }
+
+    #[test]
+    fn what_is_on_its_way_hides_nothing_that_is_wrong() {
+        let ends = |size| Ends { size, at: Timestamp::from_unix_ms(1_000_000) };
+        let extent = Extent { ours: ends(1_000_000), theirs: ends(1_000_000), grace_ms: 1 };
+        let mut judged = Judged::default();
+        let count = DIFFERENCES_MAX as u64 + 10;
+        for number in 0..2 * count {
+            let id = MessageId::new(Timestamp::from_unix_ms(number.cast_signed()), [0; 10]);
+            let (submitted, accepted) = (Event::SubmissionAcceptance, Event::RelayAcceptance);
+            // The first half was withdrawn; the second was accepted and never submitted.
+            let (ours, theirs) = match number < count {
+                true => {
+                    let withdrawn = fact(2 * number + 1, id, Event::MessageCancelled);
+                    (vec![fact(2 * number, id, submitted), withdrawn], vec![])
+                }
+                false => (vec![], vec![fact(2 * number, id, accepted)]),
+            };
+            judged.take(vec![], id, &ours, &theirs, extent);
+        }
+        let differences = judged.differences();
+        assert_eq!(differences.len(), DIFFERENCES_MAX);
+        assert!(differences.iter().all(|found| found.item.class == Class::MissingAtSender));
+        assert_eq!(judged.unlisted, [(Class::MissingAtSender, 10)].into());
+        assert_eq!(judged.counts[&Class::NotRelayed], count);
+    }
 }

@@ -24,6 +24,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 
 pub use self::apart::{Difference, Reconciliation};
@@ -45,6 +46,10 @@ pub struct Rules {
 /// The first round comes no later than this after the start: what was lost with a crash is missed
 /// then.
 const FIRST: Duration = Duration::from_secs(300);
+/// Rounds that are under way at once: a slow peer keeps no other from its turn.
+const AT_ONCE: usize = 8;
+/// The longest round: sixty thousand entries take seconds from a peer that answers.
+const ROUND_WITHIN: Duration = Duration::from_secs(600);
 /// A page of numbers that could not be written is tried again after this long.
 const AGAIN_AFTER: Duration = Duration::from_secs(30);
 
@@ -89,11 +94,14 @@ pub async fn run(exchange: Arc<Exchange>, stop: CancellationToken) {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(pause) => {}
         }
-        for peer in exchange.directory.all() {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = exchange.reconcile_connected(&peer) => {}
-            }
+        let rounds = futures_util::stream::iter(exchange.directory.all());
+        let rounds = rounds.for_each_concurrent(AT_ONCE, |peer| {
+            let exchange = exchange.clone();
+            async move { exchange.reconcile_connected(&peer).await }
+        });
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = rounds => {}
         }
         pause = interval.mul_f64(0.9 + 0.2 * fraction());
     }
@@ -122,8 +130,12 @@ impl Exchange {
         if peer.suspended.is_some() || !self.link(peer.authority()).connected {
             return;
         }
-        if let Err(error) = self.reconcile(peer).await {
-            tracing::info!(peer = %peer.authority(), %error, "no round of reconciling");
+        let name = peer.authority();
+        match tokio::time::timeout(ROUND_WITHIN, self.reconcile(peer)).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::info!(peer = %name, %error, "no round of reconciling"),
+            // What was read is kept: the next round goes on from there.
+            Err(_) => tracing::warn!(peer = %name, "a round of reconciling takes too long"),
         }
     }
 

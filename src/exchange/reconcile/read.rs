@@ -14,15 +14,20 @@ use crate::exchange::ActionError;
 use crate::exchange::issue::own_entry;
 use crate::exchange::rows;
 use crate::pb::store::v1::UnsettledRow;
-use crate::store::{Head, Table};
+use crate::store::{Direction, Head, Table};
 
 /// Pages of one round: some sixty thousand entries; then it is the turn of the next peer.
 const PAGES_MAX: usize = 256;
+
+/// Messages for us of which a peer's log speaks and that never came: a peer that is off line for
+/// weeks has some; more than this fill our disk.
+pub(super) const CLAIMED_MAX: usize = if cfg!(test) { 300 } else { 100_000 };
 
 impl Round<'_> {
     /// Reads what the peer's logs say since the last round, one after the other; whether that was
     /// all. What the round believes of each is then that under which it was read.
     pub(super) async fn read_theirs(&mut self) -> Result<bool, RoundError> {
+        self.claimed = self.claimed_only()?;
         let known = self.logs.iter().position(|log| log.checkpoint().origin == self.row.origin);
         let mut pages = PAGES_MAX;
         for log in known.unwrap_or(0)..self.logs.len() {
@@ -60,6 +65,21 @@ impl Round<'_> {
         Ok(true)
     }
 
+    /// How many messages the peer's log alone speaks of.
+    fn claimed_only(&self) -> Result<usize, ActionError> {
+        let (mut claimed, mut after) = (0, None::<Vec<u8>>);
+        while claimed <= CLAIMED_MAX {
+            let (store, from) = (&self.exchange.store, after.as_deref());
+            let page = store.scan(Table::Unsettled, &self.key, from, Direction::Forward, 512)?;
+            let Some((last, _)) = page.last() else { break };
+            after = Some(last.clone());
+            for (_, row) in &page {
+                claimed += usize::from(rows::decode::<UnsettledRow>(row)?.ours.is_empty());
+            }
+        }
+        Ok(claimed)
+    }
+
     /// The checkpoint under which the last round read this log.
     fn before(&self, origin: &str) -> Result<Option<SignedCheckpoint>, ActionError> {
         if self.row.checkpoint.is_empty() || self.row.origin != origin {
@@ -85,9 +105,15 @@ impl Round<'_> {
             let Some(fact) = Fact::of(index, entry, &origins) else { continue };
             let row = self.unsettled(fact.message)?;
             check_few(row.as_ref(), &facts, &fact)?;
-            if row.is_some() || !self.was_settled(fact.message)? {
-                facts.push(fact);
+            if row.is_none() && self.was_settled(fact.message)? {
+                continue;
             }
+            self.claimed += usize::from(row.is_none());
+            if self.claimed > CLAIMED_MAX {
+                let detail = format!("more than {CLAIMED_MAX} messages that never came");
+                return Err(Misfit::new("TOO_MANY_OPEN", detail).into());
+            }
+            facts.push(fact);
         }
         if let Some(last) = page.last() {
             (self.row.theirs, self.row.behind) = (last.number, last.index + 1);

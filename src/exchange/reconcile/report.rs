@@ -47,7 +47,8 @@ pub(super) fn report(
     for found in compared.differences.iter().take(LISTED_MAX) {
         line(format_args!("item {}", item(found)));
     }
-    let more = compared.differences.len().saturating_sub(LISTED_MAX);
+    let unlisted: u64 = compared.unlisted.values().sum();
+    let more = compared.differences.len().saturating_sub(LISTED_MAX) as u64 + unlisted;
     if more > 0 {
         line(format_args!("more {more}"));
     }

@@ -7,7 +7,7 @@ use prost::Message as _;
 
 use super::apart::{Difference, Reconciliation, gravest};
 use super::fetch::{Fetch, Misfit, RoundError};
-use super::judge::Extent;
+use super::judge::{Extent, Judged};
 use super::report::{report, wrong_digest};
 use super::table::row_of;
 use crate::audit::checkpoint::Checkpoint;
@@ -37,6 +37,8 @@ pub(super) struct Round<'a> {
     pub(super) key: [u8; 16],
     pub(super) row: ReconciledRow,
     began: Timestamp,
+    /// Messages of which the peer's log alone speaks.
+    pub(super) claimed: usize,
     /// What can be believed of each of the peer's logs, in their order.
     pub(super) logs: Vec<SignedCheckpoint>,
 }
@@ -51,12 +53,17 @@ pub(super) struct Compared {
     pub(super) misfit: Option<Misfit>,
     pub(super) counts: BTreeMap<Class, u64>,
     pub(super) differences: Vec<Difference>,
+    /// How many more there are that are wrong.
+    pub(super) unlisted: BTreeMap<Class, u64>,
 }
 
 impl Compared {
     /// What is wrong and was not put right; of several, the gravest.
     pub(super) fn code(&self) -> Option<&'static str> {
-        self.misfit.as_ref().map(|misfit| misfit.code).or_else(|| gravest(&self.differences))
+        self.misfit
+            .as_ref()
+            .map(|misfit| misfit.code)
+            .or_else(|| gravest(&self.differences, &self.unlisted))
     }
 }
 
@@ -72,7 +79,8 @@ impl<'a> Round<'a> {
         let began = exchange.now();
         let root = sha256(peer.card.fingerprint().hex().as_bytes()).to_vec();
         let logs = exchange.heads.all_from(peer.card.log_origin());
-        let mut round = Self { exchange, peer, key, row: ReconciledRow::default(), began, logs };
+        let mut round =
+            Self { exchange, peer, key, row: ReconciledRow::default(), began, claimed: 0, logs };
         match row {
             Some(row) if row.root == root => round.row = row,
             Some(_) => {
@@ -135,10 +143,11 @@ impl<'a> Round<'a> {
             grace_ms: self.exchange.settings.reconcile.grace_ms,
         };
         let (exchange, key) = (self.exchange.clone(), self.key);
-        let judged = piece(move || exchange.judge_unsettled(&key, extent)).await?;
-        self.forget(judged.settled).await?;
-        let (counts, differences) = (judged.counts, judged.differences);
-        Ok(Compared { counts, differences, ..self.compared() })
+        let mut judged = piece(move || exchange.judge_unsettled(&key, extent)).await?;
+        let differences = judged.differences();
+        let Judged { counts, unlisted, settled, .. } = judged;
+        self.forget(settled).await?;
+        Ok(Compared { counts, differences, unlisted, ..self.compared() })
     }
 
     async fn forget(&self, keys: Vec<Vec<u8>>) -> Result<(), ActionError> {

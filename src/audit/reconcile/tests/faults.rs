@@ -231,6 +231,35 @@ fn what_began_before_is_left_out() {
     assert_eq!(items[0].message, Some(message(2)));
 }
 
+/// A clock that is slow, or a log that says so, takes no message out of what is compared.
+#[test]
+fn what_began_before_by_one_clock_only_is_judged() {
+    let mut two = Two::new();
+    two.b_ahead = -3_600_000;
+    let since = Some(Timestamp::from_unix_ms(two.now));
+    two.whole(Which::A, 1);
+    let at = two.submit(Which::A, 2);
+    let other = two.draft(Which::A, RelayAcceptance, 2).envelope([9; 32]);
+    let seen = two.a.coordinates(at, at + 1);
+    two.push(Which::B, other.remote(seen));
+    let (summary, items) = two.reconcile(&Options { since, ..Options::default() });
+    assert_eq!(summary.messages, 2);
+    assert!(items.iter().any(|item| item.class == Class::DigestMismatch), "{items:?}");
+    assert!(items.iter().any(|item| item.class == Class::ClockSkew), "{items:?}");
+}
+
+#[test]
+fn other_bytes_that_were_accepted_behind_the_right_ones() {
+    let mut two = Two::new();
+    two.whole(Which::A, 1);
+    let other = two.draft(Which::A, RelayAcceptance, 1).envelope([9; 32]);
+    let seen = two.a.coordinates(1, 2);
+    two.push(Which::B, other.remote(seen));
+    let (summary, items) = two.reconcile(&Options::default());
+    assert!(summary.is_wrong());
+    assert_eq!(items.iter().map(|item| item.class).collect::<Vec<_>>(), [Class::DigestMismatch]);
+}
+
 #[test]
 fn what_stands_in_a_log_that_is_not_at_hand_accuses_nobody() {
     let mut two = Two::new();

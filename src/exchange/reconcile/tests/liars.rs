@@ -51,6 +51,28 @@ async fn a_peer_that_lost_its_submission_is_found_out() {
     finds(&a, &b, "MISSING_AT_SENDER").await;
 }
 
+/// It submits message upon message for us, and none of them ever comes.
+#[tokio::test]
+async fn a_peer_that_only_claims_to_send_fills_no_disk() {
+    let (a, b) = two().await;
+    for _ in 0..=super::super::read::CLAIMED_MAX {
+        let id = MessageId::new(a.x().now(), crate::crypto::random());
+        let draft = EntryDraft::new(Event::SubmissionAcceptance).by(b.name()).peer(a.name());
+        b.append(draft.message(id).envelope([3; 32]).payload([4; 32])).await;
+    }
+    finds(&a, &b, "TOO_MANY_OPEN").await;
+}
+
+#[tokio::test]
+async fn a_page_of_more_than_anybody_asks_for() {
+    let (a, b) = two().await;
+    a.is_told(|answer| {
+        let one = answer.entries[0].clone();
+        answer.entries.resize(super::super::serve::PAGE_MAX + 1, one);
+    });
+    finds(&a, &b, "BAD_PAGE").await;
+}
+
 #[tokio::test]
 async fn one_message_in_two_envelopes() {
     let (a, b) = two().await;
