@@ -133,7 +133,8 @@ pub enum OpenError {
         "{held_by} has seen {} (commit {held_sequence}), and the journal has \
          {} (commit {found_sequence}): this is an old copy, or its end was lost. The \
          node would give a second past. Bring the newest journal back; if it is gone for good, \
-         put back what an export of this log has: `rogatory recover`",
+         put back what an export of this log has: `rogatory recover`, with --from-nothing where \
+         there is no journal at all",
         held_size.as_count(), found_size.as_count()
     )]
     RolledBack {
