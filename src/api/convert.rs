@@ -10,7 +10,7 @@ use crate::exchange::packages::ExhibitInfo;
 use crate::exchange::query::{MessageView, ReceiptView};
 use crate::exchange::queue::Waiting;
 use crate::exchange::replayed::StateDigest;
-use crate::pb::store::v1::PackageFacts;
+use crate::pb::store::v1::{PackageFacts, StandingRow, Step};
 use crate::pb::v1 as pb;
 
 /// Parses a field, or says which rule it breaks.
@@ -55,7 +55,7 @@ pub(super) fn page_size(asked: i32) -> Result<usize, Status> {
 
 /// A message for the client.
 pub(super) fn message(view: MessageView) -> pb::Message {
-    let MessageView { id, row, details, body } = view;
+    let MessageView { id, row, details, body, standing: at } = view;
     let lost_time = match row.lost_ms {
         0 => String::new(),
         lost => crate::domain::Timestamp::from_unix_ms(lost).to_string(),
@@ -84,12 +84,39 @@ pub(super) fn message(view: MessageView) -> pb::Message {
         inbox_position: row.inbox_position,
         warnings: details.warnings,
         lost_time,
+        request: message_ref(&row.request),
+        request_state: row.request_state,
+        no_effect: row.no_effect,
+        standing: at.map(|at| standing(&at)),
         erasure: row.erased.map(|erased| pb::Erasure {
             erase_time: time(erased.at_ms),
             reason: erased.code,
             log_index: index_in_log(erased.entry_index),
             log: log_of(erased.entry_index),
         }),
+    }
+}
+
+/// `messages/{message_id}`; empty for what is no id.
+fn message_ref(id: &[u8]) -> String {
+    MessageId::from_slice(id).map(|id| format!("messages/{id}")).unwrap_or_default()
+}
+
+/// Where a request stands, for the client.
+fn standing(at: &StandingRow) -> pb::RequestStanding {
+    let time = |ms| crate::domain::Timestamp::from_unix_ms(ms).to_string();
+    let step = |step: &Step| pb::RequestStep {
+        time: time(step.at_ms),
+        state: step.state,
+        message: message_ref(&step.message_id),
+    };
+    pb::RequestStanding {
+        state: at.state,
+        since_time: at.steps.last().map(|step| time(step.at_ms)).unwrap_or_default(),
+        is_requested: at.is_requested(),
+        unjudged: u32::try_from(at.sent.len()).unwrap_or(u32::MAX),
+        legal_moves: at.legal().into_iter().map(|made| made.as_str().to_owned()).collect(),
+        steps: at.steps.iter().map(step).collect(),
     }
 }
 

@@ -81,6 +81,14 @@ fn print(m: &pb::Message, out: &mut Out) {
         ("agency", m.agency.clone()),
         ("inbox", position),
         ("receipts", m.receipts.join("\n")),
+        ("request", m.request.trim_start_matches("messages/").to_owned()),
+        ("moved to", view::request_state(m.request_state).to_owned()),
+        ("no effect", no_effect(&m.no_effect)),
+        ("stands", m.standing.as_ref().map(stands).unwrap_or_default()),
+        (
+            "may be sent",
+            m.standing.as_ref().map(|at| at.legal_moves.join("\n")).unwrap_or_default(),
+        ),
         ("lost", m.lost_time.clone()),
         ("erased", m.erasure.as_ref().map(erased).unwrap_or_default()),
     ];
@@ -96,6 +104,30 @@ fn print(m: &pb::Message, out: &mut Out) {
         out.data("");
         out.data(&readable(&view::content(content)));
     }
+}
+
+/// Where the request stands, and who says so.
+fn stands(at: &pb::RequestStanding) -> String {
+    let state = view::request_state(at.state);
+    let unjudged = match at.unjudged {
+        0 => String::new(),
+        some => format!("; {some} of ours not judged yet"),
+    };
+    let by = if at.is_requested { "this authority decides" } else { "as the peer has said" };
+    format!("{state} since {} ({by}{unjudged})", at.since_time)
+}
+
+/// Why a message moved nothing, for people.
+fn no_effect(code: &str) -> String {
+    let why = match code {
+        "" => return String::new(),
+        "REQUEST_UNKNOWN" => "it is about a request that this node does not know",
+        "CROSSED" => "it crossed another message: the request stood elsewhere already",
+        "OVERTAKEN" => "a newer message of the peer came before it",
+        "ILLEGAL_MOVE" => "the peer may not do that where the request stood",
+        _ => "",
+    };
+    format!("{code}: {why}")
 }
 
 fn erased(erasure: &pb::Erasure) -> String {

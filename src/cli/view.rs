@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::audit::Position;
 use crate::domain::MessageKind;
 use crate::domain::delivery::DeliveryState;
+use crate::domain::lifecycle::RequestState;
 use crate::envelope::wire::content_from_pb;
 use crate::pb::v1 as pb;
 
@@ -66,6 +67,16 @@ pub(crate) fn message(m: &pb::Message) -> Value {
     if let Some(said) = &m.content {
         value["content"] = content(said);
     }
+    if !m.request.is_empty() {
+        value["request"] = json!(m.request.trim_start_matches("messages/"));
+        value["request_state"] = json!(request_state(m.request_state));
+    }
+    if !m.no_effect.is_empty() {
+        value["no_effect"] = json!(m.no_effect);
+    }
+    if let Some(at) = &m.standing {
+        value["standing"] = standing(at);
+    }
     if !m.lost_time.is_empty() {
         value["lost_time"] = json!(m.lost_time);
     }
@@ -73,6 +84,29 @@ pub(crate) fn message(m: &pb::Message) -> Value {
         value["erasure"] = erasure(erased);
     }
     value
+}
+
+/// The word for where a request stands; empty where that is not said.
+pub(crate) fn request_state(number: i32) -> &'static str {
+    RequestState::from_number(number).map_or("", RequestState::as_str)
+}
+
+fn standing(at: &pb::RequestStanding) -> Value {
+    let step = |step: &pb::RequestStep| {
+        json!({
+            "time": step.time,
+            "state": request_state(step.state),
+            "message_id": step.message.trim_start_matches("messages/"),
+        })
+    };
+    json!({
+        "state": request_state(at.state),
+        "since_time": at.since_time,
+        "is_requested": at.is_requested,
+        "unjudged": at.unjudged,
+        "legal_moves": at.legal_moves,
+        "steps": at.steps.iter().map(step).collect::<Vec<_>>(),
+    })
 }
 
 fn erasure(e: &pb::Erasure) -> Value {

@@ -10,11 +10,13 @@ use super::issue::{issue_consignment, issue_plain};
 use super::rows::{
     self, MessageDetails, MessageRow, OutboxRow, ReceiptRow, message_in, note_case, put_message,
 };
+use super::standing::{self, About};
 use super::stored::keep_details;
 use super::{ActionError, Exchange, handover};
 use crate::audit::entry::{EntryDraft, Event};
 use crate::domain::delivery::DeliveryState;
 use crate::domain::kind::MessageKind;
+use crate::domain::lifecycle::Move;
 use crate::domain::request::Body;
 use crate::domain::{AuthorityId, CaseId, MessageId};
 use crate::envelope::wire::content_from_pb;
@@ -47,6 +49,7 @@ pub(super) struct Consigned {
     kind: MessageKind,
     case_id: String,
     details: MessageDetails,
+    about: About,
 }
 
 /// A message that was opened, if it could be, and what it says or why it cannot be consigned.
@@ -65,6 +68,7 @@ impl Consigned {
         keep_details(tx, row, &self.details);
         row.agency = answered_agency(tx, row)?;
         note_case(tx, row);
+        standing::received(tx, id, row, self.kind, &self.about)?;
         if self.kind != MessageKind::Test {
             row.inbox_position = tx.counter("inbox");
             tx.put(Table::Inbox, &row.inbox_position.to_be_bytes(), id.as_bytes().to_vec());
@@ -209,7 +213,17 @@ fn check(opened: &OpenedMessage) -> Result<Consigned, &'static str> {
     if body.sender_reference.chars().count() > super::submit::REFERENCE_MAX_CHARS {
         return Err("MALFORMED_BODY");
     }
+    let made = match &content.body {
+        Body::Note(note) => Move::of(content.kind, note),
+        Body::Request(_) => None,
+    };
+    let request = match body.request.is_empty() {
+        true => None,
+        false => Some(MessageId::from_slice(&body.request).map_err(|_| "MALFORMED_BODY")?),
+    };
+    let about = About { request, made, told: body.standing.clone() };
     Ok(Consigned {
+        about,
         kind: content.kind,
         case_id: body.case_id.clone(),
         details: MessageDetails { reference: body.sender_reference.clone(), warnings: Vec::new() },

@@ -132,6 +132,7 @@ pub(super) fn erase_content(
     // To which case it belonged is content too, as far as a row can forget: earlier frames of the
     // journal know it, under the home's key.
     row.case_id.clear();
+    row.request.clear();
     row.erased = Some(erased);
     put_message(tx, id, row);
     Ok(())

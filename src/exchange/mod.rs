@@ -58,6 +58,7 @@ pub mod retention;
 pub(crate) mod rows;
 pub mod schedule;
 pub mod session;
+mod standing;
 mod stored;
 pub mod streams;
 pub mod submit;

@@ -2,7 +2,7 @@
 
 use super::agencies::Caller;
 use super::issue::{Issued, own_entry};
-use super::rows::{self, MessageDetails, MessageRow, ReceiptRow, SENT, shape_of};
+use super::rows::{self, MessageDetails, MessageRow, ReceiptRow, SENT, StandingRow, shape_of};
 use super::stored::erased_error;
 use super::{ActionError, Exchange};
 use crate::audit::note::WitnessKey;
@@ -25,6 +25,8 @@ pub struct MessageView {
     pub details: MessageDetails,
     /// Its content.
     pub body: Option<pb::MessageBody>,
+    /// Where the request stands that it is about; only with the content.
+    pub standing: Option<StandingRow>,
 }
 
 /// Which messages are asked for.
@@ -118,9 +120,14 @@ impl Exchange {
         if content && body.is_none() && row.erased.is_none() {
             // Erased while it was read.
             let row = rows::message(&self.store, id)?.unwrap_or(row);
-            return Ok(MessageView { id, row, details: MessageDetails::default(), body });
+            let details = MessageDetails::default();
+            return Ok(MessageView { id, row, details, body, standing: None });
         }
-        Ok(MessageView { id, row, details, body })
+        let standing = match content && !row.request.is_empty() {
+            true => rows::load(&self.store, Table::Standings, &row.request)?,
+            false => None,
+        };
+        Ok(MessageView { id, row, details, body, standing })
     }
 
     /// A page of messages, newest first, from below `after` on.

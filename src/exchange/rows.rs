@@ -9,7 +9,8 @@ use crate::domain::{AuthorityId, MessageId, PackageId};
 use crate::envelope::PackageRef;
 pub(crate) use crate::pb::store::v1::{
     AccessRow, AgencyRow, ErasureRow, HeadRow, HoldRow, MessageDetails, MessageRow, OutboxRow,
-    PackageFacts, PackageRow, PeerRow, ReceiptRow, RefusalRow, RemovalRow, RequestRow,
+    PackageFacts, PackageRow, PeerRow, ReceiptRow, RefusalRow, RemovalRow, RequestRow, SentMove,
+    StandingRow, Step,
 };
 use crate::store::vault::PackageShape;
 use crate::store::{Direction, Store, Table, Tx};

@@ -16,6 +16,7 @@ use self::pending::{Pending, first_answer};
 use super::agencies::Caller;
 use super::query::MessageView;
 use super::rows::{self, MessageDetails, MessageRow, RequestRow, SENT, facts_of, ref_of};
+use super::standing::{About, is_moved};
 use super::{ActionError, Exchange, Peer, Violation};
 use crate::audit::entry::{EntryDraft, Event};
 use crate::crypto::primitives::{pae, random};
@@ -31,6 +32,9 @@ use crate::store::Table;
 
 /// Characters of an agency's own reference.
 pub const REFERENCE_MAX_CHARS: usize = 200;
+
+/// How often a message is sealed where others move its request meanwhile.
+const SEALED_ANEW_MAX: u32 = 5;
 
 /// What an agency submits.
 #[derive(Clone)]
@@ -85,6 +89,7 @@ struct Checked {
     case: String,
     new_case: Option<(i32, u64)>,
     warnings: Vec<String>,
+    about: About,
 }
 
 impl Exchange {
@@ -120,10 +125,19 @@ impl Exchange {
         if let Some(id) = first_answer(known, &digest)? {
             return self.view(caller, id, true);
         }
-        let checked = self.check_submission(caller, &submission)?;
-        let signed = self.seal_submission(&submission, &checked)?;
-        let pending = self.pending(caller, &submission, &checked, &signed, request_key, digest);
-        let committed = self.store.commit(move |tx| pending.apply(tx)).await?;
+        let mut tries = 0;
+        let committed = loop {
+            let checked = self.check_submission(caller, &submission)?;
+            let signed = self.seal_submission(&submission, &checked)?;
+            let pending = self.pending(caller, &submission, &checked, &signed, request_key, digest);
+            let done = self.store.commit(move |tx| pending.apply(tx)).await;
+            tries += 1;
+            match done.map_err(ActionError::from) {
+                // Somebody else spoke of the same request meanwhile.
+                Err(error) if is_moved(&error) && tries < SEALED_ANEW_MAX => {}
+                done => break done?,
+            }
+        };
         let (id, outbox) = committed.value;
         if let Some(outbox) = outbox {
             self.outbox.insert(outbox);
@@ -171,10 +185,11 @@ impl Exchange {
         }
         let packages = self.check_packages(caller, &submission.packages, &mut wrong)?;
         let case = self.check_case(caller, submission, &mut wrong)?;
+        let about = self.check_request(caller, submission, &mut wrong)?;
         match (wrong.is_empty(), peer) {
             (true, Some(peer)) => {
                 let (case, new_case) = self.case_for(submission, case)?;
-                Ok(Checked { peer, packages, case, new_case, warnings })
+                Ok(Checked { peer, packages, case, new_case, warnings, about })
             }
             _ => Err(ActionError::Invalid(wrong)),
         }
@@ -255,6 +270,8 @@ impl Exchange {
             bytes: signed.bytes().clone(),
             packages: checked.packages.iter().map(|package| package.shape.id).collect(),
             new_case: checked.new_case,
+            kind: submission.content.kind,
+            about: checked.about.clone(),
             request_key,
             request: RequestRow {
                 digest: digest.to_vec(),
@@ -290,6 +307,8 @@ fn encode_body(submission: &Submission, checked: &Checked) -> Zeroizing<Vec<u8>>
         case_id: checked.case.clone(),
         sender_reference: submission.reference.clone(),
         packages: checked.packages.iter().map(key).collect(),
+        request: checked.about.request.map_or_else(Vec::new, |id| id.as_bytes().to_vec()).into(),
+        standing: checked.about.told.clone(),
     };
     Zeroizing::new(body.encode_to_vec())
 }

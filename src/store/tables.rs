@@ -21,7 +21,7 @@ pub enum Table {
     Outbox = 0x11,
     /// What agencies are to fetch. Key: blinded agency, position.
     Inbox = 0x12,
-    /// The messages of a case. Key: case id, message id.
+    /// Whose a case is that is known here. Key: case id.
     Cases = 0x13,
     /// Messages by time. Key: milliseconds, message id.
     Timeline = 0x14,
@@ -72,11 +72,13 @@ pub enum Table {
     /// Messages of which a peer and this node have not said all yet. Key: blinded authority id,
     /// message id.
     Unsettled = 0x28,
+    /// Where each request stands. Key: id of the message that carries it.
+    Standings = 0x29,
 }
 
 impl Table {
     /// All of them, by number.
-    pub const ALL: [Table; 25] = [
+    pub const ALL: [Table; 26] = [
         Table::Messages,
         Table::Outbox,
         Table::Inbox,
@@ -102,6 +104,7 @@ impl Table {
         Table::Numbers,
         Table::Reconciled,
         Table::Unsettled,
+        Table::Standings,
     ];
 
     pub(super) fn number(self) -> u8 {

@@ -18,6 +18,11 @@ macro_rules! moves {
             /// Every move.
             pub const ALL: &'static [Self] = &[$(Self::$made,)+];
 
+            /// From the word for it.
+            pub fn parse(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|made| made.as_str() == word)
+            }
+
             /// The message that makes it: its kind, and what in it decides.
             pub fn as_str(self) -> &'static str {
                 match self {
@@ -76,6 +81,24 @@ moves! {
 }
 
 impl Move {
+    /// Whether it makes sense of nothing but a request: whoever only talks may talk of anything.
+    pub fn needs_request(self) -> bool {
+        matches!(
+            self,
+            Self::Return
+                | Self::Review
+                | Self::ProposeConditions
+                | Self::AcceptConditions
+                | Self::DeclineConditions
+                | Self::Accept
+                | Self::Refuse
+                | Self::Postpone
+                | Self::Execute
+                | Self::Withdraw
+                | Self::Close
+        )
+    }
+
     /// What a message does to the request that it is about; `None` where it only says something.
     pub fn of(kind: MessageKind, note: &Note) -> Option<Self> {
         Some(match kind {

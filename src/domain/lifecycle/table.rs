@@ -138,6 +138,9 @@ pub const TABLE: &[Row] = &[
     },
     requesting(Move::Query, OPEN, To::Stays, "UNTOC 18(24)"),
     requested(Move::Report, RequestState::ALL, To::Stays, "UNTOC 18(24)"),
+    // Whoever sends what was asked for has accepted.
+    requested(Move::Deliver, FIRST, To::Goes(PartlyExecuted), "UNTOC 18(17)"),
+    requested(Move::DeliverLast, FIRST, To::Goes(Executed), "UNTOC 18(17)"),
     requested(Move::Deliver, EXECUTING, To::Goes(PartlyExecuted), "UNTOC 18(3)"),
     requested(Move::DeliverLast, EXECUTING, To::Goes(Executed), "UNTOC 18(3)"),
     requesting(Move::ConfirmEvidence, &[Executed], To::Goes(Closed), "ASEAN MLAT 19"),

@@ -107,9 +107,10 @@ fn a_final_state_is_left_for_closed_only() {
 #[test]
 fn an_illegal_move_is_told_with_those_that_are_legal() {
     let under_review = Standing::from(S::UnderReview);
-    let illegal = under_review.after(Side::Requested, Move::DeliverLast).expect_err("too early");
-    let told = illegal.to_string();
-    for part in ["UNDER_REVIEW", "EVIDENCE_PACKAGE", "it follows ACCEPTED", "DECISION accept"] {
+    let illegal = under_review.after(Side::Requested, Move::ProposeConditions);
+    let told = illegal.expect_err("too early").to_string();
+    for part in ["UNDER_REVIEW", "CONDITIONS_PROPOSED", "it follows CONSULTING", "DECISION accept"]
+    {
         assert!(told.contains(part), "{told}");
     }
     let closed = Standing::from(S::Closed);

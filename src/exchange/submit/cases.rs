@@ -3,9 +3,13 @@
 use std::sync::{Mutex, PoisonError};
 
 use super::Submission;
-use crate::domain::{CaseId, MessageKind};
+use crate::domain::lifecycle::Move;
+use crate::domain::request::Body;
+use crate::domain::{CaseId, MessageId, MessageKind};
 use crate::exchange::agencies::Caller;
 use crate::exchange::query::visible;
+use crate::exchange::rows::StandingRow;
+use crate::exchange::standing::About;
 use crate::exchange::{ActionError, Exchange, Violation, rows};
 use crate::store::{Store, Table};
 
@@ -124,5 +128,42 @@ impl Exchange {
         let year = self.now().year();
         let number = self.cases.next(&self.store, year)?;
         Ok((CaseId::new(&self.me, year, number).as_str().to_owned(), Some((year, number))))
+    }
+
+    /// The request that it is about: that of what it answers. What it does to it must be legal.
+    pub(super) fn check_request(
+        &self,
+        caller: &Caller,
+        submission: &Submission,
+        wrong: &mut Vec<Violation>,
+    ) -> Result<About, ActionError> {
+        let kind = submission.content.kind;
+        let made = match &submission.content.body {
+            Body::Note(note) => Move::of(kind, note),
+            Body::Request(_) => None,
+        };
+        let mut about = About { request: None, made, told: None };
+        if let Some(id) = submission.in_reply_to {
+            let row = rows::message(&self.store, id)?.filter(|row| visible(caller, row));
+            let request = row.map(|row| row.request).unwrap_or_default();
+            about.request = MessageId::from_slice(&request).ok();
+        }
+        let key = about.request.as_ref().map(|id| id.as_bytes().to_vec()).unwrap_or_default();
+        let standing = rows::load::<StandingRow>(&self.store, Table::Standings, &key)?;
+        match standing {
+            _ if kind.is_request() => {}
+            Some(standing) => match standing.next(made) {
+                Ok(next) => about.told = next.told,
+                Err(ActionError::Invalid(illegal)) => wrong.extend(illegal),
+                Err(error) => return Err(error),
+            },
+            None if made.is_some_and(Move::needs_request) => {
+                let what = made.map_or("", Move::as_str);
+                let rule = format!("a {what} is about a request: answer it, or a message about it");
+                wrong.push(Violation::new("content.kind", rule));
+            }
+            None => about.request = None,
+        }
+        Ok(about)
     }
 }

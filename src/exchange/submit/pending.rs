@@ -4,12 +4,13 @@ use prost::Message as _;
 
 use crate::audit::entry::EntryDraft;
 use crate::crypto::Digest;
-use crate::domain::{MessageId, PackageId};
+use crate::domain::{MessageId, MessageKind, PackageId};
 use crate::exchange::ActionError;
 use crate::exchange::packages::forget_key;
 use crate::exchange::rows::{
     MessageDetails, MessageRow, OutboxRow, PackageRow, RequestRow, load_in, note_case, put_message,
 };
+use crate::exchange::standing::{self, About};
 use crate::exchange::stored::keep_details;
 use crate::store::{Table, Tx};
 
@@ -39,6 +40,8 @@ pub(super) struct Pending {
     pub bytes: bytes::Bytes,
     pub packages: Vec<PackageId>,
     pub new_case: Option<(i32, u64)>,
+    pub kind: MessageKind,
+    pub about: About,
     pub request_key: [u8; 16],
     pub request: RequestRow,
 }
@@ -68,6 +71,7 @@ impl Pending {
             put_case_number(tx, year, number)?;
         }
         let mut row = self.row;
+        standing::sent(tx, self.id, &mut row, self.kind, &self.about)?;
         row.entry_index = tx.append(self.entry);
         row.body_slot = tx.body(self.bytes.to_vec()).0;
         keep_details(tx, &mut row, &self.details);
