@@ -1,5 +1,6 @@
 //! `rogatory audit export`: the log as files, whole, what is new of it, or what concerns one thing.
 
+mod held;
 pub(super) mod merge;
 mod past;
 mod place;

@@ -122,41 +122,35 @@ fn other_past(before: &Checkpoint, dir: &Path, why: &str) -> Failure {
     )
 }
 
-/// What was put together in `dir`, a log in each folder: that it extends what was there before, and
-/// that its own tiles lead to its checkpoints. Where a `part` of it is elsewhere, its tiles are.
-pub(super) fn check(
-    dir: &Path,
-    folders: &[&str],
-    before: Option<(&Checkpoint, &Path)>,
-    part: bool,
-) -> Result<(), Failure> {
-    let newest = read_checkpoint(dir)?;
+/// What was put together in `dir` where nothing was, a log in each folder: that its own tiles lead to
+/// its checkpoints. Where only a `part` of it is there, the tiles are elsewhere.
+pub(super) fn check(dir: &Path, folders: &[&str], part: bool) -> Result<(), Failure> {
+    read_checkpoint(dir)?;
     if part {
         return Ok(());
     }
-    let mut goes_on = false;
     for folder in folders {
         let dir = dir.join(folder);
         let now = read_checkpoint(&dir)?;
-        let root = |size| root_at(size, |node| read_node(&dir, node, now.size));
-        if root(now.size)? != now.root {
+        if root_of(&dir, now.size, now.size)? != now.root {
             let why = "the new export has tiles that do not lead to the root of its checkpoint";
             return Err(Failure::new(Exit::VerificationFailed, why));
         }
-        let Some((before, old)) = before.filter(|(before, _)| before.origin == now.origin) else {
-            continue;
-        };
-        is_later(before, &now, old)?;
-        if root(before.size)? != before.root {
-            return Err(other_past(before, old, "its tiles lead to another root"));
-        }
-        goes_on = true;
     }
-    match before {
-        // The log that is there is none of them: say so.
-        Some((before, old)) if !goes_on => is_later(before, &newest, old),
-        _ => Ok(()),
+    Ok(())
+}
+
+/// Whether the log in `dir`, which verifies, began as the one that is in `old`.
+pub(super) fn same_past(before: &Checkpoint, dir: &Path, old: &Path) -> Result<(), Failure> {
+    match root_of(dir, before.size, read_checkpoint(dir)?.size)? == before.root {
+        true => Ok(()),
+        false => Err(other_past(before, old, "its tiles lead to another root")),
     }
+}
+
+/// The root of the first entries of the log in a folder.
+fn root_of(dir: &Path, entries: u64, size: u64) -> Result<Digest, Failure> {
+    root_at(entries, |node| read_node(dir, node, size))
 }
 
 fn read_node(dir: &Path, node: NodeId, size: u64) -> Result<Digest, Failure> {

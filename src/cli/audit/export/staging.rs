@@ -10,9 +10,9 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use super::past;
 use super::place::{beside, digest_of, link, lock, remove, whole_path};
 use super::swap::{self, take_place};
+use super::{held, past};
 use crate::audit::Checkpoint;
 use crate::audit::excerpt::Excerpt;
 use crate::audit::export::{EARLIER, RECEIPTS, earlier_dir};
@@ -256,9 +256,17 @@ impl Staging {
         self.gather(&listed, has.as_ref().map(|(entries, folder)| (*entries, folder.as_str())))?;
         self.clear(&listed)?;
         let dir = &self.files.dir;
-        let before = self.before.as_ref().map(|before| (before, self.target.as_path()));
-        let folders: Vec<&str> = self.manifests.keys().map(String::as_str).collect();
-        past::check(dir, &folders, before, kind != Kind::Whole)?;
+        match (&self.before, self.sources.first()) {
+            (Some(_), Some(old)) => {
+                let (manifests, digests) = (&self.manifests, &self.files.digests);
+                let new = held::Staged { dir, manifests, digests };
+                held::goes_on(&self.target, &old.digests, &new)?;
+            }
+            _ => {
+                let folders: Vec<&str> = self.manifests.keys().map(String::as_str).collect();
+                past::check(dir, &folders, kind != Kind::Whole)?;
+            }
+        }
         // The newest log's comes last: with it, this looks like an export, and is one.
         for (folder, bytes) in self.manifests.iter().rev() {
             write_new(&dir.join(folder).join(MANIFEST_PATH), bytes)?;

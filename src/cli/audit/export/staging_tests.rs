@@ -50,6 +50,8 @@ fn recorded(number: u64) -> EntryDraft {
 
 #[path = "staging_chain_tests.rs"]
 mod chain;
+#[path = "staging_held_tests.rs"]
+mod held;
 #[path = "staging_parts_tests.rs"]
 mod parts;
 
@@ -264,28 +266,27 @@ fn another_log_is_refused_and_so_is_another_past() {
 #[test]
 fn a_log_that_has_ended_since_is_held_to_its_past_in_its_new_place() {
     let root = tempfile::tempdir().expect("a directory");
-    let (log, dir) = (log(400), root.path().join("export"));
+    let (mut log, dir) = (log(400), root.path().join("export"));
     export(&log, 300, &dir).expect("exported");
-    let next = grown(TestLog::new("xa.next", 4), 20);
-    let both = |old: &TestLog| {
-        let mut files = sent(&next, 20, &[], 0);
-        let earlier = sent(old, 400, &[], 0).into_iter();
-        files.extend(earlier.map(|(path, bytes)| (format!("earlier/2026/{path}"), bytes)));
-        files
-    };
     let mut fork = TestLog::new("xa.moj", 1);
     fork.push_stopped();
-    let fork = grown(fork, 400);
+    let mut fork = grown(fork, 400);
+    let both = |old: &mut TestLog| {
+        let next = grown(old.succeed(4), 20);
+        let earlier = sent_in("earlier/2026/", old, old.entries.len(), &[], 0);
+        [sent(&next, 20, &[], 0), earlier].concat()
+    };
     let mut staging = Staging::open(&dir).expect("opens");
-    take_all(&mut staging, &both(&fork)).expect("taken");
+    take_all(&mut staging, &both(&mut fork)).expect("taken");
     let failure = staging.finish(Kind::Whole).err().expect("another past");
     assert!(failure.message.contains("does not begin with the 300 entries"), "{failure}");
+    let both = both(&mut log);
     for size in [None, Some(20)] {
         let mut staging = Staging::open(&dir).expect("opens");
-        take_all(&mut staging, &both(&log)).expect("taken");
+        take_all(&mut staging, &both).expect("taken");
         let staged = staging.finish(Kind::Whole).expect("whole");
         assert_eq!((staged.size, staged.before), (20, size.or(Some(300))));
-        assert_eq!(tree(&dir), both(&log).into_iter().collect());
+        assert_eq!(tree(&dir), both.iter().cloned().collect());
     }
     // Only the newest log, where the part before it is there.
     assert_eq!(past::earlier_manifests(&dir).expect("readable").len(), 1);
