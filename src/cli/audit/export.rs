@@ -50,6 +50,9 @@ pub(super) struct ExportArgs {
     /// Leaves out the receipts of peers, one file each: a manifest has room for about a million
     #[arg(long)]
     without_receipts: bool,
+    /// Goes on although DIR has receipts that the new export lacks: they are lost with it
+    #[arg(long, conflicts_with_all = ["since", "peer", "case_id", "message"])]
+    drop_receipts: bool,
     /// Only what is new since so many entries, for who has an export of those: see `audit merge`
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     since: Option<u64>,
@@ -80,7 +83,10 @@ pub(super) async fn run(args: ExportArgs, out: &mut Out) -> Result<(), Failure> 
     let since = args.since.unwrap_or(0);
     let receipts = !args.without_receipts;
     let receive = async |channel, out: &mut Out| {
-        let staging = Staging::open(&dir)?;
+        let mut staging = Staging::open(&dir)?;
+        if args.drop_receipts {
+            staging.let_receipts_go();
+        }
         match (scope, since) {
             (Some(scope), _) => excerpt(channel, scope, receipts, staging, &dir, out).await,
             (None, 0) => whole(channel, receipts, staging, &dir, out).await,
@@ -228,7 +234,7 @@ async fn taken(
 
 /// What there is now, and how much of it was there before.
 fn tell(staged: &Staged, dir: &Path, out: &mut Out) {
-    let Staged { files, bytes, kept, size, before, same_log } = staged;
+    let Staged { files, bytes, kept, size, before, .. } = staged;
     let shown = dir.display().to_string();
     let mut fields = vec![
         ("export", shown.clone()),
@@ -239,11 +245,15 @@ fn tell(staged: &Staged, dir: &Path, out: &mut Out) {
         fields.push(("of these kept", kept.to_string()));
     }
     if let Some(before) = before {
-        let entries = match size.checked_sub(*before).filter(|_| *same_log) {
+        let entries = match size.checked_sub(*before).filter(|_| staged.same_log) {
             Some(new) => format!("{size}, {new} of them new"),
             None => format!("{size}, in a new log"),
         };
         fields.push(("entries", entries));
+    }
+    let dropped = staged.receipts_dropped;
+    if dropped > 0 {
+        fields.push(("receipts dropped", dropped.to_string()));
     }
     let json = json!({
         "directory": shown,
@@ -252,6 +262,7 @@ fn tell(staged: &Staged, dir: &Path, out: &mut Out) {
         "files_kept": kept,
         "entries": size,
         "entries_before": before,
+        "receipts_dropped": dropped,
     });
     out.record(&fields, &json);
 }

@@ -4,7 +4,7 @@
 //! each log with the keys under which it verifies where it lies already, and one that has begun since
 //! with the key that the log before it names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::slice::from_ref;
 
@@ -13,7 +13,7 @@ use super::staging::log_folder;
 use crate::audit::Checkpoint;
 use crate::audit::bundle::entries_of;
 use crate::audit::entry::Entry;
-use crate::audit::export::CHECKPOINT_PATH;
+use crate::audit::export::{CHECKPOINT_PATH, RECEIPTS};
 use crate::audit::manifest::{MANIFEST_PATH, Manifest};
 use crate::audit::note::VerifierKey;
 use crate::audit::tiles::{TILE_WIDTH, entries_path};
@@ -80,6 +80,35 @@ pub(super) fn goes_on(old: &Path, digests: &Digests, new: &Staged<'_>) -> Result
         same_bundles(log, (old, digests), (place, new.digests))?;
     }
     Ok(())
+}
+
+/// How many receipts of the export that is there the new one has not: no manifest lists them again.
+///
+/// # Errors
+/// Any, unless they `may_go`: nobody may have them but who has this export.
+pub(super) fn receipts_lost(
+    old: &Path,
+    digests: &Digests,
+    listed: &Digests,
+    may_go: bool,
+) -> Result<u64, Failure> {
+    // A stronger one has the same name, and may stand in a later log.
+    let names: BTreeSet<&str> = listed.keys().filter_map(|path| receipt_name(path)).collect();
+    let held = digests.keys().filter_map(|path| receipt_name(path));
+    let lost = held.filter(|name| !names.contains(name)).count() as u64;
+    if lost == 0 || may_go {
+        return Ok(lost);
+    }
+    let receipts = if lost == 1 { "receipt" } else { "receipts" };
+    let message = format!("the new export lacks {lost} {receipts} that {} has", old.display());
+    Err(Failure::new(Exit::Failed, message).hint(
+        "export with the receipts, without --without-receipts, or ask for a part that has them; where \
+         the node has them no more, copy the directory, and say --drop-receipts to go on without them",
+    ))
+}
+
+fn receipt_name(path: &str) -> Option<&str> {
+    path[log_folder(path).len()..].strip_prefix(RECEIPTS)
 }
 
 /// The folders of the logs; that of the newest one is empty.

@@ -17,8 +17,9 @@ use crate::cli::out::Out;
 /// Makes one export of an export and what `audit export --since` wrote of the same log later
 ///
 /// The new export takes the place of the old one in one step, if nothing is missing and the log has
-/// only grown; otherwise the old one stays as it is. PART is left as it is. Where the log of the old
-/// export has ended since, it becomes an earlier one of the new export.
+/// only grown; otherwise the old one stays as it is. All of it is verified with the keys under which
+/// the old export verifies. PART is left as it is. Where the log of the old export has ended since, it
+/// becomes an earlier one of the new export.
 ///
 ///   rogatory audit merge export since-1200
 #[derive(Args)]
@@ -28,17 +29,25 @@ pub(in crate::cli::audit) struct MergeArgs {
     dir: PathBuf,
     /// What is new
     part: PathBuf,
+    /// Goes on although DIR has receipts that PART does not list: they are lost with it
+    #[arg(long)]
+    drop_receipts: bool,
 }
 
 #[cfg(test)]
 impl MergeArgs {
     pub(super) fn of(dir: &std::path::Path, part: &std::path::Path) -> Self {
-        Self { dir: dir.to_owned(), part: part.to_owned() }
+        Self { dir: dir.to_owned(), part: part.to_owned(), drop_receipts: false }
+    }
+
+    /// The same where receipts may be lost.
+    pub(super) fn dropping(self) -> Self {
+        Self { drop_receipts: true, ..self }
     }
 }
 
 pub(in crate::cli::audit) fn run(args: MergeArgs, out: &mut Out) -> Result<(), Failure> {
-    let MergeArgs { dir, part } = args;
+    let MergeArgs { dir, part, drop_receipts } = args;
     let path = part.join(MANIFEST_PATH);
     let manifest = read_bounded(&path).map_err(|e| Failure::file(&path, "cannot be read", &e))?;
     let manifest = manifest.filter(|bytes| bytes.len() <= MANIFEST_MAX_BYTES).ok_or_else(|| {
@@ -46,6 +55,9 @@ pub(in crate::cli::audit) fn run(args: MergeArgs, out: &mut Out) -> Result<(), F
             .hint("name what `rogatory audit export --since` wrote")
     })?;
     let mut staging = Staging::open(&dir)?;
+    if drop_receipts {
+        staging.let_receipts_go();
+    }
     let Some(before) = staging.before() else {
         let message = format!("{} holds no export", dir.display());
         return Err(Failure::new(Exit::NotFound, message)

@@ -67,6 +67,8 @@ pub(super) struct Staging {
     bytes: u64,
     /// What to ask where a file is lacking.
     lacking: String,
+    /// Whether receipts of the export that is there may be lost.
+    receipts_may_go: bool,
     /// Held while this lives: two commands do not write one export.
     _lock: File,
 }
@@ -101,6 +103,8 @@ pub(super) struct Staged {
     pub(super) size: u64,
     /// Entries of the export that it took the place of.
     pub(super) before: Option<u64>,
+    /// Receipts of that export that are gone with it.
+    pub(super) receipts_dropped: u64,
     /// Whether its newest log was the newest one there, too.
     pub(super) same_log: bool,
 }
@@ -137,6 +141,7 @@ impl Staging {
             manifests: BTreeMap::new(),
             bytes: 0,
             lacking: AGAIN.to_owned(),
+            receipts_may_go: false,
             _lock: lock,
         })
     }
@@ -144,6 +149,11 @@ impl Staging {
     /// The state of the log that the export shows which is there.
     pub(super) fn before(&self) -> Option<&Checkpoint> {
         self.before.as_ref()
+    }
+
+    /// Goes on although receipts of the export that is there are not in the new one.
+    pub(super) fn let_receipts_go(&mut self) {
+        self.receipts_may_go = true;
     }
 
     /// Takes files of another directory too, which has what is new.
@@ -256,17 +266,19 @@ impl Staging {
         self.gather(&listed, has.as_ref().map(|(entries, folder)| (*entries, folder.as_str())))?;
         self.clear(&listed)?;
         let dir = &self.files.dir;
-        match (&self.before, self.sources.first()) {
+        let receipts_dropped = match (&self.before, self.sources.first()) {
             (Some(_), Some(old)) => {
                 let (manifests, digests) = (&self.manifests, &self.files.digests);
                 let new = held::Staged { dir, manifests, digests };
                 held::goes_on(&self.target, &old.digests, &new)?;
+                held::receipts_lost(&self.target, &old.digests, &listed, self.receipts_may_go)?
             }
             _ => {
                 let folders: Vec<&str> = self.manifests.keys().map(String::as_str).collect();
                 past::check(dir, &folders, kind != Kind::Whole)?;
+                0
             }
-        }
+        };
         // The newest log's comes last: with it, this looks like an export, and is one.
         for (folder, bytes) in self.manifests.iter().rev() {
             write_new(&dir.join(folder).join(MANIFEST_PATH), bytes)?;
@@ -281,6 +293,7 @@ impl Staging {
             bytes: self.bytes,
             kept: (here - came) as u64,
             size,
+            receipts_dropped,
             same_log: self.before.as_ref().is_none_or(|before| before.origin == newest),
             before: self.before.map(|before| before.size),
         })

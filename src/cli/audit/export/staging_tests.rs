@@ -54,6 +54,8 @@ mod chain;
 mod held;
 #[path = "staging_parts_tests.rs"]
 mod parts;
+#[path = "staging_receipts_tests.rs"]
+mod receipts;
 
 type Sent = Vec<(String, Vec<u8>)>;
 
