@@ -119,10 +119,11 @@ impl Staging {
         let dir = beside(&target, ".partial");
         create_directory(&dir)?;
         let lock = lock(&dir, &target)?;
-        // It is no export any more: what it lists is about to change.
-        remove(&dir.join(MANIFEST_PATH))?;
         let mut files = Files::read(&dir)?;
-        files.digests.retain(|path, _| path.strip_prefix(log_folder(path)) != Some(MANIFEST_PATH));
+        // It is no export any more: what they list is about to change. The newest log's goes first.
+        let mut manifests = files.digests.keys().rev().filter(|path| is_manifest(path));
+        manifests.try_for_each(|path| remove(&dir.join(path)))?;
+        files.digests.retain(|path, _| !is_manifest(path));
         if let Some(name) = files.digests.keys().find(|name| !is_export_path(name)) {
             let message = format!("{} holds {name}, which no export has", dir.display());
             return Err(Failure::new(Exit::Failed, message).hint("move it away"));
@@ -186,7 +187,7 @@ impl Staging {
     pub(super) fn take(&mut self, path: &str, data: &[u8]) -> Result<(), Failure> {
         self.bytes += data.len() as u64;
         let folder = log_folder(path);
-        if path.strip_prefix(folder) == Some(MANIFEST_PATH) {
+        if is_manifest(path) {
             self.close()?;
             let manifest = self.manifests.entry(folder.to_owned()).or_default();
             if manifest.len() + data.len() > MANIFEST_MAX_BYTES {
@@ -364,6 +365,10 @@ impl Staging {
 pub(super) fn log_folder(path: &str) -> &str {
     let rest = path.strip_prefix(EARLIER).and_then(|rest| rest.split_once('/'));
     rest.map_or("", |(_, inside)| &path[..path.len() - inside.len()])
+}
+
+fn is_manifest(path: &str) -> bool {
+    path.strip_prefix(log_folder(path)) == Some(MANIFEST_PATH)
 }
 
 fn parse(manifest: &[u8], kind: Kind<'_>) -> Result<Manifest, Failure> {

@@ -145,6 +145,25 @@ fn another_past_of_a_log_that_has_ended_is_not_merged() {
 }
 
 #[test]
+fn what_was_cut_off_between_its_manifests_and_its_place_goes_on() {
+    let logs = logs();
+    let root = tempfile::tempdir().expect("a directory");
+    for newest in [true, false] {
+        let dir = root.path().join(format!("{newest}"));
+        export_up_to(&logs, 2, 40, &dir);
+        fs::rename(&dir, partial(&dir)).expect("it never got its name");
+        if !newest {
+            fs::remove_file(partial(&dir).join("manifest")).expect("the last one");
+        }
+        drop(Staging::open(&dir).expect("opens"));
+        let left = tree(&partial(&dir));
+        assert!(!left.keys().any(|path| path.ends_with("manifest")), "{:?}", left.keys());
+        export_up_to(&logs, 2, 40, &dir);
+        assert!(tree(&dir) == whole(&logs));
+    }
+}
+
+#[test]
 fn a_whole_export_has_what_was_the_newest_log_from_where_it_lies() {
     let logs = logs();
     let root = tempfile::tempdir().expect("a directory");
