@@ -7,7 +7,10 @@ use std::path::Path;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::place::beside;
-use crate::cli::exit::Failure;
+use crate::audit::export::{CARDS, CHECKPOINT_PATH, EARLIER, POLICY_PATH, RECEIPTS};
+use crate::audit::manifest::MANIFEST_PATH;
+use crate::cli::evidence::files_below;
+use crate::cli::exit::{Exit, Failure};
 use crate::cli::files::sync_directory;
 
 /// Where the old directory waits for a moment, on file systems that exchange no names.
@@ -35,17 +38,43 @@ pub(super) fn take_place(new: &Path, target: &Path) -> Result<(), Failure> {
         sync_directory(parent)?;
         return fs::remove_dir_all(new).map_err(cannot);
     }
-    let before = beside(target, BEFORE);
-    fs::rename(target, &before).map_err(cannot)?;
-    fs::rename(new, target).map_err(cannot)?;
+    take_place_by_turns(new, target)?;
     sync_directory(parent)?;
-    fs::remove_dir_all(&before).map_err(cannot)
+    fs::remove_dir_all(beside(target, BEFORE)).map_err(cannot)
+}
+
+/// Where two names cannot be exchanged at once: the old one lies beside its place then.
+fn take_place_by_turns(new: &Path, target: &Path) -> Result<(), Failure> {
+    let cannot = |e: io::Error| Failure::file(target, "cannot be replaced by the new export", &e);
+    let before = beside(target, BEFORE);
+    // What a crash left there has nothing that the one in its place does not hold, if that is whole.
+    if before.exists() && target.join(MANIFEST_PATH).is_file() {
+        is_an_exports(&before)?;
+        fs::remove_dir_all(&before).map_err(|e| Failure::file(&before, "cannot be removed", &e))?;
+    }
+    fs::rename(target, &before).map_err(cannot)?;
+    fs::rename(new, target).map_err(cannot)
+}
+
+/// Whether all that lies in a directory, which may have been removed in part, is of an export.
+fn is_an_exports(dir: &Path) -> Result<(), Failure> {
+    let known = [MANIFEST_PATH, CHECKPOINT_PATH, POLICY_PATH];
+    let below = ["tile/", CARDS, RECEIPTS, EARLIER];
+    let of_others =
+        |name: &str| !known.contains(&name) && !below.iter().any(|b| name.starts_with(b));
+    match files_below(dir)?.into_iter().find(|file| of_others(&file.name)) {
+        None => Ok(()),
+        Some(file) => {
+            let message = format!("{} holds {}, which no export has", dir.display(), file.name);
+            Err(Failure::new(Exit::Failed, message).hint("move it away: it would be lost"))
+        }
+    }
 }
 
 /// Gives a directory its name back that lost it in a crash.
 pub(super) fn restore(target: &Path) -> Result<(), Failure> {
     let before = beside(target, BEFORE);
-    match (target.exists(), before.join("manifest").is_file()) {
+    match (target.exists(), before.join(MANIFEST_PATH).is_file()) {
         (false, true) => fs::rename(&before, target)
             .map_err(|e| Failure::file(&before, "cannot get its name back", &e)),
         _ => Ok(()),
@@ -71,6 +100,37 @@ mod tests {
         take_place(&new, &target).expect("in its place");
         assert!(target.join("two").exists() && !target.join("one").exists());
         assert!(!new.exists());
+    }
+
+    #[test]
+    fn what_a_crash_left_beside_a_whole_one_gives_way() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (new, target) = (dir.path().join("x.partial"), dir.path().join("x"));
+        directory(&new, "manifest");
+        directory(&target, "manifest");
+        let before = beside(&target, BEFORE);
+        directory(&before, "checkpoint");
+        fs::write(target.join("manifest"), "old").expect("written");
+        take_place_by_turns(&new, &target).expect("in its place");
+        assert_eq!(fs::read_to_string(target.join("manifest")).expect("there"), "manifest");
+        assert_eq!(fs::read_to_string(before.join("manifest")).expect("there"), "old");
+        assert!(!before.join("checkpoint").exists());
+    }
+
+    #[test]
+    fn nothing_of_others_gives_way_and_nothing_to_one_that_is_not_whole() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (new, target) = (dir.path().join("x.partial"), dir.path().join("x"));
+        let before = beside(&target, BEFORE);
+        directory(&new, "manifest");
+        directory(&target, "manifest");
+        directory(&before, "notes.txt");
+        let failure = take_place_by_turns(&new, &target).expect_err("of others");
+        assert!(failure.message.contains("notes.txt"), "{failure}");
+        fs::rename(before.join("notes.txt"), before.join("checkpoint")).expect("renamed");
+        fs::rename(target.join("manifest"), target.join("checkpoint")).expect("renamed");
+        take_place_by_turns(&new, &target).expect_err("it may be all that there is");
+        assert!(before.join("checkpoint").exists() && target.exists() && new.exists());
     }
 
     #[test]
