@@ -134,7 +134,7 @@ fn an_export_is_brought_up_and_parts_are_merged() {
     assert_eq!(verified["entries"], merged["entries"]);
 
     json(&["audit", "export", "--home", xa.path(), "--out", &excerpt, "--peer", "xb.pps"]);
-    let verified = json(&["audit", "verify", &excerpt, "--card", card]);
+    let verified = json(&["audit", "verify", &excerpt, "--card", card, "--excerpt"]);
     assert_eq!(verified["excerpt"], "peer xb.pps");
 }
 
@@ -173,7 +173,7 @@ fn parts_and_excerpts_go_from_a_log_to_the_next() {
     json(&["audit", "verify", &out, "--card", card]);
 
     json(&[&export[..], &[&excerpt, "--peer", "xb.pps"]].concat());
-    let verify = ["audit", "verify", &excerpt, "--card", card];
+    let verify = ["audit", "verify", &excerpt, "--card", card, "--excerpt"];
     let verified = json(&verify);
     // Opened, xb.pps added, sealed; then opened, and this excerpt.
     assert_eq!((&verified["earlier"][0]["entries"], &verified["entries"]), (&3.into(), &2.into()));

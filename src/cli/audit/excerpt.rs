@@ -36,8 +36,8 @@ pub(super) fn refuse(dir: &Path) -> Result<(), Failure> {
     }
     let message = format!("{} is an excerpt, and this command needs the whole log", dir.display());
     Err(Failure::new(Exit::BadInput, message).hint(
-        "`audit verify`, `audit show` and `audit replay` take excerpts; the proof of an entry is its \
-         file below entries/",
+        "`audit verify --excerpt`, `audit show` and `audit replay` take excerpts; the proof of an entry \
+         is its file below entries/",
     ))
 }
 

@@ -106,24 +106,48 @@ fn of_peer() -> Scope {
 async fn verify_says_what_a_sound_excerpt_proves() {
     let log = log();
     let (_root, dir, card) = at(of_peer(), &log);
-    let ran_ = ran(Format::Json, &["verify", &dir, "--card", &card]).await;
+    let ran_ = ran(Format::Json, &["verify", &dir, "--excerpt", "--card", &card]).await;
     ran_.result.clone().expect("sound");
     let json = ran_.json();
     assert_eq!((&json["ok"], &json["excerpt"]), (&json!(true), &json!("peer xb.oag")));
     assert_eq!((&json["entries"], &json["size"]), (&json!(5), &json!(7)));
     assert_eq!(json["peers"], json!({ "xb.oag": { "from": 1, "entries": 4, "last": 4 } }));
     assert!(ran_.talk.contains("between the numbers 1 and 4 nothing with xb.oag"), "{}", ran_.talk);
-    let shown = ran(Format::Table, &["verify", &dir]).await;
+    let shown = ran(Format::Table, &["verify", &dir, "--excerpt"]).await;
     shown.result.expect("sound");
     assert!(shown.data.contains("5 of 7 entries, all proven"), "{}", shown.data);
     assert!(shown.data.contains("xb.oag: numbers 1 to 4, none missing"), "{}", shown.data);
     assert!(shown.talk.contains("the export's own word"), "{}", shown.talk);
 
     let (_root, dir, card) = at(Scope::Case, &log);
-    let shown = ran(Format::Table, &["verify", &dir, "--card", &card]).await;
+    let shown = ran(Format::Table, &["verify", &dir, "--excerpt", "--card", &card]).await;
     shown.result.expect("sound");
     assert!(shown.data.contains("xb.oag: 3 of the numbers up to 4"), "{}", shown.data);
     assert!(shown.talk.contains("is what the owner of xa.moj/log/2026 has signed"));
+}
+
+#[tokio::test]
+async fn who_did_not_ask_for_an_excerpt_is_not_told_that_it_is_sound() {
+    let log = log();
+    let (root, dir, card) = at(of_peer(), &log);
+    let refused = ran(Format::Json, &["verify", &dir, "--card", &card]).await;
+    let failure = refused.result.clone().expect_err("an excerpt");
+    assert_eq!(failure.code, Exit::BadInput);
+    assert!(failure.message.contains("is an excerpt"), "{failure}");
+    assert!(failure.hint.is_some_and(|hint| hint.contains("--excerpt")));
+    assert_eq!(
+        (&refused.json()["ok"], &refused.json()["path"]),
+        (&json!(false), &json!("manifest"))
+    );
+
+    let whole = root.path().join("whole");
+    crate::cli::testing::export_of(&log, &whole);
+    let whole = whole.to_str().expect("UTF-8");
+    let refused = ran(Format::Json, &["verify", whole, "--card", &card, "--excerpt"]).await;
+    let failure = refused.result.clone().expect_err("no excerpt");
+    assert!(failure.message.contains("is no excerpt"), "{failure}");
+    assert_eq!(refused.json()["ok"], json!(false));
+    ran(Format::Json, &["verify", whole, "--card", &card]).await.result.expect("sound");
 }
 
 #[tokio::test]
@@ -133,7 +157,7 @@ async fn what_is_wrong_is_named() {
     let mut bytes = fs::read(&path).expect("there");
     bytes[60] ^= 1;
     fs::write(&path, bytes).expect("written");
-    for command in [vec!["verify"], vec!["show", "--peer", "xb.oag"], vec!["replay"]] {
+    for command in [vec!["verify", "--excerpt"], vec!["show", "--peer", "xb.oag"], vec!["replay"]] {
         let words: Vec<&str> =
             command.iter().copied().chain([dir.as_str(), "--card", card.as_str()]).collect();
         let ran = ran(Format::Json, &words).await;
@@ -227,14 +251,14 @@ fn of_two(scope: Scope) -> (tempfile::TempDir, String, String) {
 #[tokio::test]
 async fn an_excerpt_goes_through_all_logs() {
     let (_root, dir, card) = of_two(of_peer());
-    let verified = ran(Format::Json, &["verify", &dir, "--card", &card]).await;
+    let verified = ran(Format::Json, &["verify", &dir, "--excerpt", "--card", &card]).await;
     verified.result.clone().expect("sound");
     let json = verified.json();
     assert_eq!((&json["entries"], &json["size"]), (&json!(2), &json!(3)));
     let earlier = &json["earlier"][0];
     assert_eq!((&earlier["entries"], &earlier["size"]), (&json!(6), &json!(8)));
     assert_eq!(json["peers"], json!({ "xb.oag": { "from": 1, "entries": 5, "last": 5 } }));
-    let shown = ran(Format::Table, &["verify", &dir, "--card", &card]).await;
+    let shown = ran(Format::Table, &["verify", &dir, "--excerpt", "--card", &card]).await;
     assert!(shown.data.contains("xa.moj/log/2026: 6 of 8 entries"), "{}", shown.data);
     assert!(shown.data.contains("xb.oag: numbers 1 to 5, none missing"), "{}", shown.data);
 
@@ -284,8 +308,9 @@ async fn an_earlier_log_that_is_missing_or_another_is_noticed() {
     for (path, why, change) in changes {
         let (_root, dir, card) = of_two(of_peer());
         change(Path::new(&dir));
-        for command in ["verify", "replay"] {
-            let ran = ran(Format::Json, &[command, &dir, "--card", &card]).await;
+        for command in [["verify", "--excerpt"].as_slice(), &["replay"]] {
+            let words = [command, &[&dir, "--card", &card]].concat();
+            let ran = ran(Format::Json, &words).await;
             let failure = ran.result.clone().expect_err(why);
             assert_eq!(failure.code, Exit::VerificationFailed);
             assert!(failure.message.contains(why), "{failure}");
@@ -300,13 +325,13 @@ async fn an_earlier_log_that_is_missing_or_another_is_noticed() {
 async fn one_log_of_an_excerpt_is_verified_alone_where_that_is_said() {
     let (_root, dir, card) = of_two(of_peer());
     let first = format!("{dir}/earlier/2026");
-    let refused = ran(Format::Table, &["verify", &first, "--card", &card]).await;
+    let refused = ran(Format::Table, &["verify", &first, "--excerpt", "--card", &card]).await;
     let failure = refused.result.expect_err("it has ended");
     assert!(failure.message.contains("xa.moj/log/2027, which follows"), "{failure}");
-    let words = ["verify", &first, "--card", &card, "--without-later"];
+    let words = ["verify", &first, "--excerpt", "--card", &card, "--without-later"];
     ran(Format::Table, &words).await.result.expect("up to its end");
     fs::remove_dir_all(format!("{dir}/earlier")).expect("removed");
-    let words = ["verify", &dir, "--card", &card, "--without-earlier"];
+    let words = ["verify", &dir, "--excerpt", "--card", &card, "--without-earlier"];
     let alone = ran(Format::Table, &words).await;
     alone.result.expect("alone");
     assert!(alone.data.contains("xb.oag: numbers 5 to 5, none missing"), "{}", alone.data);

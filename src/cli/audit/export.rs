@@ -80,7 +80,7 @@ impl ExportArgs {
 
 pub(super) async fn run(args: ExportArgs, out: &mut Out) -> Result<(), Failure> {
     let (scope, dir) = (args.scope(), args.out);
-    let since = args.since.unwrap_or(0);
+    let (since, is_excerpt) = (args.since.unwrap_or(0), scope.is_some());
     let receipts = !args.without_receipts;
     let receive = async |channel, out: &mut Out| {
         let mut staging = Staging::open(&dir)?;
@@ -95,10 +95,12 @@ pub(super) async fn run(args: ExportArgs, out: &mut Out) -> Result<(), Failure> 
     };
     let staged = args.access.at(out, receive).await?;
     tell(&staged, &dir, out);
-    match since {
-        0 => out.talk(&format!("next: rogatory audit verify {} --card CARD", dir.display())),
-        _ => out.talk(&format!("next: rogatory audit merge DIR {}", dir.display())),
-    }
+    let shown = dir.display();
+    out.talk(&match (since, is_excerpt) {
+        (0, true) => format!("next: rogatory audit verify {shown} --card CARD --excerpt"),
+        (0, false) => format!("next: rogatory audit verify {shown} --card CARD"),
+        _ => format!("next: rogatory audit merge DIR {shown}"),
+    });
     Ok(())
 }
 

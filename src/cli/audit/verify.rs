@@ -11,7 +11,7 @@ use super::excerpt::{self, ExcerptDir};
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::entry::Entry;
 use crate::audit::export::{CARDS, CHECKPOINT_PATH, RECEIPTS};
-use crate::audit::manifest::MANIFEST_MAX_BYTES;
+use crate::audit::manifest::{MANIFEST_MAX_BYTES, MANIFEST_PATH};
 use crate::audit::policy::Policy;
 use crate::audit::verify::{
     Report, Trust, VerifyFailure, WitnessSeen, Witnessing, verify_export_with,
@@ -26,9 +26,11 @@ use crate::cli::peer;
 ///
 /// Everything is computed anew: the digest of every file, every entry, the tree, the signatures,
 /// the receipts. The first thing that is wrong is named. What it proves rests on the card: take
-/// one whose fingerprint you have compared with the authority.
+/// one whose fingerprint you have compared with the authority. An excerpt, which shows only some of
+/// the entries, is verified where --excerpt says that it is one.
 ///
 ///   rogatory audit verify export/ --card xb.pps.card --policy witnesses.policy
+///   rogatory audit verify excerpt/ --card xb.pps.card --excerpt
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct VerifyArgs {
@@ -43,11 +45,15 @@ pub(super) struct VerifyArgs {
     /// The policy of witnesses (C2SP tlog-policy) that the exported checkpoint must satisfy
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
+    /// Verifies an excerpt; without this, an excerpt is refused, since it leaves entries out
+    #[arg(long)]
+    excerpt: bool,
     #[command(flatten)]
     alone: Alone,
 }
 
 pub(super) fn run(args: VerifyArgs, out: &mut Out) -> Result<(), Failure> {
+    as_asked(&args.dir, args.excerpt, out)?;
     let card = match &args.card {
         Some(card) => read_card(card)?,
         None => exported_card(&args.dir)?,
@@ -60,7 +66,7 @@ pub(super) fn run(args: VerifyArgs, out: &mut Out) -> Result<(), Failure> {
     }
     let policy = args.policy.as_deref().map(read_policy).transpose()?;
     let whose_word = args.card.is_none() && args.fingerprint.is_none();
-    if excerpt::is_one(&args.dir) {
+    if args.excerpt {
         return ExcerptDir::new(&args.dir, card, args.alone).verify(policy, whose_word, out);
     }
     let reports = verify(&args.dir, &card, policy, args.alone, out, &mut |_, _| {})?;
@@ -69,6 +75,27 @@ pub(super) fn run(args: VerifyArgs, out: &mut Out) -> Result<(), Failure> {
         warn(&card, out);
     }
     Ok(())
+}
+
+/// Whether it is what the auditor asked for. The exporter chooses by the first line of the manifest, and
+/// could give an excerpt, which verifies, to whoever takes it for the whole log.
+fn as_asked(dir: &Path, excerpt: bool, out: &mut Out) -> Result<(), Failure> {
+    let (is, hint) = match (excerpt::is_one(dir), excerpt) {
+        (true, false) => (
+            "is an excerpt, which leaves entries of the log out",
+            "if an excerpt is what you asked for, say --excerpt; otherwise ask for the whole log",
+        ),
+        (false, true) if dir.join(MANIFEST_PATH).exists() => {
+            ("is no excerpt", "leave --excerpt away to verify it as an export of the whole log")
+        }
+        _ => return Ok(()),
+    };
+    let message = format!("{} {is}", dir.display());
+    if out.is_json() {
+        let (path, nothing) = (MANIFEST_PATH, Value::Null);
+        out.json(&json!({ "ok": false, "path": path, "entry": nothing, "message": message }));
+    }
+    Err(Failure::new(Exit::BadInput, message).hint(hint))
 }
 
 /// The card that the export itself brings for the log that it says it is of.

@@ -61,7 +61,14 @@ fn export(dir: &Path) -> Card {
 
 fn args(dir: &Path) -> VerifyArgs {
     let alone = Alone::default();
-    VerifyArgs { dir: dir.to_owned(), card: None, fingerprint: None, policy: None, alone }
+    VerifyArgs {
+        dir: dir.to_owned(),
+        card: None,
+        fingerprint: None,
+        policy: None,
+        excerpt: false,
+        alone,
+    }
 }
 
 #[test]
