@@ -4,7 +4,7 @@ use std::fs;
 
 use super::*;
 use crate::audit::entry::{Coordinates, EntryDraft, Event};
-use crate::audit::excerpt::{Chosen, ExcerptSource, write_excerpt};
+use crate::audit::excerpt::{Chosen, Excerpt, ExcerptSource, write_excerpt};
 use crate::audit::testing::{TestLog, authority, delivery, message};
 use crate::cli::audit::{AuditArgs, run as audit};
 use crate::cli::out::{Format, testing::memory};
@@ -335,4 +335,27 @@ async fn one_log_of_an_excerpt_is_verified_alone_where_that_is_said() {
     let alone = ran(Format::Table, &words).await;
     alone.result.expect("alone");
     assert!(alone.data.contains("xb.oag: numbers 5 to 5, none missing"), "{}", alone.data);
+}
+
+#[tokio::test]
+async fn a_log_whose_end_is_not_shown_passes_for_one_that_goes_on() {
+    let root = tempfile::tempdir().expect("a directory");
+    let (dir, card) = (root.path().join("excerpt"), root.path().join("card"));
+    let mut log = log();
+    log.succeed(1);
+    fs::write(&card, card_of(&log).text()).expect("written");
+    excerpt(&log, of_peer(), &dir);
+    let [dir_, card] = [&dir, &card].map(|path| path.to_str().expect("UTF-8").to_owned());
+    let words = ["verify", &dir_, "--excerpt", "--card", &card];
+    let failure = ran(Format::Table, &words).await.result.expect_err("it is shown");
+    assert!(failure.message.contains("the log has ended"), "{failure}");
+
+    // As its owner can, who signs what an excerpt has.
+    let sealed = entry_path(7);
+    fs::remove_file(dir.join(&sealed)).expect("removed");
+    let manifest = dir.join("manifest");
+    let mut list = Excerpt::parse_unverified(&fs::read(&manifest).expect("there")).expect("sound");
+    list.list.files.remove(&sealed).expect("listed");
+    fs::write(&manifest, list.sign(&log.key).expect("signed")).expect("written");
+    ran(Format::Table, &words).await.result.expect("nothing tells that it has ended");
 }
