@@ -57,6 +57,12 @@ pub async fn traffic(dir: &Path) -> (Node, Node, pb::Message) {
     };
     let reply = receiver.reply_message(reply).await.expect("replied").into_inner();
     reaches(&mut receiver, &reply.name, pb::DeliveryState::Consigned).await;
+    // The state of a message may be ahead of its receipts; here they must all be in both logs.
+    has_receipts(&mut sender, &sent.name, 3).await;
+    has_receipts(&mut receiver, &reply.name, 2).await;
+    for node in [&a, &b] {
+        has_sent_all(node).await;
+    }
 
     b.stop().await;
     let waits = sender.submit_message(submission(&b)).await.expect("submitted").into_inner();

@@ -7,7 +7,10 @@ pub mod impostor;
 pub mod package;
 pub mod ports;
 pub mod process;
+pub mod waits;
 pub mod walker;
+
+pub use waits::*;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -309,32 +312,6 @@ pub fn submission(to: &Node) -> pb::SubmitMessageRequest {
         content: Some(example_request()),
         ..pb::SubmitMessageRequest::default()
     }
-}
-
-/// Waits until a message is in a state.
-pub async fn reaches(agency: &mut Agency, name: &str, state: pb::DeliveryState) -> pb::Message {
-    let look = async {
-        loop {
-            let request = pb::GetMessageRequest { name: name.into() };
-            // Each look is a round trip, so the node gets its turns.
-            let message = agency.get_message(request).await.expect("readable").into_inner();
-            if message.state() == state {
-                return message;
-            }
-        }
-    };
-    match tokio::time::timeout(DEADLINE, look).await {
-        Ok(message) => message,
-        Err(_) => panic!("message {name} does not become {state:?}"),
-    }
-}
-
-/// The next message of the inbox behind a position.
-pub async fn next_in_inbox(agency: &mut Agency, after_position: u64) -> pb::Message {
-    let request = pb::WatchInboxRequest { after_position };
-    let mut watch = agency.watch_inbox(request).await.expect("watches").into_inner();
-    let next = tokio::time::timeout(DEADLINE, watch.message()).await.expect("something comes");
-    next.expect("no error").expect("a message").message.expect("it is there")
 }
 
 /// Uploads exhibits as one package.
