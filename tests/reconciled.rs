@@ -48,6 +48,8 @@ async fn a_receipt_that_was_lost_is_found_in_the_log_of_the_peer() {
     let sent = sender.submit_message(submission(&b)).await.expect("submitted").into_inner();
     let got = next_in_inbox(&mut receiver, 0).await;
     has_receipts(&mut sender, &sent.name, 2).await;
+    // That a has the receipts is not yet known to b.
+    has_sent_all(&b).await;
     a.stop().await;
     let confirm = pb::ConfirmHandoverRequest {
         name: got.name.clone(),
@@ -98,6 +100,7 @@ async fn what_was_lost_before_a_log_ended_is_found_in_that_log() {
     // From here on a goes on reading, in a log that ends soon.
     let first = reconcile(&a, &b).await;
     assert!(first.complete && first.code.is_empty(), "{first:?}");
+    has_sent_all(&b).await;
     a.stop().await;
     let confirm = pb::ConfirmHandoverRequest {
         name: got.name.clone(),
