@@ -5,6 +5,7 @@ mod support;
 
 use std::path::Path;
 
+use rogatory::audit::entry::{Entry, Event};
 use rogatory::client::Profile;
 use rogatory::pb::v1 as pb;
 use support::*;
@@ -45,11 +46,6 @@ async fn restored(root: &Path) -> (Node, Node) {
 async fn known_desk(node: &Node) -> Agency {
     let profile = Profile::read(&node.home.join("desk.toml")).expect("a profile");
     AgencyServiceClient::new(profile.connect().await.expect("connects"))
-}
-
-async fn status(node: &Node) -> pb::Status {
-    let answer = node.operator().await.get_status(pb::GetStatusRequest {}).await;
-    answer.expect("answered").into_inner()
 }
 
 async fn becomes_read_only(node: &Node) -> pb::Status {
@@ -143,6 +139,13 @@ async fn a_node_that_reaches_nobody_is_caught_by_its_peer() {
     b.stop().await;
 }
 
+async fn has_logged_its_start(node: &Node) -> bool {
+    let request = pb::ListEntriesRequest::default();
+    let listed = node.auditor().await.list_entries(request).await.expect("listed").into_inner();
+    let events = listed.entries.iter().map(|entry| Entry::parse(entry).expect("an entry").event);
+    events.into_iter().any(|event| event == Event::NodeStarted)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn two_nodes_that_both_ask_do_not_wait_for_each_other() {
     let dir = tempfile::tempdir().expect("a directory");
@@ -155,9 +158,12 @@ async fn two_nodes_that_both_ask_do_not_wait_for_each_other() {
     a.start().await;
     let waits = a.operator().await.list_agencies(pb::ListAgenciesRequest {}).await;
     assert!(waits.is_ok(), "it can be looked at while it waits");
+    assert!(!has_logged_its_start(&a).await, "nobody has answered it");
     b.start().await;
-    let takes = async { while status(&a).await.log_size < 8 {} };
-    tokio::time::timeout(DEADLINE, takes).await.expect("it has logged its start");
+    for node in [&a, &b] {
+        let starts = async { while !has_logged_its_start(node).await {} };
+        tokio::time::timeout(DEADLINE, starts).await.expect("it has logged its start");
+    }
     a.stop().await;
     b.stop().await;
 }
