@@ -311,10 +311,7 @@ async fn a_strangers_log_is_cosigned_over_http() {
     assert!(body.starts_with("stranger.example/log\n2\n"), "{body}");
     node.stop().await;
     // What was cosigned is not forgotten.
-    let address = {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        listener.local_addr().expect("bound").to_string()
-    };
+    let address = format!("127.0.0.1:{}", ports::free_port());
     node.add_to("witness", &format!("listen = \"{address}\"\n"));
     node.start().await;
     let (status, body) = post(&address, &request(0, Vec::new(), 1)).await;

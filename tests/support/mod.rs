@@ -51,8 +51,7 @@ struct Running {
 impl Node {
     /// A home whose card names ports that are bound already.
     pub async fn new(root: &Path, authority: &str) -> Self {
-        let bind = async || tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let (exchange, agency) = (bind().await, bind().await);
+        let (exchange, agency) = (ports::listener().await, ports::listener().await);
         let address = |l: &tokio::net::TcpListener| l.local_addr().expect("bound").to_string();
         let authority = AuthorityId::parse(authority).expect("valid");
         let home = root.join(authority.as_str());
@@ -137,7 +136,7 @@ impl Node {
 
     /// Has the node cosign for strangers too; where.
     pub async fn witness_port(&mut self) -> String {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let listener = ports::listener().await;
         let address = listener.local_addr().expect("bound").to_string();
         self.ports.as_mut().expect("not started").witness = Some(listener);
         address

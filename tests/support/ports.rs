@@ -1,8 +1,19 @@
-//! Ports for nodes that are processes of their own.
+//! Ports for nodes, which are down at times.
 #![allow(dead_code, missing_docs)] // Each test file uses its part.
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::net::{Ipv4Addr, TcpListener};
+
+/// Listens on a port that nobody takes by chance while its node is down.
+pub async fn listener() -> tokio::net::TcpListener {
+    loop {
+        let at = (Ipv4Addr::LOCALHOST, free_port());
+        // Another test may have been faster.
+        if let Ok(listener) = tokio::net::TcpListener::bind(at).await {
+            return listener;
+        }
+    }
+}
 
 /// A port where nothing listens. Not one of those that the system gives to connections: until the
 /// node listens there, one that is being made could have it.
