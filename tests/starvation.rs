@@ -7,6 +7,7 @@ mod support;
 use std::time::Duration;
 
 use rogatory::domain::limits::{AGENCY_CONNECTIONS, DOWNLOADS, HANDSHAKES, UPLOADS};
+use rogatory::node::Patience;
 use rogatory::pb::v1 as pb;
 use support::hostile::Hostile;
 use support::package::{package, parts, reference};
@@ -19,10 +20,8 @@ use tonic::{Code, Status};
 use pb::relay_request::Frame as Ask;
 use pb::upload_package_request::Part;
 
-/// Far above what a stop takes, and below the five seconds after which it cuts what is left.
-const STOPS_WITHIN: Duration = Duration::from_secs(4);
-/// Where a client takes nothing it has to; after ten seconds a node waits for nothing at all.
-const CUTS_WITHIN: Duration = Duration::from_secs(9);
+/// Of a node that cuts nothing: it stops because nobody is left, or it hangs.
+const ENDLESS: Patience = Patience { calls: Duration::MAX, rest: Duration::MAX };
 
 /// Far above what it takes, and below the minute after which everything is looked at again.
 const AT_ONCE: Duration = Duration::from_secs(30);
@@ -93,8 +92,16 @@ async fn evidence_goes_in_and_out(agency: &mut Agency, to: &Node) {
     tokio::time::timeout(DEADLINE, work).await.expect("nobody is in the way");
 }
 
+/// Starts a node that is to stop without cutting anything.
+async fn start_patient(node: &mut Node) {
+    node.patience = ENDLESS;
+    node.start().await;
+}
+
+/// Nobody is waited for.
 async fn stops(node: &mut Node) {
-    tokio::time::timeout(STOPS_WITHIN, node.stop()).await.expect("nobody is waited for");
+    assert_eq!(node.patience, ENDLESS, "it would cut what it waits for");
+    node.stop().await;
 }
 
 #[test]
@@ -108,7 +115,7 @@ fn uploads_and_downloads_that_nobody_goes_on_with_hold_no_thread() {
     two_threads.block_on(async {
         let dir = tempfile::tempdir().expect("a directory");
         let (mut a, b) = pair(dir.path()).await;
-        a.start().await;
+        start_patient(&mut a).await;
         let mut desk = a.desk().await;
         let mut other = a.agency("other", &["submit", "read"], false).await;
         let message = large_message(&mut desk, &b).await;
@@ -139,7 +146,7 @@ fn uploads_and_downloads_that_nobody_goes_on_with_hold_no_thread() {
 async fn an_agency_that_opens_streams_without_end_keeps_no_other_out() {
     let dir = tempfile::tempdir().expect("a directory");
     let (mut a, b) = pair(dir.path()).await;
-    a.start().await;
+    start_patient(&mut a).await;
     let mut desk = a.desk().await;
     let mut other = a.agency("other", &["submit", "read"], false).await;
     let message = large_message(&mut desk, &b).await;
@@ -181,7 +188,7 @@ async fn an_agency_that_opens_streams_without_end_keeps_no_other_out() {
 async fn strangers_that_say_nothing_keep_nobody_out() {
     let dir = tempfile::tempdir().expect("a directory");
     let (a, mut b) = pair(dir.path()).await;
-    b.start().await;
+    start_patient(&mut b).await;
     let mut peer = Hostile::new(&a, &b).await;
     let desk = b.desk().await;
     let config = b.config();
@@ -233,7 +240,7 @@ async fn an_agency_has_only_so_many_connections_and_others_have_theirs() {
 async fn a_newer_stream_of_a_peer_ends_the_older() {
     let dir = tempfile::tempdir().expect("a directory");
     let (a, mut b) = pair(dir.path()).await;
-    b.start().await;
+    start_patient(&mut b).await;
     let mut peer = Hostile::new(&a, &b).await;
     peer.greet().await;
     let mut older = Vec::new();
@@ -316,6 +323,8 @@ async fn a_removed_peer_loses_its_push_at_once() {
 async fn a_node_stops_though_a_client_takes_nothing() {
     let dir = tempfile::tempdir().expect("a directory");
     let (mut a, b) = pair(dir.path()).await;
+    // Whatever is left once the connections are cut, it would wait for.
+    a.patience.rest = Duration::MAX;
     a.start().await;
     let mut desk = a.desk().await;
     let message = large_message(&mut desk, &b).await;
@@ -323,7 +332,7 @@ async fn a_node_stops_though_a_client_takes_nothing() {
     // While another is read to its end, this one fills what lies between.
     let mut beside = unread_download(&mut desk, &message).await.expect("opened");
     assert_eq!(read_on(&mut beside).await.0, EXHIBIT_BYTES);
-    tokio::time::timeout(CUTS_WITHIN, a.stop()).await.expect("it is cut");
+    a.stop().await;
     let (bytes, ended) = read_on(&mut download).await;
     assert!(ended.is_some() && bytes < EXHIBIT_BYTES, "a part never looks like the whole");
 }
@@ -332,7 +341,7 @@ async fn a_node_stops_though_a_client_takes_nothing() {
 async fn a_node_stops_whatever_is_open() {
     let dir = tempfile::tempdir().expect("a directory");
     let (a, mut b) = pair(dir.path()).await;
-    b.start().await;
+    start_patient(&mut b).await;
     let mut peer = Hostile::new(&a, &b).await;
     peer.greet().await;
     let mut desk = b.agency("desk", &["submit", "read", "audit"], true).await;

@@ -15,7 +15,7 @@ pub use keys::{Changed, KeyShown, change_key, list_keys};
 pub use local::Local;
 pub use open::{OpenNode, OpenOutcome};
 pub use recover::{EXPORT_TOO_OLD, Known, Recovery};
-pub use serve::{Bound, serve, serve_bound};
+pub use serve::{Bound, Patience, serve, serve_bound};
 
 pub use crate::exchange::recover::{Lost, PAGE, Page, Recovered};
 pub use crate::home::InitOptions;

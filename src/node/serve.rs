@@ -28,11 +28,21 @@ use crate::exchange::gates::Gate;
 use crate::exchange::witness::{foreign, gossip, rounds};
 use crate::exchange::{consign, expire, guard, reconcile, relay, retention, sweep, year};
 
-/// After this a graceful stop stops waiting for calls that are still being answered, and cuts the
-/// connections.
-const CALLS_DEADLINE: Duration = Duration::from_secs(5);
-/// After this it waits for nothing any more.
-const STOP_DEADLINE: Duration = Duration::from_secs(10);
+/// How long a graceful stop waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// For calls that are still being answered; then it cuts the connections.
+    pub calls: Duration,
+    /// And for what is left after that; then it waits for nothing any more.
+    pub rest: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { calls: Duration::from_secs(5), rest: Duration::from_secs(5) }
+    }
+}
+
 /// Listeners that are bound; tests bind port 0.
 pub struct Bound {
     /// Where peers call.
@@ -85,7 +95,7 @@ pub async fn serve(path: &Path) -> anyhow::Result<()> {
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
         on_signal.cancel();
     });
-    serve_bound(node, bound, stop).await
+    serve_bound(node, bound, Patience::default(), stop).await
 }
 
 fn terminated() -> anyhow::Result<impl Future<Output = ()>> {
@@ -108,6 +118,7 @@ fn terminated() -> anyhow::Result<impl Future<Output = ()>> {
 pub async fn serve_bound(
     node: OpenNode,
     bound: Bound,
+    patience: Patience,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let addresses = Addresses {
@@ -136,7 +147,7 @@ pub async fn serve_bound(
         }
     };
     stop.cancel();
-    wind_up(tasks, servers, &ends.cut).await;
+    wind_up(tasks, servers, patience, &ends.cut).await;
     if ended.is_ok() && node.exchange.may_append() {
         let _ = node.exchange.log_node(Event::NodeStopped).await;
     }
@@ -148,7 +159,12 @@ pub async fn serve_bound(
 
 /// Long calls end at once when they hear of the stop. What is still open after a while is a call
 /// whose other end takes nothing and says nothing, and no reason to wait.
-async fn wind_up(tasks: TaskTracker, servers: Vec<Serving>, cut: &CancellationToken) {
+async fn wind_up(
+    tasks: TaskTracker,
+    servers: Vec<Serving>,
+    patience: Patience,
+    cut: &CancellationToken,
+) {
     tasks.close();
     let ended = async {
         tasks.wait().await;
@@ -157,9 +173,9 @@ async fn wind_up(tasks: TaskTracker, servers: Vec<Serving>, cut: &CancellationTo
         }
     };
     let cutting = async {
-        tokio::time::sleep(CALLS_DEADLINE).await;
+        tokio::time::sleep(patience.calls).await;
         cut.cancel();
-        tokio::time::sleep(STOP_DEADLINE - CALLS_DEADLINE).await;
+        tokio::time::sleep(patience.rest).await;
     };
     tokio::select! {
         () = ended => {}

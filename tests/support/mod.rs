@@ -20,7 +20,7 @@ use rogatory::client::Profile;
 use rogatory::config::Config;
 use rogatory::crypto::random;
 use rogatory::domain::{AuthorityId, RequestId};
-use rogatory::node::{Bound, InitOptions, Local, OpenNode, init, serve_bound};
+use rogatory::node::{Bound, InitOptions, Local, OpenNode, Patience, init, serve_bound};
 use rogatory::pb::v1 as pb;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
@@ -39,6 +39,8 @@ pub const DEADLINE: Duration = Duration::from_secs(60);
 pub struct Node {
     pub home: PathBuf,
     pub card: Card,
+    /// Of its stops, from the next start on.
+    pub patience: Patience,
     ports: Option<Bound>,
     running: Option<Running>,
 }
@@ -73,7 +75,7 @@ impl Node {
         .expect("a home is made");
         quick_retries(&home);
         let ports = Some(Bound { exchange, agency, witness: None });
-        Self { home, card, ports, running: None }
+        Self { home, card, patience: Patience::default(), ports, running: None }
     }
 
     pub fn authority(&self) -> &AuthorityId {
@@ -91,7 +93,7 @@ impl Node {
             None => rebind(&node.config).await,
         };
         let stop = CancellationToken::new();
-        let served = tokio::spawn(serve_bound(node, bound, stop.clone()));
+        let served = tokio::spawn(serve_bound(node, bound, self.patience, stop.clone()));
         self.running = Some(Running { stop, served });
         let up = self.takes_commits();
         tokio::time::timeout(DEADLINE, up).await.expect("the node comes up");
