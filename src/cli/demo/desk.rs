@@ -23,8 +23,8 @@ use crate::envelope::wire::content_to_pb;
 use crate::pb::v1 as pb;
 use pb::agency_service_client::AgencyServiceClient;
 
-/// How long anything may take that needs both nodes.
-const WITHIN: Duration = Duration::from_secs(30);
+/// How long anything may take that needs both nodes: what only a hang reaches.
+const WITHIN: Duration = Duration::from_secs(180);
 
 /// How often a state is asked for that nothing announces.
 const LOOK_EVERY: Duration = Duration::from_millis(25);

@@ -13,9 +13,10 @@ use tokio::net::UnixDatagram;
 
 use crate::crypto::random;
 
-/// How long a node may take to say that it is ready, and to stop.
-const READY_WITHIN: Duration = Duration::from_secs(20);
-const STOPPED_WITHIN: Duration = Duration::from_secs(10);
+/// How long a node may take to say that it is ready, and to stop: what only a hang reaches, on a
+/// loaded machine too.
+const READY_WITHIN: Duration = Duration::from_secs(180);
+const STOPPED_WITHIN: Duration = Duration::from_secs(60);
 
 /// How often a process is asked whether it still lives, while we wait for its word.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
