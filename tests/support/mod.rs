@@ -166,16 +166,19 @@ impl Node {
 
     /// The operator's services over the home's socket, once they answer.
     pub async fn operator(&self) -> Operator {
-        loop {
-            // The socket is there a moment before it is listened on.
-            if self.home.join("run/operator.sock").exists()
-                && let Ok(local) = Local::connect(&self.home, None).await
-            {
-                assert!(!local.is_offline(), "a node runs");
-                return OperatorServiceClient::new(local.channel());
+        let connecting = async {
+            loop {
+                // The socket is there a moment before it is listened on.
+                if self.home.join("run/operator.sock").exists()
+                    && let Ok(local) = Local::connect(&self.home, None).await
+                {
+                    assert!(!local.is_offline(), "a node runs");
+                    return OperatorServiceClient::new(local.channel());
+                }
+                tokio::task::yield_now().await;
             }
-            tokio::task::yield_now().await;
-        }
+        };
+        tokio::time::timeout(DEADLINE, connecting).await.expect("the node answers its operator")
     }
 
     /// The home, opened once whoever had it open has let go of it.
