@@ -5,7 +5,7 @@ mod support;
 
 use std::path::Path;
 
-use rogatory::audit::entry::{Entry, Event};
+use rogatory::audit::entry::Event;
 use rogatory::client::Profile;
 use rogatory::pb::v1 as pb;
 use support::*;
@@ -140,10 +140,7 @@ async fn a_node_that_reaches_nobody_is_caught_by_its_peer() {
 }
 
 async fn has_logged_its_start(node: &Node) -> bool {
-    let request = pb::ListEntriesRequest::default();
-    let listed = node.auditor().await.list_entries(request).await.expect("listed").into_inner();
-    let events = listed.entries.iter().map(|entry| Entry::parse(entry).expect("an entry").event);
-    events.into_iter().any(|event| event == Event::NodeStarted)
+    events(node).await.contains(&Event::NodeStarted)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,7 @@
 //! What is waited for, each with a deadline that only a hang reaches.
 #![allow(dead_code, missing_docs)] // Each test file uses its part.
 
+use rogatory::audit::entry::{Entry, Event};
 use rogatory::pb::v1 as pb;
 
 use super::{Agency, DEADLINE, Node};
@@ -47,6 +48,13 @@ pub async fn has_receipts(agency: &mut Agency, name: &str, count: usize) -> pb::
 pub async fn status(node: &Node) -> pb::Status {
     let answer = node.operator().await.get_status(pb::GetStatusRequest {}).await;
     answer.expect("answered").into_inner()
+}
+
+/// The events of a short log, in its order.
+pub async fn events(node: &Node) -> Vec<Event> {
+    let request = pb::ListEntriesRequest { page_size: 1000, ..pb::ListEntriesRequest::default() };
+    let listed = node.auditor().await.list_entries(request).await.expect("listed").into_inner();
+    listed.entries.iter().map(|entry| Entry::parse(entry).expect("an entry").event).collect()
 }
 
 /// What a node says of its peer.
