@@ -40,6 +40,14 @@ fn a_good_content_of_each_kind_has_no_findings() {
     }
 }
 
+type Row<'a> = (&'a str, Content, &'a [(&'a str, &'a str, Severity)]);
+
+fn are_found(rows: Vec<Row<'_>>) {
+    for (defect, content, expected) in rows {
+        assert_eq!(short(&content.check()), expected, "{defect}");
+    }
+}
+
 #[test]
 fn one_misfit_is_found() {
     let related = complete().related_cases;
@@ -51,85 +59,77 @@ fn one_misfit_is_found() {
         Content { related_cases: related, ..Content::request(MessageKind::Request, complete()) };
     let nowhere =
         Content { related_cases: nameless, ..Content::note(MessageKind::StatusReport, note()) };
-    let more = Note { more_to_follow: true, ..note() };
-    let decided = Note { decision: Some(Decision::Accept), ..note() };
-    let refused = Note { decision: Some(Decision::Refuse), ..Note::default() };
-    let progress = Note { progress: Some(Progress::UnderReview), ..note() };
-    let conditions = Note { conditions: vec!["No use in another case.".to_owned()], ..note() };
-    let returned = Note { decision: Some(Decision::Return), ..note() };
-    let defect = Defect { field: "purpose".to_owned(), text: "is missing".to_owned() };
-    let grounds = vec!["POSTPONE_ONGOING_PROCEEDING".to_owned()];
-    let postponed = Note { decision: Some(Decision::Postpone), grounds, ..note() };
-    let looked_at = Note { review_date: "2027-03-31".to_owned(), ..decided.clone() };
-    type Row<'a> = (&'a str, Content, &'a [(&'a str, &'a str, Severity)]);
-    let rows: Vec<Row<'_>> = vec![
+    let silent = Content::note(MessageKind::StatusReport, Note::default());
+    are_found(vec![
         ("calm emergency", emergency, &[("request.urgency.level", "CETS 224 10", Error)]),
         ("related cases twice", twice, &[("related_cases", "form", Error)]),
         ("related case without name", nowhere, &[("related_cases[0].reference", "form", Error)]),
+        ("silent report", silent, &[("note.text", "form", Error)]),
+    ]);
+}
+
+#[test]
+fn what_a_kind_needs_is_missed() {
+    let decides = |decision| Note { decision: Some(decision), ..note() };
+    let is = Content::note;
+    let kind = MessageKind::Decision;
+    let refused = is(kind, Note { text: String::new(), ..decides(Decision::Refuse) });
+    let reasons = [("note.text", "UNTOC 18(23)", Error), ("note.grounds", "UNTOC 18(23)", Error)];
+    let grounds = vec!["POSTPONE_ONGOING_PROCEEDING".to_owned()];
+    let postponed = is(kind, Note { grounds, ..decides(Decision::Postpone) });
+    let proposal = is(MessageKind::ConditionsProposed, note());
+    are_found(vec![
+        ("a decision", is(kind, note()), &[("note.decision", "UNTOC 18(17)", Error)]),
+        ("reasons", refused, &reasons),
+        ("conditions", proposal, &[("note.conditions", "UNTOC 18(26)", Error)]),
         (
-            "decision that decides nothing",
-            Content::note(MessageKind::Decision, note()),
-            &[("note.decision", "UNTOC 18(17)", Error)],
-        ),
-        (
-            "decision in a report",
-            Content::note(MessageKind::StatusReport, decided.clone()),
-            &[("note.decision", "form", Error)],
-        ),
-        (
-            "more of a report",
-            Content::note(MessageKind::StatusReport, more),
-            &[("note.more_to_follow", "form", Error)],
-        ),
-        (
-            "progress of a decision",
-            Content::note(MessageKind::Consultation, progress),
-            &[("note.progress", "form", Error)],
-        ),
-        (
-            "proposal of nothing",
-            Content::note(MessageKind::ConditionsProposed, note()),
-            &[("note.conditions", "UNTOC 18(26)", Error)],
-        ),
-        (
-            "conditions of a refusal",
-            Content::note(MessageKind::ConditionsDeclined, conditions),
-            &[("note.conditions", "form", Error)],
-        ),
-        (
-            "returned for nothing",
-            Content::note(MessageKind::Decision, returned),
+            "what does not conform",
+            is(kind, decides(Decision::Return)),
             &[("note.defects", "UNTOC 18(21)(a)", Error)],
         ),
         (
-            "defects of what is accepted",
-            Content::note(MessageKind::Decision, Note { defects: vec![defect], ..decided.clone() }),
+            "when it is looked at again",
+            postponed,
+            &[("note.review_date", "UNTOC 18(25)", Severity::Warning)],
+        ),
+    ]);
+}
+
+#[test]
+fn what_only_another_kind_says_is_found() {
+    let decided = Note { decision: Some(Decision::Accept), ..note() };
+    let defect = Defect { field: "purpose".to_owned(), text: "is missing".to_owned() };
+    let conditions = vec!["No use in another case.".to_owned()];
+    let is = Content::note;
+    let report = MessageKind::StatusReport;
+    are_found(vec![
+        ("decision", is(report, decided.clone()), &[("note.decision", "form", Error)]),
+        (
+            "more to follow",
+            is(report, Note { more_to_follow: true, ..note() }),
+            &[("note.more_to_follow", "form", Error)],
+        ),
+        (
+            "progress",
+            is(MessageKind::Consultation, Note { progress: Some(Progress::UnderReview), ..note() }),
+            &[("note.progress", "form", Error)],
+        ),
+        (
+            "conditions",
+            is(MessageKind::ConditionsDeclined, Note { conditions, ..note() }),
+            &[("note.conditions", "form", Error)],
+        ),
+        (
+            "defects",
+            is(MessageKind::Decision, Note { defects: vec![defect], ..decided.clone() }),
             &[("note.defects", "form", Error)],
         ),
         (
-            "postponed for ever",
-            Content::note(MessageKind::Decision, postponed),
-            &[("note.review_date", "UNTOC 18(25)", Severity::Warning)],
-        ),
-        (
-            "accepted and looked at again",
-            Content::note(MessageKind::Decision, looked_at),
+            "review date",
+            is(MessageKind::Decision, Note { review_date: "2027-03-31".to_owned(), ..decided }),
             &[("note.review_date", "form", Error)],
         ),
-        (
-            "silent report",
-            Content::note(MessageKind::StatusReport, Note::default()),
-            &[("note.text", "form", Error)],
-        ),
-        (
-            "silent refusal",
-            Content::note(MessageKind::Decision, refused),
-            &[("note.text", "UNTOC 18(23)", Error), ("note.grounds", "UNTOC 18(23)", Error)],
-        ),
-    ];
-    for (defect, content, expected) in rows {
-        assert_eq!(short(&content.check()), expected, "{defect}");
-    }
+    ]);
 }
 
 #[test]
