@@ -6,7 +6,7 @@ use super::agencies::Caller;
 use super::outbox::Item;
 use super::query::{MessageView, visible};
 use super::rows::{self, MessageRow, OutboxRow, SENT, load_in, message_in, put_message};
-use super::{ActionError, Exchange};
+use super::{ActionError, Exchange, standing};
 use crate::audit::entry::{EntryDraft, Event};
 use crate::domain::delivery::DeliveryState;
 use crate::domain::{MessageId, Timestamp};
@@ -173,6 +173,7 @@ fn cancel_in(
         .who(handle);
     tx.append(draft);
     tx.delete(Table::Outbox, id.as_bytes());
+    standing::undone(tx, id, &row)?;
     put_message(tx, id, &row);
     Ok(row)
 }

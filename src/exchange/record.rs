@@ -5,7 +5,7 @@ use super::heads::{HeadError, put_head, request};
 use super::rows::{
     self, MessageRow, OutboxRow, ReceiptRow, SENT, load_in, message_in, put_message,
 };
-use super::{ActionError, Exchange, Peer};
+use super::{ActionError, Exchange, Peer, standing};
 use crate::audit::cosigned::SignedCheckpoint;
 use crate::audit::entry::{EntryDraft, Event};
 use crate::domain::MessageId;
@@ -169,6 +169,7 @@ impl Exchange {
             message.receipts.push(ReceiptRow { recorded, ..row });
             // On their own stream, later receipts may overtake the first.
             message.receipts.sort_by_key(|receipt| (receipt.at_ms, receipt.index));
+            standing::undone(tx, id, &message)?;
             put_message(tx, id, &message);
             Ok::<_, RecordError>((true, leaves_queue(tx, id, &message)?))
         });

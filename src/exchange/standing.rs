@@ -7,14 +7,21 @@
 use prost::Message as _;
 
 use super::ActionError;
-use super::rows::{MessageRow, RECEIVED, SENT, SentMove, StandingRow, Step, load_in};
+use super::rows::{MessageRow, RECEIVED, SENT, SentMove, StandingRow, Step, decode, load_in};
+use crate::domain::delivery::DeliveryState;
 use crate::domain::lifecycle::{Illegal, Move, RequestState, Side, Standing};
 use crate::domain::{MessageId, MessageKind};
 use crate::pb::v1 as pb;
-use crate::store::{Table, Tx};
+use crate::store::{Direction, Table, Tx};
 
 /// Moves of the requesting side that may wait to be judged.
 const SENT_MAX: usize = 64;
+
+/// Changes that are kept of one request.
+const STEPS_MAX: usize = 200;
+/// How far the messages about a request are counted on where some may be lost of those that were
+/// counted before.
+const SKIPPED: u64 = 1 << 20;
 
 /// The message is about a request that is not known here.
 const REQUEST_UNKNOWN: &str = "REQUEST_UNKNOWN";
@@ -89,8 +96,17 @@ impl StandingRow {
     fn moves(&mut self, to: Standing, id: MessageId, at_ms: i64) {
         let Standing { state, before } = to;
         if self.state != state as i32 {
-            let message_id = id.as_bytes().to_vec();
-            self.steps.push(Step { at_ms, state: state as i32, message_id });
+            // A peer that goes to and fro without end fills no row: the beginning stays, and the end.
+            if self.steps.len() >= STEPS_MAX {
+                self.steps.remove(1);
+            }
+            self.steps.push(Step {
+                at_ms,
+                state: state as i32,
+                message_id: id.as_bytes().to_vec(),
+                was_state: self.state,
+                was_before: self.before,
+            });
         }
         self.state = state as i32;
         self.before = before.map_or(0, |before| before as i32);
@@ -209,6 +225,51 @@ pub(super) fn sent(
     }
     put(tx, request, &at);
     Ok(())
+}
+
+/// Takes back what a message of ours has done that does not reach the other side: its agency withdrew
+/// it before it left, or it was refused there. Called wherever that is learnt.
+pub(super) fn undone(tx: &mut Tx<'_>, id: MessageId, row: &MessageRow) -> Result<(), ActionError> {
+    let cancelled = row.delivery() == DeliveryState::Cancelled;
+    let never = cancelled
+        || matches!(row.delivery(), DeliveryState::Rejected | DeliveryState::NotConsigned);
+    let request = MessageId::from_slice(&row.request).ok();
+    let Some(request) = request.filter(|_| never && row.direction == SENT) else { return Ok(()) };
+    let Some(mut at) = load(tx, request)? else { return Ok(()) };
+    let known = at.clone();
+    at.sent.retain(|sent| sent.message_id != id.as_bytes());
+    if request == id {
+        at.moves(RequestState::Closed.into(), id, tx.at().unix_ms());
+    } else if cancelled
+        && at.side() == Side::Requested
+        && let Some(step) = at.steps.pop_if(|step| step.message_id == id.as_bytes())
+    {
+        // Nobody has heard of it.
+        (at.state, at.before) = (step.was_state, step.was_before);
+    }
+    if at != known {
+        put(tx, request, &at);
+    }
+    Ok(())
+}
+
+/// Counts on where messages of ours may be lost with the end of the log: what is said from now on must
+/// not look overtaken by what the other side has heard. Gives the last row that was read; `None` where
+/// there is no more.
+pub(super) fn count_on(
+    tx: &mut Tx<'_>,
+    after: Option<&[u8]>,
+    some: usize,
+) -> Result<Option<Vec<u8>>, ActionError> {
+    let page = tx.scan(Table::Standings, b"", after, Direction::Forward, some);
+    for (key, row) in &page {
+        let mut row: StandingRow = decode(row)?;
+        if row.is_requested() {
+            row.told += SKIPPED;
+            tx.put(Table::Standings, key, row.encode_to_vec());
+        }
+    }
+    Ok(page.last().map(|(key, _)| key.clone()))
 }
 
 /// Does what a message of the other side does, in the commit that consigns it. Whatever it says, the

@@ -266,6 +266,54 @@ async fn what_is_mended_takes_the_place_of_what_was_returned() {
     );
 }
 
+#[tokio::test]
+async fn what_is_withdrawn_before_it_leaves_was_never_done() {
+    let two = Two::new().await;
+    two.does(Requested, Move::Consult).await;
+    let decision = two.sends(Requested, Move::Refuse).await.expect("legal");
+    assert_eq!(two.states()[1], S::Refused);
+    two.b.x().cancel(&desk(), decision).await.map(drop).expect("it waits still");
+    assert_eq!(two.at(Requested).standing().expect("one").before, Some(S::UnderReview));
+    assert_eq!(two.states()[1], S::Consulting, "and may be refused again");
+    two.does(Requested, Move::Refuse).await;
+    assert_eq!(two.states(), [S::Refused, S::Refused]);
+
+    let two = Two::new().await;
+    let withdrawal = two.sends(Requesting, Move::Withdraw).await.expect("legal");
+    two.a.x().cancel(&desk(), withdrawal).await.map(drop).expect("it waits still");
+    assert_eq!(two.at(Requesting).sent, []);
+    two.does(Requesting, Move::Query).await;
+}
+
+#[tokio::test]
+async fn a_peer_that_goes_to_and_fro_fills_no_row() {
+    let two = Two::new().await;
+    let mut at = two.at(Requested);
+    for number in 0..2 * STEPS_MAX as i64 {
+        let state = if number % 2 == 0 { S::Consulting } else { S::UnderReview };
+        at.moves(state.into(), two.request, number);
+    }
+    assert_eq!(at.steps.len(), STEPS_MAX);
+    assert_eq!(at.steps[0].state, S::Received as i32);
+    assert_eq!(at.steps[STEPS_MAX - 1].at_ms, 2 * STEPS_MAX as i64 - 1);
+}
+
+/// What the requested side has said since the copy is lost, and its count with it.
+#[tokio::test]
+async fn behind_a_recovery_nothing_that_is_said_looks_overtaken() {
+    let two = Two::new().await;
+    let store = &two.b.x().store;
+    store.commit(|tx| count_on(tx, None, 9)).await.expect("counted");
+    store.commit(|tx| count_on(tx, None, 9)).await.expect("again");
+    assert_eq!(two.at(Requested).told, 2 * SKIPPED);
+    two.does(Requested, Move::Acknowledge).await;
+    assert_eq!(two.states(), [S::Acknowledged, S::Acknowledged]);
+    let mirror = &two.a.x().store;
+    mirror.commit(|tx| count_on(tx, None, 9)).await.expect("counted");
+    two.does(Requested, Move::Review).await;
+    assert_eq!(two.states(), [S::UnderReview, S::UnderReview], "only whoever decides counts on");
+}
+
 /// What happens next: a move, or that the oldest message of a side that is on its way comes.
 #[derive(Clone, Copy, Debug)]
 enum Next {

@@ -18,7 +18,7 @@ use crate::exchange::record::learn;
 use crate::exchange::rows::{
     self, MessageRow, PackageRow, PeerRow, RemovalRow, SENT, load, peer_key, put_message,
 };
-use crate::exchange::{ActionError, Caller, Exchange};
+use crate::exchange::{ActionError, Caller, Exchange, standing};
 use crate::store::{Direction, StillBehind, Table, Tx};
 
 /// Code of the entries that end what waited for a content that is lost.
@@ -123,6 +123,15 @@ impl Exchange {
             Ok::<_, ActionError>(())
         };
         self.store.put_back(note_keys).await.map_err(refused)?;
+        let mut after = None::<Vec<u8>>;
+        loop {
+            let from = after.clone();
+            let count_on = move |tx: &mut Tx<'_>| standing::count_on(tx, from.as_deref(), PAGE);
+            after = self.store.put_back(count_on).await.map_err(refused)?.value;
+            if after.is_none() {
+                break;
+            }
+        }
         if forgets_uploads {
             while self.store.put_back(forget_uploads).await.map_err(refused)?.value {}
         }

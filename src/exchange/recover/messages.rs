@@ -18,6 +18,7 @@ use crate::exchange::rows::{
     ErasureRow, HoldRow, MessageRow, OutboxRow, RECEIVED, ReceiptRow, SENT, head_key, load_in,
     message_in, put_message,
 };
+use crate::exchange::standing;
 use crate::exchange::submit::skip_case_number;
 use crate::receipt::Receipt;
 use crate::store::{BodySlot, Table, Tx};
@@ -98,6 +99,7 @@ impl Kept {
         row.receipts.sort_by_key(|receipt| (receipt.at_ms, receipt.index));
         self.holds_head(tx, &peer, &receipt)?;
         leaves_queue(tx, id, &row)?;
+        standing::undone(tx, id, &row)?;
         put_message(tx, id, &row);
         Ok(())
     }
@@ -264,6 +266,7 @@ fn ends(tx: &mut Tx<'_>, entry: &Entry, state: DeliveryState) -> Result<(), Acti
     tx.delete(Table::Outbox, id.as_bytes());
     if let Some(mut row) = message_in(tx, id)? {
         row.learn(state);
+        standing::undone(tx, id, &row)?;
         put_message(tx, id, &row);
     }
     Ok(())
