@@ -86,7 +86,7 @@ pub(super) fn message(view: MessageView) -> pb::Message {
         lost_time,
         request: message_ref(&row.request),
         request_state: row.request_state,
-        no_effect: row.no_effect,
+        move_notice: row.move_notice,
         standing: at.map(|at| standing(&at)),
         erasure: row.erased.map(|erased| pb::Erasure {
             erase_time: time(erased.at_ms),
@@ -115,6 +115,7 @@ fn standing(at: &StandingRow) -> pb::RequestStanding {
         since_time: at.steps.last().map(|step| time(step.at_ms)).unwrap_or_default(),
         is_requested: at.is_requested(),
         unjudged: u32::try_from(at.sent.len()).unwrap_or(u32::MAX),
+        is_told: at.is_requested() || at.told > 0,
         legal_moves: at.legal().into_iter().map(|made| made.as_str().to_owned()).collect(),
         steps: at.steps.iter().map(step).collect(),
     }

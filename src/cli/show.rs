@@ -83,7 +83,7 @@ fn print(m: &pb::Message, out: &mut Out) {
         ("receipts", m.receipts.join("\n")),
         ("request", m.request.trim_start_matches("messages/").to_owned()),
         ("moved to", view::request_state(m.request_state).to_owned()),
-        ("no effect", no_effect(&m.no_effect)),
+        ("note", notice(&m.move_notice)),
         ("stands", m.standing.as_ref().map(stands).unwrap_or_default()),
         (
             "may be sent",
@@ -113,18 +113,26 @@ fn stands(at: &pb::RequestStanding) -> String {
         0 => String::new(),
         some => format!("; {some} of ours not judged yet"),
     };
-    let by = if at.is_requested { "this authority decides" } else { "as the peer has said" };
+    let by = match (at.is_requested, at.is_told) {
+        (true, _) => "this authority decides",
+        (false, true) => "as the peer has said",
+        (false, false) => "the peer has said nothing yet",
+    };
     format!("{state} since {} ({by}{unjudged})", at.since_time)
 }
 
-/// Why a message moved nothing, for people.
-fn no_effect(code: &str) -> String {
+/// What is to be noted of how a message moved its request, for people.
+fn notice(code: &str) -> String {
     let why = match code {
         "" => return String::new(),
-        "REQUEST_UNKNOWN" => "it is about a request that this node does not know",
-        "CROSSED" => "it crossed another message: the request stood elsewhere already",
-        "OVERTAKEN" => "a newer message of the peer came before it",
-        "ILLEGAL_MOVE" => "the peer may not do that where the request stood",
+        "REQUEST_UNKNOWN" => {
+            "it moved nothing: its request has not come, or is that of another message"
+        }
+        "CROSSED" => "it moved nothing: the request stood elsewhere already",
+        "OVERTAKEN" => "it moved nothing: a newer message of the peer came before it",
+        "ILLEGAL_MOVE" => {
+            "by the rules it could not do that where the request stood; it is so all the same"
+        }
         _ => "",
     };
     format!("{code}: {why}")

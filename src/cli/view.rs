@@ -71,8 +71,8 @@ pub(crate) fn message(m: &pb::Message) -> Value {
         value["request"] = json!(m.request.trim_start_matches("messages/"));
         value["request_state"] = json!(request_state(m.request_state));
     }
-    if !m.no_effect.is_empty() {
-        value["no_effect"] = json!(m.no_effect);
+    if !m.move_notice.is_empty() {
+        value["move_notice"] = json!(m.move_notice);
     }
     if let Some(at) = &m.standing {
         value["standing"] = standing(at);
@@ -104,6 +104,7 @@ fn standing(at: &pb::RequestStanding) -> Value {
         "since_time": at.since_time,
         "is_requested": at.is_requested,
         "unjudged": at.unjudged,
+        "is_told": at.is_told,
         "legal_moves": at.legal_moves,
         "steps": at.steps.iter().map(step).collect::<Vec<_>>(),
     })

@@ -16,11 +16,12 @@ use super::{ActionError, Exchange, handover};
 use crate::audit::entry::{EntryDraft, Event};
 use crate::domain::delivery::DeliveryState;
 use crate::domain::kind::MessageKind;
-use crate::domain::lifecycle::Move;
+use crate::domain::lifecycle::{Move, RequestState};
 use crate::domain::request::Body;
 use crate::domain::{AuthorityId, CaseId, MessageId};
 use crate::envelope::wire::content_from_pb;
 use crate::envelope::{AuthenticMessage, OpenedMessage, open};
+use crate::pb::v1 as pb;
 use crate::store::{BodySlot, Direction, Table, Tx};
 
 /// Messages that are opened at once: opening costs CPU, so no more than cores help.
@@ -191,6 +192,9 @@ fn check(opened: &OpenedMessage) -> Result<Consigned, &'static str> {
     if content.kind.purpose() != header.purpose {
         return Err("PURPOSE_MISMATCH");
     }
+    if content.kind.is_request() != matches!(content.body, Body::Request(_)) {
+        return Err("MALFORMED_CONTENT");
+    }
     if let Body::Request(request) = &content.body
         && request.requesting_authority.id.as_ref() != Some(&header.sender)
     {
@@ -221,13 +225,27 @@ fn check(opened: &OpenedMessage) -> Result<Consigned, &'static str> {
         true => None,
         false => Some(MessageId::from_slice(&body.request).map_err(|_| "MALFORMED_BODY")?),
     };
-    let about = About { request, made, told: body.standing.clone() };
+    let told = body.standing.clone();
+    if told.as_ref().is_some_and(|told| !is_sound(told)) {
+        return Err("MALFORMED_BODY");
+    }
+    let about = About { request, answers: header.in_reply_to, made, told };
     Ok(Consigned {
         about,
         kind: content.kind,
         case_id: body.case_id.clone(),
         details: MessageDetails { reference: body.sender_reference.clone(), warnings: Vec::new() },
     })
+}
+
+/// Whether everything in it is what it says that it is: some of it is kept in rows.
+fn is_sound(told: &pb::Standing) -> bool {
+    let state = |number: i32| RequestState::from_number(number).is_some();
+    state(told.state)
+        && (told.before == 0 || state(told.before))
+        && (1..u64::from(u32::MAX)).contains(&told.number)
+        && told.judged.len() <= standing::SENT_MAX
+        && told.judged.iter().all(|id| MessageId::from_slice(id).is_ok())
 }
 
 /// The row of a message that is still to be opened; `None` if it was meanwhile.

@@ -173,7 +173,7 @@ fn cancel_in(
         .who(handle);
     tx.append(draft);
     tx.delete(Table::Outbox, id.as_bytes());
-    standing::undone(tx, id, &row)?;
+    standing::undone(tx, id, &mut row)?;
     put_message(tx, id, &row);
     Ok(row)
 }

@@ -93,6 +93,10 @@ pub const TABLE: &[Row] = &[
     requested(Move::Return, FIRST, To::Goes(Returned), "UNTOC 18(21)(a)"),
     requested(Move::Review, &[Received, Acknowledged], To::Goes(UnderReview), "practice"),
     requested(Move::Review, &[InfoPending], To::Goes(UnderReview), "UNTOC 18(16)"),
+    // Nobody waits for ever: where the other side is silent the talks go on, or end.
+    requested(Move::Review, &[ConditionsPending], To::Goes(UnderReview), "UNTOC 18(26)"),
+    requested(Move::Consult, &[ConditionsPending], To::Goes(Consulting), "UNTOC 18(26)"),
+    requested(Move::Close, &[Executed], To::Goes(Closed), "practice"),
     requested(Move::Review, &[Consulting, Postponed], To::Goes(UnderReview), "UNTOC 18(25)-(26)"),
     requested(
         Move::AskInformation,

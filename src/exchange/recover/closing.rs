@@ -28,6 +28,9 @@ const CARD_LOST: &str = "CARD_LOST";
 /// Code of the revocation of an agency whose certificate is not known here.
 const CERTIFICATE_LOST: &str = "CERTIFICATE_LOST";
 
+/// Rows of requests of which one commit takes so many, with all that was done to each.
+const STANDINGS_AT_ONCE: usize = 16;
+
 /// A message of which only entries are left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lost {
@@ -126,7 +129,8 @@ impl Exchange {
         let mut after = None::<Vec<u8>>;
         loop {
             let from = after.clone();
-            let count_on = move |tx: &mut Tx<'_>| standing::count_on(tx, from.as_deref(), PAGE);
+            let count_on =
+                move |tx: &mut Tx<'_>| standing::count_on(tx, from.as_deref(), STANDINGS_AT_ONCE);
             after = self.store.put_back(count_on).await.map_err(refused)?.value;
             if after.is_none() {
                 break;

@@ -99,7 +99,7 @@ impl Kept {
         row.receipts.sort_by_key(|receipt| (receipt.at_ms, receipt.index));
         self.holds_head(tx, &peer, &receipt)?;
         leaves_queue(tx, id, &row)?;
-        standing::undone(tx, id, &row)?;
+        standing::undone(tx, id, &mut row)?;
         put_message(tx, id, &row);
         Ok(())
     }
@@ -266,7 +266,7 @@ fn ends(tx: &mut Tx<'_>, entry: &Entry, state: DeliveryState) -> Result<(), Acti
     tx.delete(Table::Outbox, id.as_bytes());
     if let Some(mut row) = message_in(tx, id)? {
         row.learn(state);
-        standing::undone(tx, id, &row)?;
+        standing::undone(tx, id, &mut row)?;
         put_message(tx, id, &row);
     }
     Ok(())

@@ -142,7 +142,8 @@ impl Exchange {
             Body::Note(note) => Move::of(kind, note),
             Body::Request(_) => None,
         };
-        let mut about = About { request: None, made, told: None };
+        let answers = submission.in_reply_to;
+        let mut about = About { request: None, answers, made, told: None };
         if let Some(id) = submission.in_reply_to {
             let row = rows::message(&self.store, id)?.filter(|row| visible(caller, row));
             let request = row.map(|row| row.request).unwrap_or_default();

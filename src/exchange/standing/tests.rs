@@ -1,7 +1,6 @@
 //! Two nodes, one request, and whatever its two sides do to it, in whatever order it comes.
 
-use proptest::prelude::*;
-use proptest::sample::select;
+mod crossing;
 
 use super::*;
 use crate::crypto::random;
@@ -15,7 +14,7 @@ use crate::exchange::submit::Submission;
 use crate::exchange::testing::{Lone, desk, pair};
 use crate::exchange::{ActionError, rows};
 
-const REQUEST: &str = include_str!("../../examples/request-tip.json");
+const REQUEST: &str = include_str!("../../../examples/request-tip.json");
 
 fn note(made: Move) -> Content {
     let said = made.as_str();
@@ -48,6 +47,19 @@ fn note(made: Move) -> Content {
     Content::note(kind, note)
 }
 
+fn example(of: &Lone) -> Content {
+    let mut request = request_from_json(REQUEST).expect("an example");
+    request.requesting_authority.id = Some(of.x().me.clone());
+    request.requesting_authority.country = "XA".into();
+    Content::request(MessageKind::Request, request)
+}
+
+async fn asked(a: &Lone, b: &Lone) -> MessageId {
+    let submission = Submission { content: example(a), ..a.submission(b, &[]) };
+    let submitted = a.x().submit(&desk(), submission).await;
+    submitted.map_err(|error| error.to_string()).expect("submitted").id
+}
+
 /// A asks, B is asked.
 struct Two {
     a: Lone,
@@ -58,13 +70,7 @@ struct Two {
 impl Two {
     async fn new() -> Self {
         let (a, b) = pair().await;
-        let mut asked = request_from_json(REQUEST).expect("an example");
-        asked.requesting_authority.id = Some(a.x().me.clone());
-        asked.requesting_authority.country = "XA".into();
-        let content = Content::request(MessageKind::Request, asked);
-        let submission = Submission { content, ..a.submission(&b, &[]) };
-        let submitted = a.x().submit(&desk(), submission).await;
-        let request = submitted.map_err(|error| error.to_string()).expect("submitted").id;
+        let request = asked(&a, &b).await;
         let two = Self { a, b, request };
         two.comes(Side::Requesting, request).await;
         two
@@ -131,8 +137,8 @@ impl Two {
         }
     }
 
-    fn no_effect(&self, at: Side, id: MessageId) -> String {
-        self.node(at).row(id).no_effect
+    fn notice(&self, at: Side, id: MessageId) -> String {
+        self.node(at).row(id).move_notice
     }
 }
 
@@ -143,6 +149,7 @@ use Side::{Requested, Requesting};
 async fn a_request_goes_its_way_and_both_sides_see_it() {
     let two = Two::new().await;
     assert_eq!(two.states(), [S::Issued, S::Received]);
+    let mut delivered = two.request;
     for (side, made, state) in [
         (Requested, Move::Acknowledge, S::Acknowledged),
         (Requested, Move::AskInformation, S::InfoPending),
@@ -156,11 +163,19 @@ async fn a_request_goes_its_way_and_both_sides_see_it() {
         (Requested, Move::DeliverLast, S::Executed),
         (Requesting, Move::ConfirmEvidence, S::Closed),
     ] {
-        let id = two.does(side, made).await;
+        let answers = match made {
+            // The receipt for what was sent last.
+            Move::ConfirmEvidence => delivered,
+            _ => two.request,
+        };
+        let id = two.says(side, note(made), answers).await.map_err(|error| error.to_string());
+        let id = id.expect("legal");
+        two.comes(side, id).await;
+        delivered = if made == Move::DeliverLast { id } else { delivered };
         assert_eq!(two.states()[1], state, "{made:?}");
-        let shown = two.at(Requesting).shown().expect("one").state;
-        assert_eq!(shown, state, "{made:?}: what was sent is shown as taken");
-        assert_eq!(two.no_effect(side.other(), id), "");
+        let possible = two.at(Requesting).possible();
+        assert!(possible.iter().any(|at| at.state == state), "{made:?}");
+        assert_eq!(two.notice(side.other(), id), "");
     }
     let steps: Vec<i32> = two.at(Requested).steps.iter().map(|step| step.state).collect();
     assert_eq!(steps.len(), 12);
@@ -185,80 +200,96 @@ async fn an_illegal_move_is_refused_before_it_is_signed() {
 }
 
 #[tokio::test]
-async fn a_withdrawal_that_crosses_a_decision_is_nobodys_fault() {
+async fn a_receipt_for_a_part_closes_nothing() {
     let two = Two::new().await;
+    let part = two.does(Requested, Move::Deliver).await;
+    let receipt = two.says(Requesting, note(Move::ConfirmEvidence), part).await.expect("legal");
+    let last = two.does(Requested, Move::DeliverLast).await;
+    two.comes(Requesting, receipt).await;
+    assert_eq!((two.states()[1], two.notice(Requested, receipt)), (S::Executed, String::new()));
+    let receipt = two.says(Requesting, note(Move::ConfirmEvidence), last).await.expect("legal");
+    two.comes(Requesting, receipt).await;
+    assert_eq!(two.states()[1], S::Closed);
+}
+
+#[tokio::test]
+async fn what_comes_before_its_request_is_judged_with_it() {
+    let (a, b) = pair().await;
+    let request = asked(&a, &b).await;
+    let two = Two { a, b, request };
     let withdrawal = two.sends(Requesting, Move::Withdraw).await.expect("legal");
-    let accepted = two.sends(Requested, Move::Accept).await.expect("legal");
-    two.comes(Requested, accepted).await;
-    assert_eq!(two.no_effect(Requesting, accepted), "", "it was sent before");
-    assert_eq!(two.states(), [S::Accepted, S::Accepted]);
-    assert_eq!(two.at(Requesting).shown().expect("one").state, S::Withdrawn, "and still to come");
     two.comes(Requesting, withdrawal).await;
+    assert_eq!(two.notice(Requested, withdrawal), REQUEST_UNKNOWN);
+    two.comes(Requesting, request).await;
     assert_eq!(two.states()[1], S::Withdrawn);
-    // The next word of the requested side settles it.
+    let row = two.b.row(withdrawal);
+    assert_eq!((row.move_notice.as_str(), row.request), ("", request.as_bytes().to_vec()));
     two.does(Requested, Move::Report).await;
-    assert_eq!(two.states(), [S::Withdrawn, S::Withdrawn]);
-    assert_eq!(two.at(Requesting).sent, []);
+    assert_eq!((two.states()[0], two.at(Requesting).sent.len()), (S::Withdrawn, 0));
 }
 
+/// Whoever may see what is answered sees no other request by it, and moves none.
 #[tokio::test]
-async fn what_comes_too_late_has_no_effect_and_is_there_to_be_read() {
+async fn a_message_is_about_the_request_of_what_it_answers() {
     let two = Two::new().await;
-    two.does(Requested, Move::Consult).await;
-    two.does(Requested, Move::ProposeConditions).await;
-    let accepts = two.sends(Requesting, Move::AcceptConditions).await.expect("legal");
-    let withdraws = two.sends(Requesting, Move::Withdraw).await.expect("legal");
-    two.comes(Requesting, withdraws).await;
-    two.comes(Requesting, accepts).await;
-    assert_eq!(two.no_effect(Requested, accepts), CROSSED);
-    assert_eq!(two.states()[1], S::Withdrawn);
-}
-
-#[tokio::test]
-async fn messages_that_overtake_each_other_change_nothing_twice() {
-    let two = Two::new().await;
-    let first = two.sends(Requested, Move::Acknowledge).await.expect("legal");
-    let second = two.sends(Requested, Move::Consult).await.expect("legal");
-    let third = two.sends(Requested, Move::Refuse).await.expect("legal");
-    two.comes(Requested, third).await;
-    assert_eq!(two.states(), [S::Refused, S::Refused], "it is its to say");
-    two.comes(Requested, first).await;
-    two.comes(Requested, second).await;
-    assert_eq!(two.no_effect(Requesting, second), OVERTAKEN);
-    assert_eq!(two.states(), [S::Refused, S::Refused]);
+    let other = asked(&two.a, &two.b).await;
+    two.comes(Requesting, other).await;
+    let told = two.at(Requested).next(Some(Move::Acknowledge)).expect("legal").told;
+    let about = About {
+        request: Some(other),
+        answers: Some(two.request),
+        made: Some(Move::Acknowledge),
+        told,
+    };
+    let lie = two.sends(Requested, Move::Acknowledge).await.expect("legal");
+    let mut row = two.b.row(lie);
+    (row.direction, row.peer, row.request) = (RECEIVED, two.b.x().me.to_string(), Vec::new());
+    let committed = two.a.x().store.commit(move |tx| {
+        received(tx, lie, &mut row, MessageKind::CaseAcknowledgement, &about)?;
+        Ok::<_, ActionError>((row.move_notice, row.request))
+    });
+    let (notice, request) = committed.await.expect("committed").value;
+    assert_eq!((notice.as_str(), request), (REQUEST_UNKNOWN, Vec::new()));
+    let untouched = rows::load::<StandingRow>(&two.a.x().store, Table::Standings, other.as_bytes());
+    assert_eq!(untouched.expect("readable").expect("there").state, S::Issued as i32);
 }
 
 /// A node that does not keep to the table, or another one with its keys.
 #[tokio::test]
-async fn a_refusal_without_consultation_is_believed_by_nobody() {
+async fn a_refusal_without_consultation_is_noted() {
     let two = Two::new().await;
-    let about = About {
+    let told =
+        |state: S, number| pb::Standing { state: state as i32, number, ..Default::default() };
+    let about = |made, told| About {
         request: Some(two.request),
-        made: Some(Move::Refuse),
-        told: Some(pb::Standing { state: S::Refused as i32, number: 1, judged: Vec::new().into() }),
+        answers: Some(two.request),
+        made: Some(made),
+        told: Some(told),
     };
-    let mut at = two.at(Requesting);
-    let effect = heed(&mut at, two.request, &about, 1).expect("readable");
-    assert_eq!(effect, Err(ILLEGAL_MOVE));
-    assert_eq!(at.standing().expect("one").state, S::Issued);
-    // Nor where it says that it stands elsewhere than the move leads.
-    let told = pb::Standing { state: S::Closed as i32, number: 2, judged: Vec::new().into() };
-    let about = About { made: Some(Move::Acknowledge), told: Some(told), ..about };
-    assert_eq!(heed(&mut at, two.request, &about, 1).expect("readable"), Err(ILLEGAL_MOVE));
+    let fresh = two.at(Requesting);
+    let heeds =
+        |at: &StandingRow, made, told| heed(&mut at.clone(), two.request, &about(made, told), 1);
+    let refused = heeds(&fresh, Move::Refuse, told(S::Refused, 1));
+    assert_eq!(refused, (Some(S::Refused), ILLEGAL_MOVE), "nobody else can say where it stands");
+    // Or says that it stands elsewhere than the move leads.
+    let elsewhere = heeds(&fresh, Move::Acknowledge, told(S::Closed, 1));
+    assert_eq!(elsewhere, (Some(S::Closed), ILLEGAL_MOVE));
+    // What lies between may have led there.
+    assert_eq!(heeds(&fresh, Move::Refuse, told(S::Refused, 2)), (Some(S::Refused), ""));
+    let unsure = StandingRow { unsure: true, ..fresh.clone() };
+    assert_eq!(heeds(&unsure, Move::Refuse, told(S::Refused, 1)), (Some(S::Refused), ""));
+    assert_eq!(heeds(&fresh, Move::Refuse, told(S::Refused, 0)), (None, OVERTAKEN));
 }
 
 #[tokio::test]
 async fn what_is_mended_takes_the_place_of_what_was_returned() {
     let two = Two::new().await;
     two.does(Requested, Move::Return).await;
-    let mut mended = request_from_json(REQUEST).expect("an example");
-    mended.requesting_authority.id = Some(two.a.x().me.clone());
-    mended.requesting_authority.country = "XA".into();
-    let content = Content::request(MessageKind::Request, mended);
+    let content = example(&two.a);
     let id = two.says(Requesting, content, two.request).await;
     let id = id.map_err(|error| error.to_string()).expect("submitted");
     two.comes(Requesting, id).await;
-    assert_eq!(two.states(), [S::Closed, S::Closed]);
+    assert_eq!(two.states(), [S::Returned, S::Closed], "the requested side has not said so yet");
     let anew = two.b.row(id);
     assert_eq!(
         (anew.request_state, anew.case_id),
@@ -272,6 +303,20 @@ async fn what_is_withdrawn_before_it_leaves_was_never_done() {
     two.does(Requested, Move::Consult).await;
     let decision = two.sends(Requested, Move::Refuse).await.expect("legal");
     assert_eq!(two.states()[1], S::Refused);
+    let report = two.sends(Requested, Move::Report).await.expect("legal");
+    let built_upon = two.b.x().cancel(&desk(), decision).await.map(drop);
+    assert_eq!(crate::exchange::testing::conflict(built_upon), "LATER_MESSAGE");
+    two.b.x().cancel(&desk(), report).await.map(drop).expect("it waits still");
+    let gone = two.b.x().cancel(&desk(), decision).await.map(drop);
+    assert_eq!(
+        crate::exchange::testing::conflict(gone),
+        "LATER_MESSAGE",
+        "who spoke last is not known"
+    );
+
+    let two = Two::new().await;
+    two.does(Requested, Move::Consult).await;
+    let decision = two.sends(Requested, Move::Refuse).await.expect("legal");
     two.b.x().cancel(&desk(), decision).await.map(drop).expect("it waits still");
     assert_eq!(two.at(Requested).standing().expect("one").before, Some(S::UnderReview));
     assert_eq!(two.states()[1], S::Consulting, "and may be refused again");
@@ -312,64 +357,4 @@ async fn behind_a_recovery_nothing_that_is_said_looks_overtaken() {
     mirror.commit(|tx| count_on(tx, None, 9)).await.expect("counted");
     two.does(Requested, Move::Review).await;
     assert_eq!(two.states(), [S::UnderReview, S::UnderReview], "only whoever decides counts on");
-}
-
-/// What happens next: a move, or that the oldest message of a side that is on its way comes.
-#[derive(Clone, Copy, Debug)]
-enum Next {
-    Sends(Side, Move),
-    Comes(Side),
-}
-
-fn next() -> impl Strategy<Value = Next> {
-    let side = || select(vec![Requesting, Requested]);
-    prop_oneof![
-        3 => (side(), select(Move::ALL)).prop_map(|(side, made)| Next::Sends(side, made)),
-        2 => side().prop_map(Next::Comes),
-    ]
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
-
-    /// Whatever both sides try, the requesting side ends where the requested one has said, and never
-    /// takes a message of an honest peer for an illegal one.
-    #[test]
-    fn two_views_never_contradict_what_was_signed(all in proptest::collection::vec(next(), 1..60)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.expect("a runtime").block_on(async {
-            let two = Two::new().await;
-            let mut under_way: [std::collections::VecDeque<MessageId>; 2] = Default::default();
-            let mut came = Vec::new();
-            for next in all {
-                match next {
-                    Next::Sends(side, made) => {
-                        if let Ok(id) = two.sends(side, made).await {
-                            under_way[side as usize].push_back(id);
-                        }
-                    }
-                    Next::Comes(side) => {
-                        if let Some(id) = under_way[side as usize].pop_front() {
-                            two.comes(side, id).await;
-                            came.push((side, id));
-                        }
-                    }
-                }
-            }
-            for side in [Requesting, Requested] {
-                while let Some(id) = under_way[side as usize].pop_front() {
-                    two.comes(side, id).await;
-                    came.push((side, id));
-                }
-            }
-            for (side, id) in came {
-                let code = two.no_effect(side.other(), id);
-                assert!(code.is_empty() || (code == CROSSED && side == Requesting), "{code}");
-            }
-            // The last word of the requested side settles everything.
-            two.does(Requested, Move::Report).await;
-            assert_eq!(two.states()[0], two.states()[1]);
-            assert_eq!(two.at(Requesting).sent, []);
-        });
-    }
 }

@@ -1,0 +1,118 @@
+//! Where one request stands, as far as it is known here.
+
+use super::{SENT_MAX, STEPS_MAX};
+use crate::domain::MessageId;
+use crate::domain::lifecycle::{Illegal, Move, RequestState, Side, Standing};
+use crate::exchange::ActionError;
+use crate::exchange::rows::{SENT, SentMove, StandingRow, Step};
+use crate::pb::v1 as pb;
+
+impl StandingRow {
+    pub(super) fn side(&self) -> Side {
+        if self.side == SENT { Side::Requesting } else { Side::Requested }
+    }
+
+    /// Whether we are the side that is asked, and decides.
+    pub(crate) fn is_requested(&self) -> bool {
+        self.side() == Side::Requested
+    }
+
+    /// Where it stands, as its requested side says; `None` where only messages about it have come.
+    pub(super) fn standing(&self) -> Option<Standing> {
+        let state = RequestState::from_number(self.state)?;
+        Some(Standing { state, before: RequestState::from_number(self.before) })
+    }
+
+    /// Everywhere that it may stand at the requested side, which has judged none, some or all of what
+    /// was sent, in whatever order that came.
+    pub(super) fn possible(&self) -> Vec<Standing> {
+        let mut all: Vec<Standing> = self.standing().into_iter().collect();
+        if self.state == RequestState::Issued as i32 {
+            all.push(RequestState::Received.into());
+        }
+        let sent: Vec<Move> = self.sent.iter().filter_map(|sent| Move::parse(&sent.made)).collect();
+        let mut next = 0;
+        while let Some(at) = all.get(next).copied() {
+            let moved = sent.iter().filter_map(|made| at.after(Side::Requesting, *made).ok());
+            let new: Vec<Standing> = moved.filter(|at| !all.contains(at)).collect();
+            all.extend(new);
+            next += 1;
+        }
+        all
+    }
+
+    /// What we may do with it now.
+    pub(crate) fn legal(&self) -> Vec<Move> {
+        let side = self.side();
+        let possible = self.possible();
+        let may = |made: &Move| possible.iter().any(|at| at.after(side, *made).is_ok());
+        Move::ALL.iter().copied().filter(may).collect()
+    }
+
+    /// What our next message does to it, with `made`.
+    ///
+    /// # Errors
+    /// [`ActionError::Invalid`] where that is illegal wherever it may stand.
+    pub(in crate::exchange) fn next(&self, made: Option<Move>) -> Result<Next, ActionError> {
+        let side = self.side();
+        let unknown = || ActionError::Fault("a request stands nowhere".into());
+        let now = self.standing().ok_or_else(unknown)?;
+        let Some(made) = made else { return Ok(self.said(now, false)) };
+        let mut moved = self.possible().into_iter().map(|at| (at, at.after(side, made)));
+        match (moved.find(|(_, after)| after.is_ok()), now.after(side, made)) {
+            (Some((at, Ok(to))), _) => Ok(self.said(to, at != to)),
+            (_, Err(error)) => Err(illegal(error)),
+            (_, Ok(to)) => Ok(self.said(to, now != to)),
+        }
+    }
+
+    fn said(&self, moved: Standing, changes: bool) -> Next {
+        let told = self.is_requested().then(|| pb::Standing {
+            state: moved.state as i32,
+            number: self.told + 1,
+            judged: self.judged.iter().map(|id| id.clone().into()).collect(),
+            before: moved.before.map_or(0, |before| before as i32),
+        });
+        Next { moved, told, changes }
+    }
+
+    pub(super) fn moves(&mut self, to: Standing, id: MessageId, at_ms: i64) {
+        let Standing { state, before } = to;
+        if self.state != state as i32 {
+            // A peer that goes to and fro without end fills no row: the beginning stays, and the end.
+            if self.steps.len() >= STEPS_MAX {
+                self.steps.remove(1);
+            }
+            self.steps.push(Step {
+                at_ms,
+                state: state as i32,
+                message_id: id.as_bytes().to_vec(),
+                was_state: self.state,
+                was_before: self.before,
+            });
+        }
+        self.state = state as i32;
+        self.before = before.map_or(0, |before| before as i32);
+    }
+
+    pub(super) fn keeps(&mut self, id: MessageId, made: Move) {
+        if self.sent.len() >= SENT_MAX {
+            self.sent.remove(0);
+        }
+        let message_id = id.as_bytes().to_vec();
+        self.sent.push(SentMove { message_id, made: made.as_str().to_owned() });
+    }
+}
+
+/// What a message of ours does.
+pub(in crate::exchange) struct Next {
+    pub(super) moved: Standing,
+    /// What it says, where we decide.
+    pub(in crate::exchange) told: Option<pb::Standing>,
+    /// Whether the request stands elsewhere then.
+    pub(super) changes: bool,
+}
+
+fn illegal(illegal: Illegal) -> ActionError {
+    ActionError::invalid("content.kind", illegal.to_string())
+}
