@@ -126,7 +126,7 @@ pub(super) fn sent(
     }
     let Some(request) = about.request else { return Ok(()) };
     let mut at = load(tx, request)?.ok_or_else(moved)?;
-    let Next { moved: to, told, changes } = at.next(about.made)?;
+    let Next { moved: to, told } = at.next(about.made)?;
     row.request = request.as_bytes().to_vec();
     match (&told, &about.told) {
         (Some(told), Some(sealed)) => {
@@ -143,7 +143,8 @@ pub(super) fn sent(
             row.request_state = to.state as i32;
         }
         (None, None) => {
-            if let Some(made) = about.made.filter(|_| changes) {
+            // What changes nothing here may change something where the request stands elsewhere by now.
+            if let Some(made) = about.made.filter(|made| made.may_change(Side::Requesting)) {
                 at.keeps(id, made);
             }
         }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::{Side, TABLE, To};
 use crate::domain::MessageKind;
 use crate::domain::request::{Decision, Note, Progress};
 
@@ -81,6 +82,11 @@ moves! {
 }
 
 impl Move {
+    /// Whether there is a state that it leads out of, where this side makes it.
+    pub fn may_change(self, side: Side) -> bool {
+        TABLE.iter().any(|row| row.side == side && row.makes == self && row.to != To::Stays)
+    }
+
     /// Whether it makes sense of nothing but a request: whoever only talks may talk of anything.
     pub fn needs_request(self) -> bool {
         matches!(

@@ -57,23 +57,21 @@ impl StandingRow {
         let side = self.side();
         let unknown = || ActionError::Fault("a request stands nowhere".into());
         let now = self.standing().ok_or_else(unknown)?;
-        let Some(made) = made else { return Ok(self.said(now, false)) };
-        let mut moved = self.possible().into_iter().map(|at| (at, at.after(side, made)));
-        match (moved.find(|(_, after)| after.is_ok()), now.after(side, made)) {
-            (Some((at, Ok(to))), _) => Ok(self.said(to, at != to)),
-            (_, Err(error)) => Err(illegal(error)),
-            (_, Ok(to)) => Ok(self.said(to, now != to)),
+        let Some(made) = made else { return Ok(self.said(now)) };
+        match self.possible().into_iter().find_map(|at| at.after(side, made).ok()) {
+            Some(to) => Ok(self.said(to)),
+            None => now.after(side, made).map(|to| self.said(to)).map_err(illegal),
         }
     }
 
-    fn said(&self, moved: Standing, changes: bool) -> Next {
+    fn said(&self, moved: Standing) -> Next {
         let told = self.is_requested().then(|| pb::Standing {
             state: moved.state as i32,
             number: self.told + 1,
             judged: self.judged.iter().map(|id| id.clone().into()).collect(),
             before: moved.before.map_or(0, |before| before as i32),
         });
-        Next { moved, told, changes }
+        Next { moved, told }
     }
 
     pub(super) fn moves(&mut self, to: Standing, id: MessageId, at_ms: i64) {
@@ -109,8 +107,6 @@ pub(in crate::exchange) struct Next {
     pub(super) moved: Standing,
     /// What it says, where we decide.
     pub(in crate::exchange) told: Option<pb::Standing>,
-    /// Whether the request stands elsewhere then.
-    pub(super) changes: bool,
 }
 
 fn illegal(illegal: Illegal) -> ActionError {

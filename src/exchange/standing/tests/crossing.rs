@@ -82,7 +82,7 @@ fn next() -> impl Strategy<Value = Next> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
     /// Whatever both sides try, the requesting side ends where the requested one has said, and never
     /// takes a message of an honest peer for an illegal one.
