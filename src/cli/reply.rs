@@ -14,6 +14,7 @@ use crate::pb::v1 as pb;
 /// Answers a message: with an acknowledgement, a decision, evidence, or words
 ///
 ///   rogatory reply ID --text "We deal with it under B-17/26" --language en
+///   rogatory reply ID --kind CONSULTATION --text "…"        # before a refusal or a postponement
 ///   rogatory reply ID --decision refuse --ground ESSENTIAL_INTERESTS --text "…"
 ///   rogatory reply ID --decision return --defect "purpose=says nothing of its use"
 ///   rogatory reply ID --progress in-execution

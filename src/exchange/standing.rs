@@ -22,6 +22,8 @@ use crate::store::{Direction, Table, Tx};
 
 /// Moves of the requesting side that are kept until they are judged; of more, the newest.
 pub(super) const SENT_MAX: usize = 64;
+/// Moves that may come before their request: all are judged in the one commit that consigns it.
+const EARLY_MAX: usize = 8;
 /// Changes that are kept of one request.
 const STEPS_MAX: usize = 200;
 /// How far the messages about a request are counted on where some may be lost of those that were
@@ -266,7 +268,7 @@ fn early(
     let known = load(tx, request)?;
     let empty = StandingRow { side: RECEIVED, peer: row.peer.clone(), ..StandingRow::default() };
     let mut at = known.unwrap_or(empty);
-    if at.peer == row.peer && at.state == 0 {
+    if at.peer == row.peer && at.state == 0 && at.sent.len() < EARLY_MAX {
         at.keeps(id, made);
         put(tx, request, &at);
     }

@@ -130,7 +130,8 @@ impl Content {
         }
         // A refusal without a text was found by the note's own check, with its paragraph.
         let found_before = note.decision.is_some_and(Decision::needs_reasons);
-        if !self.may_be_silent() && !found_before {
+        let says_it = note.progress.is_some() || !note.conditions.is_empty();
+        if !self.may_be_silent() && !says_it && !found_before {
             found.required("note.text", FORM, &note.text);
         }
         self.fits_parts(note, found);

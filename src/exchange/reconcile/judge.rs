@@ -12,7 +12,7 @@ use crate::pb::store::v1::UnsettledRow;
 use crate::store::{Direction, Table};
 
 /// Rows that are read at once.
-const PAGE: usize = 512;
+pub(super) const PAGE: usize = 512;
 
 /// How far both logs were read, and how long what is on its way may take.
 #[derive(Clone, Copy, Debug)]

@@ -3,6 +3,7 @@
 use prost::Message as _;
 
 use super::fetch::{From, Misfit, Proven, RoundError};
+use super::judge::PAGE;
 use super::round::{Round, place};
 use super::serve::PAGE_MAX;
 use super::table::{FACTS_AT_ONCE, Whose, check_few, note_fact, unsettled_key};
@@ -12,9 +13,10 @@ use crate::audit::reconcile::Fact;
 use crate::domain::MessageId;
 use crate::exchange::ActionError;
 use crate::exchange::issue::own_entry;
+use crate::exchange::pieces::piece;
 use crate::exchange::rows;
 use crate::pb::store::v1::UnsettledRow;
-use crate::store::{Direction, Head, Table};
+use crate::store::{Direction, Head, Store, Table};
 
 /// Pages of one round: some sixty thousand entries; then it is the turn of the next peer.
 const PAGES_MAX: usize = 256;
@@ -27,7 +29,8 @@ impl Round<'_> {
     /// Reads what the peer's logs say since the last round, one after the other; whether that was
     /// all. What the round believes of each is then that under which it was read.
     pub(super) async fn read_theirs(&mut self) -> Result<bool, RoundError> {
-        self.claimed = self.claimed_only()?;
+        let (exchange, key) = (self.exchange.clone(), self.key);
+        self.claimed = piece(move || claimed_only(&exchange.store, &key)).await?;
         let known = self.logs.iter().position(|log| log.checkpoint().origin == self.row.origin);
         let mut pages = PAGES_MAX;
         for log in known.unwrap_or(0)..self.logs.len() {
@@ -63,21 +66,6 @@ impl Round<'_> {
             page = fetch.page(&under, self.from(&under), 0).await?;
         }
         Ok(true)
-    }
-
-    /// How many messages the peer's log alone speaks of.
-    fn claimed_only(&self) -> Result<usize, ActionError> {
-        let (mut claimed, mut after) = (0, None::<Vec<u8>>);
-        while claimed <= CLAIMED_MAX {
-            let (store, from) = (&self.exchange.store, after.as_deref());
-            let page = store.scan(Table::Unsettled, &self.key, from, Direction::Forward, 512)?;
-            let Some((last, _)) = page.last() else { break };
-            after = Some(last.clone());
-            for (_, row) in &page {
-                claimed += usize::from(rows::decode::<UnsettledRow>(row)?.ours.is_empty());
-            }
-        }
-        Ok(claimed)
     }
 
     /// The checkpoint under which the last round read this log.
@@ -203,4 +191,19 @@ impl Round<'_> {
             .await?;
         Ok(())
     }
+}
+
+/// How many messages a peer's log alone speaks of. Blocks.
+fn claimed_only(store: &Store, peer: &[u8; 16]) -> Result<usize, ActionError> {
+    let (mut claimed, mut after) = (0, None::<Vec<u8>>);
+    while claimed <= CLAIMED_MAX {
+        let from = after.as_deref();
+        let page = store.scan(Table::Unsettled, peer, from, Direction::Forward, PAGE)?;
+        let Some((last, _)) = page.last() else { break };
+        after = Some(last.clone());
+        for (_, row) in &page {
+            claimed += usize::from(rows::decode::<UnsettledRow>(row)?.ours.is_empty());
+        }
+    }
+    Ok(claimed)
 }

@@ -141,6 +141,14 @@ fn what_the_body_lacks_is_found_under_its_name() {
 }
 
 #[test]
+fn what_a_part_says_needs_no_text() {
+    let progress = Note { progress: Some(Progress::InExecution), ..Note::default() };
+    let conditions = Note { conditions: vec!["No other use.".to_owned()], ..Note::default() };
+    assert_eq!(Content::note(MessageKind::StatusReport, progress).check(), []);
+    assert_eq!(Content::note(MessageKind::ConditionsProposed, conditions).check(), []);
+}
+
+#[test]
 fn a_test_may_be_silent() {
     assert_eq!(Content::note(MessageKind::Test, Note::default()).check(), []);
 }
