@@ -66,6 +66,19 @@ async fn messages_that_overtake_each_other_change_nothing_twice() {
     assert_eq!(two.states(), [S::Refused, S::Refused]);
 }
 
+#[tokio::test]
+async fn however_much_comes_before_its_request_it_is_consigned() {
+    let (a, b) = pair().await;
+    let request = asked(&a, &b).await;
+    let two = Two { a, b, request };
+    for _ in 0..EARLY_MAX + 2 {
+        two.does(Requesting, Move::Inform).await;
+    }
+    assert_eq!(two.at(Requested).sent.len(), EARLY_MAX);
+    two.comes(Requesting, request).await;
+    assert_eq!((two.states()[1], two.at(Requested).sent.len()), (S::Received, 0));
+}
+
 /// What happens next: a move, or that some message of a side that is on its way comes.
 #[derive(Clone, Copy, Debug)]
 enum Next {
