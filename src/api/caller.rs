@@ -8,14 +8,19 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+/// Room for what is read of a connection that nobody reads any more.
+const LAST_WORDS_BYTES: usize = 1024;
+
 /// The last failure of a connection, or of the attempt to make it.
 #[derive(Clone, Default)]
 pub struct Failed(Arc<Mutex<Option<(io::ErrorKind, String)>>>);
 
 impl Failed {
-    /// Remembers a failure.
+    /// Remembers a failure. What breaks behind what the other side said says less than that.
     pub fn put(&self, error: &io::Error) {
-        if let Ok(mut last) = self.0.lock() {
+        if let Ok(mut last) = self.0.lock()
+            && last.as_ref().is_none_or(|(kind, _)| *kind != io::ErrorKind::InvalidData)
+        {
             *last = Some((error.kind(), error.to_string()));
         }
     }
@@ -26,7 +31,7 @@ impl Failed {
     }
 }
 
-/// A connection that remembers the failure that ends its reading.
+/// A connection that remembers the failure that ends it.
 pub struct Remembering<S> {
     inner: S,
     failed: Failed,
@@ -36,6 +41,28 @@ impl<S> Remembering<S> {
     /// Around a connection.
     pub fn new(inner: S, failed: Failed) -> Self {
         Self { inner, failed }
+    }
+}
+
+impl<S: AsyncRead + Unpin> Remembering<S> {
+    /// What is written after the other side has gone breaks the pipe; why it went stands in what it
+    /// has sent before, which nobody reads any more.
+    fn last_words<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        written: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if let Poll::Ready(Err(broken)) = &written {
+            let mut room = [0; LAST_WORDS_BYTES];
+            let mut read = ReadBuf::new(&mut room);
+            match Pin::new(&mut self.inner).poll_read(cx, &mut read) {
+                Poll::Ready(Err(why)) if why.kind() == io::ErrorKind::InvalidData => {
+                    self.failed.put(&why);
+                }
+                _ => self.failed.put(broken),
+            }
+        }
+        written
     }
 }
 
@@ -53,17 +80,19 @@ impl<S: AsyncRead + Unpin> AsyncRead for Remembering<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Remembering<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Remembering<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, buf)
+        let written = Pin::new(&mut self.inner).poll_write(cx, buf);
+        self.last_words(cx, written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
+        let flushed = Pin::new(&mut self.inner).poll_flush(cx);
+        self.last_words(cx, flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -75,10 +104,68 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Remembering<S> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write_vectored(cx, bufs)
+        let written = Pin::new(&mut self.inner).poll_write_vectored(cx, bufs);
+        self.last_words(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {
         self.inner.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt as _;
+
+    use super::*;
+
+    /// A connection whose other side has gone, with what it said before.
+    struct Gone(Option<&'static str>);
+
+    impl AsyncRead for Gone {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            let said = self.0.take();
+            Poll::Ready(
+                said.map_or(Ok(()), |said| Err(io::Error::new(io::ErrorKind::InvalidData, said))),
+            )
+        }
+    }
+
+    impl AsyncWrite for Gone {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_pipe_that_breaks_in_writing_tells_what_was_said_before() {
+        for said in [Some("received fatal alert: UnknownCA"), None] {
+            let failed = Failed::default();
+            let mut connection = Remembering::new(Gone(said), failed.clone());
+            connection.write_all(b"x").await.expect_err("the other side has gone");
+            let (kind, why) = failed.take().expect("it remembers");
+            assert_eq!(kind == io::ErrorKind::InvalidData, said.is_some());
+            assert!(why.contains(said.unwrap_or("broken pipe")), "{why}");
+            let mut connection = Remembering::new(Gone(said), failed.clone());
+            connection.flush().await.expect_err("the other side has gone");
+            connection.flush().await.expect_err("it has gone, and has nothing more to say");
+            assert_eq!(failed.take().map(|(kind, _)| kind), Some(kind));
+        }
     }
 }
