@@ -49,6 +49,12 @@ events! {
     MessageHeld = "message.held",
     /// An operator let it go on.
     MessageReleased = "message.released",
+    /// An agency submitted what another official of the authority has to approve.
+    DraftSubmitted = "draft.submitted",
+    /// Another one approved it: the message is signed and sent.
+    DraftApproved = "draft.approved",
+    /// It was not approved, or withdrawn before it was.
+    DraftRefused = "draft.refused",
     /// The first entry of every log.
     LogOpened = "log.opened",
     /// The last entry of a log that has a successor.

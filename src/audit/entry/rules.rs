@@ -137,6 +137,10 @@ impl Event {
             Event::MessageCancelled | Event::MessageHeld | Event::MessageReleased => {
                 (&[Message], &[Code, Envelope, Payload, Peer, Who])
             }
+            // No peer: it is no business of theirs what this authority does before it signs.
+            Event::DraftSubmitted => (&[Message, Who], &[]),
+            Event::DraftApproved => (&[Envelope, Message, Who], &[]),
+            Event::DraftRefused => (&[Code, Message], &[Who]),
             Event::LogOpened => (&[Key], &[Remote, Software]),
             Event::LogSealed => (&[], &[Key, Remote, Software]),
             Event::LogRecovered => (&[Software], &[Code, Document, Who]),

@@ -36,6 +36,12 @@ impl State {
         for (id, message) in &self.messages {
             self.dump_message(&mut dump, id, message)?;
         }
+        for (id, draft) in &self.drafts {
+            let author = self.names.text(draft.author);
+            let approved = draft.approved.as_ref().map(Hex);
+            let approved = Or(approved.as_ref());
+            dump.line(&[&"draft", id, &author, &draft.submitted, &approved])?;
+        }
         // By the peer's name, which is not the order of the map.
         for (peer, _) in self.peers_by_name() {
             let from = (peer, [0; 32]);

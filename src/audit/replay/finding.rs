@@ -88,6 +88,9 @@ rules! {
     NotQueued = Error, "NOT_QUEUED", "the message no longer waits to be relayed";
     StopUnchanged = Error, "STOP_UNCHANGED", "the message was stopped, or let go on, already";
     ErasedInHold = Error, "ERASED_IN_HOLD", "erased although it must not be";
+    NotDrafted = Error, "NOT_DRAFTED", "no draft of the message waits";
+    ApprovedByAuthor = Error, "APPROVED_BY_AUTHOR", "approved by the one who wrote it";
+    SentUnapproved = Error, "SENT_UNAPPROVED", "sent although its draft was not approved";
     AgencyAddedTwice = Error, "AGENCY_ADDED_TWICE", "the agency was given access before";
     AgencyUnknown = Error, "AGENCY_UNKNOWN", "the agency was never given access";
     KeyUnknown = Error, "KEY_UNKNOWN", "the key never came into use";

@@ -43,6 +43,7 @@ impl State {
 
     fn submitted(&mut self, step: &mut Step<'_>) {
         self.moves(step);
+        self.leaves_draft(step);
         self.begin(step, Side::Sent, Rule::SubmittedTwice);
     }
 

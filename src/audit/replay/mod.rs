@@ -13,6 +13,7 @@
 //! It won't say whether the entries are those that the log signed ([`super::verify`] does), nor
 //! whether the counterpart's log says the same ([`super::reconcile`] does).
 
+mod drafts;
 mod dump;
 mod feed;
 mod finding;
@@ -67,6 +68,9 @@ impl State {
             Event::LogOpened | Event::LogSealed => {}
             event if event.is_receipt() => self.delivery(step),
             Event::MessageCancelled => self.cancelled(step),
+            Event::DraftSubmitted => self.drafted(step),
+            Event::DraftApproved => self.approved(step),
+            Event::DraftRefused => self.draft_ended(step),
             Event::MessageHeld | Event::MessageReleased => self.stopped(step),
             Event::AccessFetched | Event::AccessExported => self.read(step),
             Event::EraseBody => self.erased(step),

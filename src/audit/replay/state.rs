@@ -97,6 +97,16 @@ impl Message {
     }
 }
 
+/// A message that waits for an approval.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Draft {
+    /// The entry that submitted it.
+    pub(super) submitted: u64,
+    pub(super) author: Name,
+    /// The envelope that was approved.
+    pub(super) approved: Option<Digest>,
+}
+
 /// How a peer stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Standing {
@@ -195,6 +205,7 @@ pub struct State {
     pub(super) heads: BTreeMap<String, (u64, Digest)>,
     pub(super) policy: Option<(Digest, u64)>,
     pub(super) messages: BTreeMap<MessageId, Message>,
+    pub(super) drafts: BTreeMap<MessageId, Draft>,
     pub(super) refusals: BTreeMap<(Name, Digest), Refusal>,
 }
 
@@ -219,6 +230,7 @@ impl State {
             heads: BTreeMap::new(),
             policy: None,
             messages: BTreeMap::new(),
+            drafts: BTreeMap::new(),
             refusals: BTreeMap::new(),
         }
     }

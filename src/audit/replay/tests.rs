@@ -78,6 +78,17 @@ fn agency(event: Event) -> EntryDraft {
     EntryDraft::new(event).who(&"a1".repeat(16))
 }
 
+/// Of what waits for an approval; `who` is one digit.
+fn draft(event: Event, number: u64, who: u8) -> EntryDraft {
+    let draft = EntryDraft::new(event).message(message(number));
+    let draft = draft.who(&format!("a{who}").repeat(16));
+    match event {
+        DraftApproved => draft.envelope(envelope(number)),
+        DraftRefused => draft.code("REFUSED"),
+        _ => draft,
+    }
+}
+
 fn node(event: Event) -> EntryDraft {
     EntryDraft::new(event).software("rogatory 0.1.0")
 }

@@ -34,6 +34,35 @@ fn what_never_began_cannot_go_on() {
 }
 
 #[test]
+fn nothing_goes_without_its_approval() {
+    let (sent, wrote) = (|| own(SubmissionAcceptance, 1), || draft(DraftSubmitted, 1, 1));
+    let approved = || draft(DraftApproved, 1, 2);
+    check(vec![
+        ("written twice", Rule::SubmittedTwice, vec![wrote(), wrote()]),
+        ("written when it was sent already", Rule::SubmittedTwice, vec![sent(), wrote()]),
+        ("approved and never written", Rule::NotDrafted, vec![approved()]),
+        ("approved twice", Rule::NotDrafted, vec![wrote(), approved(), approved()]),
+        (
+            "approved by its author",
+            Rule::ApprovedByAuthor,
+            vec![wrote(), draft(DraftApproved, 1, 1)],
+        ),
+        ("refused and never written", Rule::NotDrafted, vec![draft(DraftRefused, 1, 2)]),
+        (
+            "approved when it was refused",
+            Rule::NotDrafted,
+            vec![wrote(), draft(DraftRefused, 1, 2), approved()],
+        ),
+        ("sent and not approved", Rule::SentUnapproved, vec![wrote(), sent()]),
+        (
+            "another envelope than was approved",
+            Rule::SentUnapproved,
+            vec![wrote(), approved().envelope([9; 32]), sent()],
+        ),
+    ]);
+}
+
+#[test]
 fn what_happens_once_happens_once() {
     let (sent, got) = (|| own(SubmissionAcceptance, 1), || own(RelayAcceptance, 1));
     check(vec![

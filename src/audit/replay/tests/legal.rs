@@ -57,6 +57,16 @@ fn a_message_that_was_sent() {
             D::HandedOver,
         ),
         (
+            "approved by another before it was sent",
+            vec![draft(DraftSubmitted, 1, 1), draft(DraftApproved, 1, 2), sent()],
+            D::Queued,
+        ),
+        (
+            "refused by its reader, and written anew under another id",
+            vec![draft(DraftSubmitted, 2, 1), draft(DraftRefused, 2, 2), sent()],
+            D::Queued,
+        ),
+        (
             "not consigned",
             vec![sent(), theirs(RelayAcceptance, 1), theirs(ContentConsignmentFailure, 1)],
             D::NotConsigned,
