@@ -1,6 +1,7 @@
 //! The configuration: one TOML file, read and judged whole before any port is bound.
 
 mod address;
+mod approval;
 mod evidence;
 mod file;
 mod finding;
@@ -65,6 +66,8 @@ pub struct Config {
     pub reconcile: crate::exchange::reconcile::Rules,
     /// How long the content of closed messages is kept.
     pub retention: Rules,
+    /// What a second official has to approve.
+    pub approval: crate::exchange::drafts::Rules,
     /// What is traced, as in `info` or `rogatory=debug`.
     pub trace_filter: String,
     /// Whether traces are JSON.
@@ -171,6 +174,7 @@ impl Config {
         config.evidence = Evidence::read(reader, &mut root);
         config.reconcile = reconcile::read(reader, &mut root);
         config.keeping(reader, &mut root);
+        config.approval = approval::read(reader, &mut root);
         config.traces(reader, &mut root);
         reader.end(root);
         config.lines = std::mem::take(&mut reader.lines);
@@ -199,6 +203,7 @@ impl Config {
             retry_cap_ms: RETRY_CAP_SECONDS * 1000,
             reconcile: reconcile::DEFAULT,
             retention: Rules::default(),
+            approval: approval::nothing(),
             trace_filter: "info".into(),
             trace_json: false,
             file: file.to_owned(),

@@ -44,6 +44,7 @@ transcripts! {
     agencies
     requests_that_break_rules
     exchange
+    drafts
     receipts
     no_node
     output

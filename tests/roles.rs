@@ -16,7 +16,7 @@ use pb::agency_service_client::AgencyServiceClient;
 use pb::audit_service_client::AuditServiceClient;
 use pb::operator_service_client::OperatorServiceClient;
 
-const ROLES: [&str; 4] = ["submit", "read", "audit", "operate"];
+const ROLES: [&str; 5] = ["submit", "read", "approve", "audit", "operate"];
 
 /// Calls one method with an empty request; the code of the refusal, if it is one.
 macro_rules! call {
@@ -60,6 +60,9 @@ table! {
         WatchInbox watch_inbox (pb::WatchInboxRequest) "read";
         ConfirmHandover confirm_handover (pb::ConfirmHandoverRequest) "read";
         CancelMessage cancel_message (pb::CancelMessageRequest) "submit";
+        ListDrafts list_drafts (pb::ListDraftsRequest) "read";
+        ApproveDraft approve_draft (pb::ApproveDraftRequest) "approve";
+        RefuseDraft refuse_draft (pb::RefuseDraftRequest) "approve";
         ListReceipts list_receipts (pb::ListReceiptsRequest) "read";
         RefreshReceipts refresh_receipts (pb::RefreshReceiptsRequest) "read";
         UploadPackage upload_package (stream pb::UploadPackageRequest) "submit";

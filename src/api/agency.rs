@@ -10,7 +10,7 @@ use super::answers::{Answers, answers};
 use super::convert::{self, message_name, optional, package_name, page_size, parse, request_id};
 use super::standing::Standing;
 use super::status::{invalid, to_status, whole};
-use super::{evidence, identity};
+use super::{drafts, evidence, identity};
 use crate::domain::PackageId;
 use crate::envelope::wire::content_from_pb;
 use crate::exchange::gates::Pass;
@@ -198,6 +198,30 @@ impl AgencyService for AgencyApi {
         let exchange = self.exchange.clone();
         let view = whole(async move { exchange.cancel(&caller, id).await }).await?;
         Ok(Response::new(convert::message(view)))
+    }
+
+    async fn list_drafts(
+        &self,
+        request: Request<pb::ListDraftsRequest>,
+    ) -> Result<Response<pb::ListDraftsResponse>, Status> {
+        let caller = self.caller(&request, Role::Read)?;
+        drafts::list(&self.exchange, &caller, request.get_ref()).map(Response::new)
+    }
+
+    async fn approve_draft(
+        &self,
+        request: Request<pb::ApproveDraftRequest>,
+    ) -> Result<Response<pb::Message>, Status> {
+        let caller = self.caller(&request, Role::Approve)?;
+        drafts::approve(&self.exchange, caller, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn refuse_draft(
+        &self,
+        request: Request<pb::RefuseDraftRequest>,
+    ) -> Result<Response<pb::Draft>, Status> {
+        let caller = self.caller(&request, Role::Approve)?;
+        drafts::refuse(&self.exchange, caller, request.into_inner()).await.map(Response::new)
     }
 
     async fn list_receipts(

@@ -87,6 +87,7 @@ pub(super) fn message(view: MessageView) -> pb::Message {
         request: message_ref(&row.request),
         request_state: row.request_state,
         move_notice: row.move_notice,
+        approved_by: row.approved_by,
         standing: at.map(|at| standing(&at)),
         erasure: row.erased.map(|erased| pb::Erasure {
             erase_time: time(erased.at_ms),

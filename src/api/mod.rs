@@ -12,6 +12,7 @@ pub mod caller;
 pub mod calls;
 mod convert;
 pub mod courier;
+mod drafts;
 mod erasure;
 mod evidence;
 pub mod exchange;

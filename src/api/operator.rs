@@ -244,7 +244,7 @@ impl OperatorService for OperatorApi {
             })?;
         }
         if request.roles.is_empty() {
-            return Err(invalid("roles", "must be given: submit, read, audit, operate"));
+            return Err(invalid("roles", "must be given: submit, read, approve, audit, operate"));
         }
         let agency = pb::Agency {
             agency: request.agency,

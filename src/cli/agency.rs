@@ -38,9 +38,9 @@ enum AgencyCommand {
     Add {
         /// Lower-case letters, digits and hyphens, as in fraud-desk
         name: AgencyName,
-        /// What it may do: submit, read, audit, operate
+        /// What it may do: submit, read, approve, audit, operate
         #[arg(long, required = true, value_delimiter = ',', value_name = "ROLE,…")]
-        #[arg(value_parser = ["submit", "read", "audit", "operate"])]
+        #[arg(value_parser = ["submit", "read", "approve", "audit", "operate"])]
         roles: Vec<String>,
         /// Lets it see all cases of the authority, not only its own
         #[arg(long)]

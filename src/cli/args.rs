@@ -5,8 +5,8 @@ use clap::{Parser, Subcommand};
 use super::exit::EXIT_CODES;
 use super::out::Format;
 use super::{
-    agency, audit, cancel, card, completions, config, confirm, demo, disclose, erase, fetch, hold,
-    inbox, init, key, list, log, peer, queue, receipt, reply, serve, show, status, submit,
+    agency, audit, cancel, card, completions, config, confirm, demo, disclose, draft, erase, fetch,
+    hold, inbox, init, key, list, log, peer, queue, receipt, reply, serve, show, status, submit,
 };
 
 /// Exchanges requests for mutual legal assistance between the authorities of States
@@ -48,6 +48,7 @@ pub(super) enum Command {
     Fetch(fetch::FetchArgs),
     Confirm(confirm::ConfirmArgs),
     Cancel(cancel::CancelArgs),
+    Draft(draft::DraftArgs),
     Receipt(receipt::ReceiptArgs),
     Audit(audit::AuditArgs),
     Disclose(disclose::DiscloseArgs),

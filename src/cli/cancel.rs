@@ -9,7 +9,7 @@ use super::send;
 use crate::domain::MessageId;
 use crate::pb::v1 as pb;
 
-/// Withdraws a message that still waits; what has begun to leave stays sent
+/// Withdraws a message that still waits, to be approved or to leave; what has begun to leave stays sent
 #[derive(Args)]
 pub(crate) struct CancelArgs {
     #[command(flatten)]

@@ -22,7 +22,13 @@ const NO_PROFILE: &str = "an operator makes a profile with `rogatory agency add 
 #[derive(Args)]
 pub(crate) struct AgencyAccess {
     /// The profile that `rogatory agency add` wrote for you
-    #[arg(long, env = "ROGATORY_PROFILE", hide_env_values = true, value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        env = "ROGATORY_PROFILE",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
     profile: Option<PathBuf>,
 }
 

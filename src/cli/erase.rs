@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn help_and_documentation_list_every_reason() {
         let page = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/cli.md"));
-        for listed in [Reason::ERASURE.as_slice(), Reason::HOLD.as_slice()] {
+        for listed in [Reason::ERASURE.as_slice(), &Reason::HOLD, &Reason::DRAFT] {
             let help = help(listed);
             for (code, says) in listed {
                 assert!(help.contains(&format!("  {code} ")) && help.contains(says), "{help}");

@@ -19,6 +19,7 @@ mod confirm;
 mod connect;
 mod demo;
 mod disclose;
+mod draft;
 mod erase;
 mod evidence;
 mod fetch;
@@ -78,6 +79,7 @@ pub async fn run(cli: Cli, out: &mut Out) -> Result<(), Failure> {
         Command::Fetch(args) => Box::pin(fetch::run(args, out)).await,
         Command::Confirm(args) => Box::pin(confirm::run(args, out)).await,
         Command::Cancel(args) => Box::pin(cancel::run(args, out)).await,
+        Command::Draft(args) => Box::pin(draft::run(args, out)).await,
         Command::Receipt(args) => Box::pin(receipt::run(args, out)).await,
         Command::Audit(args) => Box::pin(audit::run(args, out)).await,
         Command::Disclose(args) => Box::pin(disclose::run(args, out)).await,

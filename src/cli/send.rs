@@ -238,6 +238,13 @@ fn print(
         "warnings": message.warnings,
     });
     out.record(&fields, &json);
+    if message.state == pb::DeliveryState::AwaitingApproval as i32 {
+        out.talk("note: nothing is sent until another official has read and approved it");
+        out.talk(&format!(
+            "hint: with the role approve: `rogatory show {id}`, then `rogatory draft approve {id}`",
+            id = message.message_id
+        ));
+    }
     for warning in &message.warnings {
         out.talk(&format!("warning: {}", in_file(warning)));
     }

@@ -79,6 +79,7 @@ fn print(m: &pb::Message, out: &mut Out) {
         ("envelope", m.envelope_digest.clone()),
         ("reference", m.reference.clone()),
         ("agency", m.agency.clone()),
+        ("approved by", m.approved_by.clone()),
         ("inbox", position),
         ("receipts", m.receipts.join("\n")),
         ("request", m.request.trim_start_matches("messages/").to_owned()),

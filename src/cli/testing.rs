@@ -213,6 +213,21 @@ impl AgencyService for Fake {
         Err(Status::unimplemented(""))
     }
 
+    async fn list_drafts(
+        &self,
+        _: Request<pb::ListDraftsRequest>,
+    ) -> Answer<pb::ListDraftsResponse> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn approve_draft(&self, _: Request<pb::ApproveDraftRequest>) -> Answer<pb::Message> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn refuse_draft(&self, _: Request<pb::RefuseDraftRequest>) -> Answer<pb::Draft> {
+        Err(Status::unimplemented(""))
+    }
+
     async fn cancel_message(&self, _: Request<pb::CancelMessageRequest>) -> Answer<pb::Message> {
         Err(Status::unimplemented(""))
     }

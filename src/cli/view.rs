@@ -16,7 +16,11 @@ pub(crate) fn kind(number: i32) -> &'static str {
 
 /// The word for a state, as in `HANDED_OVER`.
 pub(crate) fn state(number: i32) -> &'static str {
-    DeliveryState::from_number(number).map_or("UNKNOWN", DeliveryState::as_str)
+    match pb::DeliveryState::try_from(number) {
+        Ok(pb::DeliveryState::AwaitingApproval) => "AWAITING_APPROVAL",
+        Ok(pb::DeliveryState::NotApproved) => "NOT_APPROVED",
+        _ => DeliveryState::from_number(number).map_or("UNKNOWN", DeliveryState::as_str),
+    }
 }
 
 /// `sent` or `received`.
@@ -70,6 +74,9 @@ pub(crate) fn message(m: &pb::Message) -> Value {
     if !m.request.is_empty() {
         value["request"] = json!(m.request.trim_start_matches("messages/"));
         value["request_state"] = json!(request_state(m.request_state));
+    }
+    if !m.approved_by.is_empty() {
+        value["approved_by"] = json!(m.approved_by);
     }
     if !m.move_notice.is_empty() {
         value["move_notice"] = json!(m.move_notice);

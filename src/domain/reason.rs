@@ -4,8 +4,8 @@ use std::fmt;
 
 /// The code of a reason, as in `RETENTION_ENDED`: `[A-Z][A-Z0-9_]{0,63}`.
 ///
-/// [`Reason::ERASURE`] and [`Reason::HOLD`] list those that have a meaning here; an authority may
-/// use others of its own. The log is for ever and shown to others, so a code must name a rule and
+/// [`Reason::ERASURE`], [`Reason::HOLD`] and [`Reason::DRAFT`] list those that have a meaning here; an
+/// authority may use others of its own. The log is for ever and shown to others, so a code must name a rule and
 /// never a person or a case.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Reason(String);
@@ -37,6 +37,15 @@ impl Reason {
         ("COURT_ORDER", "a court has ordered it"),
         ("COMPLAINT", "somebody has complained about how it was dealt with"),
         ("AUDIT", "an audit is looking at it"),
+    ];
+
+    /// Why a message that waits for an approval is not sent.
+    pub const DRAFT: [(&str, &str); 5] = [
+        ("NOT_COMPLETE", "something is missing that it needs"),
+        ("NOT_LAWFUL", "domestic law does not allow it"),
+        ("NOT_PROPORTIONATE", "what it asks is more than the case is worth"),
+        ("WRONG_ADDRESSEE", "another authority is to be asked"),
+        ("NOT_NEEDED", "the matter has settled itself"),
     ];
 
     /// That the time is over for which something may be kept.
@@ -81,7 +90,7 @@ mod tests {
 
     #[test]
     fn those_that_are_listed_are_reasons_and_listed_once() {
-        for list in [Reason::ERASURE.as_slice(), Reason::HOLD.as_slice()] {
+        for list in [Reason::ERASURE.as_slice(), &Reason::HOLD, &Reason::DRAFT] {
             for (n, (code, says)) in list.iter().enumerate() {
                 assert_eq!(Reason::parse(code).expect("a code").as_str(), *code);
                 assert!(!says.is_empty() && !says.ends_with('.'), "{code}");

@@ -29,7 +29,15 @@ impl Exchange {
     /// [`ActionError::NotFound`] also for what the caller may not see; others when the entry cannot
     /// be made durable: then nothing is given.
     pub async fn read(&self, caller: &Caller, id: MessageId) -> Result<MessageView, ActionError> {
-        let row = self.seen(caller, id)?;
+        let row = match self.seen(caller, id) {
+            Ok(row) => row,
+            Err(missing) => {
+                return match self.read_draft(caller, id).await {
+                    Err(ActionError::NotFound(_)) => Err(missing),
+                    read => read,
+                };
+            }
+        };
         if row.erased.is_none() {
             self.log_access(caller, id, &row, None).await?;
         }

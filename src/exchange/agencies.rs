@@ -18,6 +18,8 @@ pub enum Role {
     Submit,
     /// Read messages, fetch evidence, confirm hand-overs.
     Read,
+    /// Approve what other agencies of this authority have written.
+    Approve,
     /// Read and export the audit log.
     Audit,
     /// Run the node: peers, agencies, queue.
@@ -26,13 +28,15 @@ pub enum Role {
 
 impl Role {
     /// All of them.
-    pub const ALL: [Role; 4] = [Role::Submit, Role::Read, Role::Audit, Role::Operate];
+    pub const ALL: [Role; 5] =
+        [Role::Submit, Role::Read, Role::Approve, Role::Audit, Role::Operate];
 
     /// The word for it.
     pub fn as_str(self) -> &'static str {
         match self {
             Role::Submit => "submit",
             Role::Read => "read",
+            Role::Approve => "approve",
             Role::Audit => "audit",
             Role::Operate => "operate",
         }

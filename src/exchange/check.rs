@@ -8,10 +8,10 @@
 mod compare;
 mod kept;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::replayed::fault;
-use super::rows::{self, AgencyRow, PeerRow};
+use super::rows::{self, AgencyRow, DraftRow, PeerRow};
 use super::{ActionError, Exchange};
 use crate::audit::entry::Entry;
 use crate::audit::merkle::{Frontier, leaf_hash};
@@ -98,6 +98,7 @@ impl Exchange {
         check.strays(Table::Holds)?;
         check.peers()?;
         check.agencies()?;
+        check.drafts()?;
         Ok(CheckReport { size: head.size, root, digest, ..check.report })
     }
 }
@@ -318,6 +319,16 @@ impl<'a, 'b> Check<'a, 'b> {
         let wrong = compare::agencies(&self.state, &kept.collect::<Vec<_>>()).into_iter();
         wrong
             .map(|(who, detail)| (format!("agency {who}"), detail))
+            .try_for_each(|(what, detail)| self.diverges(&what, detail))
+    }
+
+    fn drafts(&mut self) -> Result<(), ActionError> {
+        let rows = self.whole_table::<DraftRow>(Table::Drafts)?;
+        let waiting = rows.iter().filter(|row| row.refused.is_empty());
+        let kept = waiting.map(|row| (row.entry_index, self.exchange.handle(&row.agency)));
+        let wrong = compare::drafts(&self.state, &kept.collect::<BTreeMap<_, _>>()).into_iter();
+        wrong
+            .map(|(place, detail)| (format!("the draft of entry {place}"), detail))
             .try_for_each(|(what, detail)| self.diverges(&what, detail))
     }
 

@@ -30,6 +30,7 @@ pub mod consign;
 pub mod courier;
 pub mod directory;
 pub mod disclose;
+pub mod drafts;
 pub mod erase;
 pub mod error;
 pub mod excerpt;
@@ -101,6 +102,8 @@ pub struct Settings {
     pub retention: retention::Rules,
     /// How long evidence is kept that nobody comes for.
     pub keep: sweep::Keep,
+    /// What a second official has to approve before it is signed.
+    pub approval: drafts::Rules,
     /// How often what peers' logs and ours say of each other is compared.
     pub reconcile: reconcile::Rules,
     /// The program and its version, as in `rogatory 0.1.0`.

@@ -13,7 +13,7 @@ mod send;
 mod upload;
 
 pub use content::PackageContent;
-pub(super) use key::{forget_key, keep_key, key_of};
+pub(super) use key::{forget_key, free, keep_key, key_of, reserve};
 pub use manifest::{ExhibitInfo, ExhibitPage, PageToken};
 pub use receive::{Offers, Receiving};
 pub(crate) use send::push_all;

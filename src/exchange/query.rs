@@ -98,8 +98,15 @@ impl Exchange {
         id: MessageId,
         content: bool,
     ) -> Result<MessageView, ActionError> {
-        let row = self.seen(caller, id)?;
-        self.shown(id, row, content)
+        match self.seen(caller, id) {
+            Ok(row) => self.shown(id, row, content),
+            // It may still wait for an approval.
+            Err(missing) => match self.seen_draft(caller, id) {
+                Ok(row) => self.shown_draft(id, &row, content),
+                Err(ActionError::NotFound(_)) => Err(missing),
+                Err(error) => Err(error),
+            },
+        }
     }
 
     /// The view of a message whose row the caller may see.

@@ -122,6 +122,10 @@ impl Exchange {
     pub async fn cancel(&self, caller: &Caller, id: MessageId) -> Result<MessageView, ActionError> {
         self.check_writable()?;
         let view = self.view(caller, id, false)?;
+        if rows::message(&self.store, id)?.is_none() {
+            let draft = self.withdraw_draft(caller, id).await?;
+            return self.shown_draft(id, &draft.row, false);
+        }
         check_cancellable(&view.row)?;
         // Taken out of memory first: from here on no relay can pick it up.
         let Some(item) = self.outbox.withdraw(&view.row.peer, id.as_bytes()) else {

@@ -8,6 +8,7 @@
 //! does not come.
 
 mod closing;
+mod drafts;
 mod messages;
 mod parties;
 
@@ -22,6 +23,7 @@ use crate::crypto::{Digest, HomeKey};
 use crate::domain::{AuthorityId, MessageId};
 use crate::store::{CommitError, Misuse, Position, Tx};
 
+use self::drafts::ends_draft;
 pub use closing::{Lost, Recovered};
 
 /// Entries that are put back in one commit, or in several where it becomes too much.
@@ -147,6 +149,8 @@ impl Kept {
             }
             Event::EraseBody => self.erased(tx, position, entry),
             Event::HoldSet | Event::HoldReleased => self.hold(tx, position, entry),
+            Event::DraftSubmitted => self.drafted(tx, position, entry),
+            Event::DraftApproved | Event::DraftRefused => ends_draft(tx, entry),
             Event::PeerAdded | Event::PeerUpdated => self.peer_card(tx, entry),
             Event::PeerRemoved | Event::PeerSuspended | Event::PeerResumed => {
                 self.peer_standing(tx, entry)

@@ -11,9 +11,11 @@ use zeroize::Zeroizing;
 pub(super) use self::cases::CaseNumbers;
 use self::cases::case_key;
 use self::packages::Carried;
+use self::pending::Pending;
+pub(super) use self::pending::first_answer;
 pub(super) use self::pending::skip_case_number;
-use self::pending::{Pending, first_answer};
 use super::agencies::Caller;
+use super::drafts::Approval;
 use super::query::MessageView;
 use super::rows::{self, MessageDetails, MessageRow, RequestRow, SENT, facts_of, ref_of};
 use super::standing::{About, is_moved};
@@ -60,7 +62,7 @@ pub struct Submission {
 impl Submission {
     /// What a repeat must be equal in. With the request id, which is kept nowhere: whoever has the
     /// home cannot try contents against what stays of a message that was erased.
-    fn digest(&self) -> Digest {
+    pub(super) fn digest(&self) -> Digest {
         let content = content_to_pb(&self.content).encode_to_vec();
         let packages: Vec<u8> = self.packages.iter().flat_map(|id| *id.as_bytes()).collect();
         let window = self.window_ms.unwrap_or(0).to_le_bytes();
@@ -86,7 +88,8 @@ impl Submission {
 struct Checked {
     peer: std::sync::Arc<Peer>,
     packages: Vec<Carried>,
-    case: String,
+    /// The case of what is answered; once it is to be sealed, whichever it belongs to.
+    case: Option<String>,
     new_case: Option<(i32, u64)>,
     warnings: Vec<String>,
     about: About,
@@ -125,11 +128,30 @@ impl Exchange {
         if let Some(id) = first_answer(known, &digest)? {
             return self.view(caller, id, true);
         }
+        if self.needs_approval(submission.content.kind) {
+            self.check_submission(caller, &submission, None)?;
+            return self.keep_draft(caller, &submission, request_key, digest).await;
+        }
+        let id = self.send(caller, &submission, None).await?;
+        self.view(caller, id, true)
+    }
+
+    /// Checks, seals, signs and commits what needs no approval, or has it.
+    pub(super) async fn send(
+        &self,
+        caller: &Caller,
+        submission: &Submission,
+        approval: Option<Approval>,
+    ) -> Result<MessageId, ActionError> {
+        let draft = approval.as_ref().map(|approval| approval.id);
         let mut tries = 0;
         let committed = loop {
-            let checked = self.check_submission(caller, &submission)?;
-            let signed = self.seal_submission(&submission, &checked)?;
-            let pending = self.pending(caller, &submission, &checked, &signed, request_key, digest);
+            let mut checked = self.check_submission(caller, submission, draft)?;
+            let (case, new_case) = self.case_for(submission, checked.case.take())?;
+            (checked.case, checked.new_case) = (Some(case), new_case);
+            let signed = self.seal_submission(submission, &checked, draft)?;
+            let mut pending = self.pending(caller, submission, &checked, &signed);
+            pending.approval.clone_from(&approval);
             let done = self.store.commit(move |tx| pending.apply(tx)).await;
             tries += 1;
             match done.map_err(ActionError::from) {
@@ -142,7 +164,7 @@ impl Exchange {
         if let Some(outbox) = outbox {
             self.outbox.insert(outbox);
         }
-        self.view(caller, id, true)
+        Ok(id)
     }
 
     fn request_key(&self, caller: &Caller, request: RequestId) -> [u8; 16] {
@@ -154,6 +176,7 @@ impl Exchange {
         &self,
         caller: &Caller,
         submission: &Submission,
+        draft: Option<MessageId>,
     ) -> Result<Checked, ActionError> {
         let mut wrong = Vec::new();
         let mut warnings = Vec::new();
@@ -183,13 +206,12 @@ impl Exchange {
             let rule = format!("{} is not in the directory of this node", submission.recipient);
             wrong.push(Violation::new("recipient", rule));
         }
-        let packages = self.check_packages(caller, &submission.packages, &mut wrong)?;
+        let packages = self.check_packages(caller, &submission.packages, draft, &mut wrong)?;
         let case = self.check_case(caller, submission, &mut wrong)?;
         let about = self.check_request(caller, submission, &mut wrong)?;
         match (wrong.is_empty(), peer) {
             (true, Some(peer)) => {
-                let (case, new_case) = self.case_for(submission, case)?;
-                Ok(Checked { peer, packages, case, new_case, warnings, about })
+                Ok(Checked { peer, packages, case, new_case: None, warnings, about })
             }
             _ => Err(ActionError::Invalid(wrong)),
         }
@@ -199,11 +221,13 @@ impl Exchange {
         &self,
         submission: &Submission,
         checked: &Checked,
+        draft: Option<MessageId>,
     ) -> Result<SignedMessage, ActionError> {
         let now = self.now();
         let window = submission.window_ms.unwrap_or(self.settings.delivery_window_ms);
         let draft = Draft {
-            message: MessageId::new(now, random()),
+            // What was approved has the name under which it waited.
+            message: draft.unwrap_or_else(|| MessageId::new(now, random())),
             sender: self.me.clone(),
             recipient: submission.recipient.clone(),
             purpose: submission.content.kind.purpose().to_owned(),
@@ -232,15 +256,13 @@ impl Exchange {
         submission: &Submission,
         checked: &Checked,
         signed: &SignedMessage,
-        request_key: [u8; 16],
-        digest: Digest,
     ) -> Pending {
         let header = signed.header();
         let row = MessageRow {
             direction: SENT,
             peer: header.recipient.to_string(),
             kind: kind_to_pb(submission.content.kind) as i32,
-            case_id: checked.case.clone(),
+            case_id: checked.case.clone().unwrap_or_default(),
             in_reply_to: header.in_reply_to.map_or_else(Vec::new, |id| id.as_bytes().to_vec()),
             state: DeliveryState::Queued as i32,
             created_ms: header.created.unix_ms(),
@@ -272,9 +294,10 @@ impl Exchange {
             new_case: checked.new_case,
             kind: submission.content.kind,
             about: checked.about.clone(),
-            request_key,
+            approval: None,
+            request_key: self.request_key(caller, submission.request),
             request: RequestRow {
-                digest: digest.to_vec(),
+                digest: submission.digest().to_vec(),
                 message_id: header.message.as_bytes().to_vec(),
             },
         }
@@ -304,7 +327,7 @@ fn encode_body(submission: &Submission, checked: &Checked) -> Zeroizing<Vec<u8>>
     };
     let body = pb::MessageBody {
         content: Some(content_to_pb(&submission.content)),
-        case_id: checked.case.clone(),
+        case_id: checked.case.clone().unwrap_or_default(),
         sender_reference: submission.reference.clone(),
         packages: checked.packages.iter().map(key).collect(),
         request: checked.about.request.map_or_else(Vec::new, |id| id.as_bytes().to_vec()).into(),

@@ -60,6 +60,11 @@ pub async fn run(exchange: Arc<Exchange>, stop: CancellationToken) {
             }
             Err(error) => tracing::error!(%error, "the vault cannot be swept"),
         }
+        match exchange.end_old_drafts(exchange.now()).await {
+            Ok(0) => {}
+            Ok(drafts) => tracing::info!(drafts, "drafts end that nobody approved"),
+            Err(error) => tracing::error!(%error, "drafts cannot be ended"),
+        }
     }
 }
 
@@ -201,7 +206,7 @@ impl Exchange {
         let committed = self.store.commit(move |tx| {
             // Submitted meanwhile: then it is a message's, and stays.
             let row = load_in::<PackageRow>(tx, Table::Packages, id.as_bytes())?;
-            let unsent = row.filter(|row| row.message_id.is_empty());
+            let unsent = row.filter(|row| row.message_id.is_empty() && row.draft_id.is_empty());
             let Some(mut row) = unsent else { return Ok(false) };
             forget_key(tx, &mut row);
             tx.delete(Table::Packages, id.as_bytes());
@@ -221,5 +226,5 @@ impl Exchange {
 type Page = (Vec<(PackageId, PackageShape)>, Option<Vec<u8>>);
 
 fn is_old(row: &PackageRow, before: Timestamp) -> bool {
-    row.message_id.is_empty() && row.created_ms < before.unix_ms()
+    row.message_id.is_empty() && row.draft_id.is_empty() && row.created_ms < before.unix_ms()
 }

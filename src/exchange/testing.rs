@@ -1,5 +1,6 @@
 //! An exchange without a network, with a clock that is set by hand, for tests.
 
+mod copies;
 mod courier;
 
 use std::collections::BTreeSet;
@@ -15,7 +16,7 @@ use super::packages::Upload;
 use super::query::MessageView;
 use super::rows::{MessageRow, RECEIVED, message, message_in, put_message};
 use super::submit::Submission;
-use super::{ActionError, Exchange, Keys, Parts, Settings, reconcile, retention, sweep};
+use super::{ActionError, Exchange, Keys, Parts, Settings, drafts, reconcile, retention, sweep};
 use crate::audit::checkpoint::{Checkpoint, origin};
 use crate::audit::entry::{Entry, EntryDraft, Event};
 use crate::audit::note::VerifierKey;
@@ -32,7 +33,7 @@ pub(super) use crate::domain::time::DAY_MS;
 use crate::domain::{AuthorityId, MessageId, MessageKind, PackageId, RequestId, Timestamp};
 use crate::envelope::AuthenticMessage;
 use crate::store::vault::{PackageShape, Vault};
-use crate::store::{self, Behind, BodySlot, Position, Store, Table};
+use crate::store::{self, BodySlot, Position, Store, Table};
 
 pub(super) use self::courier::Memory;
 
@@ -46,15 +47,27 @@ pub(super) struct Lone {
     seeds: [Seed; 6],
     clock: Arc<AtomicI64>,
     rules: retention::Rules,
+    approval: drafts::Rules,
     opened: Option<Arc<Exchange>>,
 }
 
 impl Lone {
     pub(super) fn new(authority: &str, rules: retention::Rules) -> Self {
+        Self::with(authority, rules, &[])
+    }
+
+    /// One where a second official has to approve messages of some kinds.
+    pub(super) fn approving(authority: &str, kinds: &[MessageKind]) -> Self {
+        Self::with(authority, retention::Rules::default(), kinds)
+    }
+
+    fn with(authority: &str, rules: retention::Rules, kinds: &[MessageKind]) -> Self {
+        let kinds = kinds.iter().copied().collect();
+        let approval = drafts::Rules { kinds, wait_ms: 30 * DAY_MS };
         let dir = tempfile::tempdir().expect("a directory");
         let clock = Arc::new(AtomicI64::new(START_MS));
         let (home, seeds) = (HomeKey::generate(), std::array::from_fn(|_| Seed::generate()));
-        let mut lone = Self { dir, home, seeds, clock, rules, opened: None };
+        let mut lone = Self { dir, home, seeds, clock, rules, approval, opened: None };
         let authority = AuthorityId::parse(authority).expect("valid");
         let (store, _) = Store::create(lone.store_settings(&authority)).expect("a store");
         lone.opened = Some(lone.exchange(store, &authority));
@@ -76,41 +89,6 @@ impl Lone {
         self.opened = None;
         let (store, _) = Store::open(self.store_settings(&authority)).expect("opens");
         self.opened = Some(self.exchange(store, &authority));
-    }
-
-    /// Keeps a copy of the data directory as it is now.
-    pub(super) fn backup(&mut self) -> tempfile::TempDir {
-        let kept = tempfile::tempdir().expect("a directory");
-        self.x().store.stop();
-        copy_dir(&self.path().join("data"), kept.path());
-        self.restart();
-        kept
-    }
-
-    /// Puts the copy in the place of the data directory, and opens it until it has what `note` covers.
-    pub(super) fn restore(&mut self, kept: &Path, note: &str) {
-        let authority = self.x().me.clone();
-        self.x().store.stop();
-        self.opened = None;
-        std::fs::remove_dir_all(self.path().join("data")).expect("removed");
-        std::fs::create_dir(self.path().join("data")).expect("made");
-        copy_dir(kept, &self.path().join("data"));
-        self.open_behind(&authority, note);
-    }
-
-    /// As if putting back had been cut off, and begun again.
-    pub(super) fn reopen_behind(&mut self, note: &str) {
-        let authority = self.x().me.clone();
-        self.x().store.stop();
-        self.opened = None;
-        self.open_behind(&authority, note);
-    }
-
-    fn open_behind(&mut self, authority: &AuthorityId, note: &str) {
-        let behind = Behind { note: note.to_owned(), from_nothing: false };
-        let (store, _) =
-            Store::open_behind(self.store_settings(authority), &behind).expect("opens");
-        self.opened = Some(self.exchange(store, authority));
     }
 
     pub(super) fn wait_days(&self, days: i64) {
@@ -178,6 +156,7 @@ impl Lone {
                 retry_first_ms: 1,
                 retry_cap_ms: 1,
                 retention: self.rules,
+                approval: self.approval.clone(),
                 software: "rogatory 0.0.0".into(),
                 keep: sweep::Keep { unfinished_ms: 30 * DAY_MS, unsubmitted_ms: 30 * DAY_MS },
                 gossip: BTreeSet::new(),
@@ -345,11 +324,6 @@ impl Lone {
         let all = all.map(|(place, entry)| (place, Entry::parse(&entry).expect("parses")));
         all.filter(|(_, entry)| entry.event == event).collect()
     }
-}
-
-fn copy_dir(from: &Path, to: &Path) {
-    let done = std::process::Command::new("cp").arg("-a").arg(from.join(".")).arg(to).status();
-    assert!(done.expect("cp runs").success());
 }
 
 /// Two homes with logs of their own that trust each other.

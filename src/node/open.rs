@@ -106,6 +106,7 @@ impl OpenNode {
                 retry_first_ms: config.retry_first_ms,
                 retry_cap_ms: config.retry_cap_ms,
                 retention: config.retention,
+                approval: config.approval.clone(),
                 keep: Keep {
                     unfinished_ms: config.evidence.unfinished_ms,
                     unsubmitted_ms: config.evidence.unsubmitted_ms,

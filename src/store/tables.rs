@@ -74,11 +74,13 @@ pub enum Table {
     Unsettled = 0x28,
     /// Where each request stands. Key: id of the message that carries it.
     Standings = 0x29,
+    /// Messages that wait for the approval of a second official. Key: message id.
+    Drafts = 0x2a,
 }
 
 impl Table {
     /// All of them, by number.
-    pub const ALL: [Table; 26] = [
+    pub const ALL: [Table; 27] = [
         Table::Messages,
         Table::Outbox,
         Table::Inbox,
@@ -105,6 +107,7 @@ impl Table {
         Table::Reconciled,
         Table::Unsettled,
         Table::Standings,
+        Table::Drafts,
     ];
 
     pub(super) fn number(self) -> u8 {

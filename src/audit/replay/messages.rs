@@ -217,6 +217,10 @@ impl State {
 
     /// An agency or operator read content, or it was given out.
     pub(super) fn read(&mut self, step: &mut Step<'_>) {
+        // By whoever is to approve it.
+        if step.entry.message.is_some_and(|id| self.drafts.contains_key(&id)) {
+            return;
+        }
         if let Some(message) = self.either_side(step)
             && message.erased
         {

@@ -30,7 +30,7 @@ pub use feed::FeedError;
 pub use finding::{Finding, Rule, Severity};
 pub use history::{Life, Moment};
 pub use state::{Queue, Side, Standing, State};
-pub use view::{AgencyView, MessageView, NodeView, PeerView, StatedView};
+pub use view::{AgencyView, DraftView, MessageView, NodeView, PeerView, StatedView};
 
 use finding::Step;
 

@@ -46,6 +46,17 @@ pub struct StatedView<'a> {
     pub code: Option<&'a str>,
 }
 
+/// A message that waits for the approval of a second official.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DraftView<'a> {
+    /// Its id.
+    pub id: MessageId,
+    /// The handle of its author.
+    pub author: &'a str,
+    /// The entry that submitted it.
+    pub submitted: u64,
+}
+
 /// A peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PeerView<'a> {
@@ -144,6 +155,15 @@ impl State {
             payload: message.payload,
             events: message.events.iter().map(stated).collect(),
         }
+    }
+
+    /// The messages that wait for an approval, by id.
+    pub fn drafts(&self) -> impl Iterator<Item = DraftView<'_>> {
+        self.drafts.iter().map(|(id, draft)| DraftView {
+            id: *id,
+            author: self.names.text(draft.author),
+            submitted: draft.submitted,
+        })
     }
 
     /// All peers, by name.

@@ -1,5 +1,7 @@
 //! One row against the replayed state.
 
+use std::collections::BTreeMap;
+
 use crate::audit::Position;
 use crate::audit::entry::{Entry, Event};
 use crate::audit::replay::{MessageView, Queue, Side, Standing, State};
@@ -10,6 +12,26 @@ use crate::domain::delivery::DeliveryState;
 use crate::exchange::rows::{MessageRow, ReceiptRow, SENT};
 
 use super::kept::{Kept, KeptPeer};
+
+/// What waits for an approval: each by the entry that submitted it, with the handle of its author.
+pub(super) fn drafts(state: &State, kept: &BTreeMap<u64, String>) -> Vec<(Position, String)> {
+    let logged: BTreeMap<u64, &str> =
+        state.drafts().map(|draft| (draft.submitted, draft.author)).collect();
+    let mut wrong = Vec::new();
+    for (place, author) in &logged {
+        match kept.get(place) {
+            None => wrong.push((*place, "the log has it as waiting, and there is no row")),
+            Some(kept) if kept != author => wrong.push((*place, "another agency wrote it")),
+            Some(_) => {}
+        }
+    }
+    // What began in the log before may be known from there alone.
+    for place in kept.keys().filter(|place| !logged.contains_key(place) && !state.goes_on()) {
+        wrong.push((*place, "there is a row, and the log knows no such draft"));
+    }
+    let told = |(place, detail): (u64, &str)| (Position::from_number(place), detail.to_owned());
+    wrong.into_iter().map(told).collect()
+}
 
 /// The digests of the receipts that entries record, in the order of the log.
 #[derive(Default)]

@@ -3,11 +3,13 @@
 //! It is a stored body, never part of a row: rows stay in the journal for ever, and with them would
 //! every key, however thoroughly the message was erased that carried it.
 
+use prost::Message as _;
 use zeroize::Zeroizing;
 
+use crate::domain::MessageId;
 use crate::exchange::ActionError;
-use crate::exchange::rows::PackageRow;
-use crate::store::{BodySlot, Store, Tx};
+use crate::exchange::rows::{PackageRow, load_in};
+use crate::store::{BodySlot, Store, Table, Tx};
 
 /// Keeps the key of a package that was just uploaded.
 pub(in crate::exchange) fn keep_key(tx: &mut Tx<'_>, row: &mut PackageRow, key: &[u8; 32]) {
@@ -36,6 +38,43 @@ pub(in crate::exchange) fn key_of(
     Ok(Some(Zeroizing::new(key)))
 }
 
+/// Keeps a package for a draft, in its commit.
+///
+/// # Errors
+/// [`ActionError::Invalid`] where it went with another message meanwhile, or waits with another
+/// draft.
+pub(in crate::exchange) fn reserve(
+    tx: &mut Tx<'_>,
+    package: &[u8],
+    draft: MessageId,
+) -> Result<(), ActionError> {
+    let row = load_in::<PackageRow>(tx, Table::Packages, package)?;
+    let free = row.filter(|row| row.message_id.is_empty() && row.draft_id.is_empty());
+    let mut row =
+        free.ok_or_else(|| ActionError::invalid("packages", "one went with another message"))?;
+    row.draft_id = draft.as_bytes().to_vec();
+    tx.put(Table::Packages, package, row.encode_to_vec());
+    Ok(())
+}
+
+/// Gives a package back that waited with a draft: its agency may submit it again, and has as long for
+/// that as if it had uploaded it now.
+///
+/// # Errors
+/// [`ActionError::Fault`] where its row is damaged.
+pub(in crate::exchange) fn free(
+    tx: &mut Tx<'_>,
+    package: &[u8],
+    draft: MessageId,
+) -> Result<(), ActionError> {
+    let row = load_in::<PackageRow>(tx, Table::Packages, package)?;
+    let Some(mut row) = row.filter(|row| row.draft_id == draft.as_bytes()) else { return Ok(()) };
+    row.draft_id.clear();
+    row.created_ms = tx.at().unix_ms();
+    tx.put(Table::Packages, package, row.encode_to_vec());
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,7 +82,6 @@ mod tests {
     use crate::exchange::retention::Rules;
     use crate::exchange::rows;
     use crate::exchange::testing::{Lone, desk};
-    use crate::store::Table;
 
     fn row_of(lone: &Lone, id: PackageId) -> PackageRow {
         let row = rows::load(&lone.x().store, Table::Packages, id.as_bytes());

@@ -95,6 +95,7 @@ impl Upload {
         let (shape, key) =
             ended.map_err(|_| ActionError::Fault("the package cannot be sealed".into()))??;
         let mut row = PackageRow {
+            draft_id: Vec::new(),
             facts: Some(facts_of(&shape)),
             agency: self.agency,
             created_ms: self.exchange.now().unix_ms(),

@@ -1,5 +1,8 @@
 use super::*;
+use crate::audit::entry::EntryDraft;
+use crate::domain::MessageKind;
 use crate::domain::delivery::DeliveryState;
+use crate::exchange::agencies::{Agency, Caller, Role};
 use crate::exchange::check::Told;
 use crate::exchange::keys::KeysInUse;
 use crate::exchange::retention::Rules;
@@ -175,4 +178,50 @@ async fn what_contradicts_the_rows_is_not_put_back() {
     let refused = a.x().put_back(page, &[]).await.expect_err("a contradiction");
     assert!(refused.to_string().contains("its message is here already"), "{refused}");
     assert_eq!(a.x().log_head().checkpoint.size, size);
+}
+
+#[tokio::test]
+async fn what_waited_for_an_approval_is_ended_and_what_was_approved_waits_no_more() {
+    let kind = MessageKind::SpontaneousInformation;
+    let (mut a, b) = (Lone::approving("xa.oag", &[kind]), Lone::new("xb.pps", Rules::default()));
+    let key = a.x().card.log_keys()[0].to_string();
+    let open = move |tx: &mut Tx<'_>| {
+        tx.append(EntryDraft::new(Event::LogOpened).key(&key));
+        Ok::<_, ActionError>(())
+    };
+    a.x().store.commit(open).await.expect("opened");
+    a.meet(&b).await;
+    a.x().add_agency(Agency { name: "desk".into(), ..agency() }).await.expect("added");
+    let shape = a.upload(b"one").await;
+    let (before, refused) = (a.submit(&b, &[shape.id]).await, a.submit(&b, &[]).await);
+    let behind = Behind::copy(&mut a);
+    let chief = Caller { name: "chief".into(), roles: vec![Role::Read, Role::Approve], ..desk() };
+    a.x().read(&chief, before).await.map(drop).expect("read");
+    a.x().approve(&chief, before).await.map(drop).expect("approved");
+    a.x().refuse_draft(&chief, refused, &reason()).await.map(drop).expect("refused");
+    let since = a.submit(&b, &[]).await;
+    let behind = behind.go_back(&mut a);
+    behind.put_back(&a, &[]).await;
+    assert_eq!(divergences(&a).await, [""; 0]);
+    let waits: Vec<_> = a.x().drafts(&desk(), false, None, 9).expect("readable");
+    assert_eq!(waits.iter().map(|draft| draft.id).collect::<Vec<_>>(), [since]);
+    assert!(a.view(since).body.is_none(), "it is told without what it says");
+    let lost = a.x().read(&chief, since).await.map(drop);
+    lost.expect("it is told");
+    assert!(a.x().approve(&chief, since).await.is_err());
+    assert_eq!(a.x().end_old_drafts(a.x().now()).await, Ok(1));
+    let (_, ended) = a.entries(Event::DraftRefused).pop().expect("it is logged");
+    assert_eq!((ended.message, ended.code.as_deref()), (Some(since), Some("CONTENT_LOST")));
+    assert_eq!(divergences(&a).await, [""; 0]);
+}
+
+fn agency() -> Agency {
+    Agency {
+        name: String::new(),
+        roles: vec![Role::Submit],
+        all_cases: true,
+        key_digest: [1; 32],
+        expires: crate::domain::Timestamp::from_unix_ms(9_000_000_000_000),
+        revoked: false,
+    }
 }

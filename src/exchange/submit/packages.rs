@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use crate::domain::PackageId;
+use crate::domain::{MessageId, PackageId};
 use crate::exchange::agencies::Caller;
 use crate::exchange::packages::key_of;
 use crate::exchange::rows::{self, PackageRow, shape_of};
@@ -23,13 +23,14 @@ impl Exchange {
         &self,
         caller: &Caller,
         ids: &[PackageId],
+        draft: Option<MessageId>,
         wrong: &mut Vec<Violation>,
     ) -> Result<Vec<Carried>, ActionError> {
         let mut packages = Vec::new();
         for (n, id) in ids.iter().enumerate() {
             let carried = match ids.iter().skip(n + 1).any(|other| other == id) {
                 true => Err("stands twice"),
-                false => self.uploaded(caller, *id)?,
+                false => self.uploaded(caller, *id, draft)?,
             };
             match carried {
                 Ok(carried) => packages.push(carried),
@@ -44,6 +45,7 @@ impl Exchange {
         &self,
         caller: &Caller,
         id: PackageId,
+        draft: Option<MessageId>,
     ) -> Result<Result<Carried, &'static str>, ActionError> {
         let row: Option<PackageRow> = rows::load(&self.store, Table::Packages, id.as_bytes())?;
         let Some(row) = row.filter(|row| row.agency == caller.name) else {
@@ -51,6 +53,10 @@ impl Exchange {
         };
         if !row.message_id.is_empty() {
             return Ok(Err(TAKEN));
+        }
+        let own = draft.map_or_else(Vec::new, |id| id.as_bytes().to_vec());
+        if row.draft_id != own {
+            return Ok(Err("waits with another message for an approval"));
         }
         let damaged = || ActionError::Fault(format!("the row of package {id} is damaged"));
         let shape = shape_of(row.facts.as_ref().ok_or_else(damaged)?)?;

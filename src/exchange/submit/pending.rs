@@ -6,6 +6,7 @@ use crate::audit::entry::EntryDraft;
 use crate::crypto::Digest;
 use crate::domain::{MessageId, MessageKind, PackageId};
 use crate::exchange::ActionError;
+use crate::exchange::drafts::Approval;
 use crate::exchange::packages::forget_key;
 use crate::exchange::rows::{
     MessageDetails, MessageRow, OutboxRow, PackageRow, RequestRow, load_in, note_case, put_message,
@@ -15,7 +16,7 @@ use crate::exchange::stored::keep_details;
 use crate::store::{Table, Tx};
 
 /// What a request_id that came before leads to.
-pub(super) fn first_answer(
+pub(in crate::exchange) fn first_answer(
     known: Option<RequestRow>,
     digest: &Digest,
 ) -> Result<Option<MessageId>, ActionError> {
@@ -42,6 +43,7 @@ pub(super) struct Pending {
     pub new_case: Option<(i32, u64)>,
     pub kind: MessageKind,
     pub about: About,
+    pub approval: Option<Approval>,
     pub request_key: [u8; 16],
     pub request: RequestRow,
 }
@@ -54,7 +56,7 @@ impl Pending {
     ) -> Result<(MessageId, Option<OutboxRow>), ActionError> {
         let known = load_in::<RequestRow>(tx, Table::Requests, &self.request_key)?;
         let digest = self.request.digest.as_slice().try_into().unwrap_or_default();
-        if let Some(first) = first_answer(known, &digest)? {
+        if let Some(first) = first_answer(known, &digest)?.filter(|_| self.approval.is_none()) {
             return Ok((first, None));
         }
         for id in self.packages {
@@ -63,6 +65,7 @@ impl Pending {
                 return Err(ActionError::invalid("packages", "one went with another message"));
             };
             row.message_id = self.id.as_bytes().to_vec();
+            row.draft_id.clear();
             // It is in the sealed body of this message from now on, and nowhere else.
             forget_key(tx, &mut row);
             tx.put(Table::Packages, id.as_bytes(), row.encode_to_vec());
@@ -71,6 +74,9 @@ impl Pending {
             put_case_number(tx, year, number)?;
         }
         let mut row = self.row;
+        if let Some(approval) = self.approval {
+            approval.give(tx, &mut row)?;
+        }
         standing::sent(tx, self.id, &mut row, self.kind, &self.about)?;
         row.entry_index = tx.append(self.entry);
         row.body_slot = tx.body(self.bytes.to_vec()).0;

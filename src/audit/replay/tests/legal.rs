@@ -57,16 +57,6 @@ fn a_message_that_was_sent() {
             D::HandedOver,
         ),
         (
-            "approved by another before it was sent",
-            vec![draft(DraftSubmitted, 1, 1), draft(DraftApproved, 1, 2), sent()],
-            D::Queued,
-        ),
-        (
-            "refused by its reader, and written anew under another id",
-            vec![draft(DraftSubmitted, 2, 1), draft(DraftRefused, 2, 2), sent()],
-            D::Queued,
-        ),
-        (
             "not consigned",
             vec![sent(), theirs(RelayAcceptance, 1), theirs(ContentConsignmentFailure, 1)],
             D::NotConsigned,
@@ -82,6 +72,35 @@ fn a_message_that_was_sent() {
                 erase(1),
             ],
             D::Relayed,
+        ),
+    ] {
+        assert_eq!(state_of(drafts), (becomes, Vec::new()), "{name}");
+    }
+}
+
+#[test]
+fn a_message_that_was_approved() {
+    let sent = || own(SubmissionAcceptance, 1);
+    for (name, drafts, becomes) in [
+        (
+            "approved by another before it was sent",
+            vec![draft(DraftSubmitted, 1, 1), draft(DraftApproved, 1, 2), sent()],
+            D::Queued,
+        ),
+        (
+            "read before it was approved",
+            vec![
+                draft(DraftSubmitted, 1, 1),
+                EntryDraft::new(AccessFetched).message(message(1)).who(&"a2".repeat(16)),
+                draft(DraftApproved, 1, 2),
+                sent(),
+            ],
+            D::Queued,
+        ),
+        (
+            "refused by its reader, and written anew under another id",
+            vec![draft(DraftSubmitted, 2, 1), draft(DraftRefused, 2, 2), sent()],
+            D::Queued,
         ),
     ] {
         assert_eq!(state_of(drafts), (becomes, Vec::new()), "{name}");
