@@ -60,6 +60,8 @@ table! {
         WatchInbox watch_inbox (pb::WatchInboxRequest) "read";
         ConfirmHandover confirm_handover (pb::ConfirmHandoverRequest) "read";
         CancelMessage cancel_message (pb::CancelMessageRequest) "submit";
+        ShareMessage share_message (pb::ShareMessageRequest) "submit";
+        UnshareMessage unshare_message (pb::UnshareMessageRequest) "submit";
         ListDrafts list_drafts (pb::ListDraftsRequest) "read";
         ApproveDraft approve_draft (pb::ApproveDraftRequest) "approve";
         RefuseDraft refuse_draft (pb::RefuseDraftRequest) "approve";

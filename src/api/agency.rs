@@ -10,7 +10,7 @@ use super::answers::{Answers, answers};
 use super::convert::{self, message_name, optional, package_name, page_size, parse, request_id};
 use super::standing::Standing;
 use super::status::{invalid, to_status, whole};
-use super::{drafts, evidence, identity};
+use super::{drafts, evidence, identity, release};
 use crate::domain::PackageId;
 use crate::envelope::wire::content_from_pb;
 use crate::exchange::gates::Pass;
@@ -198,6 +198,22 @@ impl AgencyService for AgencyApi {
         let exchange = self.exchange.clone();
         let view = whole(async move { exchange.cancel(&caller, id).await }).await?;
         Ok(Response::new(convert::message(view)))
+    }
+
+    async fn share_message(
+        &self,
+        request: Request<pb::ShareMessageRequest>,
+    ) -> Result<Response<pb::Message>, Status> {
+        let caller = self.caller(&request, Role::Submit)?;
+        release::share(&self.exchange, caller, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn unshare_message(
+        &self,
+        request: Request<pb::UnshareMessageRequest>,
+    ) -> Result<Response<pb::Message>, Status> {
+        let caller = self.caller(&request, Role::Submit)?;
+        release::unshare(&self.exchange, caller, request.into_inner()).await.map(Response::new)
     }
 
     async fn list_drafts(

@@ -5,12 +5,13 @@ use tonic::Status;
 use super::status::invalid;
 use crate::domain::limits::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
 use crate::domain::{MessageId, PackageId, RequestId};
+use crate::envelope::wire::use_limits_to_pb;
 use crate::exchange::log::{index_in_log, log_of};
 use crate::exchange::packages::ExhibitInfo;
 use crate::exchange::query::{MessageView, ReceiptView};
 use crate::exchange::queue::Waiting;
 use crate::exchange::replayed::StateDigest;
-use crate::pb::store::v1::{PackageFacts, StandingRow, Step};
+use crate::pb::store::v1::{PackageFacts, ShareRow, StandingRow, Step};
 use crate::pb::v1 as pb;
 
 /// Parses a field, or says which rule it breaks.
@@ -55,7 +56,7 @@ pub(super) fn page_size(asked: i32) -> Result<usize, Status> {
 
 /// A message for the client.
 pub(super) fn message(view: MessageView) -> pb::Message {
-    let MessageView { id, row, details, body, standing: at } = view;
+    let MessageView { id, row, details, body, standing: at, limits } = view;
     let lost_time = match row.lost_ms {
         0 => String::new(),
         lost => crate::domain::Timestamp::from_unix_ms(lost).to_string(),
@@ -88,6 +89,8 @@ pub(super) fn message(view: MessageView) -> pb::Message {
         request_state: row.request_state,
         move_notice: row.move_notice,
         approved_by: row.approved_by,
+        use_limits: use_limits_to_pb(limits),
+        shares: row.shares.into_iter().map(share).collect(),
         standing: at.map(|at| standing(&at)),
         erasure: row.erased.map(|erased| pb::Erasure {
             erase_time: time(erased.at_ms),
@@ -95,6 +98,18 @@ pub(super) fn message(view: MessageView) -> pb::Message {
             log_index: index_in_log(erased.entry_index),
             log: log_of(erased.entry_index),
         }),
+    }
+}
+
+fn share(row: ShareRow) -> pb::Share {
+    pb::Share {
+        agency: row.agency,
+        purpose: row.purpose,
+        ground: row.ground,
+        share_time: crate::domain::Timestamp::from_unix_ms(row.at_ms).to_string(),
+        consent: message_ref(&row.consent),
+        log_index: index_in_log(row.entry_index),
+        log: log_of(row.entry_index),
     }
 }
 

@@ -22,6 +22,7 @@ pub mod identity;
 pub mod listen;
 pub mod operator;
 pub mod probe;
+mod release;
 pub mod standing;
 pub mod status;
 pub mod tls;

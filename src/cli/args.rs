@@ -6,7 +6,8 @@ use super::exit::EXIT_CODES;
 use super::out::Format;
 use super::{
     agency, audit, cancel, card, completions, config, confirm, demo, disclose, draft, erase, fetch,
-    hold, inbox, init, key, list, log, peer, queue, receipt, reply, serve, show, status, submit,
+    hold, inbox, init, key, list, log, peer, queue, receipt, reply, serve, share, show, status,
+    submit,
 };
 
 /// Exchanges requests for mutual legal assistance between the authorities of States
@@ -49,6 +50,8 @@ pub(super) enum Command {
     Confirm(confirm::ConfirmArgs),
     Cancel(cancel::CancelArgs),
     Draft(draft::DraftArgs),
+    Share(share::ShareArgs),
+    Unshare(share::UnshareArgs),
     Receipt(receipt::ReceiptArgs),
     Audit(audit::AuditArgs),
     Disclose(disclose::DiscloseArgs),

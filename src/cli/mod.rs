@@ -37,6 +37,7 @@ mod refusal;
 mod reply;
 mod send;
 mod serve;
+mod share;
 mod show;
 mod status;
 mod submit;
@@ -80,6 +81,8 @@ pub async fn run(cli: Cli, out: &mut Out) -> Result<(), Failure> {
         Command::Confirm(args) => Box::pin(confirm::run(args, out)).await,
         Command::Cancel(args) => Box::pin(cancel::run(args, out)).await,
         Command::Draft(args) => Box::pin(draft::run(args, out)).await,
+        Command::Share(args) => Box::pin(share::share(args, out)).await,
+        Command::Unshare(args) => Box::pin(share::unshare(args, out)).await,
         Command::Receipt(args) => Box::pin(receipt::run(args, out)).await,
         Command::Audit(args) => Box::pin(audit::run(args, out)).await,
         Command::Disclose(args) => Box::pin(disclose::run(args, out)).await,

@@ -6,7 +6,7 @@ use super::connect::AgencyAccess;
 use super::exit::Failure;
 use super::out::Out;
 use super::send::{self, Ready, SendArgs, TextArgs};
-use crate::domain::request::{Content, Decision, Defect, Note, Progress};
+use crate::domain::request::{Consent, Content, Decision, Defect, Note, Progress};
 use crate::domain::{MessageId, MessageKind};
 use crate::envelope::wire::content_to_pb;
 use crate::pb::v1 as pb;
@@ -29,7 +29,8 @@ pub(crate) struct ReplyArgs {
     #[command(flatten)]
     text: TextArgs,
     /// The kind of message; absent: EVIDENCE_PACKAGE with evidence, DECISION with a decision,
-    /// STATUS_REPORT with progress, CONDITIONS_PROPOSED with conditions, else CASE_ACKNOWLEDGEMENT
+    /// STATUS_REPORT with progress, CONDITIONS_PROPOSED with conditions, USE_CONSENT_REQUEST with a
+    /// purpose of use, USE_CONSENT_RESPONSE with consent, else CASE_ACKNOWLEDGEMENT
     #[arg(long, value_parser = send::kind)]
     kind: Option<MessageKind>,
     /// What was decided on the request
@@ -53,8 +54,30 @@ pub(crate) struct ReplyArgs {
     /// What does not conform in a request that is returned, as in `purpose=is missing`
     #[arg(long, value_name = "FIELD=TEXT", value_parser = defect)]
     defect: Vec<DefectArg>,
+    /// What it is to be used for beside what it was given for: asks for consent
+    #[arg(long, value_name = "TEXT")]
+    use_purpose: Option<String>,
+    /// Whether what was asked for may be used so
+    #[arg(long)]
+    consent: Option<ConsentWord>,
     #[command(flatten)]
     send: SendArgs,
+}
+
+/// The answer to a request for consent, as the command line spells it.
+#[derive(Clone, Copy, ValueEnum)]
+enum ConsentWord {
+    Granted,
+    Refused,
+}
+
+impl From<ConsentWord> for Consent {
+    fn from(word: ConsentWord) -> Self {
+        match word {
+            ConsentWord::Granted => Self::Granted,
+            ConsentWord::Refused => Self::Refused,
+        }
+    }
 }
 
 /// How far a request has come, as the command line spells it.
@@ -138,11 +161,16 @@ fn content(args: &ReplyArgs) -> Result<Content, Failure> {
         conditions: args.condition.clone(),
         defects: args.defect.iter().map(|defect| defect.0.clone()).collect(),
         verdicts: Vec::new(),
+        use_limits: Vec::new(),
+        use_purpose: args.use_purpose.clone().unwrap_or_default(),
+        consent: args.consent.map(Consent::from),
     };
     let usual = match (args.decision, args.send.has_evidence()) {
         (Some(_), _) => MessageKind::Decision,
         (None, true) => MessageKind::EvidencePackage,
         (None, false) if args.progress.is_some() => MessageKind::StatusReport,
+        (None, false) if args.use_purpose.is_some() => MessageKind::UseConsentRequest,
+        (None, false) if args.consent.is_some() => MessageKind::UseConsentResponse,
         (None, false) if !args.condition.is_empty() => MessageKind::ConditionsProposed,
         (None, false) => MessageKind::CaseAcknowledgement,
     };

@@ -165,6 +165,8 @@ fn option(field: &str) -> &str {
         "more_to_follow" => "--more-to-follow",
         "progress" => "--progress",
         "review_date" => "--review-date",
+        "use_purpose" => "--use-purpose",
+        "consent" => "--consent",
         field if field.starts_with("conditions") => "--condition",
         field if field.starts_with("defects") => "--defect",
         field if field.starts_with("grounds") => "--ground",

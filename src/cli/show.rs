@@ -7,7 +7,7 @@ use super::connect::{AgencyAccess, AgencyClient};
 use super::exit::{Exit, Failure};
 use super::out::Out;
 use super::view;
-use crate::domain::MessageId;
+use crate::domain::{MessageId, PackageId};
 use crate::pb::v1 as pb;
 
 /// Shows a message: what it says, what it carries, how far it has come
@@ -90,6 +90,8 @@ fn print(m: &pb::Message, out: &mut Out) {
             "may be sent",
             m.standing.as_ref().map(|at| at.legal_moves.join("\n")).unwrap_or_default(),
         ),
+        ("use limits", m.use_limits.iter().map(limit).collect::<Vec<_>>().join("\n")),
+        ("shared with", m.shares.iter().map(share).collect::<Vec<_>>().join("\n")),
         ("lost", m.lost_time.clone()),
         ("erased", m.erasure.as_ref().map(erased).unwrap_or_default()),
     ];
@@ -105,6 +107,27 @@ fn print(m: &pb::Message, out: &mut Out) {
         out.data("");
         out.data(&readable(&view::content(content)));
     }
+}
+
+/// How something may be used, in one line.
+fn limit(limit: &pb::UseLimit) -> String {
+    let part = match (PackageId::from_slice(&limit.package_id), limit.exhibit) {
+        (Ok(package), Some(exhibit)) => format!(" (exhibit {exhibit} of {package})"),
+        (Ok(package), None) => format!(" ({package})"),
+        _ => String::new(),
+    };
+    let until =
+        if limit.until.is_empty() { String::new() } else { format!(" until {}", limit.until) };
+    let text = match limit.text.split_whitespace().collect::<Vec<_>>().join(" ") {
+        text if text.is_empty() => text,
+        text => format!(": {text}"),
+    };
+    format!("{}{until}{part}{text}", view::limit_kind(limit.kind))
+}
+
+fn share(share: &pb::Share) -> String {
+    let purpose = view::release_purpose(share.purpose);
+    format!("{} since {} ({purpose}, {})", share.agency, share.share_time, share.ground)
 }
 
 /// Where the request stands, and who says so.

@@ -213,6 +213,14 @@ impl AgencyService for Fake {
         Err(Status::unimplemented(""))
     }
 
+    async fn share_message(&self, _: Request<pb::ShareMessageRequest>) -> Answer<pb::Message> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn unshare_message(&self, _: Request<pb::UnshareMessageRequest>) -> Answer<pb::Message> {
+        Err(Status::unimplemented(""))
+    }
+
     async fn list_drafts(
         &self,
         _: Request<pb::ListDraftsRequest>,

@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 
 use crate::audit::Position;
-use crate::domain::MessageKind;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::lifecycle::RequestState;
-use crate::envelope::wire::content_from_pb;
+use crate::domain::request::{LimitKind, ReleasePurpose};
+use crate::domain::{MessageKind, PackageId};
+use crate::envelope::wire::{content_from_pb, release_purpose_from_pb};
 use crate::pb::v1 as pb;
 
 /// The word for a kind, as in `EVIDENCE_PACKAGE`.
@@ -65,6 +66,47 @@ pub(crate) fn summary(m: &pb::Message) -> Value {
     })
 }
 
+/// The word for the purpose of a release.
+pub(crate) fn release_purpose(number: i32) -> &'static str {
+    release_purpose_from_pb(number).map_or("unknown", ReleasePurpose::as_str)
+}
+
+/// That a message was given to a further agency.
+pub(crate) fn share(share: &pb::Share) -> Value {
+    json!({
+        "agency": share.agency,
+        "purpose": release_purpose(share.purpose),
+        "ground": share.ground,
+        "share_time": share.share_time,
+        "consent": share.consent.trim_start_matches("messages/"),
+        "log_index": share.log_index,
+        "log": share.log,
+    })
+}
+
+/// How something may be used.
+pub(crate) fn use_limit(limit: &pb::UseLimit) -> Value {
+    let package = PackageId::from_slice(&limit.package_id).map(|id| id.to_string());
+    json!({
+        "kind": limit_kind(limit.kind),
+        "text": limit.text,
+        "until": limit.until,
+        "package": package.ok(),
+        "exhibit": limit.exhibit,
+    })
+}
+
+/// The word for a kind of limit.
+pub(crate) fn limit_kind(number: i32) -> &'static str {
+    match pb::LimitKind::try_from(number) {
+        Ok(pb::LimitKind::Specialty) => LimitKind::Specialty.as_str(),
+        Ok(pb::LimitKind::Confidential) => LimitKind::Confidential.as_str(),
+        Ok(pb::LimitKind::Restricted) => LimitKind::Restricted.as_str(),
+        Ok(pb::LimitKind::Condition) => LimitKind::Condition.as_str(),
+        _ => "unknown",
+    }
+}
+
 /// A message with what it says.
 pub(crate) fn message(m: &pb::Message) -> Value {
     let mut value = summary(m);
@@ -74,6 +116,12 @@ pub(crate) fn message(m: &pb::Message) -> Value {
     if !m.request.is_empty() {
         value["request"] = json!(m.request.trim_start_matches("messages/"));
         value["request_state"] = json!(request_state(m.request_state));
+    }
+    if !m.use_limits.is_empty() {
+        value["use_limits"] = m.use_limits.iter().map(use_limit).collect();
+    }
+    if !m.shares.is_empty() {
+        value["shares"] = m.shares.iter().map(share).collect();
     }
     if !m.approved_by.is_empty() {
         value["approved_by"] = json!(m.approved_by);

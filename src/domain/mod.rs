@@ -10,6 +10,7 @@ pub mod kind;
 pub mod lifecycle;
 pub mod limits;
 pub mod reason;
+pub mod release;
 pub mod request;
 pub mod time;
 

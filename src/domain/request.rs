@@ -30,7 +30,7 @@ pub use file::{
     UnreadableFile, content_from_json, content_from_toml, request_from_json, request_from_toml,
 };
 pub use finding::{Finding, Severity};
-pub use note::{Defect, ExhibitVerdict, GROUNDS, Ground, Note};
+pub use note::{Defect, ExhibitVerdict, GROUNDS, Ground, Note, UseLimit};
 pub use parts::{
     Assistance, Authenticity, CompetentAuthority, Confidentiality, Costs, Deadline,
     DualCriminality, Offence, Person, PriorContact, RelatedCase, RequestingAuthority, Translation,
@@ -38,8 +38,8 @@ pub use parts::{
 };
 pub use rules::{DEFAULT_RULES, Need, Rule};
 pub use words::{
-    AssistanceType, CaseRelation, Decision, OffenceFamily, PersonRole, ProceedingNature, Progress,
-    UndertakingKind, UrgencyLevel, Verdict,
+    AssistanceType, CaseRelation, Consent, Decision, LimitKind, OffenceFamily, PersonRole,
+    ProceedingNature, Progress, ReleasePurpose, UndertakingKind, UrgencyLevel, Verdict,
 };
 
 /// A request, by the letters of UNTOC 18(15) and what practice adds. UNCAC 46 numbers its

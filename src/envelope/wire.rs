@@ -9,10 +9,13 @@ mod request;
 mod words;
 
 use crate::domain::MessageKind;
-use crate::domain::request::{Body, Content, Note};
+use crate::domain::request::{Body, Content, Note, ReleasePurpose, UseLimit};
 use crate::pb::v1 as pb;
 
-use parts::{defect_from_pb, defect_to_pb, verdict_from_pb, verdict_to_pb};
+use parts::{
+    defect_from_pb, defect_to_pb, use_limit_from_pb, use_limit_to_pb, verdict_from_pb,
+    verdict_to_pb,
+};
 use request::{related_case_from_pb, related_case_to_pb, request_from_pb, request_to_pb};
 use words::{Word as _, optional_word, optional_word_to_pb, word};
 
@@ -85,6 +88,21 @@ pub fn content_from_pb(content: pb::MessageContent) -> Result<Content, WireError
     Ok(Content { kind, body, related_cases })
 }
 
+/// A limit of use on the wire.
+pub fn use_limits_to_pb(limits: Vec<UseLimit>) -> Vec<pb::UseLimit> {
+    limits.into_iter().map(use_limit_to_pb).collect()
+}
+
+/// A purpose on the wire.
+pub fn release_purpose_to_pb(purpose: ReleasePurpose) -> pb::ReleasePurpose {
+    purpose.word()
+}
+
+/// A purpose from the wire; `None` for what is none.
+pub fn release_purpose_from_pb(number: i32) -> Option<ReleasePurpose> {
+    optional_word(number, "purpose").ok().flatten()
+}
+
 fn note_to_pb(note: &Note) -> pb::Note {
     pb::Note {
         text: note.text.clone(),
@@ -97,6 +115,9 @@ fn note_to_pb(note: &Note) -> pb::Note {
         conditions: note.conditions.clone(),
         defects: note.defects.iter().cloned().map(defect_to_pb).collect(),
         verdicts: note.verdicts.iter().cloned().map(verdict_to_pb).collect(),
+        use_limits: note.use_limits.iter().cloned().map(use_limit_to_pb).collect(),
+        use_purpose: note.use_purpose.clone(),
+        consent: optional_word_to_pb(note.consent),
     }
 }
 
@@ -112,6 +133,9 @@ fn note_from_pb(note: pb::Note) -> Result<Note, WireError> {
         conditions: note.conditions,
         defects: note.defects.into_iter().map(defect_from_pb).collect(),
         verdicts: list("verdicts", note.verdicts, verdict_from_pb)?,
+        use_limits: list("use_limits", note.use_limits, use_limit_from_pb)?,
+        use_purpose: note.use_purpose,
+        consent: optional_word(note.consent, "consent")?,
     })
 }
 

@@ -6,7 +6,7 @@
 use prost::Message as _;
 
 use super::agencies::Caller;
-use super::query::MessageView;
+use super::query::{MessageView, owned};
 use super::rows::{AccessRow, MessageRow};
 use super::stored::erased_error;
 use super::{ActionError, Exchange};
@@ -41,7 +41,15 @@ impl Exchange {
         if row.erased.is_none() {
             self.log_access(caller, id, &row, None).await?;
         }
-        self.shown(id, row, true)
+        let mut view = self.shown(id, row, true)?;
+        if let Some(body) = &view.body {
+            view.limits = self.use_limits(&view.row, body)?;
+        }
+        if !owned(caller, &view.row) {
+            // Who else has it is not theirs to know.
+            view.row.shares.retain(|share| share.agency == caller.name);
+        }
+        Ok(view)
     }
 
     /// Logs that the caller is about to be given what is in a package.

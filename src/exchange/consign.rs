@@ -7,6 +7,7 @@ use prost::Message as _;
 use tokio_util::sync::CancellationToken;
 
 use super::issue::{issue_consignment, issue_plain};
+use super::release::{self, consent_of};
 use super::rows::{
     self, MessageDetails, MessageRow, OutboxRow, ReceiptRow, message_in, note_case, put_message,
 };
@@ -17,7 +18,7 @@ use crate::audit::entry::{EntryDraft, Event};
 use crate::domain::delivery::DeliveryState;
 use crate::domain::kind::MessageKind;
 use crate::domain::lifecycle::{Move, RequestState};
-use crate::domain::request::Body;
+use crate::domain::request::{Body, Consent};
 use crate::domain::{AuthorityId, CaseId, MessageId};
 use crate::envelope::wire::content_from_pb;
 use crate::envelope::{AuthenticMessage, OpenedMessage, open};
@@ -51,6 +52,7 @@ pub(super) struct Consigned {
     case_id: String,
     details: MessageDetails,
     about: About,
+    consent: Option<Consent>,
 }
 
 /// A message that was opened, if it could be, and what it says or why it cannot be consigned.
@@ -70,6 +72,7 @@ impl Consigned {
         row.agency = answered_agency(tx, row)?;
         note_case(tx, row);
         standing::received(tx, id, row, self.kind, &self.about)?;
+        release::consents(tx, id, row, self.consent)?;
         if self.kind != MessageKind::Test {
             row.inbox_position = tx.counter("inbox");
             tx.put(Table::Inbox, &row.inbox_position.to_be_bytes(), id.as_bytes().to_vec());
@@ -217,9 +220,9 @@ fn check(opened: &OpenedMessage) -> Result<Consigned, &'static str> {
     if body.sender_reference.chars().count() > super::submit::REFERENCE_MAX_CHARS {
         return Err("MALFORMED_BODY");
     }
-    let made = match &content.body {
-        Body::Note(note) => Move::of(content.kind, note),
-        Body::Request(_) => None,
+    let (made, consent) = match &content.body {
+        Body::Note(note) => (Move::of(content.kind, note), consent_of(content.kind, note)),
+        Body::Request(_) => (None, None),
     };
     let request = match body.request.is_empty() {
         true => None,
@@ -232,6 +235,7 @@ fn check(opened: &OpenedMessage) -> Result<Consigned, &'static str> {
     let about = About { request, answers: header.in_reply_to, made, told };
     Ok(Consigned {
         about,
+        consent,
         kind: content.kind,
         case_id: body.case_id.clone(),
         details: MessageDetails { reference: body.sender_reference.clone(), warnings: Vec::new() },

@@ -6,7 +6,7 @@
 
 use zeroize::Zeroizing;
 
-use super::query::visible;
+use super::query::owned;
 use super::rows::{MessageRow, message_in};
 use super::stored::erased_error;
 use super::{ActionError, Caller, Exchange, Role};
@@ -51,6 +51,9 @@ impl Exchange {
         }
         self.check_writable()?;
         let row = self.view(caller, id, false)?.row;
+        if !owned(caller, &row) {
+            return Err(ActionError::NotFound(format!("there is no message {id}")));
+        }
         let stored = self.stored(id, &row, row.body_slot)?.ok_or_else(|| gone(id, &row))?;
         let revealed = reveal(&stored, &self.keys.openers()).map_err(ActionError::fault)?;
         let case_id = revealed.body().map_err(ActionError::fault)?.case_id;
@@ -63,7 +66,7 @@ impl Exchange {
         let (who, caller) = (self.handle(&caller.name), caller.clone());
         self.store
             .commit(move |tx| {
-                let row = message_in(tx, id)?.filter(|row| visible(&caller, row));
+                let row = message_in(tx, id)?.filter(|row| owned(&caller, row));
                 let row =
                     row.ok_or_else(|| ActionError::NotFound(format!("there is no message {id}")))?;
                 // Erased since it was read.

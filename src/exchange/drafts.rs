@@ -240,6 +240,7 @@ impl Exchange {
                 None => None,
             },
             standing: None,
+            limits: Vec::new(),
         })
     }
 

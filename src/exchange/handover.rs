@@ -4,7 +4,7 @@
 use super::agencies::Caller;
 use super::consign::{own_receipt, own_receipt_by};
 use super::issue::issue_plain;
-use super::query::visible;
+use super::query::owned;
 use super::retention::due;
 use super::rows::{MessageRow, OutboxRow, RECEIVED, message_in, put_message};
 use super::{ActionError, Exchange};
@@ -39,7 +39,7 @@ impl Exchange {
         let committed = self
             .store
             .commit(move |tx| {
-                let row = message_in(tx, id)?.filter(|row| visible(&caller, row));
+                let row = message_in(tx, id)?.filter(|row| owned(&caller, row));
                 let mut row =
                     row.ok_or_else(|| ActionError::NotFound(format!("there is no message {id}")))?;
                 check_confirmable(&row, &digest)?;

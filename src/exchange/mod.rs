@@ -53,6 +53,7 @@ pub mod record;
 pub mod recover;
 pub(crate) mod refusals;
 pub mod relay;
+pub mod release;
 mod removal;
 pub mod replayed;
 pub mod retention;

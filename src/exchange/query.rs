@@ -8,6 +8,7 @@ use super::{ActionError, Exchange};
 use crate::audit::note::WitnessKey;
 use crate::audit::policy::Level;
 use crate::domain::limits::PAGE_SIZE_MAX;
+use crate::domain::request::UseLimit;
 use crate::domain::{AuthorityId, MessageId, PackageId, Timestamp};
 use crate::pb::v1 as pb;
 use crate::receipt::Receipt;
@@ -27,6 +28,8 @@ pub struct MessageView {
     pub body: Option<pb::MessageBody>,
     /// Where the request stands that it is about; only with the content.
     pub standing: Option<StandingRow>,
+    /// What limits its use; only where it is read.
+    pub limits: Vec<UseLimit>,
 }
 
 /// Which messages are asked for.
@@ -69,9 +72,14 @@ pub struct ReceiptView {
     pub text: String,
 }
 
-/// Whether a caller may see a message: it is its own, or it sees all cases.
-pub(crate) fn visible(caller: &Caller, row: &MessageRow) -> bool {
+/// Whether a message is the caller's to act upon: it is its own, or it sees all cases.
+pub(crate) fn owned(caller: &Caller, row: &MessageRow) -> bool {
     caller.all_cases || (!row.agency.is_empty() && row.agency == caller.name)
+}
+
+/// Whether a caller may see a message: it is the caller's, or was shared with it.
+pub(crate) fn visible(caller: &Caller, row: &MessageRow) -> bool {
+    owned(caller, row) || row.shares.iter().any(|share| share.agency == caller.name)
 }
 
 pub(crate) fn newest_inbox_position(store: &Store) -> Result<u64, ActionError> {
@@ -128,13 +136,13 @@ impl Exchange {
             // Erased while it was read.
             let row = rows::message(&self.store, id)?.unwrap_or(row);
             let details = MessageDetails::default();
-            return Ok(MessageView { id, row, details, body, standing: None });
+            return Ok(MessageView { id, row, details, body, standing: None, limits: Vec::new() });
         }
         let standing = match content && !row.request.is_empty() {
             true => rows::load(&self.store, Table::Standings, &row.request)?,
             false => None,
         };
-        Ok(MessageView { id, row, details, body, standing })
+        Ok(MessageView { id, row, details, body, standing, limits: Vec::new() })
     }
 
     /// A page of messages, newest first, from below `after` on.

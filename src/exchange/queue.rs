@@ -4,7 +4,7 @@ use prost::Message as _;
 
 use super::agencies::Caller;
 use super::outbox::Item;
-use super::query::{MessageView, visible};
+use super::query::{MessageView, owned};
 use super::rows::{self, MessageRow, OutboxRow, SENT, load_in, message_in, put_message};
 use super::{ActionError, Exchange, standing};
 use crate::audit::entry::{EntryDraft, Event};
@@ -166,7 +166,7 @@ fn cancel_in(
     id: MessageId,
     handle: &str,
 ) -> Result<MessageRow, ActionError> {
-    let row = message_in(tx, id)?.filter(|row| visible(caller, row));
+    let row = message_in(tx, id)?.filter(|row| owned(caller, row));
     let mut row = row.ok_or_else(|| ActionError::NotFound(format!("there is no message {id}")))?;
     check_cancellable(&row)?;
     row.learn(DeliveryState::Cancelled);

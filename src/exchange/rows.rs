@@ -10,7 +10,7 @@ use crate::envelope::PackageRef;
 pub(crate) use crate::pb::store::v1::{
     AccessRow, AgencyRow, DraftBody, DraftRow, ErasureRow, HeadRow, HoldRow, MessageDetails,
     MessageRow, OutboxRow, PackageFacts, PackageRow, PeerRow, ReceiptRow, RefusalRow, RemovalRow,
-    RequestRow, SentMove, StandingRow, Step,
+    RequestRow, SentMove, ShareRow, StandingRow, Step,
 };
 use crate::store::vault::PackageShape;
 use crate::store::{Direction, Store, Table, Tx};

@@ -148,6 +148,7 @@ pub(super) fn sent(
             // What changes nothing here may change something where the request stands elsewhere by now.
             if let Some(made) = about.made.filter(|made| made.may_change(Side::Requesting)) {
                 at.keeps(id, made);
+                at.binds(id, made);
             }
         }
         _ => return Err(moved()),
@@ -174,6 +175,9 @@ pub(super) fn undone(
     let Some(request) = request.filter(|_| never && row.direction == SENT) else { return Ok(()) };
     let Some(mut at) = load(tx, request)? else { return Ok(()) };
     at.sent.retain(|sent| sent.message_id != id.as_bytes());
+    if at.conditions == id.as_bytes() {
+        at.conditions.clear();
+    }
     if request == id {
         at.moves(RequestState::Closed.into(), id, tx.at().unix_ms());
     } else if cancelled && at.is_requested() {
@@ -305,6 +309,7 @@ fn judge(
     match now.after(Side::Requesting, made) {
         Ok(to) => {
             at.moves(to, id, at_ms);
+            at.binds(id, made);
             (Some(to.state), "")
         }
         Err(_) => (None, CROSSED),

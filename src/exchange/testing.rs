@@ -277,6 +277,7 @@ impl Lone {
             direction: RECEIVED,
             peer: from.x().me.to_string(),
             state: DeliveryState::Relayed as i32,
+            in_reply_to: sent.in_reply_to,
             created_ms: sent.created_ms,
             expires_ms: sent.expires_ms,
             envelope_digest: sent.envelope_digest,

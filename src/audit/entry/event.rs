@@ -95,6 +95,10 @@ events! {
     AccessFetched = "access.fetched",
     /// The log or contents were exported.
     AccessExported = "access.exported",
+    /// A message was given to another agency of the authority; the code says what that rests on.
+    AccessShared = "access.shared",
+    /// It was taken back.
+    AccessUnshared = "access.unshared",
     /// The key of a stored body was destroyed.
     EraseBody = "erase.body",
     /// A message must not be erased.

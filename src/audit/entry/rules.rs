@@ -160,6 +160,9 @@ impl Event {
             }
             Event::AccessFetched => (&[Who], &[Envelope, Message, Package, Peer]),
             Event::AccessExported => (&[], &[Code, Document, Message, Package, Peer, Who]),
+            // No peer, as with drafts.
+            Event::AccessShared => (&[Code, Message, Who], &[]),
+            Event::AccessUnshared => (&[Message, Who], &[]),
             Event::EraseBody => (&[Code, Message], &[Envelope, Package, Payload, Peer, Who]),
             Event::HoldSet | Event::HoldReleased => {
                 (&[Message], &[Code, Envelope, Payload, Peer, Who])

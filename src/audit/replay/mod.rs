@@ -72,7 +72,10 @@ impl State {
             Event::DraftApproved => self.approved(step),
             Event::DraftRefused => self.draft_ended(step),
             Event::MessageHeld | Event::MessageReleased => self.stopped(step),
-            Event::AccessFetched | Event::AccessExported => self.read(step),
+            Event::AccessFetched
+            | Event::AccessExported
+            | Event::AccessShared
+            | Event::AccessUnshared => self.read(step),
             Event::EraseBody => self.erased(step),
             Event::HoldSet | Event::HoldReleased => self.hold(step),
             Event::KeyAdded | Event::KeyRetired => self.key(step),

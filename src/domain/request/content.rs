@@ -130,7 +130,10 @@ impl Content {
         }
         // A refusal without a text was found by the note's own check, with its paragraph.
         let found_before = note.decision.is_some_and(Decision::needs_reasons);
-        let says_it = note.progress.is_some() || !note.conditions.is_empty();
+        let says_it = note.progress.is_some()
+            || !note.conditions.is_empty()
+            || !note.use_purpose.is_empty()
+            || note.consent.is_some();
         if !self.may_be_silent() && !says_it && !found_before {
             found.required("note.text", FORM, &note.text);
         }
@@ -155,8 +158,28 @@ impl Content {
             let message = "are missing: name each field that does not conform";
             found.error("note.defects", "UNTOC 18(21)(a)", message);
         }
-        let conditions =
-            [MessageKind::ConditionsProposed, MessageKind::ConditionsAccepted].contains(&self.kind);
+        if self.kind == MessageKind::UseConsentRequest {
+            found.required("note.use_purpose", "UNTOC 18(19)", &note.use_purpose);
+        }
+        if self.kind == MessageKind::UseConsentResponse && note.consent.is_none() {
+            found.error("note.consent", "UNTOC 18(19)", "is missing: say granted or refused");
+        }
+        self.belongs(note, found);
+    }
+
+    fn belongs(&self, note: &Note, found: &mut Findings) {
+        let decides = |decision| note.decision == Some(decision);
+        let conditions = [
+            MessageKind::ConditionsProposed,
+            MessageKind::ConditionsAccepted,
+            MessageKind::UseConsentResponse,
+        ];
+        let conditions = conditions.contains(&self.kind);
+        let gives = [
+            MessageKind::SpontaneousInformation,
+            MessageKind::AdditionalInfoResponse,
+            MessageKind::EvidencePackage,
+        ];
         let is = |kind| self.kind == kind;
         let belongs = [
             (note.decision.is_some(), "decision", is(MessageKind::Decision), "a decision"),
@@ -173,7 +196,30 @@ impl Content {
                 decides(Decision::Postpone),
                 "a decision to postpone",
             ),
-            (!note.conditions.is_empty(), "conditions", conditions, "a proposal or its acceptance"),
+            (
+                !note.conditions.is_empty(),
+                "conditions",
+                conditions,
+                "a proposal, its acceptance, or a consent",
+            ),
+            (
+                !note.use_limits.is_empty(),
+                "use_limits",
+                gives.contains(&self.kind),
+                "what gives evidence or information",
+            ),
+            (
+                !note.use_purpose.is_empty(),
+                "use_purpose",
+                is(MessageKind::UseConsentRequest),
+                "a request for consent",
+            ),
+            (
+                note.consent.is_some(),
+                "consent",
+                is(MessageKind::UseConsentResponse),
+                "the answer to a request for consent",
+            ),
             (
                 !note.defects.is_empty(),
                 "defects",

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::finding::{FORM, Finding, Findings};
 use super::opaque_debug;
-use super::words::{Decision, Progress, Verdict};
+use super::words::{Consent, Decision, LimitKind, Progress, Verdict};
 use crate::domain::PackageId;
 
 /// The body of every kind of message that is not a request.
@@ -32,6 +32,32 @@ pub struct Note {
     /// In a receipt of evidence: the exhibits that are not whole; what is not named is: ASEAN
     /// MLAT 19.
     pub verdicts: Vec<ExhibitVerdict>,
+    /// With what is given: how it may be used: UNTOC 18(5), (19).
+    pub use_limits: Vec<UseLimit>,
+    /// In a request for consent: what it is to be used for: UNTOC 18(19).
+    pub use_purpose: String,
+    /// In the answer to one: whether it may be: UNTOC 18(19).
+    pub consent: Option<Consent>,
+}
+
+/// How something that is given may be used: all of the message, or a part of what it carries.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UseLimit {
+    /// What kind of limit.
+    pub kind: LimitKind,
+    /// In words; a restriction and a condition need them.
+    #[serde(default)]
+    pub text: String,
+    /// Until when, `YYYY-MM-DD`; without end where it is empty.
+    #[serde(default)]
+    pub until: String,
+    /// The package that it is about; all of the message where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub package: Option<PackageId>,
+    /// The exhibit of that package, from 0; all of it where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exhibit: Option<u32>,
 }
 
 /// What does not conform in a request that is returned: UNTOC 18(21)(a).
@@ -59,7 +85,7 @@ pub struct ExhibitVerdict {
     pub text: String,
 }
 
-opaque_debug!(Defect, ExhibitVerdict, Note);
+opaque_debug!(Defect, ExhibitVerdict, Note, UseLimit);
 
 /// A ground for refusing or postponing assistance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,6 +147,8 @@ impl Note {
             found.required_text("text", "UNTOC 18(21)(a)", &defect.text);
         });
         found.each("verdicts", &self.verdicts, |found, one| found.text("text", &one.text));
+        found.each("use_limits", &self.use_limits, use_limit);
+        found.text("use_purpose", &self.use_purpose);
         found.into_list()
     }
 
@@ -170,6 +198,22 @@ impl Note {
         if let Some(first) = all.as_deref().and_then(|all| all.first()) {
             found.error("grounds", first.paragraph, "are none that a refusal may rest on");
         }
+    }
+}
+
+fn use_limit(found: &mut Findings, limit: &UseLimit) {
+    match limit.kind {
+        LimitKind::Restricted => {
+            found.required_text("text", "UNTOC 18(5)", &limit.text);
+        }
+        LimitKind::Condition => {
+            found.required_text("text", "UNTOC 18(26)", &limit.text);
+        }
+        LimitKind::Specialty | LimitKind::Confidential => found.text("text", &limit.text),
+    }
+    found.date("until", &limit.until);
+    if limit.exhibit.is_some() && limit.package.is_none() {
+        found.error("package", FORM, "is missing: an exhibit is one of a package");
     }
 }
 

@@ -198,6 +198,43 @@ words! {
     }
 }
 
+words! {
+    /// What keeps what was given from being used as whoever has it likes.
+    LimitKind {
+        /// Only for the investigation, prosecution or proceeding that the request states: UNTOC
+        /// 18(19).
+        Specialty = "specialty",
+        /// It stays confidential: UNTOC 18(5).
+        Confidential = "confidential",
+        /// Only as the text says: UNTOC 18(5).
+        Restricted = "restricted",
+        /// A condition of the assistance that was accepted: UNTOC 18(26).
+        Condition = "condition",
+    }
+}
+
+words! {
+    /// The answer to whether something may be used for another purpose: UNTOC 18(19).
+    Consent {
+        /// It may.
+        Granted = "granted",
+        /// It may not.
+        Refused = "refused",
+    }
+}
+
+words! {
+    /// Why what an authority was given goes to another agency of its country: UNTOC 18(5), (19).
+    ReleasePurpose {
+        /// For the proceeding for which it was asked for, or given.
+        SameProceeding = "same_proceeding",
+        /// For anything else: its sender has to consent.
+        OtherPurpose = "other_purpose",
+        /// Because it exculpates an accused person: its sender has to be told.
+        Exculpatory = "exculpatory",
+    }
+}
+
 impl PersonRole {
     /// Whether a body must say no more of such a person than an alias.
     pub fn is_protected(self) -> bool {

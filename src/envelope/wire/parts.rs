@@ -53,6 +53,24 @@ pub(super) fn verdict_from_pb(
     Ok(domain::ExhibitVerdict { package, exhibit, verdict: word(verdict, "verdict")?, text })
 }
 
+pub(in crate::envelope) fn use_limit_to_pb(part: domain::UseLimit) -> pb::UseLimit {
+    let domain::UseLimit { kind, text, until, package, exhibit } = part;
+    let package_id = package.map_or_else(Vec::new, |id| id.as_bytes().to_vec()).into();
+    pb::UseLimit { kind: kind.number(), text, until, package_id, exhibit }
+}
+
+pub(super) fn use_limit_from_pb(part: pb::UseLimit) -> Result<domain::UseLimit, WireError> {
+    let pb::UseLimit { kind, text, until, package_id, exhibit } = part;
+    let package = match package_id.is_empty() {
+        true => None,
+        false => Some(
+            PackageId::from_slice(&package_id)
+                .map_err(|_| WireError::new("package_id", "is not the id of a package"))?,
+        ),
+    };
+    Ok(domain::UseLimit { kind: word(kind, "kind")?, text, until, package, exhibit })
+}
+
 pub(super) fn requesting_authority_to_pb(
     part: domain::RequestingAuthority,
 ) -> pb::RequestingAuthority {

@@ -5,8 +5,8 @@
 use super::WireError;
 use crate::domain::MessageKind;
 use crate::domain::request::{
-    AssistanceType, CaseRelation, Decision, OffenceFamily, PersonRole, ProceedingNature, Progress,
-    UndertakingKind, UrgencyLevel, Verdict,
+    AssistanceType, CaseRelation, Consent, Decision, LimitKind, OffenceFamily, PersonRole,
+    ProceedingNature, Progress, ReleasePurpose, UndertakingKind, UrgencyLevel, Verdict,
 };
 use crate::pb::v1 as pb;
 
@@ -76,6 +76,15 @@ words! {
     }
     Verdict {
         Ok Damaged Missing
+    }
+    LimitKind {
+        Specialty Confidential Restricted Condition
+    }
+    Consent {
+        Granted Refused
+    }
+    ReleasePurpose {
+        SameProceeding OtherPurpose Exculpatory
     }
     MessageKind {
         SpontaneousInformation DraftConsultation Request SupplementaryRequest

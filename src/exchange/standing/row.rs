@@ -8,6 +8,13 @@ use crate::exchange::rows::{SENT, SentMove, StandingRow, Step};
 use crate::pb::v1 as pb;
 
 impl StandingRow {
+    /// Notes which message accepts conditions: they bind whoever has what comes of the request.
+    pub(super) fn binds(&mut self, id: MessageId, made: Move) {
+        if made == Move::AcceptConditions {
+            self.conditions = id.as_bytes().to_vec();
+        }
+    }
+
     pub(super) fn side(&self) -> Side {
         if self.side == SENT { Side::Requesting } else { Side::Requested }
     }

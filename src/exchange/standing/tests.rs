@@ -43,6 +43,7 @@ fn note(made: Move) -> Content {
         conditions: lists(made == Move::ProposeConditions),
         defects: if made == Move::Return { vec![defect] } else { Vec::new() },
         verdicts: if word("damaged") { vec![exhibit] } else { Vec::new() },
+        ..Note::default()
     };
     Content::note(kind, note)
 }

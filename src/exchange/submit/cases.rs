@@ -7,7 +7,7 @@ use crate::domain::lifecycle::Move;
 use crate::domain::request::Body;
 use crate::domain::{CaseId, MessageId, MessageKind};
 use crate::exchange::agencies::Caller;
-use crate::exchange::query::visible;
+use crate::exchange::query::owned;
 use crate::exchange::rows::StandingRow;
 use crate::exchange::standing::About;
 use crate::exchange::{ActionError, Exchange, Violation, rows};
@@ -42,7 +42,7 @@ impl Exchange {
     /// alone knows.
     fn answers_lost(&self, caller: &Caller, submission: &Submission) -> Result<bool, ActionError> {
         let Some(id) = submission.in_reply_to else { return Ok(false) };
-        let row = rows::message(&self.store, id)?.filter(|row| visible(caller, row));
+        let row = rows::message(&self.store, id)?.filter(|row| owned(caller, row));
         Ok(row.is_some_and(|row| row.lost_ms != 0))
     }
 
@@ -86,7 +86,7 @@ impl Exchange {
             }
             return Ok(None);
         };
-        let row = rows::message(&self.store, id)?.filter(|row| visible(caller, row));
+        let row = rows::message(&self.store, id)?.filter(|row| owned(caller, row));
         match row {
             Some(row) if row.peer != submission.recipient.as_str() => {
                 wrong.push(Violation::new("in_reply_to", "is a message of another authority"));
@@ -145,7 +145,7 @@ impl Exchange {
         let answers = submission.in_reply_to;
         let mut about = About { request: None, answers, made, told: None };
         if let Some(id) = submission.in_reply_to {
-            let row = rows::message(&self.store, id)?.filter(|row| visible(caller, row));
+            let row = rows::message(&self.store, id)?.filter(|row| owned(caller, row));
             let request = row.map(|row| row.request).unwrap_or_default();
             about.request = MessageId::from_slice(&request).ok();
         }

@@ -8,6 +8,7 @@ use crate::domain::{MessageId, MessageKind, PackageId};
 use crate::exchange::ActionError;
 use crate::exchange::drafts::Approval;
 use crate::exchange::packages::forget_key;
+use crate::exchange::release;
 use crate::exchange::rows::{
     MessageDetails, MessageRow, OutboxRow, PackageRow, RequestRow, load_in, note_case, put_message,
 };
@@ -82,6 +83,7 @@ impl Pending {
         row.body_slot = tx.body(self.bytes.to_vec()).0;
         keep_details(tx, &mut row, &self.details);
         note_case(tx, &row);
+        release::notices(tx, self.id, &row)?;
         put_message(tx, self.id, &row);
         tx.put(Table::Requests, &self.request_key, self.request.encode_to_vec());
         let outbox = OutboxRow {

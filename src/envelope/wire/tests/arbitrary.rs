@@ -7,10 +7,11 @@ use proptest::sample::select;
 
 use crate::domain::request::{
     Assistance, AssistanceType, Authenticity, Body, CaseRelation, CompetentAuthority,
-    Confidentiality, Content, Costs, Deadline, Decision, Defect, DualCriminality, ExhibitVerdict,
-    Instrument, MlaRequest, Note, Offence, OffenceFamily, Person, PersonRole, PriorContact,
-    ProceedingNature, Progress, RelatedCase, RequestingAuthority, Translation, Transnationality,
-    Undertaking, UndertakingKind, Urgency, UrgencyLevel, Verdict,
+    Confidentiality, Consent, Content, Costs, Deadline, Decision, Defect, DualCriminality,
+    ExhibitVerdict, Instrument, LimitKind, MlaRequest, Note, Offence, OffenceFamily, Person,
+    PersonRole, PriorContact, ProceedingNature, Progress, RelatedCase, RequestingAuthority,
+    Translation, Transnationality, Undertaking, UndertakingKind, Urgency, UrgencyLevel, UseLimit,
+    Verdict,
 };
 use crate::domain::{AuthorityId, CaseId, MessageKind, PackageId, Timestamp};
 
@@ -209,26 +210,25 @@ fn optional_fields() -> impl Strategy<Value = MlaRequest> {
 }
 
 fn request() -> impl Strategy<Value = MlaRequest> {
-    (plain_fields(), listed_fields(), optional_fields()).prop_map(|(plain, listed, optional)| {
-        MlaRequest {
-            offences: listed.offences,
-            assistance: listed.assistance,
-            persons: listed.persons,
-            translations: listed.translations,
-            undertakings: listed.undertakings,
-            prior_contacts: listed.prior_contacts,
-            related_cases: listed.related_cases,
-            legal_basis: listed.legal_basis,
-            nature: optional.nature,
-            dual_criminality: optional.dual_criminality,
-            transnationality: optional.transnationality,
-            deadline: optional.deadline,
-            urgency: optional.urgency,
-            confidentiality: optional.confidentiality,
-            costs: optional.costs,
-            confirms_oral: optional.confirms_oral,
-            ..plain
-        }
+    let fields = (plain_fields().boxed(), listed_fields().boxed(), optional_fields().boxed());
+    fields.prop_map(|(plain, listed, optional)| MlaRequest {
+        offences: listed.offences,
+        assistance: listed.assistance,
+        persons: listed.persons,
+        translations: listed.translations,
+        undertakings: listed.undertakings,
+        prior_contacts: listed.prior_contacts,
+        related_cases: listed.related_cases,
+        legal_basis: listed.legal_basis,
+        nature: optional.nature,
+        dual_criminality: optional.dual_criminality,
+        transnationality: optional.transnationality,
+        deadline: optional.deadline,
+        urgency: optional.urgency,
+        confidentiality: optional.confidentiality,
+        costs: optional.costs,
+        confirms_oral: optional.confirms_oral,
+        ..plain
     })
 }
 
@@ -241,9 +241,11 @@ fn note() -> impl Strategy<Value = Note> {
         vec((text(), text()).prop_map(|(field, text)| Defect { field, text }), 0..3),
         vec(exhibit_verdict(), 0..3),
     );
-    (said, parts).prop_map(|(said, parts)| {
+    let uses = (vec(use_limit(), 0..3), text(), option::of(select(Consent::ALL)));
+    (said, parts, uses).prop_map(|(said, parts, uses)| {
         let (text, language, grounds, decision, more_to_follow) = said;
         let (progress, review_date, conditions, defects, verdicts) = parts;
+        let (use_limits, use_purpose, consent) = uses;
         Note {
             text,
             language,
@@ -255,8 +257,22 @@ fn note() -> impl Strategy<Value = Note> {
             conditions,
             defects,
             verdicts,
+            use_limits,
+            use_purpose,
+            consent,
         }
     })
+}
+
+fn use_limit() -> impl Strategy<Value = UseLimit> {
+    let package = option::of(any::<[u8; 10]>());
+    (select(LimitKind::ALL), text(), text(), package, option::of(any::<u32>())).prop_map(
+        |(kind, text, until, random, exhibit)| {
+            let at = Timestamp::from_unix_ms(1_795_000_000_000);
+            let package = random.map(|random| PackageId::new(at, random));
+            UseLimit { kind, text, until, package, exhibit }
+        },
+    )
 }
 
 fn exhibit_verdict() -> impl Strategy<Value = ExhibitVerdict> {
@@ -270,8 +286,9 @@ fn exhibit_verdict() -> impl Strategy<Value = ExhibitVerdict> {
 
 pub(super) fn content() -> impl Strategy<Value = Content> {
     let body = prop_oneof![
-        request().prop_map(|request| Body::Request(Box::new(request))),
-        note().prop_map(Body::Note),
+        // Boxed: the types of strategies nest, and a test has 2 MiB of stack.
+        request().boxed().prop_map(|request| Body::Request(Box::new(request))).boxed(),
+        note().boxed().prop_map(Body::Note).boxed(),
     ];
     (select(MessageKind::ALL), body, vec(related_case(), 0..3))
         .prop_map(|(kind, body, related_cases)| Content { kind, body, related_cases })
