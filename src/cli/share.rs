@@ -51,7 +51,8 @@ enum Purpose {
     /// The proceeding for which it was asked for, or given
     SameProceeding,
     /// Anything else
-    OtherPurpose,
+    #[value(name = "other-purpose")]
+    Other,
     /// It exculpates an accused person
     Exculpatory,
 }
@@ -60,7 +61,7 @@ impl From<Purpose> for pb::ReleasePurpose {
     fn from(purpose: Purpose) -> Self {
         match purpose {
             Purpose::SameProceeding => Self::SameProceeding,
-            Purpose::OtherPurpose => Self::OtherPurpose,
+            Purpose::Other => Self::OtherPurpose,
             Purpose::Exculpatory => Self::Exculpatory,
         }
     }

@@ -22,7 +22,8 @@ pub struct Content {
     pub related_cases: Vec<RelatedCase>,
 }
 
-/// The body of a message.
+/// The body of a message. One is looked at at a time, so the room that the smaller takes is none.
+#[allow(clippy::large_enum_variant)]
 #[derive(Clone, PartialEq, Eq)]
 pub enum Body {
     /// Of the kinds for which [`MessageKind::is_request`] holds.
@@ -175,11 +176,6 @@ impl Content {
             MessageKind::UseConsentResponse,
         ];
         let conditions = conditions.contains(&self.kind);
-        let gives = [
-            MessageKind::SpontaneousInformation,
-            MessageKind::AdditionalInfoResponse,
-            MessageKind::EvidencePackage,
-        ];
         let is = |kind| self.kind == kind;
         let belongs = [
             (note.decision.is_some(), "decision", is(MessageKind::Decision), "a decision"),
@@ -203,6 +199,31 @@ impl Content {
                 "a proposal, its acceptance, or a consent",
             ),
             (
+                !note.defects.is_empty(),
+                "defects",
+                decides(Decision::Return),
+                "a decision to return",
+            ),
+            (
+                !note.verdicts.is_empty(),
+                "verdicts",
+                is(MessageKind::EvidenceReceipt),
+                "a receipt of evidence",
+            ),
+        ];
+        said_only_there(&belongs, found);
+        self.belongs_to_uses(note, found);
+    }
+
+    fn belongs_to_uses(&self, note: &Note, found: &mut Findings) {
+        let is = |kind| self.kind == kind;
+        let gives = [
+            MessageKind::SpontaneousInformation,
+            MessageKind::AdditionalInfoResponse,
+            MessageKind::EvidencePackage,
+        ];
+        let belongs = [
+            (
                 !note.use_limits.is_empty(),
                 "use_limits",
                 gives.contains(&self.kind),
@@ -220,25 +241,8 @@ impl Content {
                 is(MessageKind::UseConsentResponse),
                 "the answer to a request for consent",
             ),
-            (
-                !note.defects.is_empty(),
-                "defects",
-                decides(Decision::Return),
-                "a decision to return",
-            ),
-            (
-                !note.verdicts.is_empty(),
-                "verdicts",
-                is(MessageKind::EvidenceReceipt),
-                "a receipt of evidence",
-            ),
         ];
-        for (is_there, field, fits, what) in belongs {
-            if is_there && !fits {
-                let message = format!("is said only in {what}");
-                found.error(&format!("note.{field}"), FORM, &message);
-            }
-        }
+        said_only_there(&belongs, found);
     }
 
     /// Kinds that say enough by being sent: what they mean stands in the kind, in the decision,
@@ -258,5 +262,16 @@ impl Content {
                 | MessageKind::LogHeadExchange
                 | MessageKind::Test
         )
+    }
+}
+
+/// Something of a note: whether it is there, its field, whether this kind may have it, which kinds do.
+type Part = (bool, &'static str, bool, &'static str);
+
+fn said_only_there(parts: &[Part], found: &mut Findings) {
+    for (is_there, field, fits, what) in parts {
+        if *is_there && !fits {
+            found.error(&format!("note.{field}"), FORM, &format!("is said only in {what}"));
+        }
     }
 }
