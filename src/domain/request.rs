@@ -12,31 +12,36 @@
 //! and witnesses it says nothing else (Trafficking Protocol 6(1), UNTOC 24). Nothing here shows
 //! text in its `Debug` (I6).
 
+mod admissible;
 mod basis;
 mod check;
 mod content;
 mod file;
 mod finding;
+mod need;
 mod note;
 mod parts;
 mod rules;
+mod target;
 mod words;
 
 use serde::{Deserialize, Serialize};
 
-pub use basis::{Instrument, TreatyName, UnknownInstrument};
+pub use basis::{Instrument, TreatyName, UnknownCode, UnknownInstrument};
 pub use content::{Body, Content};
 pub use file::{
     UnreadableFile, content_from_json, content_from_toml, request_from_json, request_from_toml,
 };
 pub use finding::{Finding, Severity};
+pub use need::Need;
 pub use note::{Defect, ExhibitVerdict, GROUNDS, Ground, Note, UseLimit};
 pub use parts::{
     Assistance, Authenticity, CompetentAuthority, Confidentiality, Costs, Deadline,
     DualCriminality, Offence, Person, PriorContact, RelatedCase, RequestingAuthority, Translation,
     Transnationality, Undertaking, Urgency,
 };
-pub use rules::{DEFAULT_RULES, Need, Rule};
+pub use rules::{Rule, RuleSource, Scope, rule_files, rules};
+pub use target::Target;
 pub use words::{
     AssistanceType, CaseRelation, Consent, Decision, LimitKind, OffenceFamily, PersonRole,
     ProceedingNature, Progress, ReleasePurpose, UndertakingKind, UrgencyLevel, Verdict,

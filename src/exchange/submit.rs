@@ -181,10 +181,7 @@ impl Exchange {
         let mut wrong = Vec::new();
         let mut warnings = Vec::new();
         for finding in submission.content.check() {
-            let rule = match finding.paragraph {
-                "" => finding.message,
-                paragraph => format!("{} ({paragraph})", finding.message),
-            };
+            let rule = format!("{} ({})", finding.message, finding.paragraph);
             match finding.severity {
                 Severity::Error => {
                     wrong.push(Violation::new(format!("content.{}", finding.field), rule));

@@ -48,6 +48,14 @@ pub struct TreatyName(String);
 )]
 pub struct UnknownInstrument;
 
+/// The same with the code itself, for who wrote the file that it stands in.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is {UnknownInstrument}")]
+pub struct UnknownCode(String);
+
+/// Characters of an unknown code that are shown: more than any code has.
+const SHOWN_MAX_CHARS: usize = 40;
+
 const BILATERAL: &str = "BILATERAL:";
 
 impl Instrument {
@@ -135,6 +143,13 @@ impl fmt::Display for Instrument {
     }
 }
 
+/// Without the code (I6).
+impl fmt::Debug for UnknownCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("UnknownCode(..)")
+    }
+}
+
 /// Without the name of a treaty, which would tell of the other State (I6).
 impl fmt::Debug for Instrument {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -156,9 +171,9 @@ impl FromStr for Instrument {
 }
 
 impl TryFrom<String> for Instrument {
-    type Error = UnknownInstrument;
-    fn try_from(code: String) -> Result<Self, UnknownInstrument> {
-        Self::parse(&code)
+    type Error = UnknownCode;
+    fn try_from(code: String) -> Result<Self, UnknownCode> {
+        Self::parse(&code).map_err(|_| UnknownCode(code.chars().take(SHOWN_MAX_CHARS).collect()))
     }
 }
 

@@ -3,11 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::check::related_case;
-use super::finding::{FORM, Finding, Findings};
+use super::finding::{Finding, Lacks};
 use super::opaque_debug;
-use super::rules::{DEFAULT_RULES, Rule};
 use super::words::{Decision, UrgencyLevel};
-use super::{MlaRequest, Note, RelatedCase};
+use super::{Instrument, MlaRequest, Need, Note, RelatedCase, Target, rules};
 use crate::domain::MessageKind;
 
 /// What a message says. A file has it as `kind`, `request` or `note`, and `related_cases`.
@@ -87,47 +86,57 @@ impl Content {
 
     /// Everything that is wrong with it. Fields of a body are called `request.…` or `note.…`.
     pub fn check(&self) -> Vec<Finding> {
-        self.check_with(DEFAULT_RULES)
+        self.check_for(&Target::default())
     }
 
-    /// The same, with the table that the requested State's profile brings instead of
-    /// [`DEFAULT_RULES`].
-    pub fn check_with(&self, rules: &[Rule]) -> Vec<Finding> {
-        let mut found = Findings::default();
-        let (part, of_body) = match &self.body {
-            Body::Request(request) => ("request", request.check_with(rules)),
-            Body::Note(note) => ("note", note.check()),
-        };
-        found.within(part, |found| {
-            for one in of_body {
-                found.add(&one.field, one.paragraph, one.severity, &one.message);
-            }
-        });
+    /// The same, with what the authority that it goes to publishes about itself.
+    pub fn check_for(&self, target: &Target<'_>) -> Vec<Finding> {
+        let mut found = Lacks::default();
+        let mut bases: &[Instrument] = &[];
         match &self.body {
-            Body::Request(request) => self.fits_request(request, &mut found),
-            Body::Note(note) => self.fits_note(note, &mut found),
+            Body::Request(request) => {
+                bases = &request.legal_basis;
+                found.within("request", |found| request.walk(target, found));
+                self.fits_request(request, target, &mut found);
+            }
+            Body::Note(note) => {
+                found.within("note", |found| note.walk(target, found));
+                self.fits_note(note, &mut found);
+            }
         }
-        found.into_list()
+        rules::judge(found.into_list(), bases, target)
     }
 
-    fn fits_request(&self, request: &MlaRequest, found: &mut Findings) {
+    fn fits_request(&self, request: &MlaRequest, target: &Target<'_>, found: &mut Lacks) {
         if !self.kind.is_request() {
-            found.error("request", FORM, "is not the body of this kind of message: give a note");
+            found.add(
+                "request",
+                Need::FormBody,
+                "is not the body of this kind of message: give a note",
+            );
+        }
+        if self.kind.is_request() && target.is_incompetent() {
+            let message = "goes to an authority that says it is not competent for requests";
+            found.add("kind", Need::FunctionMla, message);
         }
         let emergency = request.urgency.level == UrgencyLevel::Emergency;
         if self.kind == MessageKind::EmergencyRequest && !emergency {
             let message = "is not emergency, as an emergency request's is";
-            found.error("request.urgency.level", "CETS 224 10", message);
+            found.add("request.urgency.level", Need::EmergencyLevel, message);
         }
         if !self.related_cases.is_empty() {
             let message = "belong into the request, which has a field for them";
-            found.error("related_cases", FORM, message);
+            found.add("related_cases", Need::FormRelatedOutside, message);
         }
     }
 
-    fn fits_note(&self, note: &Note, found: &mut Findings) {
+    fn fits_note(&self, note: &Note, found: &mut Lacks) {
         if self.kind.is_request() {
-            found.error("note", FORM, "is not the body of this kind of message: give a request");
+            found.add(
+                "note",
+                Need::FormBody,
+                "is not the body of this kind of message: give a request",
+            );
         }
         // A refusal without a text was found by the note's own check, with its paragraph.
         let found_before = note.decision.is_some_and(Decision::needs_reasons);
@@ -136,39 +145,39 @@ impl Content {
             || !note.use_purpose.is_empty()
             || note.consent.is_some();
         if !self.may_be_silent() && !says_it && !found_before {
-            found.required("note.text", FORM, &note.text);
+            found.required("note.text", Need::FormSilent, &note.text);
         }
         self.fits_parts(note, found);
         found.each("related_cases", &self.related_cases, related_case);
     }
 
     /// What stands only in one kind of message, and must stand there.
-    fn fits_parts(&self, note: &Note, found: &mut Findings) {
+    fn fits_parts(&self, note: &Note, found: &mut Lacks) {
         let decides = |decision| note.decision == Some(decision);
         if self.kind == MessageKind::Decision && note.decision.is_none() {
-            found.error("note.decision", "UNTOC 18(17)", "is missing");
+            found.add("note.decision", Need::Decision, "is missing");
         }
         if self.kind == MessageKind::ConditionsProposed && note.conditions.is_empty() {
-            found.error("note.conditions", "UNTOC 18(26)", "are missing: name one at least");
+            found.add("note.conditions", Need::Conditions, "are missing: name one at least");
         }
         if decides(Decision::Postpone) && note.review_date.is_empty() {
             let message = "is missing: say when the request is looked at again";
-            found.warning("note.review_date", "UNTOC 18(25)", message);
+            found.add("note.review_date", Need::ReviewDate, message);
         }
         if decides(Decision::Return) && note.defects.is_empty() {
             let message = "are missing: name each field that does not conform";
-            found.error("note.defects", "UNTOC 18(21)(a)", message);
+            found.add("note.defects", Need::Defects, message);
         }
         if self.kind == MessageKind::UseConsentRequest {
-            found.required("note.use_purpose", "UNTOC 18(19)", &note.use_purpose);
+            found.required("note.use_purpose", Need::UsePurpose, &note.use_purpose);
         }
         if self.kind == MessageKind::UseConsentResponse && note.consent.is_none() {
-            found.error("note.consent", "UNTOC 18(19)", "is missing: say granted or refused");
+            found.add("note.consent", Need::ConsentSaid, "is missing: say granted or refused");
         }
         self.belongs(note, found);
     }
 
-    fn belongs(&self, note: &Note, found: &mut Findings) {
+    fn belongs(&self, note: &Note, found: &mut Lacks) {
         let decides = |decision| note.decision == Some(decision);
         let conditions = [
             MessageKind::ConditionsProposed,
@@ -215,7 +224,7 @@ impl Content {
         self.belongs_to_uses(note, found);
     }
 
-    fn belongs_to_uses(&self, note: &Note, found: &mut Findings) {
+    fn belongs_to_uses(&self, note: &Note, found: &mut Lacks) {
         let is = |kind| self.kind == kind;
         let gives = [
             MessageKind::SpontaneousInformation,
@@ -268,10 +277,11 @@ impl Content {
 /// Something of a note: whether it is there, its field, whether this kind may have it, which kinds do.
 type Part = (bool, &'static str, bool, &'static str);
 
-fn said_only_there(parts: &[Part], found: &mut Findings) {
+fn said_only_there(parts: &[Part], found: &mut Lacks) {
     for (is_there, field, fits, what) in parts {
         if *is_there && !fits {
-            found.error(&format!("note.{field}"), FORM, &format!("is said only in {what}"));
+            let message = format!("is said only in {what}");
+            found.add(&format!("note.{field}"), Need::FormElsewhere, &message);
         }
     }
 }

@@ -2,13 +2,17 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use time::Date;
 use time::macros::format_description;
 
-use super::{CODE_MAX_CHARS, ITEM_MAX_CHARS, LANGUAGE_MAX_BYTES, LINE_MAX_CHARS, LIST_MAX};
+use super::{
+    CODE_MAX_CHARS, ITEM_MAX_CHARS, LANGUAGE_MAX_BYTES, LINE_MAX_CHARS, LIST_MAX, Need, Rule,
+};
 
 /// How much a finding matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// The content may go, but the other side may come back to ask.
     Warning,
@@ -19,61 +23,96 @@ pub enum Severity {
 /// One thing that is wrong with a content.
 ///
 /// It says where and which rule, and never repeats what stands there (I6), so it can be traced
-/// and sent back.
+/// and sent back. A bilateral treaty is `BILATERAL` in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
+    /// Whose rule it is, as in `UNTOC`; `PROFILE` for what the requested authority publishes,
+    /// `FORM` for what no instrument asks.
+    pub instrument: String,
+    /// The paragraph that asks for it, as in `UNTOC 18(15)(d)`; `form` where none does.
+    pub paragraph: String,
+    /// What is asked for.
+    pub need: Need,
     /// Path of the field, as in `assistance[1].description`.
     pub field: String,
-    /// The paragraph that asks for it, as in `UNTOC 18(15)(d)`; `form` where none does.
-    pub paragraph: &'static str,
     /// How much it matters.
     pub severity: Severity,
     /// What is wrong, for people.
     pub message: String,
+    /// What the rule means and what to do about it.
+    pub explanation: String,
+}
+
+impl Finding {
+    pub(super) fn new(rule: &Rule, lack: Lack) -> Self {
+        Self {
+            instrument: rule.source.to_string(),
+            paragraph: rule.paragraph.clone(),
+            need: rule.need,
+            field: lack.field,
+            severity: rule.severity,
+            message: lack.message,
+            explanation: rule.explain.clone(),
+        }
+    }
+}
+
+impl Severity {
+    /// `error` or `warning`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let severity = match self.severity {
-            Severity::Warning => "warning",
-            Severity::Error => "error",
-        };
-        write!(f, "{severity}: {}: {} [{}]", self.field, self.message, self.paragraph)
+        write!(f, "{}: {}: {} [{}]", self.severity, self.field, self.message, self.paragraph)
     }
 }
 
-/// The paragraph of a rule that is ours and no instrument's: lengths, shapes.
-pub(super) const FORM: &str = "form";
+/// What a content lacks of one need, before it is known whether anybody asks for it.
+pub(super) struct Lack {
+    pub(super) need: Need,
+    pub(super) field: String,
+    pub(super) message: String,
+}
 
-/// Gathers findings while a check walks through a content.
+/// Gathers what a content lacks while a check walks through it.
 #[derive(Default)]
-pub(super) struct Findings {
-    list: Vec<Finding>,
+pub(super) struct Lacks {
+    list: Vec<Lack>,
     prefix: String,
 }
 
-impl Findings {
-    pub(super) fn into_list(self) -> Vec<Finding> {
+impl Lacks {
+    pub(super) fn into_list(self) -> Vec<Lack> {
         self.list
     }
 
-    pub(super) fn error(&mut self, field: &str, paragraph: &'static str, message: &str) {
-        self.add(field, paragraph, Severity::Error, message);
-    }
-
-    pub(super) fn warning(&mut self, field: &str, paragraph: &'static str, message: &str) {
-        self.add(field, paragraph, Severity::Warning, message);
-    }
-
-    pub(super) fn add(
-        &mut self,
-        field: &str,
-        paragraph: &'static str,
-        severity: Severity,
-        message: &str,
-    ) {
+    pub(super) fn add(&mut self, field: &str, need: Need, message: &str) {
         let field = format!("{}{field}", self.prefix);
-        self.list.push(Finding { field, paragraph, severity, message: message.to_owned() });
+        self.list.push(Lack { need, field, message: message.to_owned() });
+    }
+
+    /// The same, where something is so.
+    pub(super) fn add_if(&mut self, is_so: bool, field: &str, need: Need, message: &str) {
+        if is_so {
+            self.add(field, need, message);
+        }
+    }
+
+    /// A text that some instruments ask for.
+    pub(super) fn asked(&mut self, field: &str, need: Need, text: &str, message: &str) {
+        self.add_if(text.trim().is_empty(), field, need, message);
     }
 
     /// Runs a check whose field names are those of a part: `part` and a dot come before them.
@@ -98,22 +137,22 @@ impl Findings {
         self.count(list, entries.len());
         for (number, entry) in entries.iter().enumerate() {
             let field = format!("{list}[{number}]");
-            self.required(&field, FORM, entry);
+            self.required(&field, Need::FormEmptyItem, entry);
             self.shape(&field, entry, ITEM_MAX_CHARS, Layout::Running);
         }
     }
 
     pub(super) fn count(&mut self, list: &str, entries: usize) {
         if entries > LIST_MAX {
-            self.error(list, FORM, &format!("has more than {LIST_MAX} entries"));
+            self.add(list, Need::FormCount, &format!("has more than {LIST_MAX} entries"));
         }
     }
 
     /// Whether something is there; blanks are nothing.
-    pub(super) fn required(&mut self, field: &str, paragraph: &'static str, text: &str) -> bool {
+    pub(super) fn required(&mut self, field: &str, need: Need, text: &str) -> bool {
         let there = !text.trim().is_empty();
         if !there {
-            self.error(field, paragraph, "is missing");
+            self.add(field, need, "is missing");
         }
         there
     }
@@ -122,8 +161,8 @@ impl Findings {
         self.shape(field, text, LINE_MAX_CHARS, Layout::Line);
     }
 
-    pub(super) fn required_line(&mut self, field: &str, paragraph: &'static str, text: &str) {
-        if self.required(field, paragraph, text) {
+    pub(super) fn required_line(&mut self, field: &str, need: Need, text: &str) {
+        if self.required(field, need, text) {
             self.line(field, text);
         }
     }
@@ -132,18 +171,18 @@ impl Findings {
         self.shape(field, text, super::TEXT_MAX_CHARS, Layout::Running);
     }
 
-    pub(super) fn required_text(&mut self, field: &str, paragraph: &'static str, text: &str) {
-        if self.required(field, paragraph, text) {
+    pub(super) fn required_text(&mut self, field: &str, need: Need, text: &str) {
+        if self.required(field, need, text) {
             self.text(field, text);
         }
     }
 
     fn shape(&mut self, field: &str, text: &str, most: usize, layout: Layout) {
         if text.chars().count() > most {
-            self.error(field, FORM, &format!("has more than {most} characters"));
+            self.add(field, Need::FormLength, &format!("has more than {most} characters"));
         }
         if text.chars().any(|c| layout.refuses(c)) {
-            self.error(field, FORM, layout.rule());
+            self.add(field, Need::FormControl, layout.rule());
         }
     }
 
@@ -152,7 +191,7 @@ impl Findings {
         let form = format_description!("[year]-[month]-[day]");
         // The length keeps out what the parser tolerates: a sign, a year of other width.
         if !text.is_empty() && (text.len() != 10 || Date::parse(text, form).is_err()) {
-            self.error(field, FORM, "is not a day of the calendar in the form YYYY-MM-DD");
+            self.add(field, Need::FormDate, "is not a day of the calendar in the form YYYY-MM-DD");
         }
     }
 
@@ -160,14 +199,22 @@ impl Findings {
     pub(super) fn country(&mut self, field: &str, text: &str) {
         let letters = text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase());
         if !text.is_empty() && !letters {
-            self.error(field, FORM, "is not two upper-case letters of ISO 3166-1 alpha-2");
+            self.add(
+                field,
+                Need::FormCountry,
+                "is not two upper-case letters of ISO 3166-1 alpha-2",
+            );
         }
     }
 
     /// A language, where one is given.
     pub(super) fn language(&mut self, field: &str, text: &str) {
         if !text.is_empty() && !is_language(text) {
-            self.error(field, FORM, "is not a language tag of BCP 47, as in en, fr or zh-Hant");
+            self.add(
+                field,
+                Need::FormLanguage,
+                "is not a language tag of BCP 47, as in en, fr or zh-Hant",
+            );
         }
     }
 
@@ -180,9 +227,9 @@ impl Findings {
             && text.bytes().any(mark)
             && text.bytes().any(|b| b.is_ascii_alphanumeric());
         if !text.is_empty() && !shape {
-            self.error(
+            self.add(
                 field,
-                FORM,
+                Need::FormCode,
                 &format!(
                     "is not a code: capitals, digits and hyphens, a digit or a hyphen among them, \
                      {CODE_MAX_CHARS} at most, as in P1 or VICTIM-1"

@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::finding::{FORM, Finding, Findings};
+use super::finding::{Finding, Lacks};
 use super::opaque_debug;
 use super::words::{Consent, Decision, LimitKind, Progress, Verdict};
+use super::{Need, Target, rules};
 use crate::domain::PackageId;
 
 /// The body of every kind of message that is not a request.
@@ -132,24 +133,34 @@ impl Note {
     /// Everything that is wrong with it, whatever its kind of message.
     /// [`Content::check`](super::Content::check) adds what the kind asks for.
     pub fn check(&self) -> Vec<Finding> {
-        let mut found = Findings::default();
+        let target = Target::default();
+        let mut found = Lacks::default();
+        self.walk(&target, &mut found);
+        rules::judge(found.into_list(), &[], &target)
+    }
+
+    pub(super) fn walk(&self, target: &Target<'_>, found: &mut Lacks) {
         found.text("text", &self.text);
         if !self.text.trim().is_empty() {
-            found.required("language", "UNTOC 18(14)", &self.language);
+            found.required("language", Need::NoteLanguage, &self.language);
         }
         found.language("language", &self.language);
-        self.known_grounds(&mut found);
-        self.reasons(&mut found);
+        if !self.language.is_empty()
+            && let Some(message) = target.refuses_languages(&[&self.language])
+        {
+            found.add("language", Need::NoteAcceptedLanguage, &message);
+        }
+        self.known_grounds(found);
+        self.reasons(found);
         found.date("review_date", &self.review_date);
         found.items("conditions", &self.conditions);
         found.each("defects", &self.defects, |found, defect| {
-            found.required_line("field", "UNTOC 18(21)(a)", &defect.field);
-            found.required_text("text", "UNTOC 18(21)(a)", &defect.text);
+            found.required_line("field", Need::DefectField, &defect.field);
+            found.required_text("text", Need::DefectText, &defect.text);
         });
         found.each("verdicts", &self.verdicts, |found, one| found.text("text", &one.text));
         found.each("use_limits", &self.use_limits, use_limit);
         found.text("use_purpose", &self.use_purpose);
-        found.into_list()
     }
 
     /// Whether a receipt of evidence complains of something.
@@ -157,63 +168,67 @@ impl Note {
         self.verdicts.iter().any(|one| one.verdict != Verdict::Ok)
     }
 
-    fn known_grounds(&self, found: &mut Findings) {
+    fn known_grounds(&self, found: &mut Lacks) {
         found.count("grounds", self.grounds.len());
         for (number, code) in self.grounds.iter().enumerate() {
             let field = format!("grounds[{number}]");
             if !is_ground_code(code) {
-                found.error(
+                found.add(
                     &field,
-                    FORM,
+                    Need::FormGround,
                     &format!(
                         "is not a code: capitals, digits and underscores, {GROUND_MAX_BYTES} at \
                          most, as in ESSENTIAL_INTERESTS"
                     ),
                 );
             } else if find(code).is_none() {
-                found.warning(&field, "UNTOC 18(21)", "is a ground without a known code");
+                found.add(&field, Need::GroundKnown, "is a ground without a known code");
             }
             if self.grounds[..number].contains(code) {
-                found.error(&field, FORM, "stands there twice");
+                found.add(&field, Need::FormGroundTwice, "stands there twice");
             }
         }
     }
 
-    fn reasons(&self, found: &mut Findings) {
+    fn reasons(&self, found: &mut Lacks) {
         let Some(decision) = self.decision.filter(|decision| decision.needs_reasons()) else {
             return;
         };
-        found.required("text", "UNTOC 18(23)", &self.text);
+        found.required("text", Need::Reasons, &self.text);
         if self.grounds.is_empty() {
-            found.error("grounds", "UNTOC 18(23)", "are missing: name one at least");
+            found.add("grounds", Need::Grounds, "are missing: name one at least");
         } else if decision == Decision::Refuse {
             self.sufficient_grounds(found);
         }
     }
 
     /// Bank secrecy and fiscal matters are no grounds to refuse on, alone or together.
-    fn sufficient_grounds(&self, found: &mut Findings) {
+    fn sufficient_grounds(&self, found: &mut Lacks) {
         let forbidden = |code: &String| find(code).filter(|ground| !ground.suffices);
         let all: Option<Vec<&Ground>> = self.grounds.iter().map(forbidden).collect();
         if let Some(first) = all.as_deref().and_then(|all| all.first()) {
-            found.error("grounds", first.paragraph, "are none that a refusal may rest on");
+            let need = match first.code {
+                "FISCAL" => Need::GroundFiscal,
+                _ => Need::GroundBankSecrecy,
+            };
+            found.add("grounds", need, "are none that a refusal may rest on");
         }
     }
 }
 
-fn use_limit(found: &mut Findings, limit: &UseLimit) {
+fn use_limit(found: &mut Lacks, limit: &UseLimit) {
     match limit.kind {
         LimitKind::Restricted => {
-            found.required_text("text", "UNTOC 18(5)", &limit.text);
+            found.required_text("text", Need::RestrictionText, &limit.text);
         }
         LimitKind::Condition => {
-            found.required_text("text", "UNTOC 18(26)", &limit.text);
+            found.required_text("text", Need::ConditionText, &limit.text);
         }
         LimitKind::Specialty | LimitKind::Confidential => found.text("text", &limit.text),
     }
     found.date("until", &limit.until);
     if limit.exhibit.is_some() && limit.package.is_none() {
-        found.error("package", FORM, "is missing: an exhibit is one of a package");
+        found.add("package", Need::FormPart, "is missing: an exhibit is one of a package");
     }
 }
 

@@ -55,6 +55,9 @@ pub struct Offence {
     /// The highest penalty, one line: ASEAN MLAT 6.
     #[serde(default)]
     pub max_penalty: String,
+    /// The same in months, so that it can be measured against a threshold: UNTOC 2(b).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_penalty_months: Option<u32>,
     /// The words of the law: ASEAN MLAT 6.
     #[serde(default)]
     pub statute_text: String,

@@ -4,6 +4,7 @@ mod check;
 mod content;
 mod file;
 mod note;
+mod peer;
 
 use super::*;
 
@@ -45,7 +46,7 @@ fn complete() -> MlaRequest {
 
 /// What was found, as `field | paragraph | severity`, so that tables can name it.
 fn short(found: &[Finding]) -> Vec<(&str, &str, Severity)> {
-    found.iter().map(|one| (one.field.as_str(), one.paragraph, one.severity)).collect()
+    found.iter().map(|one| (one.field.as_str(), one.paragraph.as_str(), one.severity)).collect()
 }
 
 const NO_PLAIN_TEXT: &str = "Quay Street";

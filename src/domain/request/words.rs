@@ -32,6 +32,7 @@ macro_rules! words {
         }
     };
 }
+pub(super) use words;
 
 words! {
     /// A type of assistance, by the letters of UNTOC 18(3) and of UNCAC 46(3), which are the same

@@ -94,6 +94,7 @@ pub(super) fn offence_to_pb(part: domain::Offence) -> pb::Offence {
         title: part.title,
         provision: part.provision,
         max_penalty: part.max_penalty,
+        max_penalty_months: part.max_penalty_months,
         statute_text: part.statute_text,
     }
 }
@@ -106,6 +107,7 @@ pub(super) fn offence_from_pb(part: pb::Offence) -> Result<domain::Offence, Wire
         title: part.title,
         provision: part.provision,
         max_penalty: part.max_penalty,
+        max_penalty_months: part.max_penalty_months,
         statute_text: part.statute_text,
     })
 }

@@ -229,7 +229,10 @@ fn what_rests_on_the_basis() {
             Warning, "legal_basis", "UNTOC 18(7)";
         "no treaty and no reciprocity": |r| rest_on(r, &["RECIPROCITY"]) =>
             Error, "undertakings", "UNTOC 18(1)";
-        "transnational without UNTOC": |r| r.legal_basis = bases(&["UNCAC"]) =>
+        "transnational without UNTOC": |r| {
+            r.legal_basis = bases(&["UNCAC"]);
+            r.offences[0].family = OffenceFamily::Corruption;
+        } =>
             Warning, "transnationality", "UNTOC 18(1)";
         "UNTOC, but why": |r| r.transnationality = None =>
             Warning, "transnationality", "UNTOC 18(1)";
@@ -242,6 +245,7 @@ fn what_rests_on_the_basis() {
             Warning, "dual_criminality", "UNTOC 18(9)";
         "freezing without dual criminality": |r| {
             rest_on(r, &["UNCAC"]);
+            r.offences[0].family = OffenceFamily::MoneyLaundering;
             ask(r, AssistanceType::AssetFreezing);
             r.dual_criminality = None;
         } =>
@@ -268,27 +272,6 @@ fn asean_asks_for_more() {
             ("undertakings", "ASEAN MLAT 3(1)(i)", Warning),
         ],
     );
-}
-
-#[test]
-fn a_profile_brings_its_own_table() {
-    let rule = Rule {
-        instrument: Instrument::Untoc,
-        need: Need::Undertaking(UndertakingKind::NoDeathPenalty),
-        paragraph: "domestic law",
-        severity: Error,
-    };
-    assert_eq!(short(&complete().check_with(&[rule])), [("undertakings", "domestic law", Error)],);
-    let mut request = complete();
-    request.dual_criminality = None;
-    let always = Rule {
-        instrument: Instrument::TraffickingProtocol,
-        need: Need::DualCriminality,
-        paragraph: "UNTOC 18(9)",
-        severity: Error,
-    };
-    let found = request.check_with(&[always]);
-    assert_eq!(short(&found), [("dual_criminality", "UNTOC 18(9)", Error)]);
 }
 
 #[test]

@@ -118,3 +118,17 @@ fn errors_in_debug_show_a_place_and_no_word() {
     let error = request_from_json(r#"{"nature": "inquest"}"#).expect_err("unknown word");
     assert!(!format!("{error:?}").contains("inquest"));
 }
+
+#[test]
+fn an_unknown_instrument_is_refused_by_its_name() {
+    let error =
+        request_from_toml("legal_basis = [\"UNTOC\", \"HAGUE-1907\"]").expect_err("unknown");
+    assert!(
+        error.to_string().contains("\"HAGUE-1907\" is not the code of a legal basis"),
+        "{error}"
+    );
+    assert!(!format!("{error:?}").contains("HAGUE"), "{error:?}");
+    let long = format!("{{\"legal_basis\": [\"{}\"]}}", "X".repeat(500));
+    let error = request_from_json(&long).expect_err("unknown");
+    assert!(!error.to_string().contains(&"X".repeat(41)), "{error}");
+}

@@ -40,10 +40,19 @@ fn instrument() -> impl Strategy<Value = Instrument> {
 }
 
 fn offence() -> impl Strategy<Value = Offence> {
-    let words = (select(OffenceFamily::ALL), option::of(instrument()));
-    (words, [text(), text(), text(), text()]).prop_map(|((family, instrument), texts)| {
+    let words = (select(OffenceFamily::ALL), option::of(instrument()), option::of(0_u32..1000));
+    (words, [text(), text(), text(), text()]).prop_map(|(words, texts)| {
+        let (family, instrument, max_penalty_months) = words;
         let [title, provision, max_penalty, statute_text] = texts;
-        Offence { family, instrument, title, provision, max_penalty, statute_text }
+        Offence {
+            family,
+            instrument,
+            title,
+            provision,
+            max_penalty,
+            max_penalty_months,
+            statute_text,
+        }
     })
 }
 

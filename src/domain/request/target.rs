@@ -1,0 +1,77 @@
+//! What the authority that a content goes to publishes about itself, as far as a check needs it.
+
+use super::Need;
+use crate::domain::Profile;
+
+/// Whom a content is for. The default knows nothing of it, and then only the instruments count.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Target<'a> {
+    /// The languages that it accepts, BCP 47; none: not known.
+    pub languages: &'a [String],
+    /// What it is competent for, as in `mla`; none: not known.
+    pub functions: &'a [String],
+    /// What it asks of requests.
+    pub profile: Option<&'a Profile>,
+}
+
+impl Target<'_> {
+    /// Why a content in these languages is not accepted; `None` where one of them is.
+    pub(super) fn refuses_languages(&self, offered: &[&str]) -> Option<String> {
+        let accepts = |tag: &&str| self.languages.iter().any(|range| matches(range, tag));
+        if self.languages.is_empty() || offered.iter().any(accepts) {
+            return None;
+        }
+        let accepted = self.languages.join(", ");
+        Some(format!("is none that the authority accepts: it accepts {accepted}"))
+    }
+
+    /// Whether it says what it is competent for, and requests are not among it.
+    pub(super) fn is_incompetent(&self) -> bool {
+        let mla = |function: &String| function.eq_ignore_ascii_case("mla");
+        !self.functions.is_empty() && !self.functions.iter().any(mla)
+    }
+
+    /// Whether its profile asks for what a rule of `PROFILE` needs.
+    pub(super) fn asks(&self, need: Need) -> bool {
+        self.profile.is_some_and(|profile| profile.asks(need))
+    }
+
+    /// Whether its profile renounces it.
+    pub(super) fn waives(&self, need: Need) -> bool {
+        self.profile.is_some_and(|profile| profile.waives(need))
+    }
+}
+
+/// Basic filtering of RFC 4647 section 3.3.1: `zh` accepts `zh-Hant`, and not the other way round.
+fn matches(range: &str, tag: &str) -> bool {
+    let head = tag.get(..range.len()).is_some_and(|head| head.eq_ignore_ascii_case(range));
+    head && (tag.len() == range.len() || tag.as_bytes()[range.len()] == b'-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_language_accepts_its_variants() {
+        for (range, tag, is_in) in [
+            ("en", "en", true),
+            ("en", "en-GB", true),
+            ("EN", "en-gb", true),
+            ("zh", "zh-Hant", true),
+            ("zh-Hant", "zh", false),
+            ("zh-Hant", "zh-Hans", false),
+            ("en", "enm", false),
+            ("th", "", false),
+            ("", "th", false),
+        ] {
+            assert_eq!(matches(range, tag), is_in, "{range} {tag}");
+        }
+        let languages = ["th".to_owned(), "en".to_owned()];
+        let target = Target { languages: &languages, ..Target::default() };
+        assert_eq!(target.refuses_languages(&["fr", "en-GB"]), None);
+        let message = target.refuses_languages(&["fr"]).expect("refused");
+        assert!(message.ends_with("it accepts th, en"), "{message}");
+        assert_eq!(Target::default().refuses_languages(&["fr"]), None);
+    }
+}
