@@ -43,6 +43,7 @@ transcripts! {
     recover
     agencies
     requests_that_break_rules
+    check
     exchange
     drafts
     receipts

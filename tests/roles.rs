@@ -54,6 +54,7 @@ macro_rules! table {
 table! {
     AgencyService AgencyServiceClient {
         SubmitMessage submit_message (pb::SubmitMessageRequest) "submit";
+        CheckContent check_content (pb::CheckContentRequest) "submit";
         ReplyMessage reply_message (pb::ReplyMessageRequest) "submit";
         GetMessage get_message (pb::GetMessageRequest) "read";
         ListMessages list_messages (pb::ListMessagesRequest) "read";

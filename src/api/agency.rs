@@ -101,6 +101,23 @@ impl AgencyService for AgencyApi {
         self.send(&caller, submission).await
     }
 
+    async fn check_content(
+        &self,
+        request: Request<pb::CheckContentRequest>,
+    ) -> Result<Response<pb::CheckContentResponse>, Status> {
+        self.caller(&request, Role::Submit)?;
+        let request = request.into_inner();
+        let recipient = optional("recipient", &request.recipient)?;
+        let content = self.content(request.content)?;
+        let checked =
+            self.exchange.check_content(recipient.as_ref(), &content).map_err(to_status)?;
+        let (findings, left_off) = checked;
+        Ok(Response::new(pb::CheckContentResponse {
+            findings: findings.into_iter().map(convert::finding).collect(),
+            left_off: u32::try_from(left_off).unwrap_or(u32::MAX),
+        }))
+    }
+
     async fn reply_message(
         &self,
         request: Request<pb::ReplyMessageRequest>,

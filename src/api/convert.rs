@@ -4,6 +4,7 @@ use tonic::Status;
 
 use super::status::invalid;
 use crate::domain::limits::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
+use crate::domain::request::{Finding, Severity};
 use crate::domain::{MessageId, PackageId, RequestId};
 use crate::envelope::wire::use_limits_to_pb;
 use crate::exchange::log::{index_in_log, log_of};
@@ -11,7 +12,7 @@ use crate::exchange::packages::ExhibitInfo;
 use crate::exchange::query::{MessageView, ReceiptView};
 use crate::exchange::queue::Waiting;
 use crate::exchange::replayed::StateDigest;
-use crate::pb::store::v1::{PackageFacts, ShareRow, StandingRow, Step};
+use crate::pb::store::v1::{DetailFinding, PackageFacts, ShareRow, StandingRow, Step};
 use crate::pb::v1 as pb;
 
 /// Parses a field, or says which rule it breaks.
@@ -64,6 +65,10 @@ pub(super) fn message(view: MessageView) -> pb::Message {
     let time = |ms| crate::domain::Timestamp::from_unix_ms(ms).to_string();
     let in_reply_to = MessageId::from_slice(&row.in_reply_to).map(|id| id.to_string());
     let receipts = row.receipts.iter().map(|r| format!("{} {}", r.event, r.issuer));
+    let warnings = details.findings.iter().map(warning).collect();
+    // In lists they would be longer than all else.
+    let told = details.findings.into_iter().filter(|_| body.is_some());
+    let findings = told.map(kept_finding).collect();
     pb::Message {
         name: format!("messages/{id}"),
         message_id: id.to_string(),
@@ -83,7 +88,8 @@ pub(super) fn message(view: MessageView) -> pb::Message {
         agency: row.agency,
         refusal_code: row.refusal_code,
         inbox_position: row.inbox_position,
-        warnings: details.warnings,
+        warnings,
+        findings,
         lost_time,
         request: message_ref(&row.request),
         request_state: row.request_state,
@@ -110,6 +116,40 @@ fn share(row: ShareRow) -> pb::Share {
         consent: message_ref(&row.consent),
         log_index: index_in_log(row.entry_index),
         log: log_of(row.entry_index),
+    }
+}
+
+fn warning(kept: &DetailFinding) -> String {
+    format!("content.{}: {} ({})", kept.field, kept.message, kept.paragraph)
+}
+
+/// A warning with which a message was submitted.
+fn kept_finding(kept: DetailFinding) -> pb::Finding {
+    pb::Finding {
+        instrument: kept.instrument,
+        paragraph: kept.paragraph,
+        need: kept.need,
+        field: format!("content.{}", kept.field),
+        severity: pb::FindingSeverity::Warning as i32,
+        message: kept.message,
+        explanation: kept.explanation,
+    }
+}
+
+/// A finding for the client.
+pub(super) fn finding(found: Finding) -> pb::Finding {
+    let severity = match found.severity {
+        Severity::Warning => pb::FindingSeverity::Warning,
+        Severity::Error => pb::FindingSeverity::Error,
+    };
+    pb::Finding {
+        instrument: found.instrument,
+        paragraph: found.paragraph,
+        need: found.need.to_string(),
+        field: format!("content.{}", found.field),
+        severity: severity as i32,
+        message: found.message,
+        explanation: found.explanation,
     }
 }
 

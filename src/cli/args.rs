@@ -5,9 +5,9 @@ use clap::{Parser, Subcommand};
 use super::exit::EXIT_CODES;
 use super::out::Format;
 use super::{
-    agency, audit, cancel, card, completions, config, confirm, demo, disclose, draft, erase, fetch,
-    hold, inbox, init, key, list, log, peer, queue, receipt, reply, serve, share, show, status,
-    submit,
+    agency, audit, cancel, card, check, completions, config, confirm, demo, disclose, draft, erase,
+    fetch, hold, inbox, init, key, list, log, peer, queue, receipt, reply, serve, share, show,
+    status, submit,
 };
 
 /// Exchanges requests for mutual legal assistance between the authorities of States
@@ -41,6 +41,7 @@ pub(super) enum Command {
     Erase(erase::EraseArgs),
     Hold(hold::HoldArgs),
     Log(log::LogArgs),
+    Check(check::CheckArgs),
     Submit(Box<submit::SubmitArgs>),
     Inbox(inbox::InboxArgs),
     List(list::ListArgs),

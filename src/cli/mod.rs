@@ -13,6 +13,7 @@ mod agency;
 mod audit;
 mod cancel;
 mod card;
+mod check;
 mod completions;
 mod config;
 mod confirm;
@@ -72,6 +73,7 @@ pub async fn run(cli: Cli, out: &mut Out) -> Result<(), Failure> {
         Command::Erase(args) => Box::pin(erase::run(args, out)).await,
         Command::Hold(args) => Box::pin(hold::run(args, out)).await,
         Command::Log(args) => Box::pin(log::run(args, out)).await,
+        Command::Check(args) => check::run(args, out).await,
         Command::Submit(args) => Box::pin(submit::run(*args, out)).await,
         Command::Inbox(args) => Box::pin(inbox::run(args, out)).await,
         Command::List(args) => Box::pin(list::run(args, out)).await,

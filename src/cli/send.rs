@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
+use super::check::finding_json;
 use super::connect::AgencyClient;
 use super::evidence::{self, Walk};
 use super::exit::{Exit, Failure};
@@ -238,6 +239,7 @@ fn print(
         })),
         "refusal_code": message.refusal_code,
         "warnings": message.warnings,
+        "findings": message.findings.iter().map(finding_json).collect::<Vec<_>>(),
     });
     out.record(&fields, &json);
     if message.state == pb::DeliveryState::AwaitingApproval as i32 {

@@ -81,7 +81,8 @@ fn content(args: &SubmitArgs) -> Result<Content, Failure> {
     }
 }
 
-fn read_content(file: &Path) -> Result<Content, Failure> {
+/// Reads what a message says, by the ending of the file.
+pub(crate) fn read_content(file: &Path) -> Result<Content, Failure> {
     let text = read_text(file)?;
     let read = match file.extension().and_then(|ending| ending.to_str()) {
         Some("json") => content_from_json(&text),

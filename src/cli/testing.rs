@@ -202,6 +202,13 @@ impl AgencyService for Fake {
         Err(Status::unimplemented(""))
     }
 
+    async fn check_content(
+        &self,
+        _: Request<pb::CheckContentRequest>,
+    ) -> Answer<pb::CheckContentResponse> {
+        Err(Status::unimplemented(""))
+    }
+
     async fn reply_message(&self, _: Request<pb::ReplyMessageRequest>) -> Answer<pb::Message> {
         Err(Status::unimplemented(""))
     }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::check::finding_json;
 use crate::audit::Position;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::lifecycle::RequestState;
@@ -112,6 +113,7 @@ pub(crate) fn message(m: &pb::Message) -> Value {
     let mut value = summary(m);
     if let Some(said) = &m.content {
         value["content"] = content(said);
+        value["findings"] = m.findings.iter().map(finding_json).collect();
     }
     if !m.request.is_empty() {
         value["request"] = json!(m.request.trim_start_matches("messages/"));

@@ -89,6 +89,10 @@ pub const DELIVERY_WINDOW_MAX_MS: i64 = 400 * DAY_MS;
 /// One card, signed, as text.
 pub const CARD_MAX_BYTES: usize = 64 << 10;
 
+/// Findings of one check that are told or kept: nobody mends more at once, and lists of lists could
+/// have ten thousand.
+pub const FINDINGS_MAX: usize = 256;
+
 /// Rows in one page of a list (AIP-158).
 pub const PAGE_SIZE_MAX: usize = 1000;
 

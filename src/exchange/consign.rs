@@ -238,7 +238,7 @@ fn check(opened: &OpenedMessage) -> Result<Consigned, &'static str> {
         consent,
         kind: content.kind,
         case_id: body.case_id.clone(),
-        details: MessageDetails { reference: body.sender_reference.clone(), warnings: Vec::new() },
+        details: MessageDetails { reference: body.sender_reference.clone(), findings: Vec::new() },
     })
 }
 

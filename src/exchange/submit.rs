@@ -1,6 +1,7 @@
 //! Submitting: from what an agency says to a durable, signed, sealed message in the outbox.
 
 mod cases;
+mod judged;
 mod packages;
 mod pending;
 mod refuse;
@@ -10,6 +11,7 @@ use zeroize::Zeroizing;
 
 pub(super) use self::cases::CaseNumbers;
 use self::cases::case_key;
+pub use self::judged::Judged;
 use self::packages::Carried;
 use self::pending::Pending;
 pub(super) use self::pending::first_answer;
@@ -25,7 +27,7 @@ use crate::crypto::primitives::{pae, random};
 use crate::crypto::{Digest, PublicKey, sha256};
 use crate::domain::delivery::DeliveryState;
 use crate::domain::limits::{DELIVERY_WINDOW_MAX_MS, PACKAGES_PER_MESSAGE_MAX};
-use crate::domain::request::{Body, Content, Severity};
+use crate::domain::request::{Content, Finding};
 use crate::domain::{AuthorityId, CaseId, MessageId, PackageId, RequestId};
 use crate::envelope::wire::{content_to_pb, kind_to_pb};
 use crate::envelope::{Draft, SealError, SignedMessage, seal, sign};
@@ -91,7 +93,7 @@ struct Checked {
     /// The case of what is answered; once it is to be sealed, whichever it belongs to.
     case: Option<String>,
     new_case: Option<(i32, u64)>,
-    warnings: Vec<String>,
+    warnings: Vec<Finding>,
     about: About,
 }
 
@@ -178,27 +180,11 @@ impl Exchange {
         submission: &Submission,
         draft: Option<MessageId>,
     ) -> Result<Checked, ActionError> {
-        let mut wrong = Vec::new();
-        let mut warnings = Vec::new();
-        for finding in submission.content.check() {
-            let rule = format!("{} ({})", finding.message, finding.paragraph);
-            match finding.severity {
-                Severity::Error => {
-                    wrong.push(Violation::new(format!("content.{}", finding.field), rule));
-                }
-                Severity::Warning => warnings.push(format!("content.{}: {rule}", finding.field)),
-            }
-        }
-        check_form(submission, &mut wrong);
-        if let Body::Request(request) = &submission.content.body
-            && request.requesting_authority.id.as_ref().is_some_and(|id| *id != self.me)
-        {
-            let field = "content.request.requesting_authority.id";
-            let rule = format!("must be {}, whose node signs it (UNTOC 18(15)(a))", self.me);
-            wrong.push(Violation::new(field, rule));
-        }
-        self.check_known_case(caller, submission, &mut wrong)?;
         let peer = self.directory.get(&submission.recipient);
+        let Judged { mut wrong, warnings } =
+            self.judge_content(&submission.content, peer.as_deref());
+        check_form(submission, &mut wrong);
+        self.check_known_case(caller, submission, &mut wrong)?;
         if peer.is_none() {
             let rule = format!("{} is not in the directory of this node", submission.recipient);
             wrong.push(Violation::new("recipient", rule));
@@ -272,7 +258,7 @@ impl Exchange {
         };
         let details = MessageDetails {
             reference: submission.reference.clone(),
-            warnings: checked.warnings.clone(),
+            findings: checked.warnings.iter().map(judged::detail).collect(),
         };
         let entry = EntryDraft::new(Event::SubmissionAcceptance)
             .by(self.me.clone())

@@ -22,7 +22,7 @@ impl MlaRequest {
     }
 
     pub(super) fn walk(&self, target: &Target<'_>, found: &mut Lacks) {
-        self.authorities(found);
+        self.authorities(target, found);
         self.matter(found);
         self.admissible_offences(target, found);
         self.asked(found);
@@ -37,7 +37,14 @@ impl MlaRequest {
         self.bases(target, found);
     }
 
-    fn authorities(&self, found: &mut Lacks) {
+    fn authorities(&self, target: &Target<'_>, found: &mut Lacks) {
+        let sender = target
+            .sender
+            .filter(|sender| self.requesting_authority.id.as_ref().is_some_and(|id| id != *sender));
+        if let Some(sender) = sender {
+            let message = format!("must be {sender}, whose node signs it");
+            found.add("requesting_authority.id", Need::OwnAuthority, &message);
+        }
         found.within("requesting_authority", |found| {
             requesting_authority(found, &self.requesting_authority);
         });

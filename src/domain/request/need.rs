@@ -10,6 +10,8 @@ words! {
     Need {
         /// The id of the authority that asks.
         AuthorityId = "authority_id",
+        /// The id of the authority whose node signs.
+        OwnAuthority = "own_authority",
         /// Its name.
         AuthorityName = "authority_name",
         /// Its country.

@@ -1,11 +1,13 @@
 //! What the authority that a content goes to publishes about itself, as far as a check needs it.
 
 use super::Need;
-use crate::domain::Profile;
+use crate::domain::{AuthorityId, Profile};
 
 /// Whom a content is for. The default knows nothing of it, and then only the instruments count.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Target<'a> {
+    /// Whose node signs it; not known where it is checked alone.
+    pub sender: Option<&'a AuthorityId>,
     /// The languages that it accepts, BCP 47; none: not known.
     pub languages: &'a [String],
     /// What it is competent for, as in `mla`; none: not known.
