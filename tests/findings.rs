@@ -4,10 +4,14 @@
 #![allow(missing_docs)]
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rogatory::domain::request::{Content, Finding, Rule, Target, content_from_toml, rules};
+use rogatory::domain::request::{
+    Content, Finding, GROUNDS, Rule, RuleSource, Scope, Severity, Target, content_from_toml,
+    rule_files, rules,
+};
 use rogatory::domain::{AuthorityId, Profile};
 use serde::Deserialize;
 
@@ -91,5 +95,74 @@ fn no_example_is_without_its_rule() {
         let (name, end) = file.split_once('.').expect("an ending");
         assert!(names.contains(name), "{file} is an example of no rule");
         assert!(["ok.toml", "bad.toml", "to.toml"].contains(&end), "{file}");
+    }
+}
+
+/// Behind this line docs/domain.md is written from the rules.
+const MARK: &str =
+    "<!-- From here on it is written by RULES=write cargo test --test findings. -->\n";
+
+/// The table of one file.
+fn table(file: &str, source: &RuleSource, title: &str) -> String {
+    let mut text = format!("\n## {title}\n\n`{source}`, `src/domain/request/rules/{file}`\n\n");
+    text.push_str("| paragraph | asks for | field | holds | severity | fixed | confirm |\n");
+    text.push_str("|---|---|---|---|---|---|---|\n");
+    for rule in rules().iter().filter(|rule| rule.source == *source) {
+        let name = name_of(rule);
+        let found = found(&format!("{name}.bad.toml"), &to(&name));
+        let field = found[0].field.replace(|c: char| c.is_ascii_digit(), "");
+        let holds = match (&rule.source, rule.scope) {
+            (RuleSource::Profile, _) => "asked",
+            (_, Scope::Any) => "any",
+            (_, Scope::Named) => "named",
+        };
+        let yes = |is: bool| if is { "yes" } else { "" };
+        let (paragraph, need, severity) = (&rule.paragraph, rule.need, rule.severity);
+        let (fixed, confirm) = (yes(rule.fixed), yes(rule.confirm));
+        writeln!(
+            text,
+            "| {paragraph} | `{need}` | `{field}` | {holds} | {severity} | {fixed} | {confirm} |"
+        )
+        .expect("to memory");
+    }
+    text
+}
+
+fn tables() -> String {
+    let mut text = String::new();
+    for (file, source, title) in rule_files() {
+        text.push_str(&table(file, &source, &title));
+    }
+    text.push_str("\n## Grounds of refusal and postponement\n\n`src/domain/request/note.rs`\n\n");
+    text.push_str("| paragraph | code | alone | confirm |\n|---|---|---|---|\n");
+    for ground in GROUNDS {
+        let yes = |is: bool| if is { "yes" } else { "" };
+        let (alone, confirm) = (if ground.suffices { "yes" } else { "no" }, yes(ground.confirm));
+        let (paragraph, code) = (ground.paragraph, ground.code);
+        writeln!(text, "| {paragraph} | `{code}` | {alone} | {confirm} |").expect("to memory");
+    }
+    let (all, open) = (rules().len(), rules().iter().filter(|rule| rule.confirm).count());
+    writeln!(text, "\nRules: {all}. For a lawyer to confirm: {open}.").expect("to memory");
+    text
+}
+
+#[test]
+fn the_document_for_lawyers_has_every_rule() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/domain.md");
+    let stands = fs::read_to_string(&path).expect("there");
+    let (head, behind) = stands.split_once(MARK).expect("the mark");
+    let tables = tables();
+    if std::env::var("RULES").is_ok_and(|word| word == "write") {
+        fs::write(&path, format!("{head}{MARK}{tables}")).expect("written");
+    } else {
+        let how = "docs/domain.md is not what the rules say: RULES=write writes it";
+        assert!(behind == tables, "{how}");
+    }
+}
+
+#[test]
+fn no_rule_that_is_unconfirmed_stops_a_request() {
+    for rule in rules().iter().filter(|rule| rule.confirm) {
+        assert_eq!(rule.severity, Severity::Warning, "{} {}", rule.paragraph, rule.need);
     }
 }

@@ -97,10 +97,20 @@ pub struct Ground {
     pub paragraph: &'static str,
     /// Whether a refusal may rest on it alone.
     pub suffices: bool,
+    /// A lawyer should confirm it against the text.
+    pub confirm: bool,
 }
 
 const fn ground(code: &'static str, paragraph: &'static str) -> Ground {
-    Ground { code, paragraph, suffices: true }
+    Ground { code, paragraph, suffices: true, confirm: false }
+}
+
+const fn unconfirmed(code: &'static str, paragraph: &'static str) -> Ground {
+    Ground { code, paragraph, suffices: true, confirm: true }
+}
+
+const fn forbidden(code: &'static str, paragraph: &'static str) -> Ground {
+    Ground { code, paragraph, suffices: false, confirm: false }
 }
 
 /// The grounds that have a code here. Treaties between two States may have others, so an unknown
@@ -111,22 +121,22 @@ pub const GROUNDS: &[Ground] = &[
     ground("PROHIBITED_DOMESTICALLY", "UNTOC 18(21)(c)"),
     ground("CONTRARY_TO_LEGAL_SYSTEM", "UNTOC 18(21)(d)"),
     ground("NO_DUAL_CRIMINALITY", "UNTOC 18(9)"),
-    ground("NE_BIS_IN_IDEM", "ASEAN MLAT 3(1)"),
-    ground("POLITICAL", "ASEAN MLAT 3(1)"),
-    ground("MILITARY", "ASEAN MLAT 3(1)"),
-    ground("DISCRIMINATION", "ASEAN MLAT 3(1)"),
-    ground("NO_RECIPROCITY_UNDERTAKING", "ASEAN MLAT 3(1)(g)"),
-    ground("NO_SPECIALTY_UNDERTAKING", "ASEAN MLAT 3(1)(h)"),
-    ground("NO_RETURN_UNDERTAKING", "ASEAN MLAT 3(1)(i)"),
-    ground("PREJUDICE_TO_SAFETY", "ASEAN MLAT 3(2)"),
-    ground("EXCESSIVE_BURDEN", "ASEAN MLAT 3(2)"),
+    unconfirmed("NE_BIS_IN_IDEM", "ASEAN MLAT 3(1)"),
+    unconfirmed("POLITICAL", "ASEAN MLAT 3(1)"),
+    unconfirmed("MILITARY", "ASEAN MLAT 3(1)"),
+    unconfirmed("DISCRIMINATION", "ASEAN MLAT 3(1)"),
+    unconfirmed("NO_RECIPROCITY_UNDERTAKING", "ASEAN MLAT 3(1)(g)"),
+    unconfirmed("NO_SPECIALTY_UNDERTAKING", "ASEAN MLAT 3(1)(h)"),
+    unconfirmed("NO_RETURN_UNDERTAKING", "ASEAN MLAT 3(1)(i)"),
+    unconfirmed("PREJUDICE_TO_SAFETY", "ASEAN MLAT 3(2)"),
+    unconfirmed("EXCESSIVE_BURDEN", "ASEAN MLAT 3(2)"),
     ground("DE_MINIMIS", "UNCAC 46(9)(b)"),
     ground("AVAILABLE_OTHERWISE", "UNCAC 46(9)(b)"),
-    ground("DEATH_PENALTY", "domestic law"),
-    ground("TORTURE", "domestic law"),
+    unconfirmed("DEATH_PENALTY", "domestic law"),
+    unconfirmed("TORTURE", "domestic law"),
     ground("POSTPONE_ONGOING_PROCEEDING", "UNTOC 18(25)"),
-    Ground { code: "BANK_SECRECY", paragraph: "UNTOC 18(8)", suffices: false },
-    Ground { code: "FISCAL", paragraph: "UNTOC 18(22)", suffices: false },
+    forbidden("BANK_SECRECY", "UNTOC 18(8)"),
+    forbidden("FISCAL", "UNTOC 18(22)"),
 ];
 
 impl Note {

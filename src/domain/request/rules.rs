@@ -88,10 +88,13 @@ pub fn rules() -> &'static [Rule] {
     &TABLE
 }
 
-/// The files with the rules, by name, each with the name of its instrument.
-pub fn rule_files() -> Vec<(&'static str, String)> {
-    let title = |text| toml::from_str::<RuleFile>(text).map(|file| file.title);
-    FILES.iter().filter_map(|&(name, text)| Some((name, title(text).ok()?))).collect()
+/// The files with the rules: the name of each, whose rules it has, and the title of that.
+pub fn rule_files() -> Vec<(&'static str, RuleSource, String)> {
+    let read = |&(name, text): &(&'static str, &str)| {
+        let file: RuleFile = toml::from_str(text).ok()?;
+        Some((name, file.instrument, file.title))
+    };
+    FILES.iter().filter_map(read).collect()
 }
 
 /// A file as it stands.
