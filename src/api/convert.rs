@@ -3,6 +3,7 @@
 use tonic::Status;
 
 use super::status::invalid;
+use crate::card::CardBody;
 use crate::domain::limits::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
 use crate::domain::request::{Finding, Severity};
 use crate::domain::{MessageId, PackageId, RequestId};
@@ -223,6 +224,22 @@ pub(super) fn queue_item(item: Waiting) -> pb::QueueItem {
         attempts: item.attempts,
         trouble: item.trouble,
     }
+}
+
+/// Characters of what a field of a card was, or is: enough to see what it is about.
+const CHANGE_MAX_CHARS: usize = 1000;
+
+/// What one card says otherwise than one before it, for the client.
+pub(super) fn card_changes(now: &CardBody, before: &CardBody) -> Vec<pb::CardChange> {
+    let text = |text: &String| text.chars().take(CHANGE_MAX_CHARS).collect();
+    let changes = now.changes_since(before).into_iter();
+    changes
+        .map(|change| pb::CardChange {
+            before: text(&change.before),
+            after: text(&change.after),
+            field: change.field,
+        })
+        .collect()
 }
 
 /// What the log leads to, for the client.

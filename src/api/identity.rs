@@ -99,23 +99,44 @@ pub fn caller<T>(
     caller_of(exchange, request.extensions().get(), role)
 }
 
+/// The caller, if it has one of two roles.
+///
+/// # Errors
+/// As [`caller`].
+pub fn caller_with_either<T>(
+    exchange: &Exchange,
+    request: &tonic::Request<T>,
+    (one, other): (Role, Role),
+) -> Result<Caller, Status> {
+    let identity = request.extensions().get();
+    let caller = who(exchange, identity)?;
+    match caller.roles.contains(&other) {
+        true => Ok(caller),
+        false => caller_of(exchange, identity, one),
+    }
+}
+
 pub(super) fn caller_of(
     exchange: &Exchange,
     identity: Option<&Identity>,
     role: Role,
 ) -> Result<Caller, Status> {
-    let caller = match identity {
-        Some(Identity::LocalOperator) => Caller::local_operator(),
-        Some(Identity::Agency { name, key_digest }) => {
-            exchange.caller(name, key_digest).map_err(to_status)?
-        }
-        _ => return Err(Status::permission_denied("this service is for agencies")),
-    };
+    let caller = who(exchange, identity)?;
     match caller.roles.contains(&role) {
         true => Ok(caller),
         false => Err(Status::permission_denied(format!(
             "{} does not have the role {role}, which this method demands",
             caller.name
         ))),
+    }
+}
+
+fn who(exchange: &Exchange, identity: Option<&Identity>) -> Result<Caller, Status> {
+    match identity {
+        Some(Identity::LocalOperator) => Ok(Caller::local_operator()),
+        Some(Identity::Agency { name, key_digest }) => {
+            exchange.caller(name, key_digest).map_err(to_status)
+        }
+        _ => Err(Status::permission_denied("this service is for agencies")),
     }
 }

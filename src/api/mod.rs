@@ -12,6 +12,7 @@ pub mod caller;
 pub mod calls;
 mod convert;
 pub mod courier;
+pub mod directory;
 mod drafts;
 mod erasure;
 mod evidence;

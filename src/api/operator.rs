@@ -10,12 +10,12 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use super::answers::{Answers, answers};
-use super::convert::{parse, queue_item};
+use super::convert::{card_changes, parse, queue_item};
 use super::probe::Probe;
 use super::standing::Standing;
 use super::status::{invalid, to_status, whole};
 use super::{erasure, identity};
-use crate::card::Card;
+use crate::card::{Card, CardEdit};
 use crate::domain::{AuthorityId, Reason};
 use crate::exchange::agencies::{Agency, check_name};
 use crate::exchange::{ActionError, Caller, Exchange, Peer, Role};
@@ -36,7 +36,19 @@ pub trait Registrar: Send + Sync + 'static {
         valid_days: u32,
         renew: bool,
     ) -> std::pin::Pin<Box<dyn Future<Output = Result<pb::AgencyCredential, ActionError>> + Send>>;
+
+    /// Signs the next version of this authority's card and publishes it; `who` asked for it. Gives the
+    /// card that was before, and the one that is now.
+    ///
+    /// # Errors
+    /// [`ActionError::Invalid`] where the card would break a rule, [`ActionError::Conflict`] with code
+    /// `NO_ROOT_KEY`, others as of [`Exchange::publish_with`].
+    fn publish(&self, edit: CardEdit, who: String) -> Publishing;
 }
+
+/// A card on its way to be published: what was before, and what is now.
+pub type Publishing =
+    std::pin::Pin<Box<dyn Future<Output = Result<(Arc<Card>, Arc<Card>), ActionError>> + Send>>;
 
 /// What only the node knows of itself.
 #[derive(Clone, Debug, Default)]
@@ -92,12 +104,20 @@ impl OperatorService for OperatorApi {
         request: Request<pb::GetCardRequest>,
     ) -> Result<Response<pb::Card>, Status> {
         self.operator(&request)?;
-        let card = self.exchange.card();
-        Ok(Response::new(pb::Card {
-            text: card.text().to_owned(),
-            fingerprint: card.fingerprint().hex(),
-            fingerprint_words: card.fingerprint().words(),
-        }))
+        Ok(Response::new(card_to_pb(&self.exchange.card())))
+    }
+
+    async fn publish_card(
+        &self,
+        request: Request<pb::PublishCardRequest>,
+    ) -> Result<Response<pb::PublishCardResponse>, Status> {
+        let caller = self.operator(&request)?;
+        let edit = CardEdit::parse(&request.get_ref().changes);
+        let edit = edit.map_err(|error| invalid("changes", error))?;
+        let (before, now) = whole(self.registrar.publish(edit, caller.name)).await?;
+        let changes = card_changes(now.body(), before.body());
+        let card = Some(card_to_pb(&now));
+        Ok(Response::new(pb::PublishCardResponse { card, version: now.version(), changes }))
     }
 
     async fn list_peers(
@@ -356,6 +376,14 @@ fn days(asked: u32) -> Result<u32, Status> {
     }
 }
 
+fn card_to_pb(card: &Card) -> pb::Card {
+    pb::Card {
+        text: card.text().to_owned(),
+        fingerprint: card.fingerprint().hex(),
+        fingerprint_words: card.fingerprint().words(),
+    }
+}
+
 fn peer_to_pb(peer: &Peer) -> pb::Peer {
     let card = &peer.card;
     pb::Peer {
@@ -367,6 +395,7 @@ fn peer_to_pb(peer: &Peer) -> pb::Peer {
         expire_time: card.expires().to_string(),
         fingerprint: card.fingerprint().hex(),
         suspended: peer.suspended.clone().unwrap_or_default(),
+        kind: card.kind().to_string(),
     }
 }
 

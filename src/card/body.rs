@@ -8,7 +8,7 @@ use super::{CardError, field};
 use crate::audit::note::{KeyType, VerifierKey, WitnessKey};
 use crate::crypto::keys::Algorithm;
 use crate::crypto::{Digest, PublicKey, sha256};
-use crate::domain::{AuthorityId, Timestamp};
+use crate::domain::{AuthorityId, AuthorityKind, Profile, Timestamp};
 
 /// What a card says. The order of fields is the order in which people read them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,9 +18,13 @@ pub struct CardBody {
     pub v: u32,
     /// Whose card.
     pub authority: AuthorityId,
+    /// What the authority is; a card of a central authority leaves it out.
+    #[serde(default, skip_serializing_if = "AuthorityKind::is_central")]
+    pub kind: AuthorityKind,
     /// Its name for people, 1 to 200 characters.
     pub name: String,
-    /// ISO 3166-1 alpha-2, upper case; the authority id begins with it.
+    /// ISO 3166-1 alpha-2, upper case; the authority id begins with it. Of an organisation it is a code
+    /// that is reserved for one, as UN is.
     pub country: String,
     /// Rises with every new card, from 1.
     pub version: u64,
@@ -34,6 +38,9 @@ pub struct CardBody {
     pub functions: Vec<String>,
     /// Languages in which it accepts requests, BCP 47 (UNTOC Article 18(14)).
     pub languages: Vec<String>,
+    /// What it asks of requests; a card that says nothing leaves it out.
+    #[serde(default, skip_serializing_if = "Profile::is_silent")]
+    pub profile: Profile,
     /// The lowest signature suite that it accepts.
     pub min_suite: u32,
     /// Its root key, Ed25519, base64.
@@ -115,6 +122,7 @@ impl CardBody {
         Self {
             v: 1,
             authority: authority.clone(),
+            kind: AuthorityKind::CentralAuthority,
             name: format!("The authority {authority}"),
             country: authority.country().to_ascii_uppercase(),
             version: 1,
@@ -123,6 +131,7 @@ impl CardBody {
             endpoint: "localhost:7443".into(),
             functions: vec!["mla".into()],
             languages: vec!["en".into()],
+            profile: Profile::default(),
             min_suite: 1,
             root: BASE64.encode(root.bytes()),
             tls: TlsTrust { ca: String::new(), pins: vec![hex::encode(sha256(root.bytes()))] },
@@ -154,6 +163,13 @@ impl CardBody {
         {
             return Err(field("country", "is not the country of its authority id, in upper case"));
         }
+        if !self.kind.fits(&self.authority) {
+            return Err(field(
+                "kind",
+                "does not fit its authority id: an international organisation has UN, EU or a code \
+                 for exercises in the place of the country, and a central authority not UN",
+            ));
+        }
         if self.version == 0 {
             return Err(field("version", "must be 1 or more"));
         }
@@ -167,6 +183,7 @@ impl CardBody {
             return Err(field("functions and languages", "must be short words"));
         }
         check_endpoint(&self.endpoint)?;
+        self.profile.check().map_err(|error| CardError::Profile(error.to_string()))?;
         self.check_log()
     }
 

@@ -7,9 +7,13 @@
 //! and log keys — then comes from the card and from nowhere else.
 
 mod body;
+mod changes;
+mod edit;
 mod fingerprint;
 
 pub use body::{CardBody, CardKey, LogKeys, TlsTrust, is_endpoint};
+pub use changes::Change;
+pub use edit::{CardEdit, CardEditError};
 pub use fingerprint::{Fingerprint, InvalidFingerprint};
 
 use base64::Engine as _;
@@ -19,7 +23,7 @@ use crate::audit::note::{Note, VerifierKey, WitnessKey, sign_note};
 use crate::crypto::keys::Algorithm;
 use crate::crypto::{Digest, PublicKey, SigningSecret, sha256};
 use crate::domain::limits::CARD_MAX_BYTES;
-use crate::domain::{AuthorityId, Timestamp};
+use crate::domain::{AuthorityId, AuthorityKind, Profile, Timestamp};
 use crate::envelope::Suite;
 
 /// A card whose signature and rules were checked.
@@ -52,6 +56,9 @@ pub enum CardError {
     /// The signature is not by the root key that the card itself names.
     #[error("the card is not signed by the root key that it names: it was altered")]
     Signature,
+    /// What it asks of requests breaks a rule; the text names the field.
+    #[error("the card's profile.{0}")]
+    Profile(String),
     /// A field breaks its rule.
     #[error("the card's {field} {rule}")]
     Field {
@@ -127,6 +134,23 @@ impl Card {
     /// Whose card it is.
     pub fn authority(&self) -> &AuthorityId {
         &self.body.authority
+    }
+    /// What the authority is: a central authority, or an international organisation.
+    pub fn kind(&self) -> AuthorityKind {
+        self.body.kind
+    }
+    /// What it asks of requests; `None` where it says nothing.
+    pub fn profile(&self) -> Option<&Profile> {
+        Some(&self.body.profile).filter(|profile| !profile.is_silent())
+    }
+    /// The same as JSON; empty where it says nothing.
+    pub fn profile_json(&self) -> String {
+        // It was made from JSON: all of it can be written so.
+        self.profile().and_then(|p| serde_json::to_string(p).ok()).unwrap_or_default()
+    }
+    /// The conventions that it names as legal bases.
+    pub fn conventions(&self) -> Vec<String> {
+        self.body.profile.conventions.iter().map(ToString::to_string).collect()
     }
     /// Rises with every new card.
     pub fn version(&self) -> u64 {

@@ -38,10 +38,11 @@ fn witness_pq(name: &str, n: u8) -> String {
     key.expect("a name").to_string()
 }
 
-fn body() -> CardBody {
+pub(super) fn body() -> CardBody {
     CardBody {
         v: 1,
         authority: AuthorityId::parse("xa.oag").expect("valid"),
+        kind: AuthorityKind::CentralAuthority,
         name: "Office of the Attorney General".into(),
         country: "XA".into(),
         version: 1,
@@ -50,6 +51,7 @@ fn body() -> CardBody {
         endpoint: "node.example:7443".into(),
         functions: vec!["mla".into()],
         languages: vec!["en".into()],
+        profile: Profile::default(),
         min_suite: 1,
         root: BASE64.encode(seed(1).public(Algorithm::Ed25519).bytes()),
         tls: TlsTrust { ca: BASE64.encode(b"certificate"), pins: vec!["ab".repeat(32)] },

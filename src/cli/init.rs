@@ -10,7 +10,7 @@ use super::exit::{Exit, Failure};
 use super::files::read_passphrase;
 use super::out::Out;
 use crate::card::is_endpoint;
-use crate::domain::AuthorityId;
+use crate::domain::{AuthorityId, AuthorityKind};
 use crate::node::{self, InitOptions};
 
 /// Makes the home of a new node: keys, certificates, card, configuration and an empty log
@@ -59,6 +59,10 @@ pub(crate) struct InitArgs {
     /// What the authority is competent for
     #[arg(long, value_delimiter = ',', value_name = "WORD,…", default_value = "mla")]
     functions: Vec<String>,
+    /// It is an international organisation, as UNHCR, IOM and UNODC are, of no country: the id is as in
+    /// un.unhcr, and it takes part in the few kinds of messages that docs/exchange.md names
+    #[arg(long)]
+    organisation: bool,
     /// What messages are signed with: 1 is Ed25519, 2 is Ed25519 and ML-DSA-65 (post-quantum)
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=2), default_value_t = 1)]
     suite: u32,
@@ -122,5 +126,9 @@ fn options(args: InitArgs) -> Result<InitOptions, Failure> {
         languages: args.languages,
         functions: args.functions,
         suite: args.suite,
+        kind: match args.organisation {
+            true => AuthorityKind::InternationalOrganisation,
+            false => AuthorityKind::CentralAuthority,
+        },
     })
 }

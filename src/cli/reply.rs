@@ -6,7 +6,7 @@ use super::connect::AgencyAccess;
 use super::exit::Failure;
 use super::out::Out;
 use super::send::{self, Ready, SendArgs, TextArgs};
-use crate::domain::request::{Consent, Content, Decision, Defect, Note, Progress};
+use crate::domain::request::{Content, Decision, Defect, Note, Progress, UseConsent};
 use crate::domain::{MessageId, MessageKind};
 use crate::envelope::wire::content_to_pb;
 use crate::pb::v1 as pb;
@@ -71,7 +71,7 @@ enum ConsentWord {
     Refused,
 }
 
-impl From<ConsentWord> for Consent {
+impl From<ConsentWord> for UseConsent {
     fn from(word: ConsentWord) -> Self {
         match word {
             ConsentWord::Granted => Self::Granted,
@@ -163,7 +163,7 @@ fn content(args: &ReplyArgs) -> Result<Content, Failure> {
         verdicts: Vec::new(),
         use_limits: Vec::new(),
         use_purpose: args.use_purpose.clone().unwrap_or_default(),
-        consent: args.consent.map(Consent::from),
+        consent: args.consent.map(UseConsent::from),
     };
     let usual = match (args.decision, args.send.has_evidence()) {
         (Some(_), _) => MessageKind::Decision,

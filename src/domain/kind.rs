@@ -129,6 +129,10 @@ kinds! {
     LogHeadExchange = 42, "LOG_HEAD_EXCHANGE";
     /// Tries the connection.
     Test = 43, "TEST";
+    /// A victim who may be a refugee needs protection. Trafficking Protocol 6, 14(1).
+    ProtectionReferral = 44, "PROTECTION_REFERRAL";
+    /// A person who wants to goes home, with help. Trafficking Protocol 8; Smuggling Protocol 18.
+    VoluntaryReturnArrangement = 45, "VOLUNTARY_RETURN_ARRANGEMENT";
 }
 
 /// Why a text is not the word for a [`MessageKind`].
@@ -153,8 +157,8 @@ impl MessageKind {
         Self::ALL.iter().copied().find(|kind| *kind as i32 == number)
     }
 
-    /// Whether its body is a request ([`MlaRequest`](super::request::MlaRequest)); that of every
-    /// other kind is a [`Note`](super::request::Note).
+    /// Whether its body is a request ([`MlaRequest`](super::request::MlaRequest)).
+    /// [`Form::of`](super::request::Form::of) says what that of every other kind is.
     pub fn is_request(self) -> bool {
         matches!(
             self,
@@ -181,7 +185,7 @@ impl MessageKind {
     }
 
     /// Whether it belongs to a case at all. What authorities tell each other about themselves,
-    /// and what nodes tell each other, does not.
+    /// what nodes tell each other, and what organisations are told of a person, does not.
     pub fn belongs_to_case(self) -> bool {
         !matches!(
             self,
@@ -190,6 +194,8 @@ impl MessageKind {
                 | Self::DeliveryEvidence
                 | Self::LogHeadExchange
                 | Self::Test
+                | Self::ProtectionReferral
+                | Self::VoluntaryReturnArrangement
         )
     }
 
@@ -265,7 +271,7 @@ mod tests {
         for bad in ["", "request", "REQUEST ", "Request", "MESSAGE_KIND_REQUEST", "NOTE"] {
             assert!(MessageKind::parse(bad).is_err(), "{bad:?} must be refused");
         }
-        let past_the_last = 44;
+        let past_the_last = 46;
         for bad in [i32::MIN, -1, 0, past_the_last, i32::MAX] {
             assert_eq!(MessageKind::from_number(bad), None, "{bad}");
         }

@@ -117,6 +117,9 @@ pub const DOWNLOADS: AtOnce = AtOnce { each: 16, all: 64 };
 /// Pages of exhibits that are read at once: each decrypts a few chunks.
 pub const EXHIBIT_LISTS: AtOnce = AtOnce { each: 4, all: 16 };
 
+/// Lists of statements of law that are read at once: each opens up to a thousand messages.
+pub const STATEMENT_LISTS: AtOnce = AtOnce { each: 2, all: 8 };
+
 /// Watchers of the inbox: each reads it again whenever something comes.
 pub const INBOX_WATCHES: AtOnce = AtOnce { each: 64, all: 1024 };
 

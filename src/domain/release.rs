@@ -132,6 +132,12 @@ pub fn limits_of_request(request: &MlaRequest) -> Vec<UseLimit> {
     secret.map(limit).into_iter().collect()
 }
 
+/// What limits the use of what is told of persons who need protection: their privacy (Trafficking
+/// Protocol 6(1)).
+pub fn limit_of_referral() -> UseLimit {
+    UseLimit::of_all(LimitKind::Confidential, "", "")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -18,9 +18,12 @@ mod check;
 mod content;
 mod file;
 mod finding;
+mod form;
+mod framework;
 mod need;
 mod note;
 mod parts;
+mod referral;
 mod rules;
 mod target;
 mod words;
@@ -33,6 +36,8 @@ pub use file::{
     UnreadableFile, content_from_json, content_from_toml, request_from_json, request_from_toml,
 };
 pub use finding::{Finding, Severity};
+pub use form::Form;
+pub use framework::{FrameworkUpdate, Statement};
 pub use need::Need;
 pub use note::{Defect, ExhibitVerdict, GROUNDS, Ground, Note, UseLimit};
 pub use parts::{
@@ -40,11 +45,13 @@ pub use parts::{
     DualCriminality, Offence, Person, PriorContact, RelatedCase, RequestingAuthority, Translation,
     Transnationality, Undertaking, Urgency,
 };
+pub use referral::{Consent, ProtectionReferral, VoluntaryReturn};
 pub use rules::{Rule, RuleSource, Scope, rule_files, rules};
 pub use target::Target;
 pub use words::{
-    AssistanceType, CaseRelation, Consent, Decision, LimitKind, OffenceFamily, PersonRole,
-    ProceedingNature, Progress, ReleasePurpose, UndertakingKind, UrgencyLevel, Verdict,
+    AssistanceType, CaseRelation, ConsentGiver, Decision, FrameworkSubject, LimitKind,
+    OffenceFamily, PersonRole, ProceedingNature, Progress, ProtectionNeed, ReleasePurpose,
+    UndertakingKind, UrgencyLevel, UseConsent, Verdict,
 };
 
 /// A request, by the letters of UNTOC 18(15) and what practice adds. UNCAC 46 numbers its

@@ -4,14 +4,17 @@
 //! where it must be, and an id or a code that does not parse, are refused with the path of the
 //! field. What a content lacks is not judged here; `Content::check` does that.
 
+mod parties;
 mod parts;
 mod request;
 mod words;
 
 use crate::domain::MessageKind;
-use crate::domain::request::{Body, Content, Note, ReleasePurpose, UseLimit};
+use crate::domain::request::{Body, Content, FrameworkSubject, Note, ReleasePurpose, UseLimit};
 use crate::pb::v1 as pb;
 
+pub use parties::framework_to_pb;
+use parties::{framework_from_pb, referral_from_pb, referral_to_pb, return_from_pb, return_to_pb};
 use parts::{
     defect_from_pb, defect_to_pb, use_limit_from_pb, use_limit_to_pb, verdict_from_pb,
     verdict_to_pb,
@@ -55,10 +58,25 @@ pub fn kind_from_pb(number: i32) -> Result<MessageKind, WireError> {
     word(number, "kind")
 }
 
+/// What a statement is about, from its number on the wire.
+///
+/// # Errors
+/// [`WireError`] at `subject` when the number is not that of a subject.
+pub fn subject_from_pb(number: i32) -> Result<FrameworkSubject, WireError> {
+    word(number, "subject")
+}
+
 /// A content for the wire.
 pub fn content_to_pb(content: &Content) -> pb::MessageContent {
     let body = match &content.body {
         Body::Request(request) => pb::message_content::Body::Request(request_to_pb(request)),
+        Body::Framework(framework) => {
+            pb::message_content::Body::Framework(framework_to_pb(framework))
+        }
+        Body::Referral(referral) => pb::message_content::Body::Referral(referral_to_pb(referral)),
+        Body::VoluntaryReturn(going) => {
+            pb::message_content::Body::VoluntaryReturn(return_to_pb(going))
+        }
         Body::Note(note) => pb::message_content::Body::Note(note_to_pb(note)),
     };
     pb::MessageContent {
@@ -82,7 +100,18 @@ pub fn content_from_pb(content: pb::MessageContent) -> Result<Content, WireError
         Some(pb::message_content::Body::Note(note)) => {
             Body::Note(note_from_pb(note).map_err(|error| error.under("note"))?)
         }
-        None => return Err(WireError::new("body", "is missing: either request or note")),
+        Some(pb::message_content::Body::Framework(framework)) => {
+            let framework = framework_from_pb(framework);
+            Body::Framework(framework.map_err(|error| error.under("framework"))?)
+        }
+        Some(pb::message_content::Body::Referral(referral)) => {
+            Body::Referral(referral_from_pb(referral).map_err(|error| error.under("referral"))?)
+        }
+        Some(pb::message_content::Body::VoluntaryReturn(going)) => {
+            let going = return_from_pb(going).map_err(|error| error.under("voluntary_return"))?;
+            Body::VoluntaryReturn(going)
+        }
+        None => return Err(WireError::new("body", "is missing: the one that the kind has")),
     };
     let related_cases = list("related_cases", content.related_cases, related_case_from_pb)?;
     Ok(Content { kind, body, related_cases })

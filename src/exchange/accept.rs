@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::budgets::Budgets;
 use super::heads::{digests, put_head};
 use super::issue::{Issued, issue};
+use super::parties::KIND_NOT_PERMITTED;
 use super::pieces::piece;
 use super::refusals::{Refused, refuse_in, too_many};
 use super::rows::{self, MessageRow, RECEIVED, facts_of, message_in, put_message, shape_of_ref};
@@ -86,6 +87,10 @@ impl Exchange {
             let refused = Refused { code: "BAD_LOG_PROOF", message: entry.message };
             return self.refuse(peer, refused, digest).await;
         }
+        if !self.permits(peer, &message.header().purpose) {
+            let refused = Refused { code: KIND_NOT_PERMITTED, message: entry.message };
+            return self.refuse(peer, refused, digest).await;
+        }
         let packages: Vec<PackageShape> =
             message.header().packages.iter().map(shape_of_ref).collect();
         // Not swept between being seen here and being named by a row.
@@ -137,7 +142,7 @@ impl Exchange {
             keys
         };
         let trust =
-            SenderTrust { peer: peer.authority(), keys: &keys, min_suite: self.card.min_suite() };
+            SenderTrust { peer: peer.authority(), keys: &keys, min_suite: self.card().min_suite() };
         authenticate(Incoming(envelope), &self.me, &trust, self.now())
     }
 

@@ -89,7 +89,7 @@ impl Exchange {
         Ok(())
     }
 
-    async fn log_access(
+    pub(super) async fn log_access(
         &self,
         caller: &Caller,
         id: MessageId,

@@ -22,6 +22,10 @@ pub(super) const HEARD: (u32, i64) = (8, 15_000);
 /// who meets it late follows all of them at once.
 pub(super) const SUCCESSIONS: (u32, i64) = (64, 3_600_000);
 
+/// New cards of a peer that are taken from its stream, and cards that are refused there: an honest one
+/// has a few in a year, and the one of its day that was wrong.
+pub(super) const CARDS: (u32, i64) = (8, 3_600_000);
+
 /// A budget for each of many. Its callers give it names of peers, agencies and known logs only, so
 /// there are no more of them than of those.
 pub(super) struct Budgets {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use prost::Message as _;
 use tokio_util::sync::CancellationToken;
 
+use super::framework::note_statements;
 use super::issue::{issue_consignment, issue_plain};
 use super::release::{self, consent_of};
 use super::rows::{
@@ -18,7 +19,7 @@ use crate::audit::entry::{EntryDraft, Event};
 use crate::domain::delivery::DeliveryState;
 use crate::domain::kind::MessageKind;
 use crate::domain::lifecycle::{Move, RequestState};
-use crate::domain::request::{Body, Consent};
+use crate::domain::request::{Body, Content, UseConsent};
 use crate::domain::{AuthorityId, CaseId, MessageId};
 use crate::envelope::wire::content_from_pb;
 use crate::envelope::{AuthenticMessage, OpenedMessage, open};
@@ -52,7 +53,9 @@ pub(super) struct Consigned {
     case_id: String,
     details: MessageDetails,
     about: About,
-    consent: Option<Consent>,
+    consent: Option<UseConsent>,
+    /// Whose statements of law it has, by its blinded name.
+    framework: Option<[u8; 16]>,
 }
 
 /// A message that was opened, if it could be, and what it says or why it cannot be consigned.
@@ -73,6 +76,9 @@ impl Consigned {
         note_case(tx, row);
         standing::received(tx, id, row, self.kind, &self.about)?;
         release::consents(tx, id, row, self.consent)?;
+        if let Some(authority) = &self.framework {
+            note_statements(tx, authority, id);
+        }
         if self.kind != MessageKind::Test {
             row.inbox_position = tx.counter("inbox");
             tx.put(Table::Inbox, &row.inbox_position.to_be_bytes(), id.as_bytes().to_vec());
@@ -127,7 +133,14 @@ impl Exchange {
             .map_err(ActionError::fault)?;
         match open(authentic, &self.keys.sealed_to()) {
             Ok(opened) => {
-                let says = check(&opened);
+                let (peer, carries) = (row.peer_id()?, !row.packages.is_empty());
+                let kind = self.kind_of(&peer)?;
+                let mut says = check(&opened, |content| self.forbids(kind, content, carries));
+                if let Ok(says) = &mut says
+                    && says.kind == MessageKind::FrameworkUpdate
+                {
+                    says.framework = Some(rows::peer_key(&self.home, &peer));
+                }
                 Ok((Some(opened), says))
             }
             Err(error) => Ok((None, Err(error.code()))),
@@ -188,24 +201,30 @@ impl Exchange {
 }
 
 /// What of the content must hold before it is anybody's: structure, not law. Gives a closed code.
-fn check(opened: &OpenedMessage) -> Result<Consigned, &'static str> {
+fn check(
+    opened: &OpenedMessage,
+    forbids: impl Fn(&Content) -> Option<&'static str>,
+) -> Result<Consigned, &'static str> {
     let (header, body) = (opened.authentic().header(), opened.body());
     let content = body.content.clone().ok_or("MALFORMED_BODY")?;
     let content = content_from_pb(content).map_err(|_| "MALFORMED_CONTENT")?;
     if content.kind.purpose() != header.purpose {
         return Err("PURPOSE_MISMATCH");
     }
-    if content.kind.is_request() != matches!(content.body, Body::Request(_)) {
+    if !content.has_its_body() {
         return Err("MALFORMED_CONTENT");
+    }
+    if let Some(code) = forbids(&content) {
+        return Err(code);
     }
     if let Body::Request(request) = &content.body
         && request.requesting_authority.id.as_ref() != Some(&header.sender)
     {
         return Err("REQUESTING_AUTHORITY_MISMATCH");
     }
-    let case_ok = match content.kind {
-        MessageKind::Test => body.case_id.is_empty(),
-        _ => CaseId::parse(&body.case_id).is_ok(),
+    let case_ok = match content.kind.belongs_to_case() {
+        false => body.case_id.is_empty() && content.related_cases.is_empty(),
+        true => CaseId::parse(&body.case_id).is_ok(),
     };
     if !case_ok {
         return Err("BAD_CASE_ID");
@@ -222,7 +241,7 @@ fn check(opened: &OpenedMessage) -> Result<Consigned, &'static str> {
     }
     let (made, consent) = match &content.body {
         Body::Note(note) => (Move::of(content.kind, note), consent_of(content.kind, note)),
-        Body::Request(_) => (None, None),
+        _ => (None, None),
     };
     let request = match body.request.is_empty() {
         true => None,
@@ -234,6 +253,7 @@ fn check(opened: &OpenedMessage) -> Result<Consigned, &'static str> {
     }
     let about = About { request, answers: header.in_reply_to, made, told };
     Ok(Consigned {
+        framework: None,
         about,
         consent,
         kind: content.kind,

@@ -7,12 +7,13 @@ use arc_swap::ArcSwap;
 use prost::Message as _;
 use tokio::sync::watch;
 
+use super::cards::keep_card;
 use super::rows::{self, PeerRow, head_key, peer_key};
 use super::{ActionError, Exchange};
 use crate::audit::entry::{EntryDraft, Event};
 use crate::card::Card;
 use crate::crypto::PublicKey;
-use crate::domain::{AuthorityId, Timestamp};
+use crate::domain::{AuthorityId, AuthorityKind, Timestamp};
 use crate::store::{Store, Table};
 
 /// An authority that this node trusts.
@@ -142,6 +143,17 @@ impl Exchange {
         let known = self.directory.get(card.authority());
         let before = self.card_before(card.authority())?;
         self.check_card(&card, fingerprint, known.is_some(), before.as_ref())?;
+        self.replace_card(card, known).await
+    }
+
+    /// Puts a card that was checked in the place of what was known of the authority. The caller has the
+    /// turn.
+    pub(super) async fn replace_card(
+        &self,
+        card: Card,
+        known: Option<Arc<Peer>>,
+    ) -> Result<Arc<Peer>, ActionError> {
+        let before = self.card_before(card.authority())?;
         let event = if known.is_some() { Event::PeerUpdated } else { Event::PeerAdded };
         let added = known.as_ref().map_or_else(|| self.now(), |peer| peer.added);
         let suspended = known.as_ref().and_then(|peer| peer.suspended.clone());
@@ -154,13 +166,16 @@ impl Exchange {
         let heads: Vec<_> = logs.iter().map(|log| head_key(&self.home, log)).collect();
         let row = peer.to_row(false);
         let draft = EntryDraft::new(event).peer(peer.authority().clone()).card(peer.card.digest());
+        let (home, kept) = (self.home.clone(), peer.clone());
         self.store
             .commit(move |tx| {
                 tx.put(Table::Peers, &key, row.encode_to_vec());
                 if new_root {
                     heads.iter().for_each(|log| tx.delete(Table::Heads, log));
                 }
-                tx.append(draft);
+                let at = tx.at();
+                let place = (tx.append(draft), at);
+                keep_card(tx, &home, kept.authority(), Some(&kept.card), place);
                 Ok::<_, ActionError>(())
             })
             .await?;
@@ -176,6 +191,14 @@ impl Exchange {
         let key = peer_key(&self.home, authority);
         let row: Option<PeerRow> = rows::load(&self.store, Table::Peers, &key)?;
         row.map(|row| Card::parse(&row.card)).transpose().map_err(ActionError::fault)
+    }
+
+    /// What an authority is, as it was known last.
+    pub(super) fn kind_of(&self, authority: &AuthorityId) -> Result<AuthorityKind, ActionError> {
+        match self.directory.get(authority) {
+            Some(peer) => Ok(peer.card.kind()),
+            None => Ok(self.card_before(authority)?.map(|card| card.kind()).unwrap_or_default()),
+        }
     }
 
     /// As [`is_new_root`], of the card that is kept.
@@ -195,26 +218,40 @@ impl Exchange {
         if *card.authority() == self.me {
             return Err(ActionError::invalid("card", "this is the card of this node itself"));
         }
+        let before = before.filter(|before| before.fingerprint() == card.fingerprint());
+        match before {
+            Some(before) => self.check_newer(card, before)?,
+            None => self.check_sound(card)?,
+        }
+        match before.filter(|_| is_known) {
+            Some(before) if before.body().kind != card.body().kind => {
+                check_kind(card, before, fingerprint)
+            }
+            Some(_) => Ok(()),
+            None => check_fingerprint(card, fingerprint),
+        }
+    }
+
+    /// Whether a card can be used now, and follows one under the same root.
+    pub(super) fn check_newer(&self, card: &Card, before: &Card) -> Result<(), ActionError> {
+        self.check_sound(card)?;
+        check_follows(card, before)
+    }
+
+    fn check_sound(&self, card: &Card) -> Result<(), ActionError> {
         if card.expires() < self.now() {
             let rule = format!("the card ended at {}: ask for a new one", card.expires());
             return Err(ActionError::invalid("card", rule));
         }
-        self.check_keys_of_its_own(card)?;
-        let before = before.filter(|before| before.fingerprint() == card.fingerprint());
-        if let Some(before) = before {
-            check_follows(card, before)?;
-        }
-        match before.filter(|_| is_known) {
-            Some(_) => Ok(()),
-            None => check_fingerprint(card, fingerprint),
-        }
+        self.check_keys_of_its_own(card)
     }
 
     /// No two authorities share a key: with the pin of another in its card, a peer could pass for
     /// it, or lock it out; with its witness key, what that one cosigned would count as the peer's.
     fn check_keys_of_its_own(&self, card: &Card) -> Result<(), ActionError> {
         let peers = self.directory.all();
-        let others = peers.iter().map(|peer| &peer.card).chain([&self.card]);
+        let own = self.card();
+        let others = peers.iter().map(|peer| &peer.card).chain([&*own]);
         for other in others.filter(|other| other.authority() != card.authority()) {
             let pins = card.tls_pins().iter().any(|pin| other.tls_pins().contains(pin));
             let keys: Vec<&[u8]> = other.public_keys().map(PublicKey::bytes).collect();
@@ -238,10 +275,13 @@ impl Exchange {
         let row = peer.to_row(true);
         let key = peer_key(&self.home, authority);
         let draft = EntryDraft::new(Event::PeerRemoved).peer(authority.clone());
+        let (home, gone) = (self.home.clone(), authority.clone());
         self.store
             .commit(move |tx| {
                 tx.put(Table::Peers, &key, row.encode_to_vec());
-                tx.append(draft);
+                let at = tx.at();
+                let place = (tx.append(draft), at);
+                keep_card(tx, &home, &gone, None, place);
                 Ok::<_, ActionError>(())
             })
             .await?;
@@ -259,7 +299,7 @@ fn is_new_root(card: &Card, before: Option<&Card>) -> bool {
 }
 
 /// Whether a card follows another one under the same root.
-fn check_follows(card: &Card, before: &Card) -> Result<(), ActionError> {
+pub(super) fn check_follows(card: &Card, before: &Card) -> Result<(), ActionError> {
     let (version, known) = (card.version(), before.version());
     if version < known || (version == known && card.digest() != before.digest()) {
         let rule =
@@ -276,6 +316,21 @@ fn check_follows(card: &Card, before: &Card) -> Result<(), ActionError> {
         return Err(ActionError::invalid("card", rule));
     }
     Ok(())
+}
+
+/// What may be sent to an authority, and taken from it, hangs on what it is.
+fn check_kind(card: &Card, before: &Card, fingerprint: &str) -> Result<(), ActionError> {
+    if fingerprint.trim().is_empty() {
+        let rule = format!(
+            "must be given: the card says that {} is {}, and it was added as {}; ask the other side, \
+             and compare the fingerprint again",
+            card.authority(),
+            card.body().kind.about(),
+            before.body().kind.about()
+        );
+        return Err(ActionError::invalid("fingerprint", rule));
+    }
+    check_fingerprint(card, fingerprint)
 }
 
 fn check_fingerprint(card: &Card, given: &str) -> Result<(), ActionError> {

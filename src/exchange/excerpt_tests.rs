@@ -16,7 +16,7 @@ type Files = BTreeMap<String, Vec<u8>>;
 async fn three() -> (Lone, Lone, Lone, [MessageId; 3]) {
     let new = |name| Lone::new(name, Rules::default());
     let (a, b, c) = (new("xa.oag"), new("xb.pps"), new("xc.moj"));
-    let key = a.x().card.log_keys()[0].to_string();
+    let key = a.x().card().log_keys()[0].to_string();
     let open = move |tx: &mut Tx<'_>| {
         tx.append(EntryDraft::new(Event::LogOpened).key(&key));
         Ok::<_, ActionError>(())
@@ -40,7 +40,7 @@ async fn excerpt(a: &Lone, of: ExcerptOf) -> Result<Files, ActionError> {
 }
 
 fn verified(a: &Lone, files: &Files) -> (ExcerptReport, Vec<Entry>) {
-    verified_in(a, "", a.x().card.log_origin(), Before::None, files)
+    verified_in(a, "", a.x().card().log_origin(), Before::None, files)
 }
 
 /// Verifies the excerpt of one log, in its folder.
@@ -51,7 +51,7 @@ fn verified_in(
     before: Before<ExcerptReport>,
     files: &Files,
 ) -> (ExcerptReport, Vec<Entry>) {
-    let card = &a.x().card;
+    let card = &a.x().card();
     let trust = Trust {
         origin: origin.to_owned(),
         keys: card.log_keys_of(origin),
@@ -170,7 +170,7 @@ async fn an_excerpt_ends_when_nobody_takes_it() {
 #[tokio::test]
 async fn what_goes_on_in_the_next_log_is_in_one_excerpt() {
     let (a, b, c, ids) = three().await;
-    let old = a.x().card.log_origin().to_owned();
+    let old = a.x().card().log_origin().to_owned();
     let wish = a.x().find_excerpt(ExcerptOf::Peer(c.x().me.clone()), true);
     let wish = wish.map_err(|e| e.to_string()).expect("found");
     a.x().log_excerpt(&operator(), &wish).await.expect("logged");

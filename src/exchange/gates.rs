@@ -73,6 +73,8 @@ pub struct Gates {
     pub downloads: Arc<Gate>,
     /// Pages of exhibits that are being read.
     pub exhibit_lists: Arc<Gate>,
+    /// Statements of law that are being read.
+    pub statements: Arc<Gate>,
     /// Watchers of the inbox.
     pub inbox_watches: Arc<Gate>,
     /// Exports of the log.
@@ -93,6 +95,7 @@ impl Default for Gates {
             uploads: Gate::new("uploads", limits::UPLOADS),
             downloads: Gate::new("downloads", limits::DOWNLOADS),
             exhibit_lists: Gate::new("lists of exhibits", limits::EXHIBIT_LISTS),
+            statements: Gate::new("lists of statements", limits::STATEMENT_LISTS),
             inbox_watches: Gate::new("watches of the inbox", limits::INBOX_WATCHES),
             exports: Gate::new("exports", limits::EXPORTS),
             offers: Gate::new("offers of packages", limits::OFFERS),

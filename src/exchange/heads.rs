@@ -295,7 +295,7 @@ impl Exchange {
             return Ok(OwnHead::Nothing);
         }
         let origin = Checkpoint::parse_unverified(note).map(|theirs| theirs.origin);
-        let keys = origin.map(|origin| self.card.log_keys_of(&origin)).unwrap_or_default();
+        let keys = origin.map(|origin| self.card().log_keys_of(&origin)).unwrap_or_default();
         let Ok(theirs) = Checkpoint::verify(note, &keys) else {
             return Ok(OwnHead::NotSigned);
         };

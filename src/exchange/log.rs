@@ -230,9 +230,9 @@ impl Exchange {
         &self,
         wanted: impl Fn(&AuthorityId) -> bool,
     ) -> std::vec::IntoIter<Result<(String, Vec<u8>), ActionError>> {
-        let peers = self.directory.all();
+        let (own, peers) = (self.card(), self.directory.all());
         let peers = peers.iter().filter(|peer| wanted(peer.authority()));
-        let cards = std::iter::once(&self.card).chain(peers.map(|peer| &peer.card));
+        let cards = std::iter::once(&*own).chain(peers.map(|peer| &peer.card));
         let file = |card: &Card| {
             let path = format!("{CARDS}{}.card", card.authority());
             Ok((path, card.text().as_bytes().to_vec()))

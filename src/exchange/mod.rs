@@ -25,6 +25,7 @@ pub mod accept;
 pub mod access;
 pub mod agencies;
 mod budgets;
+pub mod cards;
 pub mod check;
 pub mod consign;
 pub mod courier;
@@ -35,6 +36,7 @@ pub mod erase;
 pub mod error;
 pub mod excerpt;
 pub mod expire;
+pub mod framework;
 pub mod gates;
 pub mod guard;
 pub mod handover;
@@ -43,8 +45,10 @@ pub mod hold;
 pub mod issue;
 pub mod keys;
 pub mod log;
+pub mod lookup;
 pub mod outbox;
 pub mod packages;
+mod parties;
 pub mod pieces;
 pub mod query;
 pub mod queue;
@@ -75,6 +79,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
+use arc_swap::ArcSwap;
 use tokio::sync::{Notify, watch};
 
 pub use agencies::{Caller, Role};
@@ -120,7 +125,9 @@ pub struct Settings {
 /// Everything that the parts of the exchange share.
 pub struct Exchange {
     pub(crate) me: AuthorityId,
-    pub(crate) card: Card,
+    card: ArcSwap<Card>,
+    /// Counts the cards that took the place of another, for those who tell peers of it.
+    card_changed: watch::Sender<u64>,
     pub(crate) keys: Keys,
     pub(crate) home: HomeKey,
     pub(crate) store: Store,
@@ -146,6 +153,7 @@ pub struct Exchange {
     advances: budgets::Budgets,
     heard: budgets::Budgets,
     successions: budgets::Budgets,
+    cards_taken: budgets::Budgets,
     reconciling: reconcile::Rounds,
     /// Nothing is appended yet: [`guard::agree`] has not ended.
     waits: AtomicBool,
@@ -212,7 +220,9 @@ impl Exchange {
         let exchange = Self {
             replayed,
             me: card.authority().clone(),
-            card,
+            card: ArcSwap::from_pointee(card),
+            card_changed: watch::Sender::new(0),
+            cards_taken: cards::budget(),
             keys,
             home,
             store,
@@ -256,9 +266,13 @@ impl Exchange {
     pub fn me(&self) -> &AuthorityId {
         &self.me
     }
-    /// Our card.
-    pub fn card(&self) -> &Card {
-        &self.card
+    /// Our card as it is now.
+    pub fn card(&self) -> Arc<Card> {
+        self.card.load_full()
+    }
+    /// Tells when a newer card of ours took the place of the one before.
+    pub(crate) fn card_changes(&self) -> watch::Receiver<u64> {
+        self.card_changed.subscribe()
     }
     /// Whom we trust.
     pub fn directory(&self) -> &Directory {

@@ -151,9 +151,13 @@ impl Kept {
             Event::HoldSet | Event::HoldReleased => self.hold(tx, position, entry),
             Event::DraftSubmitted => self.drafted(tx, position, entry),
             Event::DraftApproved | Event::DraftRefused => ends_draft(tx, entry),
-            Event::PeerAdded | Event::PeerUpdated => self.peer_card(tx, entry),
+            Event::PeerAdded | Event::PeerUpdated => self.peer_card(tx, position, entry),
             Event::PeerRemoved | Event::PeerSuspended | Event::PeerResumed => {
-                self.peer_standing(tx, entry)
+                self.peer_standing(tx, position, entry)
+            }
+            Event::CardPublished => {
+                self.own_card(tx, position, entry);
+                Ok(())
             }
             Event::AgencyRevoked | Event::AgencyRenewed => self.agency(tx, entry),
             Event::PolicySet => {

@@ -9,8 +9,8 @@ use super::rows::{
 use super::{ActionError, Exchange};
 use crate::audit::entry::{EntryDraft, Event};
 use crate::domain::delivery::DeliveryState;
-use crate::domain::release::{Bearing, Ground, limits, limits_of_request};
-use crate::domain::request::{Body, Consent, Content, Note, ReleasePurpose, UseLimit};
+use crate::domain::release::{Bearing, Ground, limit_of_referral, limits, limits_of_request};
+use crate::domain::request::{Body, Content, Note, ReleasePurpose, UseConsent, UseLimit};
 use crate::domain::{MessageId, MessageKind};
 use crate::envelope::wire::{content_from_pb, release_purpose_to_pb};
 use crate::pb::v1 as pb;
@@ -51,6 +51,10 @@ impl Exchange {
         let content = content.map_err(|error| ActionError::Fault(error.to_string()))?;
         Ok(match content {
             None => Vec::new(),
+            Some(Content { body: Body::Framework(_), .. }) => Vec::new(),
+            Some(Content { body: Body::Referral(_) | Body::VoluntaryReturn(_), .. }) => {
+                vec![limit_of_referral()]
+            }
             Some(Content { body: Body::Request(request), .. }) => limits_of_request(&request),
             Some(Content { kind, body: Body::Note(note), .. }) => {
                 let (purpose, conditions) = (self.asked_for(row)?, self.accepted(row)?);
@@ -270,7 +274,7 @@ pub(super) fn consents(
     tx: &mut Tx<'_>,
     id: MessageId,
     row: &MessageRow,
-    consent: Option<Consent>,
+    consent: Option<UseConsent>,
 ) -> Result<(), ActionError> {
     let (Some(consent), Ok(asked)) = (consent, MessageId::from_slice(&row.in_reply_to)) else {
         return Ok(());
@@ -286,8 +290,8 @@ pub(super) fn consents(
     let given = message_in(tx, about)?;
     let Some(mut given) = given.filter(|given| given.direction == RECEIVED) else { return Ok(()) };
     match consent {
-        Consent::Granted => keep(&mut given.consents, id),
-        Consent::Refused => {
+        UseConsent::Granted => keep(&mut given.consents, id),
+        UseConsent::Refused => {
             let mut left = Vec::new();
             for earlier in std::mem::take(&mut given.consents) {
                 let of = MessageId::from_slice(&earlier).map_err(ActionError::fault)?;
@@ -304,7 +308,7 @@ pub(super) fn consents(
 }
 
 /// Whether a note answers a request for consent, and how.
-pub(super) fn consent_of(kind: MessageKind, note: &Note) -> Option<Consent> {
+pub(super) fn consent_of(kind: MessageKind, note: &Note) -> Option<UseConsent> {
     note.consent.filter(|_| kind == MessageKind::UseConsentResponse)
 }
 

@@ -125,7 +125,7 @@ fn information(until: &str, kind: LimitKind) -> Content {
 }
 
 fn consent(granted: bool) -> Content {
-    let consent = Some(if granted { Consent::Granted } else { Consent::Refused });
+    let consent = Some(if granted { UseConsent::Granted } else { UseConsent::Refused });
     Content::note(MessageKind::UseConsentResponse, Note { consent, ..Note::default() })
 }
 

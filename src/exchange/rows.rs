@@ -8,9 +8,9 @@ use crate::domain::delivery::DeliveryState;
 use crate::domain::{AuthorityId, MessageId, PackageId};
 use crate::envelope::PackageRef;
 pub(crate) use crate::pb::store::v1::{
-    AccessRow, AgencyRow, DraftBody, DraftRow, ErasureRow, HeadRow, HoldRow, MessageDetails,
-    MessageRow, OutboxRow, PackageFacts, PackageRow, PeerRow, ReceiptRow, RefusalRow, RemovalRow,
-    RequestRow, SentMove, ShareRow, StandingRow, Step,
+    AccessRow, AgencyRow, CardRow, DraftBody, DraftRow, ErasureRow, HeadRow, HoldRow,
+    MessageDetails, MessageRow, OutboxRow, PackageFacts, PackageRow, PeerRow, ReceiptRow,
+    RefusalRow, RemovalRow, RequestRow, SentMove, ShareRow, StandingRow, Step,
 };
 use crate::store::vault::PackageShape;
 use crate::store::{Direction, Store, Table, Tx};

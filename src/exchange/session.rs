@@ -160,6 +160,7 @@ impl Session {
             }
             (true, Some(Asked::Deliver(deliver))) => self.deliver(sequence, deliver, permit),
             (true, Some(Asked::Receipt(receipt))) => self.receipt(sequence, receipt, permit),
+            (true, Some(Asked::Card(update))) => self.card(sequence, update, permit),
             (true, Some(Asked::Ping(_))) => {
                 let now_ms = self.exchange.now().unix_ms();
                 now(Judged::Answer(Answered::Pong(pb::Pong { now_ms })))
@@ -214,6 +215,7 @@ impl Session {
             checkpoint: head.note.clone(),
             consistency: hashes(&consistency),
             held_checkpoint: self.proven.as_ref().map(|h| h.to_note()).unwrap_or_default(),
+            held_card_version: self.peer.card.version(),
             earlier: earlier.into_iter().map(|(_, update)| update).collect(),
         })
     }
@@ -277,6 +279,16 @@ impl Session {
                     tracing::error!(%error, peer = %peer.authority(), "a message is not accepted");
                     Judged::Answer(delivered(pb::deliver_reply::Outcome::Retry(unavailable())))
                 }
+            }
+        })
+    }
+
+    fn card(&self, sequence: u64, update: pb::CardUpdate, permit: OwnedSemaphorePermit) -> Judging {
+        let (exchange, peer) = (self.exchange.clone(), self.peer.clone());
+        spawned(sequence, permit, async move {
+            match exchange.take_card(&peer, &update.card).await {
+                Ok(reply) => Judged::Answer(Answered::Card(reply)),
+                Err(error) => fault(&error),
             }
         })
     }

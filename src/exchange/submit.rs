@@ -28,7 +28,7 @@ use crate::crypto::{Digest, PublicKey, sha256};
 use crate::domain::delivery::DeliveryState;
 use crate::domain::limits::{DELIVERY_WINDOW_MAX_MS, PACKAGES_PER_MESSAGE_MAX};
 use crate::domain::request::{Content, Finding};
-use crate::domain::{AuthorityId, CaseId, MessageId, PackageId, RequestId};
+use crate::domain::{AuthorityId, CaseId, MessageId, MessageKind, PackageId, RequestId};
 use crate::envelope::wire::{content_to_pb, kind_to_pb};
 use crate::envelope::{Draft, SealError, SignedMessage, seal, sign};
 use crate::pb::v1 as pb;
@@ -189,6 +189,9 @@ impl Exchange {
             let rule = format!("{} is not in the directory of this node", submission.recipient);
             wrong.push(Violation::new("recipient", rule));
         }
+        if let Some(peer) = &peer {
+            self.check_parties(peer, submission, &mut wrong);
+        }
         let packages = self.check_packages(caller, &submission.packages, draft, &mut wrong)?;
         let case = self.check_case(caller, submission, &mut wrong)?;
         let about = self.check_request(caller, submission, &mut wrong)?;
@@ -217,7 +220,7 @@ impl Exchange {
             created: now,
             expires: now.plus_ms(window),
             in_reply_to: submission.in_reply_to,
-            sender_card_version: self.card.version(),
+            sender_card_version: self.card().version(),
             packages: checked.packages.iter().map(|package| ref_of(&package.shape)).collect(),
             plaintext: encode_body(submission, checked),
         };
@@ -278,6 +281,8 @@ impl Exchange {
             kind: submission.content.kind,
             about: checked.about.clone(),
             approval: None,
+            framework: (submission.content.kind == MessageKind::FrameworkUpdate)
+                .then(|| rows::peer_key(&self.home, &self.me)),
             request_key: self.request_key(caller, submission.request),
             request: RequestRow {
                 digest: submission.digest().to_vec(),

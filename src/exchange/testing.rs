@@ -102,7 +102,7 @@ impl Lone {
     /// Trusts each other.
     pub(super) async fn meet(&self, other: &Self) {
         for (one, other) in [(self, other), (other, self)] {
-            let card = other.x().card.clone();
+            let card = other.x().card().as_ref().clone();
             let words = card.fingerprint().words();
             one.x().add_peer(card, &words).await.expect("trusted");
         }
@@ -129,7 +129,7 @@ impl Lone {
 
     /// A checkpoint that its log's key has signed, whether or not its log is so.
     pub(super) fn signs(&self, size: u64, root: Digest) -> String {
-        let origin = self.x().card.log_origin().to_owned();
+        let origin = self.x().card().log_origin().to_owned();
         Checkpoint { origin, size, root }.sign(&self.signer(2))
     }
 
@@ -185,7 +185,7 @@ impl Lone {
 
     /// A newer card under the same root.
     pub(super) fn card_with(&self, change: impl FnOnce(&mut CardBody)) -> Card {
-        let mut body = self.x().card.body().clone();
+        let mut body = self.x().card().body().clone();
         body.version += 1;
         change(&mut body);
         Card::sign(&body, &self.signer(0)).expect("a sound card")
@@ -193,7 +193,7 @@ impl Lone {
 
     /// One that names another log.
     pub(super) fn card_with_origin(&self, origin: &str) -> Card {
-        let key = self.x().card.log_keys()[0].renamed(origin).expect("a name").to_string();
+        let key = self.x().card().log_keys()[0].renamed(origin).expect("a name").to_string();
         let log = crate::card::LogKeys { origin: origin.into(), keys: vec![key] };
         self.card_with(|body| body.log = log)
     }
@@ -332,7 +332,7 @@ pub(super) async fn pair() -> (Lone, Lone) {
     let rules = retention::Rules::default();
     let (a, b) = (Lone::new("xa.oag", rules), Lone::new("xb.pps", rules));
     for lone in [&a, &b] {
-        let key = lone.x().card.log_keys()[0].to_string();
+        let key = lone.x().card().log_keys()[0].to_string();
         let open = move |tx: &mut store::Tx<'_>| {
             tx.append(EntryDraft::new(Event::LogOpened).key(&key));
             Ok::<_, ActionError>(())

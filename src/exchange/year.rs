@@ -91,7 +91,7 @@ impl Exchange {
     /// The key of one of our logs, under its name.
     fn log_key_of(&self, origin: &str) -> Result<VerifierKey, ActionError> {
         let own = self.keys.log.public();
-        let keys = self.card.log_keys_of(origin);
+        let keys = self.card().log_keys_of(origin);
         let key = keys.into_iter().find(|key| key.public() == own);
         key.ok_or_else(|| ActionError::Fault("the card does not have this log's key".into()))
     }

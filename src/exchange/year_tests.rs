@@ -280,7 +280,7 @@ async fn rows_that_no_log_ever_had_are_found_after_a_change_too() {
     let met = rows::peer_key(&c.x().home, &b.x().me);
     let met: rows::PeerRow =
         rows::load(&c.x().store, Table::Peers, &met).expect("read").expect("met");
-    let stranger = rows::PeerRow { card: c.x().card.text().to_owned(), ..met }.encode_to_vec();
+    let stranger = rows::PeerRow { card: c.x().card().text().to_owned(), ..met }.encode_to_vec();
     unlogged(&a, Table::Peers, &peer(&c.x().me), stranger).await;
     let agency = rows::AgencyRow { name: "nobody".into(), ..rows::AgencyRow::default() };
     let key = a.x().home.blind("agency", b"nobody");

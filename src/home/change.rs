@@ -140,8 +140,21 @@ pub fn change_key(
     };
     let mut body = card.body().clone();
     name_key(&mut body, role, change, &public, now)?;
+    publish(home, keys, &body)
+}
+
+/// Signs the next version of the card, and puts it in the place of the present one. The caller has the
+/// home open.
+///
+/// # Errors
+/// [`KeyChangeError`]; then the card of the home is the one that it was, or the next use of it ends
+/// what was begun.
+pub fn publish(home: &Path, keys: &HomeKeys, body: &CardBody) -> Result<Card, KeyChangeError> {
+    if !keys.has(Role::Root) {
+        return Err(KeyChangeError::NoRoot);
+    }
     let root = SigningSecret::new(&keys.seed(Role::Root)?, Algorithm::Ed25519);
-    let card = Card::sign(&body, &root.map_err(|_| KeyChangeError::NoRoot)?)?;
+    let card = Card::sign(body, &root.map_err(|_| KeyChangeError::NoRoot)?)?;
     write_next_card(home, keys.dir(), &card)?;
     finish(home, keys.dir())?;
     Ok(card)

@@ -19,6 +19,7 @@ impl Home {
     fn new() -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let options = InitOptions {
+            kind: crate::domain::AuthorityKind::default(),
             home: dir.path().to_owned(),
             authority: AuthorityId::parse("xa.oag").expect("valid"),
             name: "Office A".into(),

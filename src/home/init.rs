@@ -18,7 +18,7 @@ use crate::card::{Card, CardBody, CardKey, LogKeys, TlsTrust};
 use crate::crypto::SigningSecret;
 use crate::crypto::keys::{Algorithm, Role};
 use crate::domain::time::DAY_MS;
-use crate::domain::{AuthorityId, Timestamp};
+use crate::domain::{AuthorityId, AuthorityKind, Profile, Timestamp};
 
 /// What a new home is to be.
 pub struct InitOptions {
@@ -26,6 +26,8 @@ pub struct InitOptions {
     pub home: PathBuf,
     /// Whose.
     pub authority: AuthorityId,
+    /// What it is.
+    pub kind: AuthorityKind,
     /// The authority's name for people.
     pub name: String,
     /// ISO 3166-1 alpha-2, either case; must be that of the authority id.
@@ -54,6 +56,9 @@ pub struct InitOptions {
 const VALID_MS: i64 = 2 * 365 * DAY_MS;
 /// A passphrase shorter than this is refused: it guards everything, and is typed by nobody.
 const PASSPHRASE_MIN_BYTES: usize = 12;
+
+const KIND_HINT: &str = "the id of an international organisation begins with un, eu or a code for \
+                         exercises, and it is made with --organisation";
 
 const LISTEN: &str = "0.0.0.0:7443";
 const AGENCY_LISTEN: &str = "127.0.0.1:8443";
@@ -138,6 +143,11 @@ fn check(options: &InitOptions) -> Result<(), InitError> {
         let what = format!("the country {country} is not that of the authority id {authority}");
         return refuse(what, "leave --country away");
     }
+    if !options.kind.fits(&options.authority) {
+        let (authority, kind) = (&options.authority, options.kind.about());
+        let what = format!("{authority} cannot be the id of {kind}");
+        return refuse(what, KIND_HINT);
+    }
     Ok(())
 }
 
@@ -204,6 +214,7 @@ fn make_card(
     let listen = options.listen.as_deref().unwrap_or(LISTEN);
     let body = CardBody {
         v: 1,
+        kind: options.kind,
         name: options.name.clone(),
         country: options.country.to_ascii_uppercase(),
         version: 1,
@@ -212,6 +223,7 @@ fn make_card(
         endpoint: options.endpoint.clone().unwrap_or_else(|| listen.to_owned()),
         functions: options.functions.clone(),
         languages: options.languages.clone(),
+        profile: Profile::default(),
         min_suite: 1,
         root: BASE64.encode(public(Role::Root)?.bytes()),
         tls: TlsTrust { ca: BASE64.encode(&tls.der), pins: vec![hex::encode(tls.key_digest)] },

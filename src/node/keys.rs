@@ -61,6 +61,7 @@ async fn change_in(node: &OpenNode, change: KeyChange) -> anyhow::Result<Changed
         }
     };
     let logged = node.exchange.log_keys(&in_use(keys)?).await?;
+    node.exchange.publish_card(card.clone(), None).await?;
     Ok(Changed { card, logged, resumed })
 }
 

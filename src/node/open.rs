@@ -165,6 +165,7 @@ impl OpenNode {
         };
         self.exchange.log_node(event).await?;
         self.exchange.log_keys(&in_use(&self.keys)?).await?;
+        self.exchange.log_card().await?;
         self.exchange.log_policy().await?;
         self.exchange.log_suspensions().await?;
         Ok(())

@@ -1,18 +1,20 @@
 //! Issuing certificates to agencies: the only use of the agency CA's key.
 
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
 use super::now;
-use crate::api::operator::{Registrar, agency_to_pb};
+use crate::api::operator::{Publishing, Registrar, agency_to_pb};
+use crate::card::{Card, CardEdit};
 use crate::client::Profile;
 use crate::crypto::keys::{Role, Seed};
 use crate::domain::time::DAY_MS;
 use crate::exchange::agencies::Agency;
 use crate::exchange::{self, ActionError, Exchange};
-use crate::home::{BACKDATED_MS, HomeKeys, agency_ca_name, issue_agency};
+use crate::home::{BACKDATED_MS, HomeKeys, KeyChangeError, agency_ca_name, issue_agency, publish};
 use crate::pb::v1 as pb;
 
 /// Issues with the keys of a home.
@@ -23,6 +25,8 @@ pub(super) struct HomeRegistrar {
     pub node_ca: String,
     /// Where agencies call.
     pub endpoint: String,
+    /// The home, whose card is changed.
+    pub home: PathBuf,
 }
 
 impl Registrar for HomeRegistrar {
@@ -46,6 +50,29 @@ impl Registrar for HomeRegistrar {
             let shown = agency_to_pb(&shown);
             Ok(pb::AgencyCredential { agency: Some(shown), profile: profile.to_string() })
         })
+    }
+
+    fn publish(&self, edit: CardEdit, who: String) -> Publishing {
+        let (exchange, keys, home) = (self.exchange.clone(), self.keys.clone(), self.home.clone());
+        Box::pin(async move {
+            let make = move |card: &Card| {
+                let next = edit.apply(card.body(), now());
+                let made = next.map(|body| publish(&home, &keys, &body)).transpose();
+                made.map_err(not_published)
+            };
+            exchange.publish_with(Some(&who), make).await
+        })
+    }
+}
+
+/// A card that breaks a rule is the operator's to mend; without the root key none is signed.
+fn not_published(error: KeyChangeError) -> ActionError {
+    match &error {
+        KeyChangeError::Card(rule) => ActionError::invalid("changes", rule.to_string()),
+        KeyChangeError::NoRoot => {
+            ActionError::conflict("NO_ROOT_KEY", format!("{error}: {}", error.hint()))
+        }
+        _ => ActionError::Fault(error.to_string()),
     }
 }
 

@@ -17,6 +17,7 @@ use crate::api::agency::AgencyApi;
 use crate::api::audit::AuditApi;
 use crate::api::calls::Calls;
 use crate::api::courier::MESSAGE_MAX_BYTES;
+use crate::api::directory::DirectoryApi;
 use crate::api::exchange::ExchangeApi;
 use crate::api::operator::{NodeFacts, OperatorApi};
 use crate::api::probe::Probe;
@@ -24,6 +25,7 @@ use crate::api::tls;
 use crate::pb::v1 as pb;
 use pb::agency_service_server::AgencyServiceServer;
 use pb::audit_service_server::AuditServiceServer;
+use pb::directory_service_server::DirectoryServiceServer;
 use pb::exchange_service_server::ExchangeServiceServer;
 use pb::operator_service_server::OperatorServiceServer;
 
@@ -99,6 +101,7 @@ fn router(
 ) -> anyhow::Result<Router<Gated>> {
     at_once(health.set_serving::<OperatorServiceServer<OperatorApi>>());
     at_once(health.set_serving::<AuditServiceServer<AuditApi>>());
+    at_once(health.set_serving::<DirectoryServiceServer<DirectoryApi>>());
     let ca = std::fs::read_to_string(node.config.home.join("tls/ca.pem"))?;
     let bound = match addresses.agency.is_empty() {
         true => node.config.agency_listen.to_string(),
@@ -110,6 +113,7 @@ fn router(
         keys: node.keys.clone(),
         node_ca: ca,
         endpoint,
+        home: node.config.home.clone(),
     };
     let relays = !addresses.exchange.is_empty();
     let probe = Probe::new(node.exchange.clone(), node.identity.clone(), relays);
@@ -127,12 +131,14 @@ fn router(
         facts,
         stop.child_token(),
     );
+    let directory = DirectoryApi::new(exchange.clone());
     let audit = AuditApi::new(exchange, stop.child_token());
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(crate::pb::DESCRIPTORS)
         .build_v1()?;
     Ok(server()
         .add_service(OperatorServiceServer::new(operator))
+        .add_service(DirectoryServiceServer::new(directory))
         .add_service(audit.service())
         .add_service(reflection))
 }

@@ -76,11 +76,15 @@ pub enum Table {
     Standings = 0x29,
     /// Messages that wait for the approval of a second official. Key: message id.
     Drafts = 0x2a,
+    /// What cards have said, and from when. Key: blinded authority id, position of the entry.
+    Cards = 0x2b,
+    /// Messages in which an authority says something of its law. Key: blinded authority id, message id.
+    Framework = 0x2c,
 }
 
 impl Table {
     /// All of them, by number.
-    pub const ALL: [Table; 27] = [
+    pub const ALL: [Table; 29] = [
         Table::Messages,
         Table::Outbox,
         Table::Inbox,
@@ -108,6 +112,8 @@ impl Table {
         Table::Unsettled,
         Table::Standings,
         Table::Drafts,
+        Table::Cards,
+        Table::Framework,
     ];
 
     pub(super) fn number(self) -> u8 {

@@ -133,6 +133,7 @@ impl State {
         *shown = head.checkpoint.size;
         let proof = self.node.store.consistency(0, held, *shown).expect("a proof");
         pb::HelloReply {
+            held_card_version: 0,
             version: 1,
             software: "impostor".into(),
             now_ms: now().unix_ms(),

@@ -58,6 +58,7 @@ impl Node {
         let authority = AuthorityId::parse(authority).expect("valid");
         let home = root.join(authority.as_str());
         let card = init(InitOptions {
+            kind: rogatory::domain::AuthorityKind::default(),
             home: home.clone(),
             name: format!("Central Authority {authority}"),
             country: authority.country().to_ascii_uppercase(),

@@ -65,6 +65,8 @@ events! {
     KeyAdded = "key.added",
     /// A key went out of use.
     KeyRetired = "key.retired",
+    /// A newer card of this authority took the place of its older one.
+    CardPublished = "card.published",
     /// A peer's card was trusted for the first time.
     PeerAdded = "peer.added",
     /// A newer card of a peer took the place of its older one.

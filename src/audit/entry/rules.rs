@@ -145,6 +145,7 @@ impl Event {
             Event::LogSealed => (&[], &[Key, Remote, Software]),
             Event::LogRecovered => (&[Software], &[Code, Document, Who]),
             Event::KeyAdded | Event::KeyRetired => (&[Key], &[Code, Who]),
+            Event::CardPublished => (&[Card], &[Who]),
             Event::PeerAdded | Event::PeerUpdated => (&[Card, Peer], &[Key, Who]),
             Event::PeerRemoved | Event::PeerSuspended | Event::PeerResumed => {
                 (&[Peer], &[Card, Code, Who])

@@ -4,12 +4,17 @@ use serde::{Deserialize, Serialize};
 
 use super::check::related_case;
 use super::finding::{Finding, Lacks};
+use super::form::Form;
 use super::opaque_debug;
 use super::words::{Decision, UrgencyLevel};
-use super::{Instrument, MlaRequest, Need, Note, RelatedCase, Target, rules};
+use super::{
+    FrameworkUpdate, Instrument, MlaRequest, Need, Note, ProtectionReferral, RelatedCase, Target,
+    VoluntaryReturn, rules,
+};
 use crate::domain::MessageKind;
 
-/// What a message says. A file has it as `kind`, `request` or `note`, and `related_cases`.
+/// What a message says. A file has it as `kind`, a body under the word of its [`Form`], and
+/// `related_cases`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "ContentFile", into = "ContentFile")]
 pub struct Content {
@@ -17,7 +22,8 @@ pub struct Content {
     pub kind: MessageKind,
     /// What fits that kind.
     pub body: Body,
-    /// Cases of the same incident, where the body is a note; a request names them itself.
+    /// Cases of the same incident, where the body is a note; a request names them itself, and what
+    /// belongs to no case has none.
     pub related_cases: Vec<RelatedCase>,
 }
 
@@ -27,6 +33,12 @@ pub struct Content {
 pub enum Body {
     /// Of the kinds for which [`MessageKind::is_request`] holds.
     Request(Box<MlaRequest>),
+    /// Of `FRAMEWORK_UPDATE`.
+    Framework(FrameworkUpdate),
+    /// Of `PROTECTION_REFERRAL`.
+    Referral(ProtectionReferral),
+    /// Of `VOLUNTARY_RETURN_ARRANGEMENT`.
+    VoluntaryReturn(VoluntaryReturn),
     /// Of all others.
     Note(Note),
 }
@@ -41,6 +53,12 @@ struct ContentFile {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     request: Option<Box<MlaRequest>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    framework: Option<FrameworkUpdate>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    referral: Option<ProtectionReferral>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    voluntary_return: Option<VoluntaryReturn>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     note: Option<Note>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     related_cases: Vec<RelatedCase>,
@@ -48,28 +66,47 @@ struct ContentFile {
 
 /// Why a file has no content: it has no body, or two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a content has one body: either `request` or `note`")]
+#[error(
+    "a content has one body: `request`, `framework`, `referral`, `voluntary_return` or `note`, as its \
+     kind has it"
+)]
 struct NotOneBody;
 
 impl TryFrom<ContentFile> for Content {
     type Error = NotOneBody;
     fn try_from(file: ContentFile) -> Result<Self, NotOneBody> {
-        let body = match (file.request, file.note) {
-            (Some(request), None) => Body::Request(request),
-            (None, Some(note)) => Body::Note(note),
-            _ => return Err(NotOneBody),
-        };
+        let bodies = [
+            file.request.map(Body::Request),
+            file.framework.map(Body::Framework),
+            file.referral.map(Body::Referral),
+            file.voluntary_return.map(Body::VoluntaryReturn),
+            file.note.map(Body::Note),
+        ];
+        let mut bodies = bodies.into_iter().flatten();
+        let (Some(body), None) = (bodies.next(), bodies.next()) else { return Err(NotOneBody) };
         Ok(Self { kind: file.kind, body, related_cases: file.related_cases })
     }
 }
 
 impl From<Content> for ContentFile {
     fn from(content: Content) -> Self {
-        let (request, note) = match content.body {
-            Body::Request(request) => (Some(request), None),
-            Body::Note(note) => (None, Some(note)),
+        let mut file = Self {
+            kind: content.kind,
+            request: None,
+            framework: None,
+            referral: None,
+            voluntary_return: None,
+            note: None,
+            related_cases: content.related_cases,
         };
-        Self { kind: content.kind, request, note, related_cases: content.related_cases }
+        match content.body {
+            Body::Request(body) => file.request = Some(body),
+            Body::Framework(body) => file.framework = Some(body),
+            Body::Referral(body) => file.referral = Some(body),
+            Body::VoluntaryReturn(body) => file.voluntary_return = Some(body),
+            Body::Note(body) => file.note = Some(body),
+        }
+        file
     }
 }
 
@@ -84,7 +121,12 @@ impl Content {
         Self { kind, body: Body::Note(note), related_cases: Vec::new() }
     }
 
-    /// Everything that is wrong with it. Fields of a body are called `request.…` or `note.…`.
+    /// Whether the body is the one that its kind has.
+    pub fn has_its_body(&self) -> bool {
+        self.body.form() == Form::of(self.kind)
+    }
+
+    /// Everything that is wrong with it. Fields of a body are called `request.…`, `note.…` and so on.
     pub fn check(&self) -> Vec<Finding> {
         self.check_for(&Target::default())
     }
@@ -103,18 +145,25 @@ impl Content {
                 found.within("note", |found| note.walk(target, found));
                 self.fits_note(note, &mut found);
             }
+            Body::Framework(framework) => found.within("framework", |found| framework.walk(found)),
+            Body::Referral(referral) => found.within("referral", |found| referral.walk(found)),
+            Body::VoluntaryReturn(going) => {
+                found.within("voluntary_return", |found| going.walk(found));
+            }
+        }
+        if !self.has_its_body() {
+            let needed = Form::of(self.kind).as_str();
+            let message = format!("is not the body of this kind of message: give a {needed}");
+            found.add(self.body.form().as_str(), Need::FormBody, &message);
+        }
+        if !self.kind.belongs_to_case() && !self.related_cases.is_empty() {
+            let message = "is not said in a message that belongs to no case";
+            found.add("related_cases", Need::FormElsewhere, message);
         }
         rules::judge(found.into_list(), bases, target)
     }
 
     fn fits_request(&self, request: &MlaRequest, target: &Target<'_>, found: &mut Lacks) {
-        if !self.kind.is_request() {
-            found.add(
-                "request",
-                Need::FormBody,
-                "is not the body of this kind of message: give a note",
-            );
-        }
         if self.kind.is_request() && target.is_incompetent() {
             let message = "goes to an authority that says it is not competent for requests";
             found.add("kind", Need::FunctionMla, message);
@@ -131,13 +180,6 @@ impl Content {
     }
 
     fn fits_note(&self, note: &Note, found: &mut Lacks) {
-        if self.kind.is_request() {
-            found.add(
-                "note",
-                Need::FormBody,
-                "is not the body of this kind of message: give a request",
-            );
-        }
         // A refusal without a text was found by the note's own check, with its paragraph.
         let found_before = note.decision.is_some_and(Decision::needs_reasons);
         let says_it = note.progress.is_some()

@@ -174,6 +174,58 @@ words! {
         RestrictionText = "restriction_text",
         /// What a condition of use is.
         ConditionText = "condition_text",
+        /// What a statement about domestic law says.
+        StatementLaw = "statement_law",
+        /// What a statement about a treaty says.
+        StatementTreaty = "statement_treaty",
+        /// What a statement about an authority says.
+        StatementAuthority = "statement_authority",
+        /// What a statement about procedure says.
+        StatementProcedure = "statement_procedure",
+        /// What a statement about languages says.
+        StatementLanguage = "statement_language",
+        /// What a statement about thresholds says.
+        StatementThreshold = "statement_threshold",
+        /// What any other statement says.
+        StatementOther = "statement_other",
+        /// The treaty that a statement is about.
+        StatementInstrument = "statement_instrument",
+        /// The language of a statement.
+        StatementTextLanguage = "statement_text_language",
+        /// The consent of a person who is referred.
+        ReferralConsent = "referral_consent",
+        /// Why a person is referred.
+        ReferralReason = "referral_reason",
+        /// What a person needs who is referred.
+        ReferralNeeds = "referral_needs",
+        /// The consent of a person who goes home.
+        ReturnConsent = "return_consent",
+        /// Where a person goes.
+        ReturnCountry = "return_country",
+        /// What is arranged for a person who goes home.
+        ReturnText = "return_text",
+        /// The consent of a guardian, where a child is concerned.
+        GuardianConsent = "guardian_consent",
+        /// Persons who are named by codes alone.
+        PersonCode = "person_code",
+        /// Each person once.
+        FormPersonTwice = "form_person_twice",
+        /// Each need once.
+        FormNeedTwice = "form_need_twice",
+        /// One person at least.
+        FormPersons = "form_persons",
+        /// The language of what is told of a person.
+        FormTextLanguage = "form_text_language",
+        /// One statement at least.
+        FormStatements = "form_statements",
+        /// A code for each statement, each of them once.
+        FormStatementRef = "form_statement_ref",
+        /// An end that is not before the beginning.
+        FormPeriod = "form_period",
+        /// Another statement than itself that a statement supersedes.
+        FormSupersedes = "form_supersedes",
+        /// An address on the web.
+        FormUrl = "form_url",
         /// No more characters than fit.
         FormLength = "form_length",
         /// No control characters.

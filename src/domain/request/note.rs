@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::finding::{Finding, Lacks};
 use super::opaque_debug;
-use super::words::{Consent, Decision, LimitKind, Progress, Verdict};
+use super::words::{Decision, LimitKind, Progress, UseConsent, Verdict};
 use super::{Need, Target, rules};
 use crate::domain::PackageId;
 
@@ -38,7 +38,7 @@ pub struct Note {
     /// In a request for consent: what it is to be used for: UNTOC 18(19).
     pub use_purpose: String,
     /// In the answer to one: whether it may be: UNTOC 18(19).
-    pub consent: Option<Consent>,
+    pub consent: Option<UseConsent>,
 }
 
 /// How something that is given may be used: all of the message, or a part of what it carries.

@@ -4,6 +4,7 @@ mod check;
 mod content;
 mod file;
 mod note;
+mod parties;
 mod peer;
 
 use super::*;

@@ -216,7 +216,7 @@ words! {
 
 words! {
     /// The answer to whether something may be used for another purpose: UNTOC 18(19).
-    Consent {
+    UseConsent {
         /// It may.
         Granted = "granted",
         /// It may not.
@@ -248,5 +248,65 @@ impl Decision {
     /// what does not conform.
     pub fn needs_reasons(self) -> bool {
         matches!(self, Self::Refuse | Self::Postpone)
+    }
+}
+
+words! {
+    /// What a statement about the legal framework is about.
+    FrameworkSubject {
+        /// Domestic law: UNTOC 5(3).
+        Law = "law",
+        /// A treaty or arrangement: UNTOC 16(5), 18(30).
+        Treaty = "treaty",
+        /// Who is competent, and how it is reached: UNTOC 18(13).
+        Authority = "authority",
+        /// How requests are to be made and are executed: UNTOC 18(17).
+        Procedure = "procedure",
+        /// In which languages requests are accepted: UNTOC 18(14).
+        Language = "language",
+        /// From which penalty or amount on, and whether both States must punish it: UNTOC 18(9).
+        Threshold = "threshold",
+        /// Anything else that others should know.
+        Other = "other",
+    }
+}
+
+words! {
+    /// Who has said yes for a person.
+    ConsentGiver {
+        /// The person.
+        Person = "person",
+        /// The guardian of a child.
+        Guardian = "guardian",
+        /// Somebody whom the person has chosen, or a court.
+        Representative = "representative",
+    }
+}
+
+words! {
+    /// What a person who is referred needs: Trafficking Protocol 6(3)-(5).
+    ProtectionNeed {
+        /// A place to stay: 6(3)(a).
+        Accommodation = "accommodation",
+        /// Counselling and information about rights, in a language that is understood: 6(3)(b).
+        LegalCounsel = "legal_counsel",
+        /// Medical help: 6(3)(c).
+        Medical = "medical",
+        /// Psychological help: 6(3)(c).
+        Psychological = "psychological",
+        /// Schooling and other needs of a child: 6(4).
+        Child = "child",
+        /// Physical safety: 6(5).
+        Safety = "safety",
+        /// An interpreter: 6(3)(b).
+        Interpretation = "interpretation",
+        /// Papers: 8(4).
+        Documents = "documents",
+        /// Somebody who determines whether the person is a refugee: 14(1).
+        RefugeeStatus = "refugee_status",
+        /// Finding the family: 6(4).
+        FamilyTracing = "family_tracing",
+        /// Anything else, which the reason says.
+        Other = "other",
     }
 }

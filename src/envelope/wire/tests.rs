@@ -86,7 +86,7 @@ fn what_cannot_be_read_is_refused_with_its_path() {
     let rows: &[Row] = rows! {
         "no kind": |c| c.kind = 0 =>
             "kind";
-        "unknown kind": |c| c.kind = 44 =>
+        "unknown kind": |c| c.kind = 46 =>
             "kind";
         "negative kind": |c| c.kind = -1 =>
             "kind";
@@ -126,6 +126,23 @@ fn what_cannot_be_read_is_refused_with_its_path() {
             "related_cases[0].authority";
         "case id of another form": |c| c.related_cases[0].case_id = "ROG-1".into() =>
             "related_cases[0].case_id";
+        "unknown subject": |c| {
+            let statement = pb::FrameworkStatement { subject: 8, ..Default::default() };
+            let framework = pb::FrameworkUpdate { statements: vec![statement] };
+            c.body = Some(pb::message_content::Body::Framework(framework));
+        } =>
+            "framework.statements[0].subject";
+        "consent of nobody": |c| {
+            let consent = Some(pb::Consent::default());
+            let referral = pb::ProtectionReferral { consent, ..Default::default() };
+            c.body = Some(pb::message_content::Body::Referral(referral));
+        } =>
+            "referral.consent.by";
+        "unknown need": |c| {
+            let going = pb::VoluntaryReturn { needs: vec![1, 12], ..Default::default() };
+            c.body = Some(pb::message_content::Body::VoluntaryReturn(going));
+        } =>
+            "voluntary_return.needs[1]";
         "unknown decision": |c| {
             let note = pb::Note { decision: 6, ..Default::default() };
             c.body = Some(pb::message_content::Body::Note(note));

@@ -5,8 +5,9 @@
 use super::WireError;
 use crate::domain::MessageKind;
 use crate::domain::request::{
-    AssistanceType, CaseRelation, Consent, Decision, LimitKind, OffenceFamily, PersonRole,
-    ProceedingNature, Progress, ReleasePurpose, UndertakingKind, UrgencyLevel, Verdict,
+    AssistanceType, CaseRelation, ConsentGiver, Decision, FrameworkSubject, LimitKind,
+    OffenceFamily, PersonRole, ProceedingNature, Progress, ProtectionNeed, ReleasePurpose,
+    UndertakingKind, UrgencyLevel, UseConsent, Verdict,
 };
 use crate::pb::v1 as pb;
 
@@ -80,11 +81,21 @@ words! {
     LimitKind {
         Specialty Confidential Restricted Condition
     }
-    Consent {
+    UseConsent {
         Granted Refused
     }
     ReleasePurpose {
         SameProceeding OtherPurpose Exculpatory
+    }
+    FrameworkSubject {
+        Law Treaty Authority Procedure Language Threshold Other
+    }
+    ConsentGiver {
+        Person Guardian Representative
+    }
+    ProtectionNeed {
+        Accommodation LegalCounsel Medical Psychological Child Safety Interpretation Documents
+        RefugeeStatus FamilyTracing Other
     }
     MessageKind {
         SpontaneousInformation DraftConsultation Request SupplementaryRequest
@@ -97,7 +108,8 @@ words! {
         ExtraditionLinkProvisionalArrest ExtraditionLinkExtraditionRequest
         ExtraditionLinkReferForProsecution ExtraditionLinkSurrender VictimProtectionNotice
         NationalityVerificationRequest NationalityVerificationResponse FrameworkUpdate
-        StatisticsReturn DeliveryEvidence LogHeadExchange Test
+        StatisticsReturn DeliveryEvidence LogHeadExchange Test ProtectionReferral
+        VoluntaryReturnArrangement
     }
 }
 

@@ -13,7 +13,7 @@ async fn a_suspended_peer_gets_no_access_back() {
     let (mut a, _) = pair().await;
     let c = Lone::new("xc.moj", Rules::default());
     let behind = Behind::copy(&mut a);
-    let card = c.x().card.clone();
+    let card = c.x().card().as_ref().clone();
     a.x().add_peer(card.clone(), &card.fingerprint().words()).await.expect("trusted");
     a.x().suspend_peer(&c.x().me, "INCIDENT", None).await.expect("suspended");
     // The export has the newest card only, and no entry behind the suspension repeats it.

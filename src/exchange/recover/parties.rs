@@ -8,6 +8,7 @@ use super::Kept;
 use crate::audit::entry::{Entry, Event};
 use crate::card::Card;
 use crate::crypto::Digest;
+use crate::exchange::cards::keep_card;
 use crate::exchange::rows::{AgencyRow, PeerRow, head_key, load_in, peer_key};
 use crate::exchange::{ActionError, Exchange};
 use crate::store::{Table, Tx};
@@ -35,10 +36,16 @@ impl Kept {
     /// A card was trusted, or a newer one took its place. One that the export does not have any more
     /// changes nothing here: a later entry names the one that it has, or the peer is removed in the
     /// end.
-    pub(super) fn peer_card(&self, tx: &mut Tx<'_>, entry: &Entry) -> Result<(), ActionError> {
+    pub(super) fn peer_card(
+        &self,
+        tx: &mut Tx<'_>,
+        position: u64,
+        entry: &Entry,
+    ) -> Result<(), ActionError> {
         let Some((digest, peer)) = entry.card.zip(entry.peer.as_ref()) else { return Ok(()) };
         let card = self.cards.get(&digest).filter(|card| card.authority() == peer);
         let Some(card) = card else { return Ok(()) };
+        keep_card(tx, &self.home, peer, Some(card), (position, entry.at));
         let key = peer_key(&self.home, peer);
         let before: Option<PeerRow> = load_in(tx, Table::Peers, &key)?;
         for head in self.forgotten.get(&digest).into_iter().flatten() {
@@ -56,12 +63,28 @@ impl Kept {
         Ok(())
     }
 
-    pub(super) fn peer_standing(&self, tx: &mut Tx<'_>, entry: &Entry) -> Result<(), ActionError> {
+    /// A card of ours that the home still has.
+    pub(super) fn own_card(&self, tx: &mut Tx<'_>, position: u64, entry: &Entry) {
+        let card = entry.card.and_then(|digest| self.cards.get(&digest));
+        if let Some(card) = card.filter(|card| *card.authority() == self.me) {
+            keep_card(tx, &self.home, &self.me, Some(card), (position, entry.at));
+        }
+    }
+
+    pub(super) fn peer_standing(
+        &self,
+        tx: &mut Tx<'_>,
+        position: u64,
+        entry: &Entry,
+    ) -> Result<(), ActionError> {
         let Some(peer) = &entry.peer else { return Ok(()) };
         let key = peer_key(&self.home, peer);
         let Some(mut row) = load_in::<PeerRow>(tx, Table::Peers, &key)? else { return Ok(()) };
         match entry.event {
-            Event::PeerRemoved => row.removed = true,
+            Event::PeerRemoved => {
+                row.removed = true;
+                keep_card(tx, &self.home, peer, None, (position, entry.at));
+            }
             Event::PeerSuspended => row.suspended = entry.code.clone().unwrap_or_default(),
             _ => {
                 row.suspended.clear();

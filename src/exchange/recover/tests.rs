@@ -145,7 +145,7 @@ async fn a_peer_comes_back_with_its_card_and_goes_without() {
         let (mut a, _) = pair().await;
         let c = Lone::new("xc.moj", Rules::default());
         let behind = Behind::copy(&mut a);
-        let card = c.x().card.clone();
+        let card = c.x().card().as_ref().clone();
         a.x().add_peer(card.clone(), &card.fingerprint().words()).await.expect("trusted");
         a.x().suspend_peer(&c.x().me, "INCIDENT", None).await.expect("suspended");
         let behind = behind.go_back(&mut a);

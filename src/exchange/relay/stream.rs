@@ -37,6 +37,7 @@ enum Awaited {
     Checkpoint(Arc<Head>),
     Message(Vec<u8>),
     Receipt(Vec<u8>),
+    Card,
     Ping,
 }
 
@@ -61,6 +62,10 @@ pub(super) struct Stream {
     rounds: watch::Receiver<Option<Arc<Head>>>,
     /// Where the one ended that was shown last on this stream.
     round: Option<Position>,
+    /// Our cards that take the place of another.
+    cards: watch::Receiver<u64>,
+    /// The version of our card that the peer is known to have; `None` where it takes none on a stream.
+    has_card: Option<u64>,
 }
 
 impl Stream {
@@ -124,6 +129,8 @@ impl Stream {
             moved: false,
             rounds: exchange.round.subscribe(),
             round: None,
+            cards: exchange.card_changes(),
+            has_card: (reply.held_card_version > 0).then_some(reply.held_card_version),
         })
     }
 
@@ -137,6 +144,7 @@ impl Stream {
         let wake = self.exchange.outbox.wake(self.peer.authority());
         let mut ping = tokio::time::interval(PING_EVERY);
         ping.tick().await;
+        self.announce().await?;
         loop {
             let woken = wake.notified();
             self.fill().await?;
@@ -154,6 +162,7 @@ impl Stream {
                 }
                 () = woken => {}
                 Ok(()) = self.rounds.changed() => self.show_round().await?,
+                Ok(()) = self.cards.changed() => self.announce().await?,
                 _ = ping.tick() => self.ping().await?,
             }
         }
@@ -164,6 +173,18 @@ impl Stream {
             return Err(Trouble("the peer has been silent for 45 seconds".into()));
         }
         self.ask(Ask::Ping(pb::Ping {}), Awaited::Ping).await
+    }
+
+    /// Sends our card to a peer that goes by an older one. Once on a stream: a peer that does not take it
+    /// now is not asked before the next one.
+    async fn announce(&mut self) -> Result<(), Trouble> {
+        let card = self.exchange.card();
+        if self.has_card.is_none_or(|has| has >= card.version()) {
+            return Ok(());
+        }
+        self.has_card = Some(card.version());
+        let update = pb::CardUpdate { card: card.text().to_owned() };
+        self.ask(Ask::Card(update), Awaited::Card).await
     }
 
     async fn ask(&mut self, frame: Ask, awaited: Awaited) -> Result<(), Trouble> {

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use super::Submission;
 use crate::domain::lifecycle::Move;
 use crate::domain::request::Body;
-use crate::domain::{CaseId, MessageId, MessageKind};
+use crate::domain::{CaseId, MessageId};
 use crate::exchange::agencies::Caller;
 use crate::exchange::query::owned;
 use crate::exchange::rows::StandingRow;
@@ -55,6 +55,12 @@ impl Exchange {
         wrong: &mut Vec<Violation>,
     ) -> Result<(), ActionError> {
         let Some(case) = &submission.case else { return Ok(()) };
+        let kind = submission.content.kind;
+        if !kind.belongs_to_case() {
+            let rule = format!("must not be given: a {kind} belongs to no case");
+            wrong.push(Violation::new("case_id", rule));
+            return Ok(());
+        }
         if self.answers_lost(caller, submission)? {
             return Ok(());
         }
@@ -80,7 +86,7 @@ impl Exchange {
             if kind.needs_reply_to() {
                 let rule = format!("a {} answers a message: reply to it", kind.as_str());
                 wrong.push(Violation::new("content.kind", rule));
-            } else if submission.case.is_none() && !kind.opens_case() && kind != MessageKind::Test {
+            } else if submission.case.is_none() && !kind.opens_case() && kind.belongs_to_case() {
                 let rule = format!("must be given: a {} opens no case", kind.as_str());
                 wrong.push(Violation::new("case_id", rule));
             }
@@ -119,7 +125,7 @@ impl Exchange {
         answered: Option<String>,
     ) -> Result<(String, Option<(i32, u64)>), ActionError> {
         let given = submission.case.as_ref().map(|case| case.as_str().to_owned());
-        if submission.content.kind == MessageKind::Test {
+        if !submission.content.kind.belongs_to_case() {
             return Ok((String::new(), None));
         }
         if let Some(case) = answered.or(given) {
@@ -140,7 +146,7 @@ impl Exchange {
         let kind = submission.content.kind;
         let made = match &submission.content.body {
             Body::Note(note) => Move::of(kind, note),
-            Body::Request(_) => None,
+            _ => None,
         };
         let answers = submission.in_reply_to;
         let mut about = About { request: None, answers, made, told: None };

@@ -7,6 +7,7 @@ use crate::crypto::Digest;
 use crate::domain::{MessageId, MessageKind, PackageId};
 use crate::exchange::ActionError;
 use crate::exchange::drafts::Approval;
+use crate::exchange::framework::note_statements;
 use crate::exchange::packages::forget_key;
 use crate::exchange::release;
 use crate::exchange::rows::{
@@ -45,6 +46,8 @@ pub(super) struct Pending {
     pub kind: MessageKind,
     pub about: About,
     pub approval: Option<Approval>,
+    /// Ours, blinded, where it has statements of law.
+    pub framework: Option<[u8; 16]>,
     pub request_key: [u8; 16],
     pub request: RequestRow,
 }
@@ -84,6 +87,9 @@ impl Pending {
         keep_details(tx, &mut row, &self.details);
         note_case(tx, &row);
         release::notices(tx, self.id, &row)?;
+        if let Some(authority) = &self.framework {
+            note_statements(tx, authority, self.id);
+        }
         put_message(tx, self.id, &row);
         tx.put(Table::Requests, &self.request_key, self.request.encode_to_vec());
         let outbox = OutboxRow {

@@ -21,7 +21,7 @@ fn peer(a: &Lone, b: &Lone) -> Arc<Peer> {
 /// A checkpoint of 9 entries that the log of a node has signed, one for each number.
 fn past(b: &Lone, n: u8) -> SignedCheckpoint {
     let note = b.signs(9, [n; 32]);
-    SignedCheckpoint::verify(&note, b.x().card.log_keys()).expect("signed")
+    SignedCheckpoint::verify(&note, b.x().card().log_keys()).expect("signed")
 }
 
 async fn accuse(a: &Lone, b: &Lone, held: u8, shown: u8) -> Result<(), ActionError> {
@@ -138,7 +138,7 @@ async fn a_head_of_the_log_before_is_not_written_back() {
     let taken = a.x().take_head(&old, &shown).await.expect("taken");
     // Another log under the same name, whose fingerprint somebody has compared.
     let anew = Lone::new("xb.pps", Rules::default());
-    let card = anew.x().card.clone();
+    let card = anew.x().card().as_ref().clone();
     let words = card.fingerprint().words();
     a.x().add_peer(card, &words).await.expect("trusted");
     let late = a.x().keep_head(Some(&old), a.x().cosign(&taken)).await;

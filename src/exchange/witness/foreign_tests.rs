@@ -46,7 +46,7 @@ impl Choosy {
     fn new(of: &Lone) -> Self {
         let by = cosigner("w.example/witness", 1, Algorithm::Ed25519);
         let (odd, held, asked) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Self { card: of.x().card.clone(), by, odd, held, asked }
+        Self { card: of.x().card().as_ref().clone(), by, odd, held, asked }
     }
 
     fn asked(&self) -> Vec<(String, u16)> {

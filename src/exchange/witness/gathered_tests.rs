@@ -72,7 +72,7 @@ fn where_there_is_no_room_for_long_lines_the_short_ones_go_in() {
 
 fn line(lone: &Lone, head: &Head, by: &Cosigner) -> String {
     let request = AddCheckpoint::new(0, Vec::new(), head.note.clone()).expect("a request");
-    let accepted = decide(None, lone.x().card.log_keys(), &request).expect("accepted");
+    let accepted = decide(None, lone.x().card().log_keys(), &request).expect("accepted");
     by.cosign(&accepted, lone.x().now()).to_line() + "\n"
 }
 

@@ -13,6 +13,7 @@ use crate::node::now;
 /// A home that was made at a time; its log was not.
 fn home_of(dir: &Path, at: Timestamp, passphrase: Option<&str>) -> Config {
     let options = InitOptions {
+        kind: crate::domain::AuthorityKind::default(),
         home: dir.join("home"),
         authority: AuthorityId::parse("xa.oag").expect("valid"),
         name: "Office A".into(),

@@ -7,11 +7,12 @@ use proptest::sample::select;
 
 use crate::domain::request::{
     Assistance, AssistanceType, Authenticity, Body, CaseRelation, CompetentAuthority,
-    Confidentiality, Consent, Content, Costs, Deadline, Decision, Defect, DualCriminality,
-    ExhibitVerdict, Instrument, LimitKind, MlaRequest, Note, Offence, OffenceFamily, Person,
-    PersonRole, PriorContact, ProceedingNature, Progress, RelatedCase, RequestingAuthority,
-    Translation, Transnationality, Undertaking, UndertakingKind, Urgency, UrgencyLevel, UseLimit,
-    Verdict,
+    Confidentiality, Consent, ConsentGiver, Content, Costs, Deadline, Decision, Defect,
+    DualCriminality, ExhibitVerdict, FrameworkSubject, FrameworkUpdate, Instrument, LimitKind,
+    MlaRequest, Note, Offence, OffenceFamily, Person, PersonRole, PriorContact, ProceedingNature,
+    Progress, ProtectionNeed, ProtectionReferral, RelatedCase, RequestingAuthority, Statement,
+    Translation, Transnationality, Undertaking, UndertakingKind, Urgency, UrgencyLevel, UseConsent,
+    UseLimit, Verdict, VoluntaryReturn,
 };
 use crate::domain::{AuthorityId, CaseId, MessageKind, PackageId, Timestamp};
 
@@ -250,7 +251,7 @@ fn note() -> impl Strategy<Value = Note> {
         vec((text(), text()).prop_map(|(field, text)| Defect { field, text }), 0..3),
         vec(exhibit_verdict(), 0..3),
     );
-    let uses = (vec(use_limit(), 0..3), text(), option::of(select(Consent::ALL)));
+    let uses = (vec(use_limit(), 0..3), text(), option::of(select(UseConsent::ALL)));
     (said, parts, uses).prop_map(|(said, parts, uses)| {
         let (text, language, grounds, decision, more_to_follow) = said;
         let (progress, review_date, conditions, defects, verdicts) = parts;
@@ -284,6 +285,44 @@ fn use_limit() -> impl Strategy<Value = UseLimit> {
     )
 }
 
+fn statement() -> impl Strategy<Value = Statement> {
+    let of = (select(FrameworkSubject::ALL), option::of(instrument()), option::of(any::<u32>()));
+    let texts = std::array::from_fn::<_, 8, _>(|_| text().boxed());
+    (of, texts).prop_map(|((subject, instrument, exhibit), texts)| {
+        let [reference, title, text, language, from, until, supersedes, url] = texts;
+        let (effective_from, effective_until) = (from, until);
+        Statement {
+            reference,
+            subject,
+            instrument,
+            title,
+            text,
+            exhibit,
+            language,
+            effective_from,
+            effective_until,
+            supersedes,
+            url,
+        }
+    })
+}
+
+fn referral() -> impl Strategy<Value = ProtectionReferral> {
+    let consent = (any::<bool>(), select(ConsentGiver::ALL), text())
+        .prop_map(|(given, by, date)| Consent { given, by, date });
+    let needs = vec(select(ProtectionNeed::ALL), 0..3);
+    (texts(), any::<bool>(), option::of(consent), text(), needs, text()).prop_map(
+        |(persons, child, consent, reason, needs, language)| ProtectionReferral {
+            persons,
+            child,
+            consent,
+            reason,
+            needs,
+            language,
+        },
+    )
+}
+
 fn exhibit_verdict() -> impl Strategy<Value = ExhibitVerdict> {
     (any::<[u8; 10]>(), any::<u32>(), select(Verdict::ALL), text()).prop_map(
         |(random, exhibit, verdict, text)| {
@@ -295,9 +334,29 @@ fn exhibit_verdict() -> impl Strategy<Value = ExhibitVerdict> {
 
 pub(super) fn content() -> impl Strategy<Value = Content> {
     let body = prop_oneof![
-        // Boxed: the types of strategies nest, and a test has 2 MiB of stack.
         request().boxed().prop_map(|request| Body::Request(Box::new(request))).boxed(),
         note().boxed().prop_map(Body::Note).boxed(),
+        vec(statement(), 0..3)
+            .prop_map(|statements| Body::Framework(FrameworkUpdate { statements }))
+            .boxed(),
+        referral().prop_map(Body::Referral).boxed(),
+        (referral(), [text(), text(), text()])
+            .prop_map(|(like, texts)| {
+                let [country, date, text] = texts;
+                let ProtectionReferral { persons, child, consent, needs, language, .. } = like;
+                let going = VoluntaryReturn {
+                    persons,
+                    child,
+                    consent,
+                    country,
+                    date,
+                    text,
+                    needs,
+                    language,
+                };
+                Body::VoluntaryReturn(going)
+            })
+            .boxed(),
     ];
     (select(MessageKind::ALL), body, vec(related_case(), 0..3))
         .prop_map(|(kind, body, related_cases)| Content { kind, body, related_cases })

@@ -233,7 +233,7 @@ async fn what_a_round_was_shown_binds_the_streams_too() {
     let (root, proof) = (root(&leaves), extension(&leaves));
     let signs = b.x().clone();
     a.is_told(move |answer| {
-        let origin = signs.card.log_origin().to_owned();
+        let origin = signs.card().log_origin().to_owned();
         let other = Checkpoint { origin, size: held + 1, root };
         answer.checkpoint = other.sign(&signs.keys.log);
         answer.consistency = hashes(&proof);
@@ -270,7 +270,7 @@ fn extension(leaves: &[[u8; 32]]) -> Vec<[u8; 32]> {
 #[tokio::test]
 async fn a_state_of_our_log_that_never_was() {
     let (a, b) = two().await;
-    let origin = a.x().card.log_origin().to_owned();
+    let origin = a.x().card().log_origin().to_owned();
     let seen = Coordinates { origin, index: 0, size: 1, root: [4; 32] };
     b.append(EntryDraft::new(Event::WitnessCosigned).peer(a.name()).remote(seen)).await;
     let done = finds(&a, &b, "OTHER_PAST").await;

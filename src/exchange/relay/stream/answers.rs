@@ -20,6 +20,10 @@ impl Stream {
                 Ok(())
             }
             (Some(Answer::Pong(_)), Some(Awaited::Ping)) => Ok(()),
+            (Some(Answer::Card(reply)), Some(Awaited::Card)) => {
+                self.card_answered(&reply);
+                Ok(())
+            }
             (Some(Answer::Deliver(reply)), Some(Awaited::Message(key))) => match reply.outcome {
                 Some(pb::deliver_reply::Outcome::Receipt(receipt)) => {
                     self.proved(key, &receipt).await
@@ -50,6 +54,17 @@ impl Stream {
                 Err(refused(&refusal))
             }
             _ => Err(Trouble("the peer answers what was not asked".into())),
+        }
+    }
+
+    fn card_answered(&mut self, reply: &pb::CardReply) {
+        let peer = self.peer.authority();
+        match &reply.refused {
+            None => self.moved = true,
+            Some(refusal) => {
+                let refused = refused(refusal);
+                tracing::warn!(%peer, %refused, "the peer does not take our newer card");
+            }
         }
     }
 
