@@ -64,3 +64,7 @@ impl Exchange {
         (carries && !ours.may_carry(theirs, content.kind)).then_some(CASE_CONTENT)
     }
 }
+
+#[cfg(test)]
+#[path = "parties_tests.rs"]
+mod tests;
