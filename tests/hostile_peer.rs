@@ -348,3 +348,40 @@ async fn the_right_certificate_of_another_authority_is_refused() {
     a.stop().await;
     c.stop().await;
 }
+
+/// A card travels by whoever holds the stream: an older one has keys that were retired.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_stream_brings_an_older_card_back_or_makes_a_peer_something_else() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (a, mut b) = pair(dir.path()).await;
+    let older = a.card.clone();
+    b.start().await;
+    let newer = a.claims_name("Another name");
+    let card = newer.text().to_owned();
+    let added = pb::AddPeerRequest { card, fingerprint: String::new() };
+    b.operator().await.add_peer(added).await.expect("a newer card of a known peer");
+    let organisation = a.claims(rogatory::domain::AuthorityKind::InternationalOrganisation);
+    let organisation = rogatory::card::CardBody { version: 7, ..organisation.body().clone() };
+    let organisation = a.sign_card(&organisation);
+    let mut peer = Hostile::new(&a, &b).await;
+    peer.greet().await;
+    let garbage = "no card".to_owned();
+    let of_the_victim = b.card.text().to_owned();
+    for (card, code) in [
+        (older.text().to_owned(), "CARD_OLD"),
+        (organisation.text().to_owned(), "CARD_KIND_CHANGED"),
+        (of_the_victim, "BAD_CARD"),
+        (garbage, "BAD_CARD"),
+        ("x".repeat(200_000), "BAD_CARD"),
+    ] {
+        let answer = peer.ask(Ask::Card(pb::CardUpdate { card })).await.expect("answered");
+        let Answer::Card(reply) = answer else { panic!("{answer:?}") };
+        assert_eq!(reply.refused.map(|refused| refused.code).unwrap_or_default(), code);
+        assert_eq!(reply.version, newer.version());
+    }
+    // The stream goes on, and nothing was logged.
+    peer.show().await;
+    let updated = events(&b).await.into_iter().filter(|event| *event == Event::PeerUpdated);
+    assert_eq!(updated.count(), 1, "the one by the operator");
+    b.stop().await;
+}

@@ -5,9 +5,9 @@ use clap::{Parser, Subcommand};
 use super::exit::EXIT_CODES;
 use super::out::Format;
 use super::{
-    agency, audit, cancel, card, check, completions, config, confirm, demo, disclose, draft, erase,
-    fetch, hold, inbox, init, key, list, log, peer, queue, receipt, reply, serve, share, show,
-    status, submit,
+    agency, audit, cancel, card, check, completions, config, confirm, demo, directory, disclose,
+    draft, erase, fetch, framework, hold, inbox, init, key, list, log, peer, queue, receipt, reply,
+    serve, share, show, status, submit,
 };
 
 /// Exchanges requests for mutual legal assistance between the authorities of States
@@ -35,6 +35,8 @@ pub(super) enum Command {
     Key(key::KeyArgs),
     Recover(audit::recover::RecoverArgs),
     Peer(peer::PeerArgs),
+    Directory(directory::DirectoryArgs),
+    Framework(framework::FrameworkArgs),
     Agency(agency::AgencyArgs),
     Status(status::StatusArgs),
     Queue(queue::QueueArgs),

@@ -1,15 +1,19 @@
 //! `rogatory card`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use super::connect::OperatorAccess;
 use super::exit::{Exit, Failure};
-use super::files::{read_card, write_new};
+use super::files::{read_card, read_text, write_new};
 use super::out::Out;
+use super::view;
 use crate::audit::note::WitnessKey;
-use crate::card::Card;
+use crate::card::{Card, CardEdit};
+use crate::pb::v1 as pb;
+use crate::pb::v1::operator_service_client::OperatorServiceClient;
 
 /// Shows what an authority publishes about itself: names, endpoint, keys
 #[derive(Args)]
@@ -39,6 +43,20 @@ enum CardCommand {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
+    /// Publishes a newer card: what this authority is competent for, accepts and asks
+    ///
+    /// The file says what changes, in TOML; docs/cli.md has its fields. The card is signed with the
+    /// root key, which must lie in keys/, logged, and sent to all peers at once, or as soon as the
+    /// node runs.
+    ///
+    ///   rogatory card publish changes.toml --home /var/lib/rogatory
+    #[command(verbatim_doc_comment)]
+    Publish {
+        #[command(flatten)]
+        access: OperatorAccess,
+        /// What changes
+        file: PathBuf,
+    },
 }
 
 #[derive(Args)]
@@ -58,19 +76,50 @@ impl Home {
     }
 }
 
-pub(crate) fn run(args: CardArgs, out: &mut Out) -> Result<(), Failure> {
+pub(crate) async fn run(args: CardArgs, out: &mut Out) -> Result<(), Failure> {
     match args.command {
         CardCommand::Show { file: Some(file), .. } => show(&read_card(&file)?, out),
         CardCommand::Show { file: None, home } => show(&home.card()?, out),
         CardCommand::Export { home, out: file } => export(&home.card()?, file, out)?,
+        CardCommand::Publish { access, file } => publish(&access, &file, out).await?,
     }
     Ok(())
+}
+
+async fn publish(access: &OperatorAccess, file: &Path, out: &mut Out) -> Result<(), Failure> {
+    let changes = read_text(file)?;
+    CardEdit::parse(&changes).map_err(|error| {
+        Failure::bad_file(file, error).hint("docs/cli.md has the fields of a file of changes")
+    })?;
+    let act = async |channel, out: &mut Out| {
+        let mut client = OperatorServiceClient::new(channel);
+        let request = pb::PublishCardRequest { changes };
+        let done = client.publish_card(request).await?.into_inner();
+        let change =
+            |one: &pb::CardChange| format!("{}: {} -> {}", one.field, one.before, one.after);
+        let changed: Vec<String> = done.changes.iter().map(change).collect();
+        let fields = [("card version", done.version.to_string()), ("changed", changed.join("\n"))];
+        let json = json!({
+            "card_version": done.version,
+            "changes": done.changes.iter().map(view::card_change).collect::<Vec<_>>(),
+        });
+        out.record(&fields, &json);
+        match done.changes.is_empty() {
+            true => out.talk("note: the card says all this already: nothing was published"),
+            false => {
+                out.talk("note: it goes to all peers by itself; `rogatory status` shows the links")
+            }
+        }
+        Ok(())
+    };
+    access.at(out, act).await
 }
 
 fn show(card: &Card, out: &mut Out) {
     let (body, fingerprint) = (card.body(), card.fingerprint());
     let fields = [
         ("authority", body.authority.to_string()),
+        ("is", view::not_central(body.kind.as_str())),
         ("name", body.name.clone()),
         ("country", body.country.clone()),
         ("fingerprint", fingerprint.words()),
@@ -87,6 +136,8 @@ fn show(card: &Card, out: &mut Out) {
     ];
     let json = json!({
         "authority": body.authority,
+        "kind": body.kind,
+        "profile": card.profile(),
         "name": body.name,
         "country": body.country,
         "fingerprint": fingerprint.hex(),

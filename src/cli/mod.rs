@@ -19,12 +19,14 @@ mod config;
 mod confirm;
 mod connect;
 mod demo;
+mod directory;
 mod disclose;
 mod draft;
 mod erase;
 mod evidence;
 mod fetch;
 mod files;
+mod framework;
 mod hold;
 mod inbox;
 mod init;
@@ -63,10 +65,12 @@ pub async fn run(cli: Cli, out: &mut Out) -> Result<(), Failure> {
         Command::Init(args) => init::run(args, out),
         Command::Serve(args) => Box::pin(serve::run(args)).await,
         Command::Config(args) => config::run(args, out),
-        Command::Card(args) => card::run(args, out),
+        Command::Card(args) => Box::pin(card::run(args, out)).await,
         Command::Key(args) => Box::pin(key::run(args, out)).await,
         Command::Recover(args) => Box::pin(audit::recover::run(args, out)).await,
         Command::Peer(args) => Box::pin(peer::run(args, out)).await,
+        Command::Directory(args) => Box::pin(directory::run(args, out)).await,
+        Command::Framework(args) => Box::pin(framework::run(args, out)).await,
         Command::Agency(args) => Box::pin(agency::run(args, out)).await,
         Command::Status(args) => Box::pin(status::run(args, out)).await,
         Command::Queue(args) => Box::pin(queue::run(args, out)).await,

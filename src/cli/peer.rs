@@ -147,6 +147,7 @@ async fn add(
     let peer = client.add_peer(request).await?.into_inner();
     let fields = [
         ("authority", peer.authority.clone()),
+        ("is", view::not_central(&peer.kind)),
         ("name", peer.display_name.clone()),
         ("endpoint", peer.endpoint.clone()),
         ("card version", peer.card_version.to_string()),

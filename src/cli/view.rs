@@ -6,9 +6,9 @@ use super::check::finding_json;
 use crate::audit::Position;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::lifecycle::RequestState;
-use crate::domain::request::{LimitKind, ReleasePurpose};
-use crate::domain::{MessageKind, PackageId};
-use crate::envelope::wire::{content_from_pb, release_purpose_from_pb};
+use crate::domain::request::{FrameworkSubject, LimitKind, ReleasePurpose};
+use crate::domain::{AuthorityKind, MessageKind, PackageId};
+use crate::envelope::wire::{content_from_pb, release_purpose_from_pb, subject_from_pb};
 use crate::pb::v1 as pb;
 
 /// The word for a kind, as in `EVIDENCE_PACKAGE`.
@@ -242,7 +242,24 @@ pub(crate) fn peer(p: &pb::Peer) -> Value {
         "expire_time": p.expire_time,
         "fingerprint": p.fingerprint,
         "suspended": p.suspended,
+        "kind": p.kind,
     })
+}
+
+/// A field of a card that is another than before.
+pub(crate) fn card_change(c: &pb::CardChange) -> Value {
+    json!({ "field": c.field, "before": c.before, "after": c.after })
+}
+
+/// What an authority is, where it is no central authority.
+pub(crate) fn not_central(kind: &str) -> String {
+    let kind = AuthorityKind::parse(kind).filter(|kind| !kind.is_central());
+    kind.map(|kind| kind.about().to_owned()).unwrap_or_default()
+}
+
+/// The word for what a statement is about.
+pub(crate) fn subject(number: i32) -> &'static str {
+    subject_from_pb(number).map_or("", FrameworkSubject::as_str)
 }
 
 pub(crate) fn agency(a: &pb::Agency) -> Value {

@@ -58,6 +58,11 @@ pub fn kind_from_pb(number: i32) -> Result<MessageKind, WireError> {
     word(number, "kind")
 }
 
+/// What a statement is about, for the wire.
+pub fn subject_to_pb(subject: FrameworkSubject) -> pb::FrameworkSubject {
+    subject.word()
+}
+
 /// What a statement is about, from its number on the wire.
 ///
 /// # Errors

@@ -302,6 +302,13 @@ fn check_form(submission: &Submission, wrong: &mut Vec<Violation>) {
         let rule = format!("must be {PACKAGES_PER_MESSAGE_MAX} at most");
         wrong.push(Violation::new("packages", rule));
     }
+    if let Body::Framework(update) = &submission.content.body
+        && submission.packages.is_empty()
+        && let Some(n) = update.statements.iter().position(|one| one.exhibit.is_some())
+    {
+        let field = format!("content.framework.statements[{n}].exhibit");
+        wrong.push(Violation::new(field, "is in no package: none goes with the message"));
+    }
     if submission.window_ms.is_some_and(|ms| !(1..=DELIVERY_WINDOW_MAX_MS).contains(&ms)) {
         let rule = "must be between one second and 400 days";
         wrong.push(Violation::new("expire_after_seconds", rule));

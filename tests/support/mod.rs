@@ -79,6 +79,29 @@ impl Node {
         Self { home, card, patience: Patience::default(), ports, running: None }
     }
 
+    /// A newer card of this home that its own node does not have, in which it is something else.
+    pub fn claims(&self, kind: rogatory::domain::AuthorityKind) -> Card {
+        let version = self.card.version() + 1;
+        let body = rogatory::card::CardBody { kind, version, ..self.card.body().clone() };
+        self.sign_card(&body)
+    }
+
+    /// The same with another name.
+    pub fn claims_name(&self, name: &str) -> Card {
+        let (name, version) = (name.to_owned(), self.card.version() + 1);
+        let body = rogatory::card::CardBody { name, version, ..self.card.body().clone() };
+        self.sign_card(&body)
+    }
+
+    /// Signs a card with the root key of this home.
+    pub fn sign_card(&self, body: &rogatory::card::CardBody) -> Card {
+        use rogatory::crypto::SigningSecret;
+        use rogatory::crypto::keys::{Algorithm, Role};
+        let keys = rogatory::home::HomeKeys::unlock(&self.home.join("keys"), None).expect("open");
+        let root = SigningSecret::new(&keys.seed(Role::Root).expect("there"), Algorithm::Ed25519);
+        Card::sign(body, &root.expect("signs")).expect("a sound card")
+    }
+
     pub fn authority(&self) -> &AuthorityId {
         self.card.authority()
     }
