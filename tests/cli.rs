@@ -47,6 +47,8 @@ transcripts! {
     exchange
     drafts
     receipts
+    directory
+    framework
     no_node
     output
 }

@@ -95,9 +95,7 @@ async fn publish(access: &OperatorAccess, file: &Path, out: &mut Out) -> Result<
         let mut client = OperatorServiceClient::new(channel);
         let request = pb::PublishCardRequest { changes };
         let done = client.publish_card(request).await?.into_inner();
-        let change =
-            |one: &pb::CardChange| format!("{}: {} -> {}", one.field, one.before, one.after);
-        let changed: Vec<String> = done.changes.iter().map(change).collect();
+        let changed: Vec<String> = done.changes.iter().map(view::changed).collect();
         let fields = [("card version", done.version.to_string()), ("changed", changed.join("\n"))];
         let json = json!({
             "card_version": done.version,

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tonic::transport::Channel;
 
 use super::connect::OperatorAccess;
-use super::exit::Failure;
+use super::exit::{Exit, Failure};
 use super::out::Out;
 use super::view;
 use crate::domain::AuthorityId;
@@ -206,14 +206,17 @@ fn history_row(c: &pb::CardVersion) -> Vec<String> {
         0 => "removed".to_owned(),
         version => version.to_string(),
     };
-    let change = |one: &pb::CardChange| format!("{}: {} -> {}", one.field, one.before, one.after);
-    let changed: Vec<String> = c.changes.iter().map(change).collect();
+    let changed: Vec<String> = c.changes.iter().map(view::changed).collect();
     let entry = view::place(c.log, c.log_index);
     vec![version, c.since_time.clone(), c.until_time.clone(), changed.join("\n"), entry]
 }
 
 fn unknown(status: tonic::Status) -> Failure {
-    Failure::from(status).or_hint("`rogatory directory list` shows the authorities")
+    let failure = Failure::from(status);
+    match failure.code {
+        Exit::NotFound => failure.or_hint("`rogatory directory list` shows the authorities"),
+        _ => failure,
+    }
 }
 
 fn authority_json(a: &pb::Authority) -> Value {

@@ -14,8 +14,8 @@ use crate::node::{Changed, KeyShown, change_key, list_keys};
 /// The keys of a node: what there is, and changing them while it is stopped
 ///
 /// A changed key is in a new version of the card, signed with the root key, which must lie in keys/.
-/// Send that card to your peers: they take it with `rogatory peer add`, without comparing a
-/// fingerprint, since the root key is the same. What changed stands in the log.
+/// The node sends that card to all peers when it runs: they take it without comparing a fingerprint,
+/// since the root key is the same. What changed stands in the log.
 #[derive(Args)]
 pub(crate) struct KeyArgs {
     #[command(flatten)]
@@ -132,9 +132,7 @@ fn tell(changed: &Changed, out: &mut Out) {
             "note: an earlier change had been cut off: it was ended, and nothing else was done",
         );
     }
-    out.talk(
-        "next: send the card to your peers (`rogatory card export`), who add it as a newer one",
-    );
+    out.talk("next: start the node: it sends the card to all peers by itself");
 }
 
 /// What stands before an Ed25519 key in its DER form (RFC 8410 section 4), which the card pins.

@@ -251,6 +251,12 @@ pub(crate) fn card_change(c: &pb::CardChange) -> Value {
     json!({ "field": c.field, "before": c.before, "after": c.after })
 }
 
+/// The same for people.
+pub(crate) fn changed(c: &pb::CardChange) -> String {
+    let said = |text: &str| if text.is_empty() { "(none)".to_owned() } else { text.to_owned() };
+    format!("{}: {} -> {}", c.field, said(&c.before), said(&c.after))
+}
+
 /// What an authority is, where it is no central authority.
 pub(crate) fn not_central(kind: &str) -> String {
     let kind = AuthorityKind::parse(kind).filter(|kind| !kind.is_central());
