@@ -3,11 +3,12 @@
 use tonic::Status;
 
 use super::status::invalid;
-use crate::card::CardBody;
+use crate::card::{Card, CardBody};
 use crate::domain::limits::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
 use crate::domain::request::{Finding, Severity};
 use crate::domain::{MessageId, PackageId, RequestId};
 use crate::envelope::wire::use_limits_to_pb;
+use crate::exchange::Peer;
 use crate::exchange::log::{index_in_log, log_of};
 use crate::exchange::packages::ExhibitInfo;
 use crate::exchange::query::{MessageView, ReceiptView};
@@ -223,6 +224,31 @@ pub(super) fn queue_item(item: Waiting) -> pb::QueueItem {
         expire_time: item.expires.to_string(),
         attempts: item.attempts,
         trouble: item.trouble,
+    }
+}
+
+/// A card for the client.
+pub(super) fn card_to_pb(card: &Card) -> pb::Card {
+    pb::Card {
+        text: card.text().to_owned(),
+        fingerprint: card.fingerprint().hex(),
+        fingerprint_words: card.fingerprint().words(),
+    }
+}
+
+/// A peer for the client.
+pub(super) fn peer_to_pb(peer: &Peer) -> pb::Peer {
+    let card = &peer.card;
+    pb::Peer {
+        authority: card.authority().to_string(),
+        display_name: card.body().name.clone(),
+        endpoint: card.body().endpoint.clone(),
+        card_version: card.version(),
+        create_time: peer.added.to_string(),
+        expire_time: card.expires().to_string(),
+        fingerprint: card.fingerprint().hex(),
+        suspended: peer.suspended.clone().unwrap_or_default(),
+        kind: card.kind().to_string(),
     }
 }
 

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use super::answers::{Answers, answers};
-use super::convert::{card_changes, parse, queue_item};
+use super::convert::{card_changes, card_to_pb, parse, peer_to_pb, queue_item};
 use super::probe::Probe;
 use super::standing::Standing;
 use super::status::{invalid, to_status, whole};
@@ -18,7 +18,7 @@ use super::{erasure, identity};
 use crate::card::{Card, CardEdit};
 use crate::domain::{AuthorityId, Reason};
 use crate::exchange::agencies::{Agency, check_name};
-use crate::exchange::{ActionError, Caller, Exchange, Peer, Role};
+use crate::exchange::{ActionError, Caller, Exchange, Role};
 use crate::pb::v1 as pb;
 pub use condition::ends_soon;
 use pb::operator_service_server::OperatorService;
@@ -373,29 +373,6 @@ fn days(asked: u32) -> Result<u32, Status> {
         0 => Ok(365),
         1..=825 => Ok(asked),
         _ => Err(invalid("valid_days", "must be 825 at most")),
-    }
-}
-
-fn card_to_pb(card: &Card) -> pb::Card {
-    pb::Card {
-        text: card.text().to_owned(),
-        fingerprint: card.fingerprint().hex(),
-        fingerprint_words: card.fingerprint().words(),
-    }
-}
-
-fn peer_to_pb(peer: &Peer) -> pb::Peer {
-    let card = &peer.card;
-    pb::Peer {
-        authority: card.authority().to_string(),
-        display_name: card.body().name.clone(),
-        endpoint: card.body().endpoint.clone(),
-        card_version: card.version(),
-        create_time: peer.added.to_string(),
-        expire_time: card.expires().to_string(),
-        fingerprint: card.fingerprint().hex(),
-        suspended: peer.suspended.clone().unwrap_or_default(),
-        kind: card.kind().to_string(),
     }
 }
 

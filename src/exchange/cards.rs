@@ -106,9 +106,8 @@ impl Exchange {
         let before = self.card();
         let made = make(&before)?;
         self.log_card_in_turn(None).await?;
-        match made.filter(|made| made.digest() != before.digest()) {
-            Some(card) => self.put_own(card, who).await?,
-            None => {}
+        if let Some(card) = made.filter(|made| made.digest() != before.digest()) {
+            self.put_own(card, who).await?;
         }
         Ok((before, self.card()))
     }

@@ -214,7 +214,7 @@ impl Exchange {
         authority: &AuthorityId,
         id: MessageId,
     ) -> Result<Vec<Stated>, ActionError> {
-        let row = rows::message(&self.store, id)?.filter(|row| counts(row));
+        let row = rows::message(&self.store, id)?.filter(counts);
         let Some(row) = row else { return Ok(Vec::new()) };
         let Some(body) = self.content(id, &row)? else { return Ok(Vec::new()) };
         let content = body.content.map(content_from_pb).transpose().map_err(ActionError::fault)?;
@@ -238,8 +238,9 @@ impl Exchange {
 fn counts(row: &MessageRow) -> bool {
     let taken_back =
         [DeliveryState::Cancelled, DeliveryState::Rejected, DeliveryState::NotConsigned];
+    let is_taken_back = taken_back.iter().any(|state| *state as i32 == row.state);
     let gone = row.erased.is_some() || row.lost_ms != 0;
-    !gone && !(row.direction == SENT && taken_back.iter().any(|state| *state as i32 == row.state))
+    !(gone || row.direction == SENT && is_taken_back)
 }
 
 fn in_order(stated: BTreeMap<String, Stated>) -> Vec<Stated> {

@@ -80,9 +80,44 @@ macro_rules! rows {
     };
 }
 
+type Row = (&'static str, fn(&mut pb::MessageContent), &'static str);
+
+fn are_refused(rows: &[Row]) {
+    assert!(content_from_pb(full()).is_ok());
+    for (defect, spoil, path) in rows {
+        let mut content = full();
+        spoil(&mut content);
+        let error = content_from_pb(content).expect_err(defect);
+        assert_eq!(error.path, *path, "{defect}");
+        assert!(error.to_string().starts_with(&format!("{path}: is ")), "{defect}: {error}");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_of_statements_and_persons_is_refused() {
+    are_refused(rows! {
+        "unknown subject": |c| {
+            let statement = pb::FrameworkStatement { subject: 8, ..Default::default() };
+            let framework = pb::FrameworkUpdate { statements: vec![statement] };
+            c.body = Some(pb::message_content::Body::Framework(framework));
+        } =>
+            "framework.statements[0].subject";
+        "consent of nobody": |c| {
+            let consent = Some(pb::Consent::default());
+            let referral = pb::ProtectionReferral { consent, ..Default::default() };
+            c.body = Some(pb::message_content::Body::Referral(referral));
+        } =>
+            "referral.consent.by";
+        "unknown need": |c| {
+            let going = pb::VoluntaryReturn { needs: vec![1, 12], ..Default::default() };
+            c.body = Some(pb::message_content::Body::VoluntaryReturn(going));
+        } =>
+            "voluntary_return.needs[1]";
+    });
+}
+
 #[test]
 fn what_cannot_be_read_is_refused_with_its_path() {
-    type Row = (&'static str, fn(&mut pb::MessageContent), &'static str);
     let rows: &[Row] = rows! {
         "no kind": |c| c.kind = 0 =>
             "kind";
@@ -126,37 +161,13 @@ fn what_cannot_be_read_is_refused_with_its_path() {
             "related_cases[0].authority";
         "case id of another form": |c| c.related_cases[0].case_id = "ROG-1".into() =>
             "related_cases[0].case_id";
-        "unknown subject": |c| {
-            let statement = pb::FrameworkStatement { subject: 8, ..Default::default() };
-            let framework = pb::FrameworkUpdate { statements: vec![statement] };
-            c.body = Some(pb::message_content::Body::Framework(framework));
-        } =>
-            "framework.statements[0].subject";
-        "consent of nobody": |c| {
-            let consent = Some(pb::Consent::default());
-            let referral = pb::ProtectionReferral { consent, ..Default::default() };
-            c.body = Some(pb::message_content::Body::Referral(referral));
-        } =>
-            "referral.consent.by";
-        "unknown need": |c| {
-            let going = pb::VoluntaryReturn { needs: vec![1, 12], ..Default::default() };
-            c.body = Some(pb::message_content::Body::VoluntaryReturn(going));
-        } =>
-            "voluntary_return.needs[1]";
         "unknown decision": |c| {
             let note = pb::Note { decision: 6, ..Default::default() };
             c.body = Some(pb::message_content::Body::Note(note));
         } =>
             "note.decision";
     };
-    assert!(content_from_pb(full()).is_ok());
-    for (defect, spoil, path) in rows {
-        let mut content = full();
-        spoil(&mut content);
-        let error = content_from_pb(content).expect_err(defect);
-        assert_eq!(error.path, *path, "{defect}");
-        assert!(error.to_string().starts_with(&format!("{path}: is ")), "{defect}: {error}");
-    }
+    are_refused(rows);
 }
 
 #[test]
