@@ -87,7 +87,7 @@ fn here(args: &CheckArgs, content: &Content) -> Result<Checked, Failure> {
         sender: None,
         languages: body.map_or(&[], |body| &body.languages),
         functions: body.map_or(&[], |body| &body.functions),
-        profile: asks.as_ref(),
+        profile: asks.as_ref().or_else(|| card.as_ref().and_then(|card| card.profile())),
     };
     let findings = content.check_for(&target).into_iter().map(as_answered).collect();
     Ok(Checked { findings, left_off: 0 })

@@ -122,3 +122,23 @@ async fn a_node_that_breaks_the_rule_is_not_believed() {
     }
     assert_eq!(a.found().await, [""; 0], "the log says so too");
 }
+
+/// What a peer publishes is asked of what is written for it.
+#[tokio::test]
+async fn a_profile_in_a_card_is_asked_of_requests_to_that_authority() {
+    let (a, b) = pair().await;
+    let asks = |lone: &Lone, to: &Lone| {
+        let file = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/request-tip.json"));
+        let request = crate::domain::request::request_from_json(file).expect("an example");
+        let content = Content::request(MessageKind::Request, request);
+        let found = lone.x().check_content(Some(&to.x().me), &content).expect("checked").0;
+        found.into_iter().filter(|one| one.instrument == "PROFILE").map(|one| one.need).collect()
+    };
+    let before: Vec<crate::domain::request::Need> = asks(&a, &b);
+    let costs = crate::domain::request::UndertakingKind::Costs;
+    let card = b.card_with(|body| body.profile.undertakings = vec![costs]);
+    a.x().add_peer(card, "").await.expect("newer");
+    let after: Vec<crate::domain::request::Need> = asks(&a, &b);
+    assert_eq!(before, []);
+    assert_eq!(after, [crate::domain::request::Need::UndertakingCosts]);
+}

@@ -27,7 +27,7 @@ use crate::crypto::primitives::{pae, random};
 use crate::crypto::{Digest, PublicKey, sha256};
 use crate::domain::delivery::DeliveryState;
 use crate::domain::limits::{DELIVERY_WINDOW_MAX_MS, PACKAGES_PER_MESSAGE_MAX};
-use crate::domain::request::{Content, Finding};
+use crate::domain::request::{Body, Content, Finding};
 use crate::domain::{AuthorityId, CaseId, MessageId, MessageKind, PackageId, RequestId};
 use crate::envelope::wire::{content_to_pb, kind_to_pb};
 use crate::envelope::{Draft, SealError, SignedMessage, seal, sign};

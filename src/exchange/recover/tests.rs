@@ -184,7 +184,7 @@ async fn what_contradicts_the_rows_is_not_put_back() {
 async fn what_waited_for_an_approval_is_ended_and_what_was_approved_waits_no_more() {
     let kind = MessageKind::SpontaneousInformation;
     let (mut a, b) = (Lone::approving("xa.oag", &[kind]), Lone::new("xb.pps", Rules::default()));
-    let key = a.x().card.log_keys()[0].to_string();
+    let key = a.x().card().log_keys()[0].to_string();
     let open = move |tx: &mut Tx<'_>| {
         tx.append(EntryDraft::new(Event::LogOpened).key(&key));
         Ok::<_, ActionError>(())

@@ -60,7 +60,12 @@ impl Peer {
     /// What its card says of the messages that it takes.
     fn target(&self) -> Target<'_> {
         let body = self.card.body();
-        Target { languages: &body.languages, functions: &body.functions, ..Target::default() }
+        Target {
+            languages: &body.languages,
+            functions: &body.functions,
+            profile: self.card.profile(),
+            ..Target::default()
+        }
     }
 }
 
