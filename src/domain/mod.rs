@@ -4,6 +4,7 @@
 //! [`limits`] holds every bound.
 
 pub mod authority;
+pub mod clock;
 pub mod delivery;
 pub mod ids;
 pub mod kind;
