@@ -2,6 +2,7 @@
 
 mod address;
 mod approval;
+mod clock;
 mod evidence;
 mod file;
 mod finding;
@@ -16,6 +17,7 @@ use tracing_subscriber::EnvFilter;
 use crate::audit::note::VerifierKey;
 use crate::card::is_endpoint;
 use crate::domain::AuthorityId;
+use crate::domain::clock::Targets;
 use crate::domain::limits::{DELIVERY_WINDOW_DEFAULT_MS, DELIVERY_WINDOW_MAX_MS};
 use crate::domain::time::DAY_MS;
 use crate::exchange::retention::Rules;
@@ -64,6 +66,8 @@ pub struct Config {
     pub retry_cap_ms: u64,
     /// How often what peers' logs and ours say of each other is compared.
     pub reconcile: crate::exchange::reconcile::Rules,
+    /// How long each duty in a request may take.
+    pub targets: Targets,
     /// How long the content of closed messages is kept.
     pub retention: Rules,
     /// What a second official has to approve.
@@ -173,6 +177,7 @@ impl Config {
         config.witnessing(reader, &mut root);
         config.evidence = Evidence::read(reader, &mut root);
         config.reconcile = reconcile::read(reader, &mut root);
+        config.targets = clock::read(reader, &mut root);
         config.keeping(reader, &mut root);
         config.approval = approval::read(reader, &mut root);
         config.traces(reader, &mut root);
@@ -202,6 +207,7 @@ impl Config {
             retry_first_ms: RETRY_FIRST_MS,
             retry_cap_ms: RETRY_CAP_SECONDS * 1000,
             reconcile: reconcile::DEFAULT,
+            targets: Targets::default(),
             retention: Rules::default(),
             approval: approval::nothing(),
             trace_filter: "info".into(),

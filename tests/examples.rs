@@ -39,7 +39,7 @@ fn examples() -> Vec<(PathBuf, String, Content)> {
 fn request(content: &Content) -> &MlaRequest {
     match &content.body {
         Body::Request(request) => request,
-        Body::Note(_) => panic!("a request"),
+        _ => panic!("a request"),
     }
 }
 

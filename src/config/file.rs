@@ -25,9 +25,20 @@ pub(super) struct Reader<'a> {
 
 /// The keys of one table that nobody has asked for yet.
 pub(super) struct Section<'a> {
-    name: &'static str,
+    name: String,
+    line: usize,
     values: BTreeMap<String, (usize, DeValue<'a>)>,
     known: Vec<&'static str>,
+}
+
+impl Section<'_> {
+    /// A key with the tables that it stands in.
+    fn full(&self, key: &str) -> String {
+        match self.name.as_str() {
+            "" => key.to_owned(),
+            name => format!("{name}.{key}"),
+        }
+    }
 }
 
 impl<'a> Reader<'a> {
@@ -45,7 +56,7 @@ impl<'a> Reader<'a> {
                 "texts stand in double quotes; https://toml.io has the form",
             );
         }
-        let root = errors.is_empty().then(|| reader.section_of("", table.into_inner()));
+        let root = errors.is_empty().then(|| reader.section_of("", 1, table.into_inner()));
         (reader, root)
     }
 
@@ -76,26 +87,76 @@ impl<'a> Reader<'a> {
         self.fault(self.lines.get(key).copied(), Some(key.to_owned()), message, hint);
     }
 
-    fn section_of(&self, name: &'static str, table: DeTable<'a>) -> Section<'a> {
+    fn section_of(&self, name: &str, line: usize, table: DeTable<'a>) -> Section<'a> {
         let values = table.into_iter().map(|(key, value)| {
             let line = self.line(key.span().start);
             (key.into_inner().into_owned(), (line, value.into_inner()))
         });
-        Section { name, values: values.collect(), known: Vec::new() }
+        Section { name: name.to_owned(), line, values: values.collect(), known: Vec::new() }
     }
 
     /// A table of the file; empty where there is none.
     pub(super) fn section(&mut self, root: &mut Section<'a>, name: &'static str) -> Section<'a> {
-        root.known.push(name);
-        match root.values.remove(name) {
-            Some((_, DeValue::Table(table))) => self.section_of(name, table),
-            Some((line, _)) => {
+        self.below(root, name)
+    }
+
+    /// A table of a table; empty where there is none.
+    pub(super) fn below(&mut self, parent: &mut Section<'a>, name: &'static str) -> Section<'a> {
+        parent.known.push(name);
+        let value = parent.values.remove(name);
+        let full = parent.full(name);
+        match value {
+            Some((line, value)) => self.table(&full, line, value),
+            None => self.section_of(&full, parent.line, DeTable::new()),
+        }
+    }
+
+    /// The tables of a table, whatever they are called.
+    pub(super) fn tables(&mut self, parent: Section<'a>) -> Vec<(String, Section<'a>)> {
+        let mut tables = Vec::new();
+        for (name, (line, value)) in parent.values {
+            let table = self.table(&format!("{}.{name}", parent.name), line, value);
+            tables.push((name, table));
+        }
+        tables
+    }
+
+    fn table(&mut self, name: &str, line: usize, value: DeValue<'a>) -> Section<'a> {
+        match value {
+            DeValue::Table(table) => self.section_of(name, line, table),
+            _ => {
                 let message = format!("must be a table: [{name}] on a line of its own");
                 self.fault(Some(line), Some(name.to_owned()), message, EVERY_KEY);
-                self.section_of(name, DeTable::new())
+                self.section_of(name, line, DeTable::new())
             }
-            None => self.section_of(name, DeTable::new()),
         }
+    }
+
+    /// Says that a table breaks a rule.
+    pub(super) fn refuse_section(
+        &mut self,
+        section: &Section<'a>,
+        message: impl fmt::Display,
+        hint: &str,
+    ) {
+        self.fault(Some(section.line), Some(section.name.clone()), message, hint);
+    }
+
+    /// A text of a table that may have any name, of which `parse` makes something.
+    pub(super) fn parsed<T>(
+        &mut self,
+        section: &mut Section<'a>,
+        name: &'static str,
+        parse: impl Fn(&str) -> Result<T, String>,
+        hint: &str,
+    ) -> Option<T> {
+        section.known.push(name);
+        let (line, value) = section.values.remove(name)?;
+        let parsed = match &value {
+            DeValue::String(text) => parse(text),
+            _ => Err("must be a text".into()),
+        };
+        parsed.map_err(|error| self.fault(Some(line), Some(section.full(name)), error, hint)).ok()
     }
 
     /// Takes the value of a key, which is named with its table.
@@ -195,9 +256,9 @@ impl<'a> Reader<'a> {
     /// Ends a table: what nobody asked for is refused, so that a misspelt key is not silently
     /// without effect.
     pub(super) fn end(&mut self, section: Section<'a>) {
-        let Section { name, values, known } = section;
+        let Section { name, values, known, .. } = section;
         for (key, (line, _)) in values {
-            let (full, place) = match name {
+            let (full, place) = match name.as_str() {
                 "" => (key, "the file".to_owned()),
                 _ => (format!("{name}.{key}"), format!("[{name}]")),
             };

@@ -76,7 +76,7 @@ impl Duty {
     }
 
     /// Whether it begins anew each time, instead of going on where it stopped.
-    fn begins_anew(self) -> bool {
+    pub fn begins_anew(self) -> bool {
         matches!(self, Self::StatusAnswer | Self::Review | Self::Answer)
     }
 

@@ -10,7 +10,9 @@ mod request;
 mod words;
 
 use crate::domain::MessageKind;
-use crate::domain::request::{Body, Content, FrameworkSubject, Note, ReleasePurpose, UseLimit};
+use crate::domain::request::{
+    Body, CaseRelation, Content, FrameworkSubject, Note, ReleasePurpose, UrgencyLevel, UseLimit,
+};
 use crate::pb::v1 as pb;
 
 pub use parties::framework_to_pb;
@@ -48,6 +50,16 @@ impl WireError {
 /// A kind for the wire.
 pub fn kind_to_pb(kind: MessageKind) -> pb::MessageKind {
     kind.word()
+}
+
+/// How a case is related to another, for the wire.
+pub fn relation_to_pb(relation: CaseRelation) -> pb::CaseRelation {
+    relation.word()
+}
+
+/// How urgent a request is, for the wire.
+pub fn urgency_to_pb(urgency: UrgencyLevel) -> pb::UrgencyLevel {
+    urgency.word()
 }
 
 /// A kind from its number on the wire.

@@ -6,16 +6,18 @@ use std::sync::Arc;
 use prost::Message as _;
 use tokio_util::sync::CancellationToken;
 
+use super::cases::index;
 use super::framework::note_statements;
 use super::issue::{issue_consignment, issue_plain};
 use super::release::{self, consent_of};
 use super::rows::{
-    self, MessageDetails, MessageRow, OutboxRow, ReceiptRow, message_in, note_case, put_message,
+    self, MessageDetails, MessageRow, OutboxRow, ReceiptRow, message_in, put_message,
 };
-use super::standing::{self, About};
+use super::standing::{self, About, urgency_of};
 use super::stored::keep_details;
 use super::{ActionError, Exchange, handover};
 use crate::audit::entry::{EntryDraft, Event};
+use crate::crypto::HomeKey;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::kind::MessageKind;
 use crate::domain::lifecycle::{Move, RequestState};
@@ -68,12 +70,13 @@ impl Consigned {
         tx: &mut Tx<'_>,
         id: MessageId,
         row: &mut MessageRow,
+        home: &HomeKey,
     ) -> Result<(), ActionError> {
         row.kind = crate::envelope::wire::kind_to_pb(self.kind) as i32;
         row.case_id.clone_from(&self.case_id);
         keep_details(tx, row, &self.details);
         row.agency = answered_agency(tx, row)?;
-        note_case(tx, row);
+        index::note(tx, home, id, row);
         standing::received(tx, id, row, self.kind, &self.about)?;
         release::consents(tx, id, row, self.consent)?;
         if let Some(authority) = &self.framework {
@@ -153,12 +156,12 @@ impl Exchange {
         opened: &OpenedMessage,
         consigned: Consigned,
     ) -> Result<(), ActionError> {
-        let me = self.me.clone();
+        let (me, home) = (self.me.clone(), self.home.clone());
         let committed = self
             .store
             .commit(move |tx| {
                 let Some(mut row) = unopened(tx, id)? else { return Ok(None) };
-                consigned.fill(tx, id, &mut row)?;
+                consigned.fill(tx, id, &mut row, &home)?;
                 row.learn(DeliveryState::Consigned);
                 let outbox = own_receipt(tx, &me, id, &mut row, Event::ContentConsignment, None)?;
                 put_message(tx, id, &row);
@@ -251,14 +254,19 @@ fn check(
     if told.as_ref().is_some_and(|told| !is_sound(told)) {
         return Err("MALFORMED_BODY");
     }
-    let about = About { request, answers: header.in_reply_to, made, told };
+    let urgency = urgency_of(&content);
+    let about = About { request, answers: header.in_reply_to, made, told, urgency };
     Ok(Consigned {
         framework: None,
         about,
         consent,
         kind: content.kind,
         case_id: body.case_id.clone(),
-        details: MessageDetails { reference: body.sender_reference.clone(), findings: Vec::new() },
+        details: MessageDetails {
+            reference: body.sender_reference.clone(),
+            findings: Vec::new(),
+            related: index::related(&content),
+        },
     })
 }
 

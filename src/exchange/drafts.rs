@@ -230,7 +230,7 @@ impl Exchange {
                 refusal_code: row.refused.clone(),
                 ..MessageRow::default()
             },
-            details: MessageDetails { reference, findings: Vec::new() },
+            details: MessageDetails { reference, ..MessageDetails::default() },
             body: match content {
                 Some(content) => Some(pb::MessageBody {
                     content: Some(content.map_err(ActionError::fault)?),

@@ -7,6 +7,7 @@
 use prost::Message as _;
 
 use super::agencies::Caller;
+use super::cases::index;
 use super::rows::{
     ErasureRow, HoldRow, MessageRow, RemovalRow, load_in, message_in, put_message, shape_of,
 };
@@ -131,6 +132,7 @@ pub(super) fn erase_content(
     }
     // To which case it belonged is content too, as far as a row can forget: earlier frames of the
     // journal know it, under the home's key.
+    index::forget(tx, id, row);
     row.case_id.clear();
     row.request.clear();
     row.erased = Some(erased);

@@ -3,15 +3,16 @@
 use std::collections::BTreeSet;
 
 use super::agencies::Caller;
+use super::cases::index;
 use super::log::files_of;
-use super::rows::{self, MessageRow};
+use super::rows;
 use super::{ActionError, Exchange};
 use crate::audit::Entry;
 use crate::audit::entry::{EntryDraft, Event};
 use crate::audit::excerpt::{Chosen, ExcerptSource, Excerpted, Extras, Scope, write_excerpt};
 use crate::audit::export::{ExportError, earlier_dir};
 use crate::domain::{AuthorityId, MessageId};
-use crate::store::{Direction, Head, Table, Tx};
+use crate::store::{Direction, Head, Tx};
 
 /// Rows and entries that are read at once.
 const PAGE: usize = 256;
@@ -69,25 +70,12 @@ impl Exchange {
 
     fn messages_of(&self, case: &str) -> Result<BTreeSet<MessageId>, ActionError> {
         let mut found = BTreeSet::new();
-        if self.store.get(Table::Cases, case.as_bytes())?.is_none() {
-            return Ok(found);
-        }
-        let mut after: Option<Vec<u8>> = None;
+        let mut after = None;
         loop {
-            let page = self.store.scan(
-                Table::Messages,
-                b"",
-                after.as_deref(),
-                Direction::Forward,
-                PAGE,
-            )?;
-            let Some((last, _)) = page.last() else { return Ok(found) };
-            after = Some(last.clone());
-            for (key, row) in &page {
-                if rows::decode::<MessageRow>(row)?.case_id == case {
-                    found.insert(MessageId::from_slice(key).map_err(ActionError::fault)?);
-                }
-            }
+            let page = index::scan(&self.store, case, index::ANY, after, Direction::Forward, PAGE)?;
+            let Some(last) = page.last() else { return Ok(found) };
+            after = Some(*last);
+            found.extend(page);
         }
     }
 

@@ -107,12 +107,12 @@ async fn an_excerpt_of_a_peer_has_that_peer_and_that_it_was_asked_for() {
 #[tokio::test]
 async fn an_excerpt_of_a_case_has_its_messages_and_not_its_number() {
     let (a, _, c, ids) = three().await;
-    let case = "ROG-XA-2026-000007";
+    let (case, home) = ("ROG-XA-2026-000007", a.x().home.clone());
     let change = move |tx: &mut Tx<'_>| {
         let mut row = rows::message_in(tx, ids[1]).expect("there");
         if let Some(row) = &mut row {
             row.case_id = case.to_owned();
-            rows::note_case(tx, row);
+            index::note(tx, &home, ids[1], row);
             rows::put_message(tx, ids[1], row);
         }
         Ok::<_, ActionError>(())

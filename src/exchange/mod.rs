@@ -12,6 +12,7 @@
 //! - one [`expire`] task: ends delivery windows, of what is to be relayed and to be handed over;
 //! - one [`retention`] task: erases what must not be kept any longer, and takes its evidence out of
 //!   the vault;
+//! - one [`cases`] task: tells that the time of a duty is used up, or will be soon;
 //! - one [`sweep`] task: removes evidence that nobody came for;
 //! - one [`year`] task: ends the log of a year and begins the next one;
 //! - one [`witness::rounds`] task, one [`witness::foreign`] task a witness, one [`witness::gossip`]
@@ -26,6 +27,7 @@ pub mod access;
 pub mod agencies;
 mod budgets;
 pub mod cards;
+pub mod cases;
 pub mod check;
 pub mod consign;
 pub mod courier;
@@ -91,6 +93,7 @@ use crate::audit::note::VerifierKey;
 use crate::audit::policy::Policy;
 use crate::card::Card;
 use crate::crypto::HomeKey;
+use crate::domain::clock::Targets;
 use crate::domain::{AuthorityId, Timestamp};
 use crate::store::Store;
 use crate::store::vault::Vault;
@@ -112,6 +115,8 @@ pub struct Settings {
     pub approval: drafts::Rules,
     /// How often what peers' logs and ours say of each other is compared.
     pub reconcile: reconcile::Rules,
+    /// How long each duty in a request may take.
+    pub targets: Targets,
     /// The program and its version, as in `rogatory 0.1.0`.
     pub software: String,
     /// Peers with which the newest checkpoints of third logs are shared.

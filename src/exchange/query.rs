@@ -1,6 +1,7 @@
 //! Reading: what an agency may see of messages, and the receipts that prove them.
 
 use super::agencies::Caller;
+use super::cases::index;
 use super::issue::{Issued, own_entry};
 use super::rows::{self, MessageDetails, MessageRow, ReceiptRow, SENT, StandingRow, shape_of};
 use super::stored::erased_error;
@@ -53,6 +54,9 @@ impl Filter {
             && self.state.is_none_or(|state| state == row.state)
     }
 }
+
+/// Messages with their rows.
+type Rows = Vec<(MessageId, MessageRow)>;
 
 /// A receipt with its proof.
 pub struct ReceiptView {
@@ -157,26 +161,35 @@ impl Exchange {
         limit: usize,
     ) -> Result<Vec<MessageView>, ActionError> {
         let mut found = Vec::new();
-        let mut after = after.map(|id| id.as_bytes().to_vec());
+        let mut after = after;
         while found.len() < limit {
-            let rows = self.store.scan(
-                Table::Messages,
-                b"",
-                after.as_deref(),
-                Direction::Backward,
-                PAGE_SIZE_MAX,
-            )?;
-            let Some((last, _)) = rows.last() else { break };
-            after = Some(last.clone());
-            for (key, row) in &rows {
-                let row: MessageRow = rows::decode(row)?;
+            let page = self.before(filter, after)?;
+            let Some((last, _)) = page.last() else { break };
+            after = Some(*last);
+            for (id, row) in page {
                 if visible(caller, &row) && filter.fits(&row) && found.len() < limit {
-                    let id = MessageId::from_slice(key).map_err(ActionError::fault)?;
                     found.push(self.shown(id, row, false)?);
                 }
             }
         }
         Ok(found)
+    }
+
+    /// Some messages among which those are that fit a filter, from below `after` on.
+    fn before(&self, filter: &Filter, after: Option<MessageId>) -> Result<Rows, ActionError> {
+        let (back, most) = (Direction::Backward, PAGE_SIZE_MAX);
+        if let Some(case) = &filter.case_id {
+            let ids = index::scan(&self.store, case, index::ANY, after, back, most)?;
+            // One that was erased since the index was read is none of the case any more.
+            let row = |id| rows::message(&self.store, id).map(|row| (id, row.unwrap_or_default()));
+            return ids.into_iter().map(row).collect();
+        }
+        let after = after.map(|id| id.as_bytes().to_vec());
+        let rows = self.store.scan(Table::Messages, b"", after.as_deref(), back, most)?;
+        let row = |(key, row): &(Vec<u8>, Vec<u8>)| {
+            Ok((MessageId::from_slice(key).map_err(ActionError::fault)?, rows::decode(row)?))
+        };
+        rows.iter().map(row).collect()
     }
 
     /// Up to `limit` messages of the inbox behind a position, in their order, that the caller may

@@ -8,9 +8,10 @@ use crate::domain::delivery::DeliveryState;
 use crate::domain::{AuthorityId, MessageId, PackageId};
 use crate::envelope::PackageRef;
 pub(crate) use crate::pb::store::v1::{
-    AccessRow, AgencyRow, CardRow, DraftBody, DraftRow, ErasureRow, HeadRow, HoldRow,
+    AccessRow, AgencyRow, AlertRow, CardRow, DraftBody, DraftRow, ErasureRow, HeadRow, HoldRow,
     MessageDetails, MessageRow, OutboxRow, PackageFacts, PackageRow, PeerRow, ReceiptRow,
-    RefusalRow, RemovalRow, RequestRow, SentMove, ShareRow, StandingRow, Step,
+    RefusalRow, RelatedCaseRow, RemovalRow, RequestRow, SentMove, ShareRow, StandingRow, Step,
+    TurnRow,
 };
 use crate::store::vault::PackageShape;
 use crate::store::{Direction, Store, Table, Tx};
@@ -57,14 +58,6 @@ pub(crate) fn message_in(
     id: MessageId,
 ) -> Result<Option<MessageRow>, ActionError> {
     load_in(tx, Table::Messages, id.as_bytes())
-}
-
-/// Notes that a case is known here, and whose it is; the first to bring it stays.
-pub(crate) fn note_case(tx: &mut Tx<'_>, row: &MessageRow) {
-    let key = row.case_id.as_bytes();
-    if !key.is_empty() && tx.get(Table::Cases, key).is_none() {
-        tx.put(Table::Cases, key, row.agency.as_bytes());
-    }
 }
 
 pub(crate) fn put_message(tx: &mut Tx<'_>, id: MessageId, row: &MessageRow) {

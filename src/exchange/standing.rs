@@ -6,16 +6,19 @@
 //! beside it: a move that may be legal there may be made.
 
 mod row;
+mod turns;
 
 use prost::Message as _;
 
 use self::row::Next;
+pub(super) use self::turns::urgency_of;
 use super::ActionError;
 use super::rows::{
     MessageRow, RECEIVED, SENT, StandingRow, decode, load_in, message_in, put_message,
 };
 use crate::domain::delivery::DeliveryState;
 use crate::domain::lifecycle::{Move, RequestState, Side, Standing};
+use crate::domain::request::UrgencyLevel;
 use crate::domain::{MessageId, MessageKind};
 use crate::pb::v1 as pb;
 use crate::store::{Direction, Table, Tx};
@@ -51,6 +54,8 @@ pub(super) struct About {
     pub(super) made: Option<Move>,
     /// Where the request stands behind it, as the requested side has sealed it into the message.
     pub(super) told: Option<pb::Standing>,
+    /// How urgent a request is; of anything else, routine.
+    pub(super) urgency: UrgencyLevel,
 }
 
 /// Another message about the request came first: then what was sealed says what is not so.
@@ -77,14 +82,16 @@ fn begin(
     id: MessageId,
     row: &mut MessageRow,
     state: RequestState,
-    parent: Option<MessageId>,
+    about: &About,
 ) -> Result<(), ActionError> {
+    let parent = about.request;
     let at_ms = tx.at().unix_ms();
     let early = load(tx, id)?.filter(|early| early.peer == row.peer && early.state == 0);
     let mut begun = StandingRow {
         side: row.direction,
         peer: row.peer.clone(),
         parent: parent.map_or_else(Vec::new, |id| id.as_bytes().to_vec()),
+        urgency: about.urgency as i32 + 1,
         ..StandingRow::default()
     };
     begun.moves(state.into(), id, at_ms);
@@ -124,7 +131,7 @@ pub(super) fn sent(
     about: &About,
 ) -> Result<(), ActionError> {
     if kind.is_request() {
-        return begin(tx, id, row, RequestState::Issued, about.request);
+        return begin(tx, id, row, RequestState::Issued, about);
     }
     let Some(request) = about.request else { return Ok(()) };
     let mut at = load(tx, request)?.ok_or_else(moved)?;
@@ -142,6 +149,7 @@ pub(super) fn sent(
             // What came since it was sealed is told the next time.
             at.judged.retain(|id| !sealed.judged.iter().any(|told| told == id.as_slice()));
             at.moves(to, id, tx.at().unix_ms());
+            at.says(Side::Requested, about.made, id, tx.at().unix_ms());
             row.request_state = to.state as i32;
         }
         (None, None) => {
@@ -150,6 +158,7 @@ pub(super) fn sent(
                 at.keeps(id, made);
                 at.binds(id, made);
             }
+            at.says(Side::Requesting, about.made, id, tx.at().unix_ms());
         }
         _ => return Err(moved()),
     }
@@ -178,6 +187,7 @@ pub(super) fn undone(
     if at.conditions == id.as_bytes() {
         at.conditions.clear();
     }
+    at.turns.retain(|turn| turn.message_id != id.as_bytes());
     if request == id {
         at.moves(RequestState::Closed.into(), id, tx.at().unix_ms());
     } else if cancelled && at.is_requested() {
@@ -235,7 +245,8 @@ pub(super) fn received(
     let of_answered = answered.and_then(|row| MessageId::from_slice(&row.request).ok());
     if kind.is_request() {
         let parent = about.request.filter(|request| of_answered == Some(*request));
-        return begin(tx, id, row, RequestState::Received, parent);
+        let about = About { request: parent, ..about.clone() };
+        return begin(tx, id, row, RequestState::Received, &about);
     }
     let Some(request) = about.request else { return Ok(()) };
     if of_answered != Some(request) {
@@ -310,6 +321,7 @@ fn judge(
         Ok(to) => {
             at.moves(to, id, at_ms);
             at.binds(id, made);
+            at.says(Side::Requesting, Some(made), id, at_ms);
             (Some(to.state), "")
         }
         Err(_) => (None, CROSSED),
@@ -319,6 +331,7 @@ fn judge(
 /// The other side decides: what it says is so. It is noted where it cannot have come there by the
 /// table; not where a message of it has not come yet, or what we have sent is not known any more.
 fn heed(at: &mut StandingRow, id: MessageId, about: &About, at_ms: i64) -> Effect {
+    at.told_ms = at_ms;
     let told = about.told.as_ref();
     let Some((told, state)) =
         told.and_then(|told| RequestState::from_number(told.state).map(|state| (told, state)))
@@ -339,8 +352,9 @@ fn heed(at: &mut StandingRow, id: MessageId, about: &About, at_ms: i64) -> Effec
     at.unsure = false;
     at.sent.retain(|sent| !told.judged.iter().any(|judged| *judged == sent.message_id));
     at.moves(to, id, at_ms);
+    at.says(Side::Requested, about.made, id, at_ms);
     (Some(state), if in_order && !legal { ILLEGAL_MOVE } else { "" })
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

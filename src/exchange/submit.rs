@@ -17,6 +17,7 @@ use self::pending::Pending;
 pub(super) use self::pending::first_answer;
 pub(super) use self::pending::skip_case_number;
 use super::agencies::Caller;
+use super::cases::index;
 use super::drafts::Approval;
 use super::query::MessageView;
 use super::rows::{self, MessageDetails, MessageRow, RequestRow, SENT, facts_of, ref_of};
@@ -131,7 +132,7 @@ impl Exchange {
             return self.view(caller, id, true);
         }
         if self.needs_approval(submission.content.kind) {
-            self.check_submission(caller, &submission, None)?;
+            self.check_submission(caller, &*self.meant(caller, &submission)?, None)?;
             return self.keep_draft(caller, &submission, request_key, digest).await;
         }
         let id = self.send(caller, &submission, None).await?;
@@ -148,10 +149,11 @@ impl Exchange {
         let draft = approval.as_ref().map(|approval| approval.id);
         let mut tries = 0;
         let committed = loop {
-            let mut checked = self.check_submission(caller, submission, draft)?;
+            let meant = self.meant(caller, submission)?;
+            let mut checked = self.check_submission(caller, &meant, draft)?;
             let (case, new_case) = self.case_for(submission, checked.case.take())?;
             (checked.case, checked.new_case) = (Some(case), new_case);
-            let signed = self.seal_submission(submission, &checked, draft)?;
+            let signed = self.seal_submission(&meant, &checked, draft)?;
             let mut pending = self.pending(caller, submission, &checked, &signed);
             pending.approval.clone_from(&approval);
             let done = self.store.commit(move |tx| pending.apply(tx)).await;
@@ -262,6 +264,7 @@ impl Exchange {
         let details = MessageDetails {
             reference: submission.reference.clone(),
             findings: checked.warnings.iter().map(judged::detail).collect(),
+            related: index::related(&submission.content),
         };
         let entry = EntryDraft::new(Event::SubmissionAcceptance)
             .by(self.me.clone())
@@ -283,6 +286,7 @@ impl Exchange {
             approval: None,
             framework: (submission.content.kind == MessageKind::FrameworkUpdate)
                 .then(|| rows::peer_key(&self.home, &self.me)),
+            home: self.home.clone(),
             request_key: self.request_key(caller, submission.request),
             request: RequestRow {
                 digest: submission.digest().to_vec(),

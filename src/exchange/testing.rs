@@ -27,6 +27,7 @@ use crate::audit::witness::Cosigner;
 use crate::card::{Card, CardBody, CardKey};
 use crate::crypto::keys::{Algorithm, Seed};
 use crate::crypto::{Digest, HomeKey, SealingSecret, SigningSecret, random};
+use crate::domain::clock::Targets;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::request::{Content, Note};
 pub(super) use crate::domain::time::DAY_MS;
@@ -161,6 +162,7 @@ impl Lone {
                 keep: sweep::Keep { unfinished_ms: 30 * DAY_MS, unsubmitted_ms: 30 * DAY_MS },
                 gossip: BTreeSet::new(),
                 reconcile: reconcile::Rules { interval_ms: 0, grace_ms: HOUR_MS },
+                targets: Targets::default(),
                 policy_file: None,
                 witnessed_logs: vec![stranger().verifier()],
             },

@@ -114,6 +114,7 @@ impl OpenNode {
                 software: SOFTWARE.to_owned(),
                 gossip: config.witness.gossip.clone(),
                 reconcile: config.reconcile,
+                targets: config.targets.clone(),
                 policy_file: policy_file.clone(),
                 witnessed_logs: config.witness.logs.clone(),
             },

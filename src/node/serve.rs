@@ -26,7 +26,7 @@ use crate::domain::limits::{AGENCY_CONNECTIONS, PEER_CONNECTIONS};
 use crate::exchange::courier::Courier;
 use crate::exchange::gates::Gate;
 use crate::exchange::witness::{foreign, gossip, rounds};
-use crate::exchange::{consign, expire, guard, reconcile, relay, retention, sweep, year};
+use crate::exchange::{cases, consign, expire, guard, reconcile, relay, retention, sweep, year};
 
 /// How long a graceful stop waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -216,6 +216,7 @@ async fn start_workers(
     tasks.spawn(year::run(exchange.clone(), stop("year")));
     tasks.spawn(reconcile::run(exchange.clone(), stop("reconcile")));
     tasks.spawn(retention::run(exchange.clone(), stop("retention")));
+    tasks.spawn(cases::run(exchange.clone(), stop("clocks")));
     tasks.spawn(sweep::run(exchange.clone(), stop("sweep")));
     tasks.spawn(relay::supervise(exchange.clone(), courier, stop("relay"), tasks.clone()));
     Ok(())

@@ -80,11 +80,16 @@ pub enum Table {
     Cards = 0x2b,
     /// Messages in which an authority says something of its law. Key: blinded authority id, message id.
     Framework = 0x2c,
+    /// The messages of each case. Key: case id, a zero byte, one byte that says which of them, message
+    /// id.
+    CaseMessages = 0x2d,
+    /// The cases of each agency. Key: blinded agency, case id.
+    AgencyCases = 0x2e,
 }
 
 impl Table {
     /// All of them, by number.
-    pub const ALL: [Table; 29] = [
+    pub const ALL: [Table; 31] = [
         Table::Messages,
         Table::Outbox,
         Table::Inbox,
@@ -114,6 +119,8 @@ impl Table {
         Table::Drafts,
         Table::Cards,
         Table::Framework,
+        Table::CaseMessages,
+        Table::AgencyCases,
     ];
 
     pub(super) fn number(self) -> u8 {

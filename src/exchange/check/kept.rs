@@ -3,6 +3,7 @@
 use crate::crypto::Digest;
 use crate::domain::MessageId;
 use crate::exchange::ActionError;
+use crate::exchange::cases::index;
 use crate::exchange::rows::{MessageRow, OutboxRow, decode};
 use crate::store::Table;
 
@@ -17,7 +18,8 @@ pub(super) struct Kept {
     pub(super) on_hold: bool,
     /// Whether the inbox has it in the place that its row names.
     pub(super) in_inbox: bool,
-    /// Whether the case that its row names is known; also where it names none.
+    /// Whether the case that its row names is known, and the message as one of it; also where it names
+    /// none.
     pub(super) case_known: bool,
 }
 
@@ -38,7 +40,11 @@ impl Kept {
             on_hold: get(Table::Holds, key)?.is_some(),
             in_inbox: get(Table::Inbox, &position.to_be_bytes())?.as_deref() == Some(&key[..]),
             case_known: match case {
-                Some(case) => get(Table::Cases, case.as_bytes())?.is_some(),
+                Some(case) => {
+                    let of_case = index::key(&case, index::ANY, id);
+                    get(Table::Cases, case.as_bytes())?.is_some()
+                        && get(Table::CaseMessages, &of_case)?.is_some()
+                }
                 None => true,
             },
             row,

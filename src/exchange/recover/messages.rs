@@ -8,6 +8,7 @@ use crate::audit::entry::{Entry, Event};
 use crate::domain::delivery::DeliveryState;
 use crate::domain::{AuthorityId, MessageId};
 use crate::exchange::ActionError;
+use crate::exchange::cases::index;
 use crate::exchange::erase::erase_content;
 use crate::exchange::handover;
 use crate::exchange::heads::put_head;
@@ -145,6 +146,7 @@ impl Kept {
             && let Some(name) = entry.who.as_ref().and_then(|who| self.agencies.get(who))
         {
             row.agency.clone_from(name);
+            index::note(tx, &self.home, id, &row);
         }
         learn(&mut row, entry.event, entry.code.clone());
         row.receipts.push(ReceiptRow {
@@ -178,7 +180,7 @@ impl Kept {
         entry: &Entry,
     ) -> Result<(), ActionError> {
         match self.opened.get(&id) {
-            Some(opened) => opened.fill(tx, id, row)?,
+            Some(opened) => opened.fill(tx, id, row, &self.home)?,
             None => {
                 tx.counter("inbox");
                 if row.lost_ms == 0 {

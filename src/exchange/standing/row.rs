@@ -15,7 +15,7 @@ impl StandingRow {
         }
     }
 
-    pub(super) fn side(&self) -> Side {
+    pub(in crate::exchange) fn side(&self) -> Side {
         if self.side == SENT { Side::Requesting } else { Side::Requested }
     }
 

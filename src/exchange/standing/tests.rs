@@ -16,7 +16,7 @@ use crate::exchange::{ActionError, rows};
 
 const REQUEST: &str = include_str!("../../../examples/request-tip.json");
 
-fn note(made: Move) -> Content {
+pub(in crate::exchange) fn note(made: Move) -> Content {
     let said = made.as_str();
     let (kind, what) = said.split_once(' ').unwrap_or((said, ""));
     let kind = MessageKind::parse(kind).expect("a kind");
@@ -48,28 +48,28 @@ fn note(made: Move) -> Content {
     Content::note(kind, note)
 }
 
-fn example(of: &Lone) -> Content {
+pub(in crate::exchange) fn example(of: &Lone) -> Content {
     let mut request = request_from_json(REQUEST).expect("an example");
     request.requesting_authority.id = Some(of.x().me.clone());
     request.requesting_authority.country = "XA".into();
     Content::request(MessageKind::Request, request)
 }
 
-async fn asked(a: &Lone, b: &Lone) -> MessageId {
+pub(in crate::exchange) async fn asked(a: &Lone, b: &Lone) -> MessageId {
     let submission = Submission { content: example(a), ..a.submission(b, &[]) };
     let submitted = a.x().submit(&desk(), submission).await;
     submitted.map_err(|error| error.to_string()).expect("submitted").id
 }
 
 /// A asks, B is asked.
-struct Two {
-    a: Lone,
-    b: Lone,
-    request: MessageId,
+pub(in crate::exchange) struct Two {
+    pub(in crate::exchange) a: Lone,
+    pub(in crate::exchange) b: Lone,
+    pub(in crate::exchange) request: MessageId,
 }
 
 impl Two {
-    async fn new() -> Self {
+    pub(in crate::exchange) async fn new() -> Self {
         let (a, b) = pair().await;
         let request = asked(&a, &b).await;
         let two = Self { a, b, request };
@@ -77,18 +77,22 @@ impl Two {
         two
     }
 
-    fn node(&self, side: Side) -> &Lone {
+    pub(in crate::exchange) fn node(&self, side: Side) -> &Lone {
         match side {
             Side::Requesting => &self.a,
             Side::Requested => &self.b,
         }
     }
 
-    async fn sends(&self, side: Side, made: Move) -> Result<MessageId, ActionError> {
+    pub(in crate::exchange) async fn sends(
+        &self,
+        side: Side,
+        made: Move,
+    ) -> Result<MessageId, ActionError> {
         self.says(side, note(made), self.request).await
     }
 
-    async fn says(
+    pub(in crate::exchange) async fn says(
         &self,
         side: Side,
         content: Content,
@@ -105,20 +109,20 @@ impl Two {
     }
 
     /// What was sent is consigned at the other side.
-    async fn comes(&self, from: Side, id: MessageId) {
+    pub(in crate::exchange) async fn comes(&self, from: Side, id: MessageId) {
         self.node(from.other()).arrives(self.node(from), id).await;
         self.node(from.other()).x().consign_all().await.expect("opened");
         let row = self.node(from.other()).row(id);
         assert_eq!(row.delivery(), DeliveryState::Consigned, "{}", row.refusal_code);
     }
 
-    async fn does(&self, side: Side, made: Move) -> MessageId {
+    pub(in crate::exchange) async fn does(&self, side: Side, made: Move) -> MessageId {
         let id = self.sends(side, made).await.map_err(|error| error.to_string()).expect("legal");
         self.comes(side, id).await;
         id
     }
 
-    fn at(&self, side: Side) -> StandingRow {
+    pub(in crate::exchange) fn at(&self, side: Side) -> StandingRow {
         let store = &self.node(side).x().store;
         let row = rows::load(store, Table::Standings, self.request.as_bytes());
         row.expect("readable").expect("there")
@@ -241,6 +245,7 @@ async fn a_message_is_about_the_request_of_what_it_answers() {
         answers: Some(two.request),
         made: Some(Move::Acknowledge),
         told,
+        urgency: UrgencyLevel::Routine,
     };
     let lie = two.sends(Requested, Move::Acknowledge).await.expect("legal");
     let mut row = two.b.row(lie);
@@ -266,6 +271,7 @@ async fn a_refusal_without_consultation_is_noted() {
         answers: Some(two.request),
         made: Some(made),
         told: Some(told),
+        urgency: UrgencyLevel::Routine,
     };
     let fresh = two.at(Requesting);
     let heeds =

@@ -3,15 +3,16 @@
 use prost::Message as _;
 
 use crate::audit::entry::EntryDraft;
-use crate::crypto::Digest;
+use crate::crypto::{Digest, HomeKey};
 use crate::domain::{MessageId, MessageKind, PackageId};
 use crate::exchange::ActionError;
+use crate::exchange::cases::index;
 use crate::exchange::drafts::Approval;
 use crate::exchange::framework::note_statements;
 use crate::exchange::packages::forget_key;
 use crate::exchange::release;
 use crate::exchange::rows::{
-    MessageDetails, MessageRow, OutboxRow, PackageRow, RequestRow, load_in, note_case, put_message,
+    MessageDetails, MessageRow, OutboxRow, PackageRow, RequestRow, load_in, put_message,
 };
 use crate::exchange::standing::{self, About};
 use crate::exchange::stored::keep_details;
@@ -48,6 +49,7 @@ pub(super) struct Pending {
     pub approval: Option<Approval>,
     /// Ours, blinded, where it has statements of law.
     pub framework: Option<[u8; 16]>,
+    pub home: HomeKey,
     pub request_key: [u8; 16],
     pub request: RequestRow,
 }
@@ -85,7 +87,7 @@ impl Pending {
         row.entry_index = tx.append(self.entry);
         row.body_slot = tx.body(self.bytes.to_vec()).0;
         keep_details(tx, &mut row, &self.details);
-        note_case(tx, &row);
+        index::note(tx, &self.home, self.id, &row);
         release::notices(tx, self.id, &row)?;
         if let Some(authority) = &self.framework {
             note_statements(tx, authority, self.id);

@@ -1,0 +1,115 @@
+//! Which messages a case has, and which cases an agency: rows that are written with the message, so that
+//! neither is looked for among all messages.
+
+use crate::crypto::HomeKey;
+use crate::domain::request::{Body, Content, RelatedCase};
+use crate::domain::{CaseId, MessageId, MessageKind};
+use crate::envelope::wire::relation_to_pb;
+use crate::exchange::ActionError;
+use crate::exchange::rows::{MessageRow, RelatedCaseRow};
+use crate::exchange::submit::REFERENCE_MAX_CHARS;
+use crate::store::{Direction, Store, Table, Tx};
+
+/// All messages of a case.
+pub(in crate::exchange) const ANY: u8 = b'm';
+/// Those that carry a request.
+pub(in crate::exchange) const REQUESTS: u8 = b'r';
+/// Those that link it to an extradition: UNTOC 16(9)-(11).
+pub(in crate::exchange) const EXTRADITION: u8 = b'x';
+
+/// Related cases that are kept of a message: as many as a list of a request may have.
+const RELATED_MAX: usize = 100;
+
+fn prefix(case: &str, which: u8) -> Vec<u8> {
+    [case.as_bytes(), &[0, which]].concat()
+}
+
+/// Where a message of a case stands.
+pub(in crate::exchange) fn key(case: &str, which: u8, id: MessageId) -> Vec<u8> {
+    [prefix(case, which).as_slice(), id.as_bytes()].concat()
+}
+
+/// Where the cases of an agency stand.
+pub(super) fn agency_prefix(home: &HomeKey, agency: &str) -> [u8; 16] {
+    home.blind("cases", agency.as_bytes())
+}
+
+/// Notes that a case is known here, and whose it is (the first to bring it stays); and that the message
+/// is one of it.
+pub(in crate::exchange) fn note(tx: &mut Tx<'_>, home: &HomeKey, id: MessageId, row: &MessageRow) {
+    let case = row.case_id.as_bytes();
+    if case.is_empty() {
+        return;
+    }
+    if tx.get(Table::Cases, case).is_none() {
+        tx.put(Table::Cases, case, row.agency.as_bytes());
+    }
+    for which in places(row) {
+        tx.put(Table::CaseMessages, &key(&row.case_id, which, id), Vec::new());
+    }
+    if !row.agency.is_empty() {
+        let key = [agency_prefix(home, &row.agency).as_slice(), case].concat();
+        tx.put(Table::AgencyCases, &key, Vec::new());
+    }
+}
+
+/// Forgets that a message is one of its case.
+pub(in crate::exchange) fn forget(tx: &mut Tx<'_>, id: MessageId, row: &MessageRow) {
+    if row.case_id.is_empty() {
+        return;
+    }
+    for which in places(row) {
+        tx.delete(Table::CaseMessages, &key(&row.case_id, which, id));
+    }
+}
+
+fn places(row: &MessageRow) -> impl Iterator<Item = u8> {
+    let kind = MessageKind::from_number(row.kind);
+    let request = kind.is_some_and(MessageKind::is_request).then_some(REQUESTS);
+    let link = kind.is_some_and(is_extradition_link).then_some(EXTRADITION);
+    std::iter::once(ANY).chain(request).chain(link)
+}
+
+fn is_extradition_link(kind: MessageKind) -> bool {
+    matches!(
+        kind,
+        MessageKind::ExtraditionLinkProvisionalArrest
+            | MessageKind::ExtraditionLinkExtraditionRequest
+            | MessageKind::ExtraditionLinkReferForProsecution
+            | MessageKind::ExtraditionLinkSurrender
+    )
+}
+
+/// Some messages of a case behind `after`, in the order in which they were created.
+pub(in crate::exchange) fn scan(
+    store: &Store,
+    case: &str,
+    which: u8,
+    after: Option<MessageId>,
+    direction: Direction,
+    limit: usize,
+) -> Result<Vec<MessageId>, ActionError> {
+    let prefix = prefix(case, which);
+    let after = after.map(|id| key(case, which, id));
+    let rows = store.scan(Table::CaseMessages, &prefix, after.as_deref(), direction, limit)?;
+    let id = |(key, _): &(Vec<u8>, Vec<u8>)| MessageId::from_slice(&key[prefix.len()..]);
+    rows.iter().map(|row| id(row).map_err(ActionError::fault)).collect()
+}
+
+/// The cases that what is said names as related to its own.
+pub(in crate::exchange) fn related(content: &Content) -> Vec<RelatedCaseRow> {
+    let related = match &content.body {
+        Body::Request(request) => &request.related_cases,
+        Body::Note(_) => &content.related_cases,
+    };
+    related.iter().take(RELATED_MAX).map(related_row).collect()
+}
+
+fn related_row(case: &RelatedCase) -> RelatedCaseRow {
+    RelatedCaseRow {
+        relation: relation_to_pb(case.relation) as i32,
+        authority: case.authority.to_string(),
+        case_id: case.case_id.as_ref().map_or_else(String::new, CaseId::to_string),
+        reference: case.reference.chars().take(REFERENCE_MAX_CHARS).collect(),
+    }
+}

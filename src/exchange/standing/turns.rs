@@ -1,0 +1,109 @@
+//! What moves the clocks of a request: its steps, what is asked and answered, and when it was received.
+
+use crate::audit::entry::Event;
+use crate::domain::clock::{Clock, History, Targets, Turn, clocks};
+use crate::domain::lifecycle::{Move, RequestState, Side};
+use crate::domain::request::{Body, Content, UrgencyLevel};
+use crate::domain::{MessageId, MessageKind, Timestamp};
+use crate::exchange::rows::{MessageRow, StandingRow, TurnRow};
+
+/// Turns that are kept of one request; of more, the newest.
+const TURNS_MAX: usize = 64;
+
+/// How urgent what is said is. Whatever it calls itself, an emergency request is one: CETS 224 10.
+pub(in crate::exchange) fn urgency_of(content: &Content) -> UrgencyLevel {
+    match &content.body {
+        _ if content.kind == MessageKind::EmergencyRequest => UrgencyLevel::Emergency,
+        Body::Request(request) => request.urgency.level,
+        Body::Note(_) => UrgencyLevel::Routine,
+    }
+}
+
+impl StandingRow {
+    /// How urgent the request is.
+    pub(crate) fn urgency(&self) -> UrgencyLevel {
+        let known = UrgencyLevel::ALL.iter().copied().find(|one| *one as i32 + 1 == self.urgency);
+        known.unwrap_or(UrgencyLevel::Routine)
+    }
+
+    /// Notes what a message says to the clocks, where it says anything that is not known.
+    pub(super) fn says(&mut self, side: Side, made: Option<Move>, id: MessageId, at_ms: i64) {
+        if side == Side::Requested {
+            self.told_ms = at_ms;
+            self.notes(Turn::Told, id, at_ms);
+        }
+        let turn = match (side, made) {
+            (
+                Side::Requested,
+                Some(Move::AskInformation | Move::Consult | Move::ProposeConditions),
+            ) => Turn::Asked,
+            // Whoever is asked for information and consults has not given it.
+            (Side::Requesting, Some(Move::Consult))
+                if self.state == RequestState::InfoPending as i32 =>
+            {
+                return;
+            }
+            (
+                Side::Requesting,
+                Some(
+                    Move::Inform | Move::Consult | Move::AcceptConditions | Move::DeclineConditions,
+                ),
+            ) => Turn::Answered,
+            (Side::Requesting, Some(Move::Query)) => Turn::Queried,
+            _ => return,
+        };
+        self.notes(turn, id, at_ms);
+    }
+
+    /// A turn that changes nothing is left out, so that asking again and again does not push out what
+    /// was asked first; but not one of ours that can still be withdrawn.
+    fn notes(&mut self, turn: Turn, id: MessageId, at_ms: i64) {
+        let about = |one: Turn| match one {
+            Turn::Asked | Turn::Answered => 0,
+            Turn::Queried | Turn::Told => 1,
+        };
+        let same = |row: &&TurnRow| {
+            Turn::from_number(row.turn).is_some_and(|one| about(one) == about(turn))
+        };
+        let last = self.turns.iter().rev().find(same).and_then(|row| Turn::from_number(row.turn));
+        let begins = matches!(turn, Turn::Asked | Turn::Queried);
+        let is_known = if begins { last == Some(turn) } else { last.is_none_or(|one| one == turn) };
+        if is_known {
+            return;
+        }
+        if self.turns.len() >= TURNS_MAX {
+            self.turns.remove(0);
+        }
+        let message_id = id.as_bytes().to_vec();
+        self.turns.push(TurnRow { at_ms, turn: turn as u32, message_id });
+    }
+
+    /// The clocks of the request as of `now`. `message` is what carries it.
+    pub(crate) fn clocks(
+        &self,
+        message: &MessageRow,
+        targets: &Targets,
+        now: Timestamp,
+    ) -> Vec<Clock> {
+        clocks(&self.history(message), &targets.of(&self.peer, self.urgency()), now)
+    }
+
+    fn history(&self, message: &MessageRow) -> History {
+        let at = Timestamp::from_unix_ms;
+        let steps = self.steps.iter().filter_map(|step| {
+            RequestState::from_number(step.state).map(|state| (at(step.at_ms), state))
+        });
+        let turns = self
+            .turns
+            .iter()
+            .filter_map(|row| Turn::from_number(row.turn).map(|turn| (at(row.at_ms), turn)));
+        let consigned = message.receipts.iter().find(|receipt| {
+            receipt.event == Event::ContentConsignment.as_str() && receipt.issuer == self.peer
+        });
+        History {
+            steps: steps.collect(),
+            turns: turns.collect(),
+            received: consigned.map(|receipt| at(receipt.at_ms)),
+        }
+    }
+}
