@@ -59,6 +59,8 @@ table! {
         ReplyMessage reply_message (pb::ReplyMessageRequest) "submit";
         GetMessage get_message (pb::GetMessageRequest) "read";
         ListMessages list_messages (pb::ListMessagesRequest) "read";
+        ListCases list_cases (pb::ListCasesRequest) "read";
+        GetCase get_case (pb::GetCaseRequest) "read";
         WatchInbox watch_inbox (pb::WatchInboxRequest) "read";
         ConfirmHandover confirm_handover (pb::ConfirmHandoverRequest) "read";
         CancelMessage cancel_message (pb::CancelMessageRequest) "submit";

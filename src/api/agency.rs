@@ -10,7 +10,7 @@ use super::answers::{Answers, answers};
 use super::convert::{self, message_name, optional, package_name, page_size, parse, request_id};
 use super::standing::Standing;
 use super::status::{invalid, to_status, whole};
-use super::{drafts, evidence, identity, release};
+use super::{cases, drafts, evidence, identity, release};
 use crate::domain::PackageId;
 use crate::envelope::wire::content_from_pb;
 use crate::exchange::gates::Pass;
@@ -173,6 +173,22 @@ impl AgencyService for AgencyApi {
         };
         let messages = found.into_iter().map(convert::message).collect();
         Ok(Response::new(pb::ListMessagesResponse { messages, next_page_token }))
+    }
+
+    async fn list_cases(
+        &self,
+        request: Request<pb::ListCasesRequest>,
+    ) -> Result<Response<pb::ListCasesResponse>, Status> {
+        let caller = self.caller(&request, Role::Read)?;
+        cases::list(&self.exchange, caller, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn get_case(
+        &self,
+        request: Request<pb::GetCaseRequest>,
+    ) -> Result<Response<pb::Case>, Status> {
+        let caller = self.caller(&request, Role::Read)?;
+        cases::get(&self.exchange, caller, request.into_inner()).await.map(Response::new)
     }
 
     type WatchInboxStream = Answers<pb::WatchInboxResponse>;

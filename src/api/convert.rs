@@ -156,7 +156,7 @@ pub(super) fn finding(found: Finding) -> pb::Finding {
 }
 
 /// `messages/{message_id}`; empty for what is no id.
-fn message_ref(id: &[u8]) -> String {
+pub(super) fn message_ref(id: &[u8]) -> String {
     MessageId::from_slice(id).map(|id| format!("messages/{id}")).unwrap_or_default()
 }
 

@@ -10,6 +10,7 @@ pub mod answers;
 pub mod audit;
 pub mod caller;
 pub mod calls;
+mod cases;
 mod convert;
 pub mod courier;
 pub mod directory;

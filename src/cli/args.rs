@@ -5,9 +5,9 @@ use clap::{Parser, Subcommand};
 use super::exit::EXIT_CODES;
 use super::out::Format;
 use super::{
-    agency, audit, cancel, card, check, completions, config, confirm, demo, directory, disclose,
-    draft, erase, fetch, framework, hold, inbox, init, key, list, log, peer, queue, receipt, reply,
-    serve, share, show, status, submit,
+    agency, audit, cancel, card, case, cases, check, completions, config, confirm, demo, directory,
+    disclose, draft, erase, fetch, framework, hold, inbox, init, key, list, log, peer, queue,
+    receipt, reply, serve, share, show, status, submit,
 };
 
 /// Exchanges requests for mutual legal assistance between the authorities of States
@@ -48,6 +48,8 @@ pub(super) enum Command {
     Inbox(inbox::InboxArgs),
     List(list::ListArgs),
     Show(show::ShowArgs),
+    Cases(cases::CasesArgs),
+    Case(case::CaseArgs),
     Reply(Box<reply::ReplyArgs>),
     Fetch(fetch::FetchArgs),
     Confirm(confirm::ConfirmArgs),

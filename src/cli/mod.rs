@@ -13,6 +13,8 @@ mod agency;
 mod audit;
 mod cancel;
 mod card;
+mod case;
+mod cases;
 mod check;
 mod completions;
 mod config;
@@ -82,6 +84,8 @@ pub async fn run(cli: Cli, out: &mut Out) -> Result<(), Failure> {
         Command::Inbox(args) => Box::pin(inbox::run(args, out)).await,
         Command::List(args) => Box::pin(list::run(args, out)).await,
         Command::Show(args) => Box::pin(show::run(args, out)).await,
+        Command::Cases(args) => Box::pin(cases::run(args, out)).await,
+        Command::Case(args) => Box::pin(case::run(args, out)).await,
         Command::Reply(args) => Box::pin(reply::run(*args, out)).await,
         Command::Fetch(args) => Box::pin(fetch::run(args, out)).await,
         Command::Confirm(args) => Box::pin(confirm::run(args, out)).await,

@@ -40,6 +40,7 @@ fn print(status: &pb::Status, out: &mut Out) {
         ("state digest", replayed(status)),
         ("queued", status.queued.to_string()),
         ("unopened", status.unopened.to_string()),
+        ("overdue", overdue(status)),
         ("for nodes", status.exchange_address.clone()),
         ("for agencies", status.agency_address.clone()),
         ("memory", memory),
@@ -62,6 +63,11 @@ fn replayed(status: &pb::Status) -> String {
         Some(state) if state.size == status.log_size => state.state_digest.clone(),
         Some(state) => format!("{}, as of {} entries", state.state_digest, state.size),
     }
+}
+
+/// Duties in requests whose time is used up, and whose they are.
+fn overdue(status: &pb::Status) -> String {
+    format!("{} of this authority, {} of peers", status.overdue_ours, status.overdue_peers)
 }
 
 /// When both logs were compared last, and what was wrong.

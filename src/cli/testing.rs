@@ -17,8 +17,9 @@ use crate::audit::testing::{TestLog, cosigner, secret};
 use crate::card::{Card, CardBody};
 use crate::crypto::PublicKey;
 use crate::crypto::keys::Algorithm;
-use crate::domain::MessageId;
 use crate::domain::delivery::DeliveryState;
+use crate::domain::lifecycle::RequestState;
+use crate::domain::{MessageId, MessageKind};
 use crate::pb::v1 as pb;
 use crate::pb::v1::agency_service_server::{AgencyService, AgencyServiceServer};
 use crate::pb::v1::upload_package_request::Part;
@@ -40,6 +41,7 @@ pub(crate) struct Seen {
 #[derive(Default)]
 pub(crate) struct Fake {
     pub(crate) messages: Vec<pb::Message>,
+    pub(crate) cases: Vec<pb::Case>,
     /// Messages and exhibits on a page.
     pub(crate) page: usize,
     pub(crate) exhibits: Vec<(pb::Exhibit, Vec<u8>)>,
@@ -81,6 +83,48 @@ pub(crate) fn message(position: u64) -> pb::Message {
     }
 }
 
+/// The case with this number, of which the next one is parallel. Its decision is late.
+pub(crate) fn case(number: u64) -> pb::Case {
+    let decision = pb::Clock {
+        duty: pb::Duty::Decision as i32,
+        start_time: "2026-11-24T08:00:00.000Z".into(),
+        used_seconds: 31 * 86_400,
+        target_seconds: 30 * 86_400,
+        percent: 103,
+        level: 100,
+        due_time: "2026-12-24T08:00:00.000Z".into(),
+        is_overdue: true,
+        ..Default::default()
+    };
+    let request = pb::CaseRequest {
+        message: format!("messages/{}", id(number)),
+        kind: MessageKind::Request as i32,
+        peer: "xa.oag".into(),
+        create_time: "2026-11-24T08:00:00.000Z".into(),
+        state: RequestState::Acknowledged as i32,
+        report_time: "2026-11-25T08:00:00.000Z".into(),
+        clocks: vec![decision],
+        next_duty: pb::Duty::Decision as i32,
+        is_overdue: true,
+        ..Default::default()
+    };
+    let next = pb::RelatedCase {
+        relation: pb::CaseRelation::Parallel as i32,
+        authority: "xc.moj".into(),
+        case_id: format!("ROG-XC-2026-{:06}", number + 1),
+        reference: String::new(),
+    };
+    pb::Case {
+        case_id: format!("ROG-XC-2026-{number:06}"),
+        peers: vec!["xa.oag".into()],
+        requests: vec![request],
+        is_overdue: true,
+        references: vec!["C-17/26".into()],
+        related_cases: vec![next],
+        ..Default::default()
+    }
+}
+
 /// The id of that message.
 pub(crate) fn id(number: u64) -> MessageId {
     crate::audit::testing::message(number)
@@ -112,6 +156,20 @@ impl AgencyService for Fake {
     ) -> Answer<pb::ListMessagesResponse> {
         let (messages, next_page_token) = self.page(&self.messages, &request.get_ref().page_token);
         Ok(Response::new(pb::ListMessagesResponse { messages, next_page_token }))
+    }
+
+    async fn list_cases(
+        &self,
+        request: Request<pb::ListCasesRequest>,
+    ) -> Answer<pb::ListCasesResponse> {
+        let (cases, next_page_token) = self.page(&self.cases, &request.get_ref().page_token);
+        Ok(Response::new(pb::ListCasesResponse { cases, next_page_token }))
+    }
+
+    async fn get_case(&self, request: Request<pb::GetCaseRequest>) -> Answer<pb::Case> {
+        let name = request.get_ref().name.trim_start_matches("cases/");
+        let found = self.cases.iter().find(|case| case.case_id == name);
+        found.cloned().map(Response::new).ok_or_else(|| Status::not_found("there is no case"))
     }
 
     async fn watch_inbox(

@@ -301,6 +301,8 @@ pub(crate) fn status(s: &pb::Status) -> Value {
         "replayed": s.replayed.as_ref().map(replayed),
         "queued": s.queued,
         "unopened": s.unopened,
+        "overdue_ours": s.overdue_ours,
+        "overdue_peers": s.overdue_peers,
         "warnings": s.warnings,
         "exchange_address": s.exchange_address,
         "agency_address": s.agency_address,

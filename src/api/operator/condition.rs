@@ -36,6 +36,7 @@ impl OperatorApi {
         let replayed = exchange.recent_state_digest().await.map_err(to_status)?;
         let head = exchange.log_head();
         let queued = exchange.waiting().map_err(to_status)?.len();
+        let overdue = exchange.overdue().await.map_err(to_status)?;
         let unopened = exchange.unopened().map_err(to_status)?;
         Ok(pb::Status {
             authority: exchange.me().to_string(),
@@ -52,6 +53,8 @@ impl OperatorApi {
             exchange_address: self.facts.exchange_address.clone(),
             agency_address: self.facts.agency_address.clone(),
             resident_bytes: resident_bytes(),
+            overdue_ours: overdue.ours as u64,
+            overdue_peers: overdue.peers as u64,
         })
     }
 
