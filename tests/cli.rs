@@ -46,6 +46,7 @@ transcripts! {
     check
     exchange
     drafts
+    cases
     receipts
     directory
     framework
