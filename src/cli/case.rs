@@ -240,7 +240,7 @@ mod tests {
             "8000-000000000001  REQUEST  xa.oag  requesting  ACKNOWLEDGED",
             "decision  peer   2026-11-24T08:00:00.000Z  31 d (103 %, overdue)  30 d",
             "REQUEST THEN",
-            "├─ parallel: ROG-XC-2026-000002",
+            "└─ parallel: ROG-XC-2026-000002",
         ] {
             assert!(text.contains(part), "{part}:\n{text}");
         }

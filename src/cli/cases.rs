@@ -152,7 +152,7 @@ pub(super) fn report(request: &pb::CaseRequest, now: Timestamp) -> String {
 }
 
 /// The word for a duty, as the configuration has it.
-pub(super) fn duty_word(number: i32) -> String {
+pub(crate) fn duty_word(number: i32) -> String {
     let duty = pb::Duty::try_from(number).unwrap_or_default();
     duty.as_str_name().trim_start_matches("DUTY_").to_lowercase()
 }

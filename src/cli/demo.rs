@@ -98,6 +98,7 @@ async fn play(place: &Place, teller: &mut Teller<'_>) -> Result<()> {
     story.ask_origin(teller).await?;
     story.lose_transit(&mut nodes, teller).await?;
     story.answer_from_transit(teller).await?;
+    story.look_at_cases(teller).await?;
     let told = story.settle(teller).await?;
     teller.chapter("Nobody has to be believed");
     checks::receipts(place, &nodes, &told, teller)?;

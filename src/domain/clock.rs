@@ -121,6 +121,8 @@ pub struct History {
     pub turns: Vec<(Timestamp, Turn)>,
     /// When it came into the other's inbox, where only a receipt says so and no message yet.
     pub received: Option<Timestamp>,
+    /// The end of the day to which it was postponed last, where one was named: UNTOC 18(25).
+    pub review: Option<Timestamp>,
 }
 
 /// How much of a duty's time is used.
@@ -190,6 +192,16 @@ impl Clock {
         }
     }
 
+    /// A postponement that names a day may last until then. Not more than a target may be: a peer names
+    /// it.
+    fn until(mut self, review: Option<Timestamp>) -> Self {
+        if let Some(review) = review.filter(|_| self.duty == Duty::Review) {
+            let named = review.unix_ms() - self.started.unix_ms();
+            self.target_ms = named.clamp(1, targets::TARGET_MAX_MS);
+        }
+        self
+    }
+
     /// How much of its time is used, in whole per cent; more than 100 where it was too long.
     pub fn percent(&self) -> u64 {
         let share = i128::from(self.used_ms) * 100 / i128::from(self.target_ms.max(1));
@@ -224,10 +236,8 @@ impl Clock {
                 self.done = None;
                 self.used_ms += span.ms();
             }
-            Class::Stops if self.done.is_none() => {
-                if !self.is_stopped() {
-                    self.stops.push((span.from, None));
-                }
+            Class::Stops if self.done.is_none() && !self.is_stopped() => {
+                self.stops.push((span.from, None));
             }
             Class::Done if self.done.is_none() => {
                 self.ends_stop(span.from);
@@ -250,7 +260,8 @@ impl Clock {
 /// that begins anew each time, the newest.
 pub fn clocks(history: &History, track: &Track, now: Timestamp) -> Vec<Clock> {
     let spans = spans(history, now);
-    Duty::ALL.into_iter().filter_map(|duty| clock(duty, &spans, track)).collect()
+    let found = Duty::ALL.into_iter().filter_map(|duty| clock(duty, &spans, track));
+    found.map(|clock| clock.until(history.review)).collect()
 }
 
 fn clock(duty: Duty, spans: &[Span], track: &Track) -> Option<Clock> {

@@ -60,6 +60,12 @@ impl Timestamp {
             .expect("the constructor keeps the range that OffsetDateTime has")
     }
 
+    /// The end of a day of the calendar (UTC), as in `2026-11-23`; `None` where that is none.
+    pub fn end_of_day(date: &str) -> Option<Self> {
+        let midnight = Self::parse(&format!("{date}T00:00:00.000Z")).ok()?;
+        Some(midnight.plus_ms(DAY_MS))
+    }
+
     /// Parses RFC 3339 of exactly the form that [`Display`](fmt::Display) writes.
     ///
     /// # Errors
@@ -100,6 +106,15 @@ impl From<Timestamp> for String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_day_ends_where_the_next_one_begins() {
+        let ends = Timestamp::end_of_day("2026-12-31").map(String::from);
+        assert_eq!(ends.as_deref(), Some("2027-01-01T00:00:00.000Z"));
+        for bad in ["", "2026-02-30", "2026-2-3", "tomorrow"] {
+            assert_eq!(Timestamp::end_of_day(bad), None, "{bad}");
+        }
+    }
 
     #[test]
     fn one_instant_has_one_spelling() {

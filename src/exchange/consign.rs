@@ -13,7 +13,7 @@ use super::release::{self, consent_of};
 use super::rows::{
     self, MessageDetails, MessageRow, OutboxRow, ReceiptRow, message_in, put_message,
 };
-use super::standing::{self, About, urgency_of};
+use super::standing::{self, About, review_of, urgency_of};
 use super::stored::keep_details;
 use super::{ActionError, Exchange, handover};
 use crate::audit::entry::{EntryDraft, Event};
@@ -254,8 +254,8 @@ fn check(
     if told.as_ref().is_some_and(|told| !is_sound(told)) {
         return Err("MALFORMED_BODY");
     }
-    let urgency = urgency_of(&content);
-    let about = About { request, answers: header.in_reply_to, made, told, urgency };
+    let (urgency, review) = (urgency_of(&content), review_of(&content));
+    let about = About { request, answers: header.in_reply_to, made, told, urgency, review };
     Ok(Consigned {
         framework: None,
         about,

@@ -11,7 +11,7 @@ mod turns;
 use prost::Message as _;
 
 use self::row::Next;
-pub(super) use self::turns::urgency_of;
+pub(super) use self::turns::{review_of, urgency_of};
 use super::ActionError;
 use super::rows::{
     MessageRow, RECEIVED, SENT, StandingRow, decode, load_in, message_in, put_message,
@@ -19,7 +19,7 @@ use super::rows::{
 use crate::domain::delivery::DeliveryState;
 use crate::domain::lifecycle::{Move, RequestState, Side, Standing};
 use crate::domain::request::UrgencyLevel;
-use crate::domain::{MessageId, MessageKind};
+use crate::domain::{MessageId, MessageKind, Timestamp};
 use crate::pb::v1 as pb;
 use crate::store::{Direction, Table, Tx};
 
@@ -56,6 +56,8 @@ pub(super) struct About {
     pub(super) told: Option<pb::Standing>,
     /// How urgent a request is; of anything else, routine.
     pub(super) urgency: UrgencyLevel,
+    /// The end of the day to which it is postponed, where one is named.
+    pub(super) review: Option<Timestamp>,
 }
 
 /// Another message about the request came first: then what was sealed says what is not so.
@@ -150,6 +152,7 @@ pub(super) fn sent(
             at.judged.retain(|id| !sealed.judged.iter().any(|told| told == id.as_slice()));
             at.moves(to, id, tx.at().unix_ms());
             at.says(Side::Requested, about.made, id, tx.at().unix_ms());
+            at.is_put_off(about);
             row.request_state = to.state as i32;
         }
         (None, None) => {
@@ -353,6 +356,7 @@ fn heed(at: &mut StandingRow, id: MessageId, about: &About, at_ms: i64) -> Effec
     at.sent.retain(|sent| !told.judged.iter().any(|judged| *judged == sent.message_id));
     at.moves(to, id, at_ms);
     at.says(Side::Requested, about.made, id, at_ms);
+    at.is_put_off(about);
     (Some(state), if in_order && !legal { ILLEGAL_MOVE } else { "" })
 }
 

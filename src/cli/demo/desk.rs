@@ -64,6 +64,12 @@ impl Desk {
         }
     }
 
+    /// The cases that it may see: all fit one page.
+    pub(super) async fn cases(&mut self) -> Result<Vec<pb::Case>> {
+        let answer = self.client.list_cases(pb::ListCasesRequest::default()).await;
+        Ok(answer.map_err(self.said())?.into_inner().cases)
+    }
+
     /// Sends something that answers nothing.
     pub(super) async fn submit(
         &mut self,

@@ -11,6 +11,8 @@ use super::nodes::Nodes;
 use super::place::Place;
 use super::teller::Teller;
 use super::told::{Sent, Told};
+use crate::cli::cases::duty_word;
+use crate::cli::view;
 use crate::domain::request::{Content, MlaRequest, Note, request_from_json, request_from_toml};
 use crate::domain::{CaseId, MessageKind};
 use crate::envelope::wire::content_from_pb;
@@ -208,6 +210,35 @@ impl Story {
         let got = self.destination.fetch(&came, &into, made).await?;
         self.destination.confirm(&came).await?;
         Ok(got)
+    }
+
+    /// The State of destination looks at where its two requests stand, and what it waits for.
+    pub(super) async fn look_at_cases(&mut self, teller: &mut Teller<'_>) -> Result<()> {
+        let cases = self.destination.cases().await?;
+        let requests: Vec<&pb::CaseRequest> =
+            cases.iter().flat_map(|case| &case.requests).collect();
+        let stands = |peer: &str| {
+            let one = requests.iter().find(|request| request.peer == peer);
+            one.map_or("", |request| view::request_state(request.state))
+        };
+        let (origin, transit) = (stands("xa.oag"), stands("xb.pps"));
+        let as_signed = (origin, transit) == ("PARTLY_EXECUTED", "EXECUTED");
+        ensure!(as_signed, "the requests stand at {origin:?} and {transit:?}");
+        ensure!(requests.iter().all(|request| !request.is_overdue), "a duty is overdue");
+        let due = requests.iter().flat_map(|request| &request.clocks);
+        let due = due.clone().find(|clock| !clock.due_time.is_empty());
+        let due = due.context("nothing is due from anybody")?;
+        let (duty, until) = (duty_word(due.duty), due.due_time.clone());
+        teller.step(
+            "cases",
+            "`rogatory cases` at xc.moj: xa.oag has executed its request in part, xb.pps wholly.",
+            &[
+                &format!("What is due next is the {duty} of xa.oag, until {until}."),
+                "Nobody keeps a list of deadlines: each follows from what the peers have signed.",
+            ],
+            json!({ "cases": cases.len(), "duty": duty, "due_time": until }),
+        );
+        Ok(())
     }
 
     /// Waits until every sender has every receipt.

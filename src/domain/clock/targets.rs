@@ -9,7 +9,7 @@ use crate::domain::time::DAY_MS;
 
 const HOUR_MS: i64 = 3600 * 1000;
 /// The longest target: ten years are a slip of the hand.
-const TARGET_MAX_MS: i64 = 3650 * DAY_MS;
+pub(super) const TARGET_MAX_MS: i64 = 3650 * DAY_MS;
 
 /// What is shipped.
 const SHIPPED: &str = include_str!("targets.toml");

@@ -98,6 +98,24 @@ async fn a_consultation_runs_where_the_one_that_is_asked_has_its_answer() {
 }
 
 #[tokio::test]
+async fn a_postponement_is_due_on_the_day_that_it_names() {
+    let two = Two::new().await;
+    two.does(Requested, Move::Consult).await;
+    let mut content = note(Move::Postpone);
+    if let crate::domain::request::Body::Note(note) = &mut content.body {
+        note.review_date = "2027-03-01".into();
+    }
+    let id = two.says(Requested, content, two.request).await.map_err(|error| error.to_string());
+    two.comes(Requested, id.expect("legal")).await;
+    for lone in [&two.a, &two.b] {
+        let view = only_request(lone, two.request);
+        let clock = view.clocks.iter().find(|clock| clock.duty == Duty::Review).expect("runs");
+        let due = clock.due().expect("it runs").to_string();
+        assert_eq!(due, "2027-03-02T00:00:00.000Z");
+    }
+}
+
+#[tokio::test]
 async fn a_status_query_waits_until_anything_is_said() {
     let two = Two::new().await;
     let first = two.sends(Requesting, Move::Query).await.expect("legal");

@@ -246,6 +246,7 @@ async fn a_message_is_about_the_request_of_what_it_answers() {
         made: Some(Move::Acknowledge),
         told,
         urgency: UrgencyLevel::Routine,
+        review: None,
     };
     let lie = two.sends(Requested, Move::Acknowledge).await.expect("legal");
     let mut row = two.b.row(lie);
@@ -272,6 +273,7 @@ async fn a_refusal_without_consultation_is_noted() {
         made: Some(made),
         told: Some(told),
         urgency: UrgencyLevel::Routine,
+        review: None,
     };
     let fresh = two.at(Requesting);
     let heeds =

@@ -1,5 +1,6 @@
 //! What moves the clocks of a request: its steps, what is asked and answered, and when it was received.
 
+use super::About;
 use crate::audit::entry::Event;
 use crate::domain::clock::{Clock, History, Targets, Turn, clocks};
 use crate::domain::lifecycle::{Move, RequestState, Side};
@@ -19,7 +20,22 @@ pub(in crate::exchange) fn urgency_of(content: &Content) -> UrgencyLevel {
     }
 }
 
+/// The end of the day to which what is said postpones the request: UNTOC 18(25).
+pub(in crate::exchange) fn review_of(content: &Content) -> Option<Timestamp> {
+    match &content.body {
+        Body::Note(note) => Timestamp::end_of_day(&note.review_date),
+        Body::Request(_) => None,
+    }
+}
+
 impl StandingRow {
+    /// Notes until when it is postponed, where it is.
+    pub(super) fn is_put_off(&mut self, about: &About) {
+        if about.made == Some(Move::Postpone) {
+            self.review_ms = about.review.map_or(0, Timestamp::unix_ms);
+        }
+    }
+
     /// How urgent the request is.
     pub(crate) fn urgency(&self) -> UrgencyLevel {
         let known = UrgencyLevel::ALL.iter().copied().find(|one| *one as i32 + 1 == self.urgency);
@@ -104,6 +120,7 @@ impl StandingRow {
             steps: steps.collect(),
             turns: turns.collect(),
             received: consigned.map(|receipt| at(receipt.at_ms)),
+            review: (self.review_ms != 0).then(|| at(self.review_ms)),
         }
     }
 }

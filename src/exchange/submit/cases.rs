@@ -9,7 +9,7 @@ use crate::domain::{CaseId, MessageId};
 use crate::exchange::agencies::Caller;
 use crate::exchange::query::owned;
 use crate::exchange::rows::StandingRow;
-use crate::exchange::standing::{About, urgency_of};
+use crate::exchange::standing::{About, review_of, urgency_of};
 use crate::exchange::{ActionError, Exchange, Violation, rows};
 use crate::store::{Store, Table};
 
@@ -148,8 +148,9 @@ impl Exchange {
             Body::Note(note) => Move::of(kind, note),
             _ => None,
         };
-        let (answers, urgency) = (submission.in_reply_to, urgency_of(&submission.content));
-        let mut about = About { request: None, answers, made, told: None, urgency };
+        let (urgency, review) = (urgency_of(&submission.content), review_of(&submission.content));
+        let answers = submission.in_reply_to;
+        let mut about = About { request: None, answers, made, told: None, urgency, review };
         if let Some(id) = submission.in_reply_to {
             let row = rows::message(&self.store, id)?.filter(|row| owned(caller, row));
             let request = row.map(|row| row.request).unwrap_or_default();
