@@ -1,7 +1,8 @@
 //! Cases: what an agency may see of them, their requests, and how much time each duty has left.
 //!
-//! A case is an agency's to see where it is of its messages one that is; whatever it may not see is not
-//! there. Of the requests of a case it sees those whose message it may see.
+//! A case is an agency's to see where one of its messages is that agency's own; whatever it may not see is
+//! not there. A message that was shared with it is that message, and no case. Of the requests of a case it
+//! sees those whose message it may see.
 
 mod alerts;
 pub(super) mod index;

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::domain::lifecycle::{RequestState, Side};
 use crate::domain::{MessageId, MessageKind};
 use crate::exchange::agencies::Caller;
+use crate::exchange::query::owned;
 use crate::exchange::submit::Submission;
 use crate::exchange::{ActionError, Exchange, Violation};
 
@@ -44,7 +45,9 @@ impl Exchange {
             let is_open = RequestState::from_number(request.standing.state)
                 .is_some_and(|state| !state.is_final());
             let is_ours = request.standing.side() == Side::Requesting;
-            if is_open && is_ours && request.row.peer == submission.recipient.as_str() {
+            // What was shared with it is to be read, and not to be asked about.
+            let is_its = owned(caller, &request.row);
+            if is_open && is_ours && is_its && request.row.peer == submission.recipient.as_str() {
                 open.push(request.id);
             }
         }

@@ -193,7 +193,17 @@ async fn another_agency_of_the_node_learns_of_no_case() {
     two.b.x().store.commit(gives).await.expect("committed");
     let seen = two.b.x().case(&agency("other"), &case).map_err(|e| e.to_string()).expect("seen");
     assert_eq!((seen.requests.len(), seen.peers.len()), (0, 1));
+    // What is shared is a message, and no case.
+    let shares = move |tx: &mut crate::store::Tx<'_>| {
+        let mut row = rows::message_in(tx, id)?.expect("there");
+        row.shares.push(rows::ShareRow { agency: "third".into(), ..Default::default() });
+        rows::put_message(tx, id, &row);
+        Ok::<_, ActionError>(())
+    };
+    two.b.x().store.commit(shares).await.expect("committed");
+    assert!(two.b.x().view(&agency("third"), id, false).is_ok());
     assert!(told(&two.b, &agency("third"), &case).contains("there is no case"));
+    assert!(listed(&two.b, &agency("third"), &CaseFilter::default()).is_empty());
 }
 
 #[tokio::test]
