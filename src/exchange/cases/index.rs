@@ -100,7 +100,7 @@ pub(in crate::exchange) fn scan(
 pub(in crate::exchange) fn related(content: &Content) -> Vec<RelatedCaseRow> {
     let related = match &content.body {
         Body::Request(request) => &request.related_cases,
-        Body::Note(_) => &content.related_cases,
+        _ => &content.related_cases,
     };
     related.iter().take(RELATED_MAX).map(related_row).collect()
 }

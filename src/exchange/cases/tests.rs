@@ -379,7 +379,7 @@ async fn a_query_about_a_case_is_about_its_one_open_request() {
         crate::domain::request::Body::Request(request) => {
             Content::request(MessageKind::SupplementaryRequest, *request)
         }
-        crate::domain::request::Body::Note(_) => panic!("a request"),
+        _ => panic!("a request"),
     };
     let second = two.says(Requesting, content, two.request).await;
     let second = second.map_err(|error| error.to_string()).expect("submitted");

@@ -16,7 +16,7 @@ pub(in crate::exchange) fn urgency_of(content: &Content) -> UrgencyLevel {
     match &content.body {
         _ if content.kind == MessageKind::EmergencyRequest => UrgencyLevel::Emergency,
         Body::Request(request) => request.urgency.level,
-        Body::Note(_) => UrgencyLevel::Routine,
+        _ => UrgencyLevel::Routine,
     }
 }
 
@@ -24,7 +24,7 @@ pub(in crate::exchange) fn urgency_of(content: &Content) -> UrgencyLevel {
 pub(in crate::exchange) fn review_of(content: &Content) -> Option<Timestamp> {
     match &content.body {
         Body::Note(note) => Timestamp::end_of_day(&note.review_date),
-        Body::Request(_) => None,
+        _ => None,
     }
 }
 
