@@ -42,6 +42,7 @@ transcripts! {
     keys
     recover
     agencies
+    annexes
     requests_that_break_rules
     check
     exchange

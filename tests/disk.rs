@@ -155,6 +155,7 @@ async fn submit(node: &OpenNode, to: &Node, package: &PackageShape) -> Result<()
         recipient: to.authority().clone(),
         content: content_from_pb(content).expect("valid"),
         packages: vec![package.id],
+        annexes: Vec::new(),
         reference: String::new(),
         window_ms: None,
         case: None,

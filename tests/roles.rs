@@ -71,6 +71,9 @@ table! {
         RefuseDraft refuse_draft (pb::RefuseDraftRequest) "approve";
         ListReceipts list_receipts (pb::ListReceiptsRequest) "read";
         RefreshReceipts refresh_receipts (pb::RefreshReceiptsRequest) "read";
+        GetAuthorityCard get_authority_card (pb::GetAuthorityCardRequest) "submit";
+        GetAnnex get_annex (pb::GetAnnexRequest) "read";
+        OpenAnnex open_annex (pb::OpenAnnexRequest) "read";
         UploadPackage upload_package (stream pb::UploadPackageRequest) "submit";
         ListExhibits list_exhibits (pb::ListExhibitsRequest) "read";
         DownloadExhibit download_exhibit (pb::DownloadExhibitRequest) "read";
@@ -102,6 +105,7 @@ table! {
         RevokeAgency revoke_agency (pb::RevokeAgencyRequest) "operate";
         ListAgencies list_agencies (pb::ListAgenciesRequest) "operate";
         EraseMessage erase_message (pb::EraseMessageRequest) "operate";
+        EraseAnnex erase_annex (pb::EraseAnnexRequest) "operate";
         SetHold set_hold (pb::SetHoldRequest) "operate";
         ReleaseHold release_hold (pb::ReleaseHoldRequest) "operate";
         ListHolds list_holds (pb::ListHoldsRequest) "operate";

@@ -10,7 +10,7 @@ use super::answers::{Answers, answers};
 use super::convert::{self, message_name, optional, package_name, page_size, parse, request_id};
 use super::standing::Standing;
 use super::status::{invalid, to_status, whole};
-use super::{cases, drafts, evidence, identity, release};
+use super::{annex, cases, drafts, evidence, identity, release};
 use crate::domain::PackageId;
 use crate::envelope::wire::content_from_pb;
 use crate::exchange::gates::Pass;
@@ -93,6 +93,7 @@ impl AgencyService for AgencyApi {
             recipient: parse("recipient", &request.recipient)?,
             content: self.content(request.content)?,
             packages: packages(&request.packages)?,
+            annexes: annex::sealed(request.annexes)?,
             reference: request.reference,
             window_ms: window(request.expire_after_seconds),
             case,
@@ -131,6 +132,7 @@ impl AgencyService for AgencyApi {
             recipient: parse("name", &view.row.peer)?,
             content: self.content(request.content)?,
             packages: packages(&request.packages)?,
+            annexes: annex::sealed(request.annexes)?,
             reference: request.reference,
             window_ms: window(request.expire_after_seconds),
             case: None,
@@ -298,6 +300,30 @@ impl AgencyService for AgencyApi {
             receipts.into_iter().map(|r| convert::receipt(r, &row.envelope_digest)).collect();
         let stronger = u32::try_from(stronger).unwrap_or(u32::MAX);
         Ok(Response::new(pb::RefreshReceiptsResponse { receipts, stronger }))
+    }
+
+    async fn get_authority_card(
+        &self,
+        request: Request<pb::GetAuthorityCardRequest>,
+    ) -> Result<Response<pb::AuthorityCard>, Status> {
+        self.caller(&request, Role::Submit)?;
+        annex::card(&self.exchange, request.get_ref()).map(Response::new)
+    }
+
+    async fn get_annex(
+        &self,
+        request: Request<pb::GetAnnexRequest>,
+    ) -> Result<Response<pb::SealedAnnexBytes>, Status> {
+        let caller = self.caller(&request, Role::Read)?;
+        annex::get(&self.exchange, &caller, request.get_ref()).map(Response::new)
+    }
+
+    async fn open_annex(
+        &self,
+        request: Request<pb::OpenAnnexRequest>,
+    ) -> Result<Response<pb::OpenAnnexResponse>, Status> {
+        let caller = self.caller(&request, Role::Read)?;
+        annex::open(&self.exchange, caller, request.into_inner()).await.map(Response::new)
     }
 
     async fn upload_package(

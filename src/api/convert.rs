@@ -2,6 +2,7 @@
 
 use tonic::Status;
 
+use super::annex::annex;
 use super::status::invalid;
 use crate::card::{Card, CardBody};
 use crate::domain::limits::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
@@ -14,7 +15,7 @@ use crate::exchange::packages::ExhibitInfo;
 use crate::exchange::query::{MessageView, ReceiptView};
 use crate::exchange::queue::Waiting;
 use crate::exchange::replayed::StateDigest;
-use crate::pb::store::v1::{DetailFinding, PackageFacts, ShareRow, StandingRow, Step};
+use crate::pb::store::v1::{DetailFinding, ErasureRow, PackageFacts, ShareRow, StandingRow, Step};
 use crate::pb::v1 as pb;
 
 /// Parses a field, or says which rule it breaks.
@@ -100,12 +101,18 @@ pub(super) fn message(view: MessageView) -> pb::Message {
         use_limits: use_limits_to_pb(limits),
         shares: row.shares.into_iter().map(share).collect(),
         standing: at.map(|at| standing(&at)),
-        erasure: row.erased.map(|erased| pb::Erasure {
-            erase_time: time(erased.at_ms),
-            reason: erased.code,
-            log_index: index_in_log(erased.entry_index),
-            log: log_of(erased.entry_index),
-        }),
+        erasure: row.erased.map(erasure),
+        annexes: row.annexes.iter().map(annex).collect(),
+        handling: row.handling,
+    }
+}
+
+pub(super) fn erasure(erased: ErasureRow) -> pb::Erasure {
+    pb::Erasure {
+        erase_time: crate::domain::Timestamp::from_unix_ms(erased.at_ms).to_string(),
+        reason: erased.code,
+        log_index: index_in_log(erased.entry_index),
+        log: log_of(erased.entry_index),
     }
 }
 

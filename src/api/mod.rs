@@ -6,7 +6,8 @@
 //! TLS.
 
 pub mod agency;
-pub mod answers;
+pub mod annex;
+mod answers;
 pub mod audit;
 pub mod caller;
 pub mod calls;

@@ -14,7 +14,7 @@ use super::convert::{card_changes, card_to_pb, parse, peer_to_pb, queue_item};
 use super::probe::Probe;
 use super::standing::Standing;
 use super::status::{invalid, to_status, whole};
-use super::{erasure, identity};
+use super::{annex, erasure, identity};
 use crate::card::{Card, CardEdit};
 use crate::domain::{AuthorityId, Reason};
 use crate::exchange::agencies::{Agency, check_name};
@@ -315,6 +315,14 @@ impl OperatorService for OperatorApi {
     ) -> Result<Response<pb::ErasedMessage>, Status> {
         let caller = self.operator(&request)?;
         erasure::erase(&self.exchange, caller, request.get_ref()).await.map(Response::new)
+    }
+
+    async fn erase_annex(
+        &self,
+        request: Request<pb::EraseAnnexRequest>,
+    ) -> Result<Response<pb::ErasedAnnex>, Status> {
+        let caller = self.operator(&request)?;
+        annex::erase(&self.exchange, caller, request.get_ref()).await.map(Response::new)
     }
 
     async fn set_hold(

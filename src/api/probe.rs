@@ -188,6 +188,7 @@ fn test_message(peer: &AuthorityId) -> Submission {
             related_cases: Vec::new(),
         },
         packages: Vec::new(),
+        annexes: Vec::new(),
         reference: String::new(),
         window_ms: Some(60 * 60 * 1000),
         case: None,

@@ -8,6 +8,7 @@ use super::{CardError, field};
 use crate::audit::note::{KeyType, VerifierKey, WitnessKey};
 use crate::crypto::keys::Algorithm;
 use crate::crypto::{Digest, PublicKey, sha256};
+use crate::domain::limits::OFFICIALS_PER_CARD_MAX;
 use crate::domain::{AuthorityId, AuthorityKind, Profile, Timestamp};
 
 /// What a card says. The order of fields is the order in which people read them.
@@ -60,6 +61,34 @@ pub struct CardBody {
     /// cards do not have the field, and are read as they were signed.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub witness_pq: String,
+    /// Officials to whom annexes for it can be sealed. Older cards do not have the field.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub officials: Vec<Official>,
+}
+
+/// An office to which the particulars of persons can be sealed. What it is called never names a
+/// person: a card is public.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Official {
+    /// Its id within the authority, as in `victims-desk`: lower-case letters, digits and hyphens.
+    pub id: String,
+    /// The office, for people: a function, 1 to 200 characters.
+    pub office: String,
+    /// Valid from.
+    pub from: Timestamp,
+    /// Valid until.
+    pub until: Timestamp,
+    /// The public key, X-Wing, base64.
+    pub key: String,
+}
+
+impl Official {
+    /// An office that is valid between two times.
+    pub fn new(id: &str, office: &str, key: &PublicKey, from: Timestamp, until: Timestamp) -> Self {
+        let (id, office) = (id.to_owned(), office.to_owned());
+        Self { id, office, from, until, key: BASE64.encode(key.bytes()) }
+    }
 }
 
 /// What authenticates a node in TLS.
@@ -140,13 +169,11 @@ impl CardBody {
             log: LogKeys { origin: log.name().to_owned(), keys: vec![log.to_string()] },
             witness: String::new(),
             witness_pq: String::new(),
+            officials: Vec::new(),
         }
     }
 
     pub(super) fn check(&self) -> Result<(), CardError> {
-        let text_ok = |text: &str, max: usize| {
-            (1..=max).contains(&text.chars().count()) && !text.chars().any(char::is_control)
-        };
         let lists_ok = [self.functions.len(), self.languages.len(), self.tls.pins.len()]
             .into_iter()
             .chain([self.signing.len(), self.sealing.len(), self.log.keys.len()])
@@ -184,7 +211,46 @@ impl CardBody {
         }
         check_endpoint(&self.endpoint)?;
         self.profile.check().map_err(|error| CardError::Profile(error.to_string()))?;
+        self.check_officials()?;
         self.check_log()
+    }
+
+    fn check_officials(&self) -> Result<(), CardError> {
+        let officials = &self.officials;
+        if officials.len() > OFFICIALS_PER_CARD_MAX {
+            return Err(field("officials", "are more than 16"));
+        }
+        for (number, official) in officials.iter().enumerate() {
+            if !is_official_id(&official.id) {
+                let rule = "must have an id of 1 to 48 lower-case letters, digits and hyphens";
+                return Err(field("officials", rule));
+            }
+            if !text_ok(&official.office, NAME_MAX_CHARS) {
+                let rule = "must have an office of 1 to 200 characters without control characters";
+                return Err(field("officials", rule));
+            }
+            if official.until <= official.from {
+                return Err(field("officials", "end before they begin"));
+            }
+            if officials[..number].iter().any(|other| other.id == official.id) {
+                return Err(field("officials", "have an id twice"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The officials with their keys: no key is there twice, or has another duty beside.
+    pub(super) fn official_keys(&self) -> Result<Vec<(Official, PublicKey)>, CardError> {
+        let mut known: Vec<(Official, PublicKey)> = Vec::new();
+        for official in &self.officials {
+            let public = key(Algorithm::XWing, &official.key, "officials")?;
+            let sealing = self.sealing.iter().any(|other| other.key == official.key);
+            if sealing || known.iter().any(|(_, other)| *other == public) {
+                return Err(field("officials", "have a key that is another one's too"));
+            }
+            known.push((official.clone(), public));
+        }
+        Ok(known)
     }
 
     fn check_log(&self) -> Result<(), CardError> {
@@ -256,6 +322,18 @@ impl CardBody {
         };
         self.tls.pins.iter().map(parse).collect()
     }
+}
+
+fn text_ok(text: &str, max: usize) -> bool {
+    (1..=max).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+}
+
+/// Whether a text can be the id of an official: 1 to 48 lower-case letters, digits and hyphens.
+pub fn is_official_id(text: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    (1..=48).contains(&text.len())
+        && text.bytes().all(allowed)
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
 }
 
 fn check_endpoint(endpoint: &str) -> Result<(), CardError> {

@@ -11,7 +11,7 @@ mod changes;
 mod edit;
 mod fingerprint;
 
-pub use body::{CardBody, CardKey, LogKeys, TlsTrust, is_endpoint};
+pub use body::{CardBody, CardKey, LogKeys, Official, TlsTrust, is_endpoint, is_official_id};
 pub use changes::Change;
 pub use edit::{CardEdit, CardEditError};
 pub use fingerprint::{Fingerprint, InvalidFingerprint};
@@ -36,6 +36,7 @@ pub struct Card {
     sealing: Vec<(CardKey, PublicKey)>,
     log_keys: Vec<VerifierKey>,
     witness_keys: Vec<WitnessKey>,
+    officials: Vec<(Official, PublicKey)>,
     tls_ca: Vec<u8>,
     tls_pins: Vec<Digest>,
     min_suite: Suite,
@@ -112,6 +113,7 @@ impl Card {
             sealing: keys(&body.sealing, "sealing")?,
             log_keys: body.log_keys()?,
             witness_keys: body.witness_keys()?,
+            officials: body.official_keys()?,
             tls_ca: BASE64.decode(&body.tls.ca).map_err(|_| field("tls.ca", "is not base64"))?,
             tls_pins: body.tls_pins()?,
             min_suite: suite.ok_or(field("min_suite", "is no known signature suite"))?,
@@ -201,10 +203,15 @@ impl Card {
     }
     /// Every public key that it names but those of TLS, whatever it is for.
     pub fn public_keys(&self) -> impl Iterator<Item = &PublicKey> {
-        let dated = self.signing.iter().chain(&self.sealing).map(|(_, key)| key);
+        let officials = self.officials.iter().map(|(_, key)| key);
+        let dated = self.signing.iter().chain(&self.sealing).map(|(_, key)| key).chain(officials);
         let of_logs = self.log_keys.iter().map(VerifierKey::public);
         let of_witness = self.witness_keys.iter().map(WitnessKey::public);
         std::iter::once(&self.root).chain(dated).chain(of_logs).chain(of_witness)
+    }
+    /// Officials to whom annexes for it can be sealed, whether valid at present or not.
+    pub fn officials(&self) -> &[(Official, PublicKey)] {
+        &self.officials
     }
     /// The origin of its first audit log.
     pub fn log_origin(&self) -> &str {

@@ -60,7 +60,50 @@ pub(super) fn body() -> CardBody {
         log: LogKeys { origin: "xa.oag/log/2026".into(), keys: vec![vkey("xa.oag/log/2026", 5)] },
         witness: witness("xa.oag/witness", 6),
         witness_pq: witness_pq("xa.oag/witness-pq", 7),
+        officials: Vec::new(),
     }
+}
+
+fn official(id: &str, n: u8) -> Official {
+    let key = seed(n).public(Algorithm::XWing);
+    Official::new(id, "Victim protection desk", &key, at(1_000), at(9_000))
+}
+
+#[test]
+fn officials_are_read_and_older_cards_have_none() {
+    let card = Card::sign(&body(), &secret(1)).expect("signed");
+    assert!(!card.text().contains("officials"), "as it was before there were any");
+    let named =
+        CardBody { officials: vec![official("desk-1", 11), official("desk-2", 12)], ..body() };
+    let card = Card::sign(&named, &secret(1)).expect("signed");
+    let ids: Vec<&str> = card.officials().iter().map(|(one, _)| one.id.as_str()).collect();
+    assert_eq!(ids, ["desk-1", "desk-2"]);
+    let key = seed(11).public(Algorithm::XWing);
+    assert!(card.public_keys().any(|known| *known == key), "no peer may have it as another key");
+}
+
+#[test]
+fn officials_that_break_a_rule_are_refused() {
+    let sealing = Official { key: key(4, Role::Sealing).key, ..official("desk-3", 11) };
+    let refused = [
+        (vec![Official { id: "Mary Smith".into(), ..official("x", 11) }], "must have an id"),
+        (vec![Official { id: String::new(), ..official("x", 11) }], "must have an id"),
+        (vec![Official { office: "a\nb".into(), ..official("x", 11) }], "must have an office"),
+        (vec![Official { until: at(1_000), ..official("x", 11) }], "end before they begin"),
+        (vec![official("x", 11), official("x", 12)], "have an id twice"),
+        (vec![official("x", 11), official("y", 11)], "have a key that is another one's too"),
+        (vec![sealing], "have a key that is another one's too"),
+        (vec![Official { key: "AA==".into(), ..official("x", 11) }], "has not the length"),
+        ((0..17).map(|n| official(&format!("d-{n}"), 20 + n)).collect(), "are more than 16"),
+    ];
+    for (officials, told) in refused {
+        let error = Card::sign(&CardBody { officials, ..body() }, &secret(1)).err();
+        let error = error.expect(told).to_string();
+        assert!(error.starts_with("the card's officials") && error.contains(told), "{error}");
+    }
+    let most = (0..16).map(|n| official(&format!("d-{n}"), 20 + n)).collect();
+    let most = CardBody { officials: most, ..body() };
+    assert!(Card::sign(&most, &secret(1)).is_ok(), "as many as allowed fit into a card");
 }
 
 #[test]

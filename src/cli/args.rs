@@ -5,9 +5,9 @@ use clap::{Parser, Subcommand};
 use super::exit::EXIT_CODES;
 use super::out::Format;
 use super::{
-    agency, audit, cancel, card, case, cases, check, completions, config, confirm, demo, directory,
-    disclose, draft, erase, fetch, framework, hold, inbox, init, key, list, log, peer, queue,
-    receipt, reply, serve, share, show, status, submit,
+    agency, annex, audit, cancel, card, case, cases, check, completions, config, confirm, demo,
+    directory, disclose, draft, erase, fetch, framework, hold, inbox, init, key, list, log,
+    official, peer, queue, receipt, reply, serve, share, show, status, submit,
 };
 
 /// Exchanges requests for mutual legal assistance between the authorities of States
@@ -33,6 +33,7 @@ pub(super) enum Command {
     Config(config::ConfigArgs),
     Card(card::CardArgs),
     Key(key::KeyArgs),
+    Official(official::OfficialArgs),
     Recover(audit::recover::RecoverArgs),
     Peer(peer::PeerArgs),
     Directory(directory::DirectoryArgs),
@@ -57,6 +58,7 @@ pub(super) enum Command {
     Draft(draft::DraftArgs),
     Share(share::ShareArgs),
     Unshare(share::UnshareArgs),
+    Annex(annex::AnnexArgs),
     Receipt(receipt::ReceiptArgs),
     Audit(audit::AuditArgs),
     Disclose(disclose::DiscloseArgs),

@@ -94,6 +94,14 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     })
 }
 
+/// Whether a new file can get this name: before what it is to hold is paid for.
+pub(crate) fn create_new_name(path: &Path) -> Result<(), Failure> {
+    if path.symlink_metadata().is_ok() {
+        return Err(exists(path));
+    }
+    Partial::of(path).create().map(drop)
+}
+
 fn exists(path: &Path) -> Failure {
     let message = format!("{} exists, and is not overwritten", path.display());
     Failure::new(Exit::Failed, message).hint("name another file, or move that one away")

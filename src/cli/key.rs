@@ -111,7 +111,7 @@ fn failure(error: anyhow::Error) -> Failure {
     hint.map_or_else(|| failure.clone(), |hint| failure.clone().or_hint(&hint))
 }
 
-fn tell(changed: &Changed, out: &mut Out) {
+pub(super) fn tell(changed: &Changed, out: &mut Out) {
     let Changed { card, logged, resumed } = changed;
     let version = card.version().to_string();
     let fields = [

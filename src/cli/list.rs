@@ -82,7 +82,7 @@ async fn list(
         }
     }
     if !out.is_json() {
-        let header = ["message", "way", "peer", "kind", "case", "state", "created"];
+        let header = ["message", "way", "peer", "kind", "case", "state", "handling", "created"];
         out.list(&header, &rows, row, view::summary);
     }
     Ok(())
@@ -91,7 +91,9 @@ async fn list(
 fn row(m: &pb::Message) -> Vec<String> {
     let way = view::direction(m.direction).to_owned();
     let (kind, state) = (view::kind(m.kind).to_owned(), view::state(m.state).to_owned());
-    let texts = [&m.message_id, &way, &m.peer, &kind, &m.case_id, &state, &m.create_time];
+    let handling = view::handling(m.handling).to_owned();
+    let texts =
+        [&m.message_id, &way, &m.peer, &kind, &m.case_id, &state, &handling, &m.create_time];
     texts.into_iter().cloned().collect()
 }
 

@@ -10,6 +10,7 @@ pub mod exit;
 pub mod out;
 
 mod agency;
+mod annex;
 mod audit;
 mod cancel;
 mod card;
@@ -35,6 +36,7 @@ mod init;
 mod key;
 mod list;
 mod log;
+mod official;
 mod peer;
 mod queue;
 mod receipt;
@@ -69,6 +71,7 @@ pub async fn run(cli: Cli, out: &mut Out) -> Result<(), Failure> {
         Command::Config(args) => config::run(args, out),
         Command::Card(args) => Box::pin(card::run(args, out)).await,
         Command::Key(args) => Box::pin(key::run(args, out)).await,
+        Command::Official(args) => Box::pin(official::run(args, out)).await,
         Command::Recover(args) => Box::pin(audit::recover::run(args, out)).await,
         Command::Peer(args) => Box::pin(peer::run(args, out)).await,
         Command::Directory(args) => Box::pin(directory::run(args, out)).await,
@@ -93,6 +96,7 @@ pub async fn run(cli: Cli, out: &mut Out) -> Result<(), Failure> {
         Command::Draft(args) => Box::pin(draft::run(args, out)).await,
         Command::Share(args) => Box::pin(share::share(args, out)).await,
         Command::Unshare(args) => Box::pin(share::unshare(args, out)).await,
+        Command::Annex(args) => Box::pin(annex::run(args, out)).await,
         Command::Receipt(args) => Box::pin(receipt::run(args, out)).await,
         Command::Audit(args) => Box::pin(audit::run(args, out)).await,
         Command::Disclose(args) => Box::pin(disclose::run(args, out)).await,

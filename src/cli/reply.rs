@@ -132,14 +132,16 @@ impl From<DecisionWord> for Decision {
 pub(crate) async fn run(args: ReplyArgs, out: &mut Out) -> Result<(), Failure> {
     let content = content(&args)?;
     send::check(&content, None)?;
+    let annexes = args.send.annexes.read(&content)?;
     let walk = args.send.walk()?;
     let mut client = args.access.connect(out).await?;
-    let ready = Ready::make(args.send, walk, &mut client, out).await?;
+    let ready = Ready::make(args.send, &annexes, walk, &mut client, out).await?;
     let request = pb::ReplyMessageRequest {
         name: format!("messages/{}", args.id),
         request_id: ready.request_id.clone(),
         content: Some(content_to_pb(&content)),
         packages: ready.package_names(),
+        annexes: ready.annexes.clone(),
         reference: ready.reference.clone(),
         expire_after_seconds: ready.expire_after_seconds,
     };

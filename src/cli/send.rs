@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
+use super::annex::SealArgs;
 use super::check::finding_json;
 use super::connect::AgencyClient;
 use super::evidence::{self, Walk};
@@ -14,7 +15,7 @@ use super::out::Out;
 use super::refusal::in_file;
 use super::{receipt, view};
 use crate::crypto::random;
-use crate::domain::request::{Content, Finding, Severity};
+use crate::domain::request::{Annex, Content, Finding, Severity};
 use crate::domain::{MessageKind, PackageId, RequestId};
 use crate::pb::v1 as pb;
 
@@ -53,6 +54,8 @@ pub(crate) struct SendArgs {
     /// A package that was uploaded before, by a command that failed after it
     #[arg(long, value_name = "PACKAGE")]
     package: Vec<PackageId>,
+    #[command(flatten)]
+    pub(crate) annexes: SealArgs,
     /// Your own reference, at most 200 characters
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     reference: String,
@@ -83,6 +86,7 @@ impl SendArgs {
 pub(crate) struct Ready {
     pub(crate) request_id: String,
     pub(crate) packages: Vec<String>,
+    pub(crate) annexes: Vec<bytes::Bytes>,
     pub(crate) reference: String,
     pub(crate) expire_after_seconds: u64,
 }
@@ -91,10 +95,12 @@ impl Ready {
     /// Uploads the evidence, and says what a repeat would need.
     pub(crate) async fn make(
         args: SendArgs,
+        annexes: &[Annex],
         walk: Option<Walk>,
         client: &mut AgencyClient,
         out: &mut Out,
     ) -> Result<Self, Failure> {
+        let annexes = args.annexes.seal(annexes, client, out).await?;
         let mut packages: Vec<String> = args.package.iter().map(PackageId::to_string).collect();
         if let Some(walk) = walk {
             let package = evidence::upload(client, walk, out).await?;
@@ -108,6 +114,7 @@ impl Ready {
         Ok(Self {
             request_id: request_id.to_string(),
             packages,
+            annexes,
             reference: args.reference,
             expire_after_seconds: args.expire_days.unwrap_or(0) * 24 * 3600,
         })
@@ -127,7 +134,15 @@ impl Ready {
         let packages: String = self.packages.iter().map(|id| format!(" --package {id}")).collect();
         let instead = if packages.is_empty() { "" } else { " in place of --evidence" };
         let flags = format!("--request-id {}{packages}{instead}", self.request_id);
-        let hint = format!("repeat it safely with {flags}: it becomes one message, never two");
+        let sealed_anew = match self.annexes.is_empty() {
+            true => "",
+            false => {
+                " (annexes are sealed anew: REQUEST_ID_REUSED then says that the first one is there)"
+            }
+        };
+        let hint = format!(
+            "repeat it safely with {flags}: it becomes one message, never two{sealed_anew}"
+        );
         match failure.hint.clone() {
             Some(first) => failure.hint(format!("{first}; then {hint}")),
             None => failure.hint(hint),
@@ -283,6 +298,7 @@ mod tests {
         let ready = Ready {
             request_id: "r".into(),
             packages: vec!["p".into()],
+            annexes: Vec::new(),
             reference: String::new(),
             expire_after_seconds: 0,
         };

@@ -74,6 +74,7 @@ fn print(m: &pb::Message, out: &mut Out) {
         ("answers", m.in_reply_to.clone()),
         ("state", view::state(m.state).to_owned()),
         ("refused", m.refusal_code.clone()),
+        ("handling", view::handling(m.handling).to_owned()),
         ("created", m.create_time.clone()),
         ("expires", m.expire_time.clone()),
         ("envelope", m.envelope_digest.clone()),
@@ -81,6 +82,7 @@ fn print(m: &pb::Message, out: &mut Out) {
         ("agency", m.agency.clone()),
         ("approved by", m.approved_by.clone()),
         ("inbox", position),
+        ("annexes", m.annexes.iter().map(annex).collect::<Vec<_>>().join("\n")),
         ("receipts", m.receipts.join("\n")),
         ("request", m.request.trim_start_matches("messages/").to_owned()),
         ("moved to", view::request_state(m.request_state).to_owned()),
@@ -164,6 +166,14 @@ fn notice(code: &str) -> String {
 
 fn erased(erasure: &pb::Erasure) -> String {
     format!("{} ({})", erasure.erase_time, erasure.reason)
+}
+
+fn annex(a: &pb::Annex) -> String {
+    let size = view::bytes(a.sealed_bytes.into());
+    match &a.erasure {
+        Some(erasure) => format!("{}  erased {}", a.annex_id, erased(erasure)),
+        None => format!("{}  {size} sealed", a.annex_id),
+    }
 }
 
 fn package_row(p: &pb::Package) -> Vec<String> {

@@ -20,6 +20,7 @@ use crate::pb::v1 as pb;
 /// soon as the other authority's node answers.
 ///
 ///   rogatory submit --to xb.pps --request request.toml --evidence warrant.pdf statements/
+///   rogatory submit --to xb.pps --request request.toml --annex victims.toml --for xb.pps/victims-desk
 ///   rogatory submit --to xb.pps --kind SPONTANEOUS_INFORMATION --text "…" --language en
 ///
 /// A request file has the fields of UNTOC Article 18(15); docs/request.md describes them.
@@ -49,14 +50,16 @@ pub(crate) struct SubmitArgs {
 pub(crate) async fn run(args: SubmitArgs, out: &mut Out) -> Result<(), Failure> {
     let content = content(&args)?;
     send::check(&content, args.request.as_deref())?;
+    let annexes = args.send.annexes.read(&content)?;
     let walk = args.send.walk()?;
     let mut client = args.access.connect(out).await?;
-    let ready = Ready::make(args.send, walk, &mut client, out).await?;
+    let ready = Ready::make(args.send, &annexes, walk, &mut client, out).await?;
     let request = pb::SubmitMessageRequest {
         request_id: ready.request_id.clone(),
         recipient: args.to.to_string(),
         content: Some(content_to_pb(&content)),
         packages: ready.package_names(),
+        annexes: ready.annexes.clone(),
         reference: ready.reference.clone(),
         expire_after_seconds: ready.expire_after_seconds,
         case_id: args.case.map(String::from).unwrap_or_default(),

@@ -271,6 +271,21 @@ impl AgencyService for Fake {
         Err(Status::unimplemented(""))
     }
 
+    async fn get_authority_card(
+        &self,
+        _: Request<pb::GetAuthorityCardRequest>,
+    ) -> Answer<pb::AuthorityCard> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn get_annex(&self, _: Request<pb::GetAnnexRequest>) -> Answer<pb::SealedAnnexBytes> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn open_annex(&self, _: Request<pb::OpenAnnexRequest>) -> Answer<pb::OpenAnnexResponse> {
+        Err(Status::unimplemented(""))
+    }
+
     async fn confirm_handover(
         &self,
         _: Request<pb::ConfirmHandoverRequest>,

@@ -6,7 +6,7 @@ use super::check::finding_json;
 use crate::audit::Position;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::lifecycle::RequestState;
-use crate::domain::request::{FrameworkSubject, LimitKind, ReleasePurpose};
+use crate::domain::request::{FrameworkSubject, Handling, LimitKind, ReleasePurpose};
 use crate::domain::{AuthorityKind, MessageKind, PackageId};
 use crate::envelope::wire::{content_from_pb, release_purpose_from_pb, subject_from_pb};
 use crate::pb::v1 as pb;
@@ -58,6 +58,8 @@ pub(crate) fn summary(m: &pb::Message) -> Value {
         "expire_time": m.expire_time,
         "envelope_digest": m.envelope_digest,
         "packages": m.packages.iter().map(package).collect::<Vec<_>>(),
+        "annexes": m.annexes.iter().map(annex).collect::<Vec<_>>(),
+        "handling": handling(m.handling),
         "reference": m.reference,
         "agency": m.agency,
         "refusal_code": m.refusal_code,
@@ -106,6 +108,23 @@ pub(crate) fn limit_kind(number: i32) -> &'static str {
         Ok(pb::LimitKind::Condition) => LimitKind::Condition.as_str(),
         _ => "unknown",
     }
+}
+
+/// The word for how a message is handled; empty where that is not said.
+pub(crate) fn handling(number: i32) -> &'static str {
+    Handling::from_number(number).map_or("", Handling::as_str)
+}
+
+fn annex(a: &pb::Annex) -> Value {
+    let mut value = json!({
+        "annex_id": a.annex_id,
+        "digest": a.digest,
+        "sealed_bytes": a.sealed_bytes,
+    });
+    if let Some(erased) = &a.erasure {
+        value["erasure"] = erasure(erased);
+    }
+    value
 }
 
 /// A message with what it says.

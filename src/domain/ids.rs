@@ -102,6 +102,10 @@ uuid_id!(
     PackageId, "package id", 7, "a UUID of version 7, lower case with hyphens"
 );
 uuid_id!(
+    /// A sealed annex, named by the client that seals it: UUIDv7.
+    AnnexId, "annex id", 7, "a UUID of version 7, lower case with hyphens"
+);
+uuid_id!(
     /// What a client calls one mutating request, so that a repeat is known as one (AIP-155).
     RequestId, "request_id", 0, "a UUID, lower case with hyphens"
 );
@@ -119,6 +123,7 @@ macro_rules! uuid_v7 {
 }
 uuid_v7!(MessageId);
 uuid_v7!(PackageId);
+uuid_v7!(AnnexId);
 
 impl RequestId {
     /// Makes an id from random bytes (UUIDv4).

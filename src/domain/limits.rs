@@ -21,6 +21,25 @@ pub const WRAPPED_KEYS_MAX: usize = 8;
 /// Evidence packages that one message may carry.
 pub const PACKAGES_PER_MESSAGE_MAX: usize = 16;
 
+/// Sealed annexes beside one message: with the largest envelope they still fit one frame.
+pub const ANNEXES_PER_MESSAGE_MAX: usize = 4;
+
+/// One sealed annex: the padded text and its keys.
+pub const ANNEX_SEALED_MAX_BYTES: usize = 64 << 10;
+
+/// An annex before sealing, the length in front of it not counted: the particulars of the persons
+/// of a request. Files travel as evidence.
+pub const ANNEX_MAX_BYTES: usize = (32 << 10) - 4;
+
+/// Officials who are named in one annex.
+pub const ANNEX_OFFICIALS_MAX: usize = 8;
+
+/// Persons in one annex.
+pub const ANNEX_PERSONS_MAX: usize = 64;
+
+/// Officials in one card: each key takes 1.6 KiB of the card's 64.
+pub const OFFICIALS_PER_CARD_MAX: usize = 16;
+
 /// Plaintext in one chunk: large enough that per-chunk costs vanish, small enough that a control
 /// call on the same connection waits no more than a frame, and one gRPC message.
 pub const CHUNK_BYTES: usize = 256 << 10;

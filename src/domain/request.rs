@@ -13,6 +13,7 @@
 //! text in its `Debug` (I6).
 
 mod admissible;
+mod annex;
 mod basis;
 mod check;
 mod content;
@@ -20,16 +21,19 @@ mod file;
 mod finding;
 mod form;
 mod framework;
+mod handling;
 mod need;
 mod note;
 mod parts;
 mod referral;
+mod roles;
 mod rules;
 mod target;
 mod words;
 
 use serde::{Deserialize, Serialize};
 
+pub use annex::{Annex, IdentityDocument, Particulars, PersonName, UnreadableAnnex};
 pub use basis::{Instrument, TreatyName, UnknownCode, UnknownInstrument};
 pub use content::{Body, Content};
 pub use file::{
@@ -38,14 +42,16 @@ pub use file::{
 pub use finding::{Finding, Severity};
 pub use form::Form;
 pub use framework::{FrameworkUpdate, Statement};
+pub use handling::Handling;
 pub use need::Need;
 pub use note::{Defect, ExhibitVerdict, GROUNDS, Ground, Note, UseLimit};
 pub use parts::{
     Assistance, Authenticity, CompetentAuthority, Confidentiality, Costs, Deadline,
-    DualCriminality, Offence, Person, PriorContact, RelatedCase, RequestingAuthority, Translation,
-    Transnationality, Undertaking, Urgency,
+    DualCriminality, Offence, Person, PriorContact, RelatedCase, RequestingAuthority, RoleChange,
+    Translation, Transnationality, Undertaking, Urgency,
 };
 pub use referral::{Consent, ProtectionReferral, VoluntaryReturn};
+pub use roles::{KnownRoles, PersonFault};
 pub use rules::{Rule, RuleSource, Scope, rule_files, rules};
 pub use target::Target;
 pub use words::{
@@ -111,6 +117,8 @@ pub struct MlaRequest {
     pub legal_basis: Vec<Instrument>,
     /// It confirms in writing what was asked orally: UNTOC 18(14).
     pub confirms_oral: bool,
+    /// Persons who are something else in the case than an earlier request said.
+    pub role_changes: Vec<RoleChange>,
 }
 
 /// A `Debug` that names the type and shows nothing of it (I6).

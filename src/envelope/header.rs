@@ -2,13 +2,14 @@
 
 use prost::Message as _;
 
+use super::annex::AnnexRef;
 use crate::crypto::primitives::{TAG_BYTES, pae};
 use crate::crypto::{Digest, KeyId, sha256};
 use crate::domain::limits::{
-    BODY_MAX_BYTES, CHUNK_BYTES, CHUNK_TAG_BYTES, CHUNKS_PER_EXHIBIT_MAX, EXHIBITS_PER_PACKAGE_MAX,
-    PACKAGES_PER_MESSAGE_MAX, WRAPPED_KEYS_MAX,
+    ANNEX_SEALED_MAX_BYTES, ANNEXES_PER_MESSAGE_MAX, BODY_MAX_BYTES, CHUNK_BYTES, CHUNK_TAG_BYTES,
+    CHUNKS_PER_EXHIBIT_MAX, EXHIBITS_PER_PACKAGE_MAX, PACKAGES_PER_MESSAGE_MAX, WRAPPED_KEYS_MAX,
 };
-use crate::domain::{AuthorityId, MessageId, PackageId, Timestamp};
+use crate::domain::{AnnexId, AuthorityId, MessageId, PackageId, Timestamp};
 use crate::pb::v1 as pb;
 
 /// The version of the envelope that this code writes and reads.
@@ -92,6 +93,8 @@ pub struct Header {
     pub sender_card_version: u64,
     /// The packages that it carries.
     pub packages: Vec<PackageRef>,
+    /// The sealed annexes that go with it.
+    pub annexes: Vec<AnnexRef>,
 }
 
 /// Why bytes are not an envelope: they break this rule.
@@ -213,6 +216,25 @@ impl PackageRef {
     }
 }
 
+impl AnnexRef {
+    fn from_pb(from: &pb::AnnexRef) -> Result<Self, MalformedEnvelope> {
+        if !(1..=ANNEX_SEALED_MAX_BYTES).contains(&(from.sealed_bytes as usize)) {
+            return Err(rule("an annex is larger than allowed"));
+        }
+        let id = AnnexId::from_slice(&from.annex_id);
+        let id = id.map_err(|_| rule("an annex id is no UUIDv7"))?;
+        Ok(Self { id, digest: digest(&from.digest)?, sealed_bytes: from.sealed_bytes })
+    }
+
+    fn to_pb(self) -> pb::AnnexRef {
+        pb::AnnexRef {
+            annex_id: self.id.as_bytes().to_vec().into(),
+            digest: self.digest.to_vec().into(),
+            sealed_bytes: self.sealed_bytes,
+        }
+    }
+}
+
 impl Header {
     fn from_pb(from: &pb::Header) -> Result<Self, MalformedEnvelope> {
         if from.version != VERSION {
@@ -223,6 +245,9 @@ impl Header {
         }
         if from.packages.len() > PACKAGES_PER_MESSAGE_MAX {
             return Err(rule("it carries more packages than allowed"));
+        }
+        if from.annexes.len() > ANNEXES_PER_MESSAGE_MAX {
+            return Err(rule("it carries more annexes than allowed"));
         }
         if from.purpose.is_empty() || from.purpose.len() > 128 || !from.purpose.is_ascii() {
             return Err(rule("its purpose is no short ASCII text"));
@@ -246,6 +271,7 @@ impl Header {
             key_commitment: digest(&from.key_commitment)?,
             sender_card_version: from.sender_card_version,
             packages: from.packages.iter().map(PackageRef::from_pb).collect::<Result<_, _>>()?,
+            annexes: from.annexes.iter().map(AnnexRef::from_pb).collect::<Result<_, _>>()?,
         })
     }
 
@@ -268,6 +294,7 @@ impl Header {
             key_commitment: self.key_commitment.to_vec().into(),
             sender_card_version: self.sender_card_version,
             packages: self.packages.iter().map(PackageRef::to_pb).collect(),
+            annexes: self.annexes.iter().copied().map(AnnexRef::to_pb).collect(),
         }
         .encode_to_vec()
     }

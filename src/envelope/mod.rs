@@ -13,6 +13,7 @@
 //! forward secrecy of stored messages (retire sealing keys for that). docs/envelope.md has the
 //! format.
 
+mod annex;
 mod authenticate;
 mod header;
 mod open;
@@ -20,6 +21,10 @@ mod seal;
 pub mod stream;
 pub mod wire;
 
+pub use annex::{
+    AnnexDraft, AnnexError, AnnexRef, NamedOfficial, OfficialPart, ReleaseContext, SealedAnnex,
+    Withheld, seal_annex,
+};
 pub use authenticate::{AuthenticMessage, AuthenticateError, Incoming, SenderTrust, authenticate};
 pub use header::{Header, MalformedEnvelope, PackageRef, Suite};
 pub use open::{OpenError, OpenedMessage, Revealed, open, reopen, reveal};

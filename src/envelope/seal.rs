@@ -3,12 +3,14 @@
 use prost::Message as _;
 use zeroize::Zeroizing;
 
+use super::annex::AnnexRef;
 use super::header::{Header, PackageRef, Suite, to_be_signed};
 use crate::crypto::keys::Algorithm;
 use crate::crypto::primitives::{AeadKey, NONCE_BYTES, hkdf_sha256, pae, random};
 use crate::crypto::{Digest, PublicKey, Sha256, SigningSecret, sha256};
 use crate::domain::limits::{
-    BODY_MAX_BYTES, DELIVERY_WINDOW_MAX_MS, PACKAGES_PER_MESSAGE_MAX, WRAPPED_KEYS_MAX,
+    ANNEXES_PER_MESSAGE_MAX, BODY_MAX_BYTES, DELIVERY_WINDOW_MAX_MS, PACKAGES_PER_MESSAGE_MAX,
+    WRAPPED_KEYS_MAX,
 };
 use crate::domain::{AuthorityId, MessageId, Timestamp};
 use crate::pb::v1 as pb;
@@ -33,6 +35,8 @@ pub struct Draft {
     pub sender_card_version: u64,
     /// The packages that it carries.
     pub packages: Vec<PackageRef>,
+    /// The sealed annexes that go with it.
+    pub annexes: Vec<AnnexRef>,
     /// The encoded [`pb::MessageBody`].
     pub plaintext: Zeroizing<Vec<u8>>,
 }
@@ -46,6 +50,9 @@ pub enum SealError {
     /// More packages than [`PACKAGES_PER_MESSAGE_MAX`].
     #[error("the message carries {0} evidence packages, {PACKAGES_PER_MESSAGE_MAX} at most")]
     TooManyPackages(usize),
+    /// More annexes than [`ANNEXES_PER_MESSAGE_MAX`].
+    #[error("the message carries {0} annexes, {ANNEXES_PER_MESSAGE_MAX} at most")]
+    TooManyAnnexes(usize),
     /// The window ends before it begins, or lasts longer than [`DELIVERY_WINDOW_MAX_MS`].
     #[error("the delivery window must end after now and within 400 days")]
     Window,
@@ -154,6 +161,7 @@ pub fn seal(
         key_commitment: keys.commitment,
         sender_card_version: draft.sender_card_version,
         packages: draft.packages,
+        annexes: draft.annexes,
     };
     let header_bytes = header.encode();
     let header_digest = sha256(&header_bytes);
@@ -173,6 +181,9 @@ fn check(
     }
     if draft.packages.len() > PACKAGES_PER_MESSAGE_MAX {
         return Err(SealError::TooManyPackages(draft.packages.len()));
+    }
+    if draft.annexes.len() > ANNEXES_PER_MESSAGE_MAX {
+        return Err(SealError::TooManyAnnexes(draft.annexes.len()));
     }
     let window = draft.expires.unix_ms() - draft.created.unix_ms();
     if !(1..=DELIVERY_WINDOW_MAX_MS).contains(&window) {

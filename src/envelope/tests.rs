@@ -38,6 +38,7 @@ fn draft() -> Draft {
         in_reply_to: None,
         sender_card_version: 1,
         packages: Vec::new(),
+        annexes: Vec::new(),
         plaintext: Zeroizing::new(body().encode_to_vec()),
     }
 }

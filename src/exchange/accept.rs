@@ -10,7 +10,7 @@ use super::pieces::piece;
 use super::refusals::{Refused, refuse_in, too_many};
 use super::rows::{self, MessageRow, RECEIVED, facts_of, message_in, put_message, shape_of_ref};
 use super::suspend::Trust;
-use super::{ActionError, Exchange, Peer};
+use super::{ActionError, Exchange, Peer, annex};
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::cosigned::SignedCheckpoint;
 use crate::audit::entry::{Coordinates, Entry, EntryDraft, Event};
@@ -20,7 +20,7 @@ use crate::domain::delivery::DeliveryState;
 use crate::domain::limits::{ENTRY_MAX_BYTES, ENVELOPE_MAX_BYTES};
 use crate::domain::{AuthorityId, MessageId, Timestamp};
 use crate::envelope::{
-    AuthenticMessage, AuthenticateError, Header, Incoming, SenderTrust, authenticate,
+    AuthenticMessage, AuthenticateError, Header, Incoming, SealedAnnex, SenderTrust, authenticate,
 };
 use crate::pb::v1 as pb;
 use crate::store::vault::{InUse, PackageShape};
@@ -91,6 +91,13 @@ impl Exchange {
             let refused = Refused { code: KIND_NOT_PERMITTED, message: entry.message };
             return self.refuse(peer, refused, digest).await;
         }
+        let annexes = match annex::check_delivered(message.header(), deliver.annexes) {
+            Ok(annexes) => annexes,
+            Err(code) => {
+                let refused = Refused { code, message: entry.message };
+                return self.refuse(peer, refused, digest).await;
+            }
+        };
         let packages: Vec<PackageShape> =
             message.header().packages.iter().map(shape_of_ref).collect();
         // Not swept between being seen here and being named by a row.
@@ -108,7 +115,7 @@ impl Exchange {
             size: proven.checkpoint().size,
             root: proven.checkpoint().root,
         };
-        self.commit_message(peer, proven, message, remote).await
+        self.commit_message(peer, proven, message, annexes, remote).await
     }
 
     /// Takes the marks off the packages of a message that is durable. Where that fails, the sweep
@@ -169,6 +176,7 @@ impl Exchange {
         peer: &Peer,
         proven: &SignedCheckpoint,
         message: AuthenticMessage,
+        annexes: Vec<SealedAnnex>,
         remote: Coordinates,
     ) -> Result<Accepted, ActionError> {
         let header = message.header();
@@ -189,6 +197,7 @@ impl Exchange {
             head: proven.clone(),
             id: header.message,
             bytes: message.bytes().clone(),
+            annexes,
             row,
             draft,
             refusals: self.refusals.clone(),
@@ -278,6 +287,7 @@ struct Arrived {
     head: SignedCheckpoint,
     id: MessageId,
     bytes: bytes::Bytes,
+    annexes: Vec<SealedAnnex>,
     row: MessageRow,
     draft: EntryDraft,
     refusals: Arc<Budgets>,
@@ -305,21 +315,30 @@ impl Arrived {
                 return Ok(Became::Known(known.entry_index));
             }
             // The same id with other content, or somebody else's: a signed conflict.
-            let draft = EntryDraft::new(Event::RelayRejection)
-                .by(self.me)
-                .peer(self.peer.clone())
-                .message(self.id)
-                .envelope(digest)
-                .code(CONFLICT);
-            let may = || self.refusals.take(self.peer.as_str(), self.now);
-            let logged = refuse_in(tx, &self.refusal_key, draft, may)?;
-            return Ok(logged.map_or(Became::TooMany, Became::Known));
+            return self.conflicts(tx, CONFLICT);
+        }
+        // An annex goes with one message: who copies it to another is refused.
+        if annex::is_known(tx, &self.annexes) {
+            return self.conflicts(tx, annex::REUSED);
         }
         let mut row = self.row;
         row.entry_index = tx.append(self.draft);
         row.body_slot = tx.body(self.bytes.to_vec()).0;
+        annex::keep(tx, self.id, &mut row, &self.annexes);
         put_message(tx, self.id, &row);
         tx.put(Table::Unopened, self.id.as_bytes(), Vec::new());
         Ok(Became::Accepted)
+    }
+
+    fn conflicts(self, tx: &mut Tx<'_>, code: &'static str) -> Result<Became, ActionError> {
+        let draft = EntryDraft::new(Event::RelayRejection)
+            .by(self.me)
+            .peer(self.peer.clone())
+            .message(self.id)
+            .envelope(self.row.digest())
+            .code(code);
+        let may = || self.refusals.take(self.peer.as_str(), self.now);
+        let logged = refuse_in(tx, &self.refusal_key, draft, may)?;
+        Ok(logged.map_or(Became::TooMany, Became::Known))
     }
 }

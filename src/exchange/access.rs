@@ -12,6 +12,7 @@ use super::stored::erased_error;
 use super::{ActionError, Exchange};
 use crate::audit::entry::{EntryDraft, Event};
 use crate::crypto::primitives::pae;
+use crate::domain::request::Handling;
 use crate::domain::time::DAY_MS;
 use crate::domain::{MessageId, PackageId, Timestamp};
 use crate::store::{Direction, Table, Tx};
@@ -97,7 +98,9 @@ impl Exchange {
         package: Option<PackageId>,
     ) -> Result<(), ActionError> {
         let key = self.access_key(self.now(), caller, id, package);
-        if self.store.get(Table::Access, &key)?.is_some() {
+        // Where a child is concerned, every time is logged.
+        let always = row.handling == Handling::ProtectedChild as i32;
+        if !always && self.store.get(Table::Access, &key)?.is_some() {
             return Ok(());
         }
         self.check_writable()?;
@@ -112,7 +115,7 @@ impl Exchange {
         self.store
             .commit(move |tx| {
                 // Two at once are one.
-                if tx.get(Table::Access, &key).is_none() {
+                if always || tx.get(Table::Access, &key).is_none() {
                     forget_other_days(tx, &key);
                     let entry_index = tx.append(draft);
                     tx.put(Table::Access, &key, AccessRow { entry_index }.encode_to_vec());

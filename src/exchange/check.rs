@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::replayed::fault;
 use super::rows::{self, AgencyRow, DraftRow, PeerRow};
-use super::{ActionError, Exchange};
+use super::{ActionError, Exchange, annex};
 use crate::audit::entry::Entry;
 use crate::audit::merkle::{Frontier, leaf_hash};
 use crate::audit::replay::{Finding, Severity, State};
@@ -239,6 +239,8 @@ impl<'a, 'b> Check<'a, 'b> {
         }
         if let (None, true, Some(slot)) = (&detail, bodies, slot) {
             detail = self.body(id, slot)?;
+            let row = kept.row.as_ref().filter(|_| detail.is_none());
+            detail = row.and_then(|row| annex::difference(store, row)).or(detail);
         }
         match detail {
             Some(detail) => self.diverges(&format!("message {id}"), detail),

@@ -10,8 +10,10 @@ use super::cases::index;
 use super::framework::note_statements;
 use super::issue::{issue_consignment, issue_plain};
 use super::release::{self, consent_of};
+use super::roles::{CaseOf, place};
 use super::rows::{
-    self, MessageDetails, MessageRow, OutboxRow, ReceiptRow, message_in, put_message,
+    self, DetailFinding, MessageDetails, MessageRow, OutboxRow, RECEIVED, ReceiptRow, handled,
+    message_in, put_message,
 };
 use super::standing::{self, About, review_of, urgency_of};
 use super::stored::keep_details;
@@ -21,7 +23,7 @@ use crate::crypto::HomeKey;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::kind::MessageKind;
 use crate::domain::lifecycle::{Move, RequestState};
-use crate::domain::request::{Body, Content, UseConsent};
+use crate::domain::request::{Body, Content, Handling, UseConsent};
 use crate::domain::{AuthorityId, CaseId, MessageId};
 use crate::envelope::wire::content_from_pb;
 use crate::envelope::{AuthenticMessage, OpenedMessage, open};
@@ -30,6 +32,8 @@ use crate::store::{BodySlot, Direction, Table, Tx};
 
 /// Messages that are opened at once: opening costs CPU, so no more than cores help.
 const AT_ONCE: usize = 16;
+/// An annex is about somebody who is no person of the request.
+const ANNEX_UNFIT: &str = "ANNEX_UNFIT";
 const AGAIN_AFTER: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// Opens what was accepted, until `stop`.
@@ -58,6 +62,7 @@ pub(super) struct Consigned {
     consent: Option<UseConsent>,
     /// Whose statements of law it has, by its blinded name.
     framework: Option<[u8; 16]>,
+    content: Content,
 }
 
 /// A message that was opened, if it could be, and what it says or why it cannot be consigned.
@@ -75,6 +80,8 @@ impl Consigned {
         row.kind = crate::envelope::wire::kind_to_pb(self.kind) as i32;
         row.case_id.clone_from(&self.case_id);
         keep_details(tx, row, &self.details);
+        let own = Handling::of(&self.content, None);
+        row.handling = handled(tx, own, self.about.request)? as i32;
         row.agency = answered_agency(tx, row)?;
         index::note(tx, home, id, row);
         standing::received(tx, id, row, self.kind, &self.about)?;
@@ -144,10 +151,41 @@ impl Exchange {
                 {
                     says.framework = Some(rows::peer_key(&self.home, &peer));
                 }
+                let says = match says {
+                    Ok(says) => self.check_kept(row, says)?,
+                    Err(code) => Err(code),
+                };
                 Ok((Some(opened), says))
             }
             Err(error) => Ok((None, Err(error.code()))),
         }
+    }
+
+    /// What of it must fit what is kept here, and what is to be noted of that. What a request says of
+    /// its persons is noted and not refused: what came before may have been erased here.
+    fn check_kept(
+        &self,
+        row: &MessageRow,
+        mut says: Consigned,
+    ) -> Result<Result<Consigned, &'static str>, ActionError> {
+        if !self.annexes_fit(row, &says.content)? {
+            return Ok(Err(ANNEX_UNFIT));
+        }
+        if let Body::Request(request) = &says.content.body {
+            let (case, before) = (says.case_id.as_str(), Some(place(row)));
+            let of = CaseOf { direction: RECEIVED, peer: &row.peer, case, before };
+            for one in self.check_roles(&of, request)? {
+                says.details.findings.push(DetailFinding {
+                    instrument: "FORM".into(),
+                    paragraph: one.paragraph.into(),
+                    need: "role_change".into(),
+                    field: format!("request.{}", one.field),
+                    message: one.message,
+                    explanation: "The sender did not say it by an explicit act: ask.".into(),
+                });
+            }
+        }
+        Ok(Ok(says))
     }
 
     async fn commit_consigned(
@@ -267,6 +305,7 @@ fn check(
             findings: Vec::new(),
             related: index::related(&content),
         },
+        content,
     })
 }
 
@@ -329,6 +368,18 @@ pub(super) fn own_receipt_by(
     if let Some(who) = who {
         draft = draft.who(who);
     }
+    Ok(issue_draft(tx, me, id, row, draft))
+}
+
+/// The same for an entry that is made already.
+pub(super) fn issue_draft(
+    tx: &mut Tx<'_>,
+    me: &AuthorityId,
+    id: MessageId,
+    row: &mut MessageRow,
+    draft: EntryDraft,
+) -> OutboxRow {
+    let (event, code) = (draft.event(), draft.reason().unwrap_or_default().to_owned());
     let at = tx.at();
     let entry_index = tx.append(draft);
     row.receipts.push(ReceiptRow {
@@ -337,7 +388,7 @@ pub(super) fn own_receipt_by(
         at_ms: at.unix_ms(),
         index: entry_index,
         text: String::new(),
-        code: code.unwrap_or_default().to_owned(),
+        code,
         recorded: 0,
     });
     let outbox = OutboxRow {
@@ -350,5 +401,5 @@ pub(super) fn own_receipt_by(
         created_ms: at.unix_ms(),
     };
     tx.put(Table::Outbox, &outbox.key(), outbox.encode_to_vec());
-    Ok(outbox)
+    outbox
 }

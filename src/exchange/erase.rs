@@ -130,6 +130,12 @@ pub(super) fn erase_content(
     if let Some(slot) = row.details_slot.take() {
         tx.erase(BodySlot(slot));
     }
+    for annex in row.annexes.iter_mut().filter(|annex| annex.erased.is_none()) {
+        if row.lost_ms == 0 {
+            tx.erase(BodySlot(annex.slot));
+        }
+        annex.erased = Some(erased.clone());
+    }
     // To which case it belonged is content too, as far as a row can forget: earlier frames of the
     // journal know it, under the home's key.
     index::forget(tx, id, row);
@@ -141,7 +147,7 @@ pub(super) fn erase_content(
 }
 
 /// What still needs the content keeps it.
-fn check_erasable(tx: &mut Tx<'_>, id: MessageId) -> Result<(), ActionError> {
+pub(super) fn check_erasable(tx: &mut Tx<'_>, id: MessageId) -> Result<(), ActionError> {
     if let Some(hold) = load_in::<HoldRow>(tx, Table::Holds, id.as_bytes())? {
         let (since, code) = (Timestamp::from_unix_ms(hold.since_ms), hold.code);
         let why = if code.is_empty() { code } else { format!(" ({code})") };

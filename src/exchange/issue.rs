@@ -5,7 +5,8 @@ use super::ActionError;
 use super::heads::hashes;
 use super::rows::MessageRow;
 use crate::audit::entry::Entry;
-use crate::envelope::{AuthenticMessage, OpenedMessage};
+use crate::crypto::PublicKey;
+use crate::envelope::{AuthenticMessage, OpenedMessage, ReleaseContext, Withheld};
 use crate::pb::v1 as pb;
 use crate::receipt::Receipt;
 use crate::store::{Committed, Head, Position, Store};
@@ -30,6 +31,31 @@ pub fn issue_consignment<T>(_message: &OpenedMessage, at: &Committed<T>) -> Opti
 /// A refusal or a hand-over: needs no verified message, but durability like everything.
 pub fn issue_plain<T>(at: &Committed<T>) -> Option<Issued> {
     newest(at)
+}
+
+/// The node's part of an annex's key, for one official: only where the log says so, durably.
+///
+/// # Errors
+/// [`ActionError::Fault`] when the commit bore no entry, or the official's key does not seal.
+pub fn release<T>(
+    withheld: &Withheld,
+    official: &PublicKey,
+    context: &ReleaseContext,
+    at: &Committed<T>,
+) -> Result<Released, ActionError> {
+    let issued = newest(at).ok_or_else(|| ActionError::fault("a commit bore no entry"))?;
+    let sealed = withheld.seal_to(official, context).map_err(ActionError::fault)?;
+    Ok(Released { encapsulated: sealed.0, ciphertext: sealed.1, issued })
+}
+
+/// The node's part of an annex's key, sealed to the key of one official.
+pub struct Released {
+    /// Encapsulated secret.
+    pub encapsulated: Vec<u8>,
+    /// The wrapped part.
+    pub ciphertext: Vec<u8>,
+    /// ContentAccessTracking.
+    pub issued: Issued,
 }
 
 fn newest<T>(at: &Committed<T>) -> Option<Issued> {

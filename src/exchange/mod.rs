@@ -25,6 +25,7 @@
 pub mod accept;
 pub mod access;
 pub mod agencies;
+pub mod annex;
 mod budgets;
 pub mod cards;
 pub mod cases;
@@ -63,6 +64,7 @@ pub mod release;
 mod removal;
 pub mod replayed;
 pub mod retention;
+mod roles;
 pub(crate) mod rows;
 pub mod schedule;
 pub mod session;

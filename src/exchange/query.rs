@@ -240,13 +240,13 @@ impl Exchange {
     }
 
     /// The keys with which the other side of a message cosigns.
-    fn witness_of(&self, row: &MessageRow) -> Vec<WitnessKey> {
+    pub(super) fn witness_of(&self, row: &MessageRow) -> Vec<WitnessKey> {
         let peer = row.peer_id().ok().and_then(|peer| self.directory.get(&peer));
         peer.map(|peer| peer.card.witness_keys().to_vec()).unwrap_or_default()
     }
 
     /// A receipt of ours, proved under the checkpoint with the most behind it.
-    fn own_receipt_view(
+    pub(super) fn own_receipt_view(
         &self,
         index: u64,
         counterpart: &[WitnessKey],

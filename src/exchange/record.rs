@@ -7,7 +7,7 @@ use super::rows::{
 };
 use super::{ActionError, Exchange, Peer, standing};
 use crate::audit::cosigned::SignedCheckpoint;
-use crate::audit::entry::{EntryDraft, Event};
+use crate::audit::entry::{Entry, EntryDraft, Event};
 use crate::domain::MessageId;
 use crate::pb::v1 as pb;
 use crate::receipt::{self, Expected, Receipt, ReceiptError, VerifiedReceipt};
@@ -110,7 +110,7 @@ impl Exchange {
         let index = receipt.facts().index;
         let verified = receipt::verify(&receipt, &expected)?;
         let event = verified.event();
-        if event.proves().is_none() {
+        if event.proves().is_none() && event != Event::ContentAccessTracking {
             return Err(RecordError::Irrelevant(event));
         }
         Ok(Proved { id, head: Some(head), receipt: verified, index })
@@ -146,6 +146,7 @@ impl Exchange {
             .message(id)
             .receipt(crate::crypto::sha256(receipt.text().as_bytes()))
             .remote(receipt.coordinates().clone());
+        let draft = of_annex(draft, &receipt.receipt().facts().entry);
         let code = receipt.code().map(str::to_owned);
         let event = receipt.event();
         let trust = self.trust_in(peer);
@@ -181,6 +182,17 @@ impl Exchange {
             self.outbox.done(peer.authority().as_str(), id.as_bytes());
         }
         Ok(())
+    }
+}
+
+/// Which annex it is about, and whose key opened it, where it is about one.
+fn of_annex(mut draft: EntryDraft, issued: &Entry) -> EntryDraft {
+    if let Some(annex) = issued.document {
+        draft = draft.document(annex);
+    }
+    match &issued.key {
+        Some(key) => draft.key(key),
+        None => draft,
     }
 }
 

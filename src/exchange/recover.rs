@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 use super::consign::Consigned;
 use super::rows::message;
-use super::{ActionError, Exchange};
+use super::{ActionError, Exchange, annex};
 use crate::audit::entry::{Entry, Event};
 use crate::card::Card;
 use crate::crypto::{Digest, HomeKey};
@@ -148,6 +148,7 @@ impl Kept {
                 self.queue(tx, entry)
             }
             Event::EraseBody => self.erased(tx, position, entry),
+            Event::EraseAnnex => annex::recover_erased(tx, position, entry),
             Event::HoldSet | Event::HoldReleased => self.hold(tx, position, entry),
             Event::DraftSubmitted => self.drafted(tx, position, entry),
             Event::DraftApproved | Event::DraftRefused => ends_draft(tx, entry),

@@ -5,13 +5,14 @@ use prost::Message as _;
 use super::ActionError;
 use crate::crypto::{Digest, HomeKey};
 use crate::domain::delivery::DeliveryState;
+use crate::domain::request::Handling;
 use crate::domain::{AuthorityId, MessageId, PackageId};
 use crate::envelope::PackageRef;
 pub(crate) use crate::pb::store::v1::{
-    AccessRow, AgencyRow, AlertRow, CardRow, DraftBody, DraftRow, ErasureRow, HeadRow, HoldRow,
-    MessageDetails, MessageRow, OutboxRow, PackageFacts, PackageRow, PeerRow, ReceiptRow,
-    RefusalRow, RelatedCaseRow, RemovalRow, RequestRow, SentMove, ShareRow, StandingRow, Step,
-    TurnRow,
+    AccessRow, AgencyRow, AlertRow, AnnexRow, CardRow, DetailFinding, DraftBody, DraftRow,
+    ErasureRow, HeadRow, HoldRow, MessageDetails, MessageRow, OutboxRow, PackageFacts, PackageRow,
+    PeerRow, ReceiptRow, RefusalRow, RelatedCaseRow, RemovalRow, RequestRow, SentMove, ShareRow,
+    StandingRow, Step, TurnRow,
 };
 use crate::store::vault::PackageShape;
 use crate::store::{Direction, Store, Table, Tx};
@@ -58,6 +59,17 @@ pub(crate) fn message_in(
     id: MessageId,
 ) -> Result<Option<MessageRow>, ActionError> {
     load_in(tx, Table::Messages, id.as_bytes())
+}
+
+/// With how much care a message is handled that is about a request: with no less than that.
+pub(crate) fn handled(
+    tx: &mut Tx<'_>,
+    own: Handling,
+    request: Option<MessageId>,
+) -> Result<Handling, ActionError> {
+    let Some(request) = request else { return Ok(own) };
+    let row = message_in(tx, request)?;
+    Ok(row.and_then(|row| Handling::from_number(row.handling)).map_or(own, |of| own.max(of)))
 }
 
 pub(crate) fn put_message(tx: &mut Tx<'_>, id: MessageId, row: &MessageRow) {

@@ -26,7 +26,7 @@ pub(super) fn erased_error(id: MessageId, erased: &ErasureRow) -> ActionError {
 }
 
 /// What is answered to somebody who asks for content that an older copy of the store lacks.
-fn lost_error(id: MessageId, row: &MessageRow) -> ActionError {
+pub(super) fn lost_error(id: MessageId, row: &MessageRow) -> ActionError {
     let at = Timestamp::from_unix_ms(row.lost_ms);
     let whom = if row.direction == rows::SENT { "submit it again" } else { "its sender was told" };
     let message = format!(

@@ -20,6 +20,7 @@ use super::agencies::Caller;
 use super::cases::index;
 use super::drafts::Approval;
 use super::query::MessageView;
+use super::roles::CaseOf;
 use super::rows::{self, MessageDetails, MessageRow, RequestRow, SENT, facts_of, ref_of};
 use super::standing::{About, is_moved};
 use super::{ActionError, Exchange, Peer, Violation};
@@ -28,10 +29,10 @@ use crate::crypto::primitives::{pae, random};
 use crate::crypto::{Digest, PublicKey, sha256};
 use crate::domain::delivery::DeliveryState;
 use crate::domain::limits::{DELIVERY_WINDOW_MAX_MS, PACKAGES_PER_MESSAGE_MAX};
-use crate::domain::request::{Body, Content, Finding};
+use crate::domain::request::{Body, Content, Finding, Handling};
 use crate::domain::{AuthorityId, CaseId, MessageId, MessageKind, PackageId, RequestId};
 use crate::envelope::wire::{content_to_pb, kind_to_pb};
-use crate::envelope::{Draft, SealError, SignedMessage, seal, sign};
+use crate::envelope::{Draft, SealError, SealedAnnex, SignedMessage, seal, sign};
 use crate::pb::v1 as pb;
 use crate::store::Table;
 
@@ -52,6 +53,8 @@ pub struct Submission {
     pub content: Content,
     /// Packages that were uploaded before.
     pub packages: Vec<PackageId>,
+    /// Annexes that the client has sealed.
+    pub annexes: Vec<SealedAnnex>,
     /// The agency's own reference; may be empty.
     pub reference: String,
     /// Delivery window in milliseconds; the default where there is none.
@@ -68,6 +71,8 @@ impl Submission {
     pub(super) fn digest(&self) -> Digest {
         let content = content_to_pb(&self.content).encode_to_vec();
         let packages: Vec<u8> = self.packages.iter().flat_map(|id| *id.as_bytes()).collect();
+        let annexes: Vec<u8> =
+            self.annexes.iter().flat_map(|annex| annex.reference().digest).collect();
         let window = self.window_ms.unwrap_or(0).to_le_bytes();
         let case = self.case.as_ref().map(CaseId::as_str).unwrap_or_default();
         let answered = self.in_reply_to.map_or([0; 16], |id| *id.as_bytes());
@@ -78,6 +83,7 @@ impl Submission {
                 self.recipient.as_str().as_bytes(),
                 &content,
                 &packages,
+                &annexes,
                 self.reference.as_bytes(),
                 &window,
                 case.as_bytes(),
@@ -196,13 +202,37 @@ impl Exchange {
         }
         let packages = self.check_packages(caller, &submission.packages, draft, &mut wrong)?;
         let case = self.check_case(caller, submission, &mut wrong)?;
+        self.check_annexes(submission, peer.as_deref(), &mut wrong)?;
         let about = self.check_request(caller, submission, &mut wrong)?;
+        self.check_persons(submission, case.as_deref(), &mut wrong)?;
         match (wrong.is_empty(), peer) {
             (true, Some(peer)) => {
                 Ok(Checked { peer, packages, case, new_case: None, warnings, about })
             }
             _ => Err(ActionError::Invalid(wrong)),
         }
+    }
+
+    /// What earlier requests of the case say of the persons in this one.
+    fn check_persons(
+        &self,
+        submission: &Submission,
+        answered: Option<&str>,
+        wrong: &mut Vec<Violation>,
+    ) -> Result<(), ActionError> {
+        let Body::Request(request) = &submission.content.body else { return Ok(()) };
+        let case = answered.or(submission.case.as_ref().map(CaseId::as_str));
+        let of = CaseOf {
+            direction: SENT,
+            peer: submission.recipient.as_str(),
+            case: case.unwrap_or_default(),
+            before: None,
+        };
+        for finding in self.check_roles(&of, request)? {
+            let rule = format!("{} ({})", finding.message, finding.paragraph);
+            wrong.push(Violation::new(format!("content.request.{}", finding.field), rule));
+        }
+        Ok(())
     }
 
     fn seal_submission(
@@ -224,6 +254,7 @@ impl Exchange {
             in_reply_to: submission.in_reply_to,
             sender_card_version: self.card().version(),
             packages: checked.packages.iter().map(|package| ref_of(&package.shape)).collect(),
+            annexes: submission.annexes.iter().map(SealedAnnex::reference).collect(),
             plaintext: encode_body(submission, checked),
         };
         // To every active key of the recipient, and to our own archive.
@@ -287,6 +318,8 @@ impl Exchange {
             framework: (submission.content.kind == MessageKind::FrameworkUpdate)
                 .then(|| rows::peer_key(&self.home, &self.me)),
             home: self.home.clone(),
+            handling: Handling::of(&submission.content, None),
+            annexes: submission.annexes.clone(),
             request_key: self.request_key(caller, submission.request),
             request: RequestRow {
                 digest: submission.digest().to_vec(),
@@ -339,6 +372,7 @@ fn seal_error(error: SealError) -> ActionError {
     match error {
         SealError::BodyTooLarge(_) => ActionError::invalid("content", error.to_string()),
         SealError::TooManyPackages(_) => ActionError::invalid("packages", error.to_string()),
+        SealError::TooManyAnnexes(_) => ActionError::invalid("annexes", error.to_string()),
         SealError::Window => ActionError::invalid("expire_after_seconds", error.to_string()),
         SealError::RecipientKeys => ActionError::invalid("recipient", error.to_string()),
         SealError::SignerKeys => ActionError::fault(error),

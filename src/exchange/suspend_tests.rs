@@ -27,6 +27,7 @@ fn delivery(from: &Lone, id: MessageId) -> pb::Deliver {
         entry: store.entry(row.entry_index).expect("readable").expect("there").into(),
         index: row.entry_index,
         inclusion: hashes(&store.inclusion(row.entry_index, size).expect("a proof")),
+        annexes: Vec::new(),
     }
 }
 

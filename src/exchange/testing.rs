@@ -2,15 +2,13 @@
 
 mod copies;
 mod courier;
+mod small;
 
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use prost::Message as _;
-
-use super::agencies::{Caller, Role};
 use super::check::Told;
 use super::packages::Upload;
 use super::query::MessageView;
@@ -24,7 +22,7 @@ use crate::audit::policy::Policy;
 use crate::audit::replay::Rule;
 use crate::audit::testing::TestLog;
 use crate::audit::witness::Cosigner;
-use crate::card::{Card, CardBody, CardKey};
+use crate::card::{Card, CardBody, CardKey, Official};
 use crate::crypto::keys::{Algorithm, Seed};
 use crate::crypto::{Digest, HomeKey, SealingSecret, SigningSecret, random};
 use crate::domain::clock::Targets;
@@ -37,6 +35,7 @@ use crate::store::vault::{PackageShape, Vault};
 use crate::store::{self, BodySlot, Position, Store, Table};
 
 pub(super) use self::courier::Memory;
+pub(super) use self::small::{conflict, desk, encoded, operator};
 
 pub(super) const HOUR_MS: i64 = 3600 * 1000;
 const START_MS: i64 = 1_795_000_000_000;
@@ -49,6 +48,7 @@ pub(super) struct Lone {
     clock: Arc<AtomicI64>,
     rules: retention::Rules,
     approval: drafts::Rules,
+    officials: (u64, Vec<Official>),
     opened: Option<Arc<Exchange>>,
 }
 
@@ -68,7 +68,8 @@ impl Lone {
         let dir = tempfile::tempdir().expect("a directory");
         let clock = Arc::new(AtomicI64::new(START_MS));
         let (home, seeds) = (HomeKey::generate(), std::array::from_fn(|_| Seed::generate()));
-        let mut lone = Self { dir, home, seeds, clock, rules, approval, opened: None };
+        let officials = (1, Vec::new());
+        let mut lone = Self { dir, home, seeds, clock, rules, approval, officials, opened: None };
         let authority = AuthorityId::parse(authority).expect("valid");
         let (store, _) = Store::create(lone.store_settings(&authority)).expect("a store");
         lone.opened = Some(lone.exchange(store, &authority));
@@ -181,8 +182,15 @@ impl Lone {
         let sealing = public(3, Algorithm::XWing);
         let body = CardBody::least(authority, root.public(), &sealing, &log);
         let signing = CardKey::new(&public(1, Algorithm::Ed25519), body.issued, body.expires);
-        let body = CardBody { signing: vec![signing], ..body };
+        let (version, officials) = self.officials.clone();
+        let body = CardBody { signing: vec![signing], version, officials, ..body };
         Card::sign(&body, &root).expect("a sound card")
+    }
+
+    /// Names these officials in its card from now on, and nobody else.
+    pub(super) fn name_officials(&mut self, officials: Vec<Official>) {
+        self.officials = (self.officials.0 + 1, officials);
+        self.restart();
     }
 
     /// A newer card under the same root.
@@ -222,6 +230,7 @@ impl Lone {
             recipient: to.x().me.clone(),
             content: Content::note(MessageKind::SpontaneousInformation, note),
             packages: packages.to_vec(),
+            annexes: Vec::new(),
             reference: "our file on the witness".into(),
             window_ms: None,
             case: None,
@@ -348,28 +357,4 @@ pub(super) async fn pair() -> (Lone, Lone) {
 /// A stranger's log, of which each node is a witness.
 pub(super) fn stranger() -> TestLog {
     TestLog::new("xz.foreign", 77)
-}
-
-/// An agency that may do what agencies may, in all cases.
-pub(super) fn desk() -> Caller {
-    Caller { name: "desk".into(), roles: vec![Role::Submit, Role::Read], all_cases: true }
-}
-
-/// Whoever operates.
-pub(super) fn operator() -> Caller {
-    Caller::local_operator()
-}
-
-/// The code of a conflict.
-pub(super) fn conflict<T>(result: Result<T, ActionError>) -> &'static str {
-    match result {
-        Err(ActionError::Conflict { code, .. }) => code,
-        Err(other) => panic!("another error: {other}"),
-        Ok(_) => panic!("no error"),
-    }
-}
-
-/// What is stored in a row, as it is written.
-pub(super) fn encoded(row: &MessageRow) -> Vec<u8> {
-    row.encode_to_vec()
 }

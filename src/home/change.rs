@@ -121,9 +121,7 @@ pub fn change_key(
     if !keys.has(Role::Root) {
         return Err(KeyChangeError::NoRoot);
     }
-    let path = home.join(CARD);
-    let text = fs::read_to_string(&path).map_err(|source| io(&path, source))?;
-    let card = Card::parse(&text)?;
+    let card = read_home_card(home)?;
     let target =
         if signs && matches!(change, KeyChange::Add(_)) { &next } else { &keys.path(role) };
     let public = match (change, signs) {
@@ -150,13 +148,30 @@ pub fn change_key(
 /// [`KeyChangeError`]; then the card of the home is the one that it was, or the next use of it ends
 /// what was begun.
 pub fn publish(home: &Path, keys: &HomeKeys, body: &CardBody) -> Result<Card, KeyChangeError> {
+    let card = sign_next_card(home, keys, body)?;
+    finish(home, keys.dir())?;
+    Ok(card)
+}
+
+/// The card of a home.
+pub(super) fn read_home_card(home: &Path) -> Result<Card, KeyChangeError> {
+    let path = home.join(CARD);
+    let text = fs::read_to_string(&path).map_err(|source| io(&path, source))?;
+    Ok(Card::parse(&text)?)
+}
+
+/// Signs the card that is to be next, and puts it where [`finish`] takes it from.
+pub(super) fn sign_next_card(
+    home: &Path,
+    keys: &HomeKeys,
+    body: &CardBody,
+) -> Result<Card, KeyChangeError> {
     if !keys.has(Role::Root) {
         return Err(KeyChangeError::NoRoot);
     }
     let root = SigningSecret::new(&keys.seed(Role::Root)?, Algorithm::Ed25519);
     let card = Card::sign(body, &root.map_err(|_| KeyChangeError::NoRoot)?)?;
     write_next_card(home, keys.dir(), &card)?;
-    finish(home, keys.dir())?;
     Ok(card)
 }
 

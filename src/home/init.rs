@@ -213,6 +213,7 @@ fn make_card(
     let (witness, witness_pq) = (witness(Role::Witness)?, witness(Role::WitnessPq)?);
     let listen = options.listen.as_deref().unwrap_or(LISTEN);
     let body = CardBody {
+        officials: Vec::new(),
         v: 1,
         kind: options.kind,
         name: options.name.clone(),

@@ -12,6 +12,8 @@ mod change;
 mod init;
 mod keys;
 mod look;
+mod official;
+mod officials;
 mod passphrase;
 
 pub(crate) use certificates::agency_ca_name;
@@ -22,4 +24,6 @@ pub(crate) use init::config_text;
 pub use init::{InitError, InitOptions, init};
 pub use keys::{HomeKeys, KeyFileError, witness_name};
 pub use look::KeysSeen;
+pub use official::{OfficialKeyError, OfficialKeyFile, OfficialPublic};
+pub use officials::{OfficialChange, OfficialChangeError, change_officials};
 pub use passphrase::{CREDENTIAL, PassphraseError, credential, read_passphrase};

@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::crypto::PublicKey;
 use crate::crypto::keys::Role;
 use crate::exchange::KeysChanged;
-use crate::home::{self, HomeKeys, KeyChange};
+use crate::home::{self, HomeKeys, KeyChange, OfficialChange};
 
 /// What changing a key has come to.
 pub struct Changed {
@@ -32,18 +32,49 @@ pub async fn change_key(
     passphrase_file: Option<&Path>,
     change: KeyChange,
 ) -> anyhow::Result<Changed> {
+    let node = open_stopped(home, passphrase_file)?;
+    let changed = change_in(&node, change).await;
+    close(node).await?;
+    changed
+}
+
+/// Names an official in the card of a home, or removes one, and logs that.
+///
+/// # Errors
+/// As [`change_key`].
+pub async fn change_officials(
+    home: &Path,
+    passphrase_file: Option<&Path>,
+    change: OfficialChange,
+) -> anyhow::Result<Changed> {
+    let node = open_stopped(home, passphrase_file)?;
+    let changed = change_officials_in(&node, change).await;
+    close(node).await?;
+    changed
+}
+
+async fn change_officials_in(node: &OpenNode, change: OfficialChange) -> anyhow::Result<Changed> {
+    let (home, keys) = (&node.config.home, &node.keys);
+    node.exchange.log_keys(&in_use(keys, &node.exchange.card())?).await?;
+    let card = home::change_officials(home, keys, change, now())?;
+    let logged = node.exchange.log_keys(&in_use(keys, &card)?).await?;
+    Ok(Changed { card, logged, resumed: false })
+}
+
+fn open_stopped(home: &Path, passphrase_file: Option<&Path>) -> anyhow::Result<OpenNode> {
     let config = Config::read(&config_of(home))?;
     let secret = check::home(&config, passphrase_file, check::Why::Open).sound()?;
     let opened = OpenNode::open(config, secret.as_ref().map(|secret| secret.as_slice()));
-    let node = opened.map_err(|error| match is_held(&error) {
+    opened.map_err(|error| match is_held(&error) {
         true => error.context("the keys of a home are changed while no node runs in it: stop it"),
         false => error,
-    })?;
-    let changed = change_in(&node, change).await;
+    })
+}
+
+async fn close(node: OpenNode) -> anyhow::Result<()> {
     let store = node.store.clone();
     drop(node);
-    tokio::task::spawn_blocking(move || store.stop()).await.context("the store does not stop")?;
-    changed
+    tokio::task::spawn_blocking(move || store.stop()).await.context("the store does not stop")
 }
 
 async fn change_in(node: &OpenNode, change: KeyChange) -> anyhow::Result<Changed> {
@@ -56,11 +87,11 @@ async fn change_in(node: &OpenNode, change: KeyChange) -> anyhow::Result<Changed
         }
         false => {
             // What was there before: an older home has not said so yet.
-            node.exchange.log_keys(&in_use(keys)?).await?;
+            node.exchange.log_keys(&in_use(keys, &node.exchange.card())?).await?;
             home::change_key(home, keys, change, now())?
         }
     };
-    let logged = node.exchange.log_keys(&in_use(keys)?).await?;
+    let logged = node.exchange.log_keys(&in_use(keys, &card)?).await?;
     node.exchange.publish_card(card.clone(), None).await?;
     Ok(Changed { card, logged, resumed })
 }

@@ -11,7 +11,7 @@ mod serve;
 
 use std::path::{Path, PathBuf};
 
-pub use keys::{Changed, KeyShown, change_key, list_keys};
+pub use keys::{Changed, KeyShown, change_key, change_officials, list_keys};
 pub use local::Local;
 pub use open::{OpenNode, OpenOutcome};
 pub use recover::{EXPORT_TOO_OLD, Known, Recovery};

@@ -165,7 +165,7 @@ impl OpenNode {
             false => Event::NodeStarted,
         };
         self.exchange.log_node(event).await?;
-        self.exchange.log_keys(&in_use(&self.keys)?).await?;
+        self.exchange.log_keys(&in_use(&self.keys, &self.exchange.card())?).await?;
         self.exchange.log_card().await?;
         self.exchange.log_policy().await?;
         self.exchange.log_suspensions().await?;
@@ -182,7 +182,7 @@ pub(super) fn create_log(
     let keys = HomeKeys::unlock(&config.keys, passphrase)?;
     let (store, _) = Store::create(settings(config, card, &keys)?)?;
     let log_key = card.log_keys().first().context("a card has a log key")?.to_string();
-    let in_use = in_use(&keys)?;
+    let in_use = in_use(&keys, card)?;
     let first_entries = move |tx: &mut Tx<'_>| {
         tx.append(EntryDraft::new(Event::LogOpened).key(&log_key).software(SOFTWARE));
         in_use.log_first(tx);
@@ -199,7 +199,7 @@ pub(super) fn create_log(
 }
 
 /// The keys that the log tells of; those of TLS and agencies show in certificates.
-pub(super) fn in_use(keys: &HomeKeys) -> anyhow::Result<KeysInUse> {
+pub(super) fn in_use(keys: &HomeKeys, card: &Card) -> anyhow::Result<KeysInUse> {
     let mut in_use = KeysInUse::default();
     let roles = [
         Role::Signing,
@@ -214,6 +214,9 @@ pub(super) fn in_use(keys: &HomeKeys) -> anyhow::Result<KeysInUse> {
         if let Some(next) = keys.next(role)? {
             in_use.add(&format!("{}-next", role.as_str()), next.id());
         }
+    }
+    for (official, key) in card.officials() {
+        in_use.add(&format!("official-{}", official.id), key.id());
     }
     Ok(in_use)
 }

@@ -175,7 +175,7 @@ impl Recovery {
             self.node.store.thaw().map_err(StillBehind::hinted)?;
             return Ok(None);
         }
-        let keys = in_use(&self.node.keys)?;
+        let keys = in_use(&self.node.keys, &self.node.exchange.card())?;
         Ok(Some(self.node.exchange.close_recovery(end.number(), document, &keys).await?))
     }
 

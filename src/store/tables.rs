@@ -85,11 +85,13 @@ pub enum Table {
     CaseMessages = 0x2d,
     /// The cases of each agency. Key: blinded agency, case id.
     AgencyCases = 0x2e,
+    /// Which message a sealed annex goes with, so that it goes with no other. Key: annex id.
+    Annexes = 0x2f,
 }
 
 impl Table {
     /// All of them, by number.
-    pub const ALL: [Table; 31] = [
+    pub const ALL: [Table; 32] = [
         Table::Messages,
         Table::Outbox,
         Table::Inbox,
@@ -121,6 +123,7 @@ impl Table {
         Table::Framework,
         Table::CaseMessages,
         Table::AgencyCases,
+        Table::Annexes,
     ];
 
     pub(super) fn number(self) -> u8 {

@@ -234,6 +234,7 @@ impl Hostile {
             in_reply_to: None,
             sender_card_version: 1,
             packages: Vec::new(),
+            annexes: Vec::new(),
             plaintext: zeroize::Zeroizing::new(body.encode_to_vec()),
         }
     }
@@ -287,6 +288,7 @@ impl Hostile {
             entry: store.entry(index).expect("readable").expect("there").into(),
             index,
             inclusion: inclusion.iter().map(|h| h.to_vec().into()).collect(),
+            annexes: Vec::new(),
         };
         match self.ask(Ask::Deliver(deliver)).await.expect("answered") {
             Answer::Deliver(reply) => reply.outcome.expect("an outcome"),

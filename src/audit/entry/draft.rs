@@ -82,6 +82,11 @@ impl EntryDraft {
         self.0.event
     }
 
+    /// The reason, where it has one.
+    pub fn reason(&self) -> Option<&str> {
+        self.0.code.as_deref()
+    }
+
     /// The counterpart: whoever gives out the numbers of a peer's entries asks for it.
     pub fn counterpart(&self) -> Option<&AuthorityId> {
         self.0.peer.as_ref()

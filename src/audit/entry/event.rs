@@ -43,6 +43,8 @@ events! {
     ContentHandover = "ContentHandover",
     /// No agency took the message (EN 319 522).
     ContentHandoverFailure = "ContentHandoverFailure",
+    /// A sealed annex was released to a named official (EN 319 522).
+    ContentAccessTracking = "ContentAccessTracking",
     /// The agency withdrew the message before it was relayed.
     MessageCancelled = "message.cancelled",
     /// An operator stopped the relaying of the message.
@@ -103,6 +105,8 @@ events! {
     AccessUnshared = "access.unshared",
     /// The key of a stored body was destroyed.
     EraseBody = "erase.body",
+    /// The key of a stored annex was destroyed.
+    EraseAnnex = "erase.annex",
     /// A message must not be erased.
     HoldSet = "hold.set",
     /// It may be erased again.
@@ -134,6 +138,7 @@ impl Event {
                 | Event::ContentConsignmentFailure
                 | Event::ContentHandover
                 | Event::ContentHandoverFailure
+                | Event::ContentAccessTracking
         )
     }
 }

@@ -134,6 +134,10 @@ impl Event {
             Event::ContentConsignment | Event::ContentHandover => {
                 (&[By, Envelope, Message, Peer], &[Payload, Package, Receipt, Remote, Who])
             }
+            // The digest of the annex, and whose key it was released to.
+            Event::ContentAccessTracking => {
+                (&[By, Document, Envelope, Key, Message, Peer], &[Payload, Receipt, Remote, Who])
+            }
             Event::MessageCancelled | Event::MessageHeld | Event::MessageReleased => {
                 (&[Message], &[Code, Envelope, Payload, Peer, Who])
             }
@@ -165,6 +169,7 @@ impl Event {
             Event::AccessShared => (&[Code, Message, Who], &[]),
             Event::AccessUnshared => (&[Message, Who], &[]),
             Event::EraseBody => (&[Code, Message], &[Envelope, Package, Payload, Peer, Who]),
+            Event::EraseAnnex => (&[Code, Document, Message], &[Envelope, Payload, Peer, Who]),
             Event::HoldSet | Event::HoldReleased => {
                 (&[Message], &[Code, Envelope, Payload, Peer, Who])
             }

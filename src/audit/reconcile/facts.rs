@@ -47,7 +47,10 @@ impl Fact {
     /// side; `None` where it says nothing that the other side must say too.
     pub fn of(index: u64, entry: &Entry, origins: &[String]) -> Option<Self> {
         let message = entry.message?;
-        if !entry.event.is_receipt() && entry.event != Event::MessageCancelled {
+        // Who opened an annex says nothing of what became of the message, and goes on when all of
+        // that is settled.
+        let of_delivery = entry.event.is_receipt() && entry.event != Event::ContentAccessTracking;
+        if !of_delivery && entry.event != Event::MessageCancelled {
             return None;
         }
         let seen = entry.remote.as_ref().and_then(|remote| Seen::of(remote, origins));

@@ -36,6 +36,7 @@ impl State {
             Event::RelayFailure => self.expired(step),
             Event::ContentConsignment | Event::ContentConsignmentFailure => self.consigned(step),
             Event::ContentHandover | Event::ContentHandoverFailure => self.handed_over(step),
+            Event::ContentAccessTracking => self.accessed(step),
             // What was refused to an agency never became a message.
             _ => {}
         }
@@ -94,7 +95,10 @@ impl State {
         self.moves(step);
         let event = step.entry.event;
         let stated = self.stated(step);
-        let Some(learnt) = event.proves() else { return step.find(Rule::Irrelevant) };
+        let learnt = event.proves();
+        if learnt.is_none() && event != Event::ContentAccessTracking {
+            return step.find(Rule::Irrelevant);
+        }
         let Some(message) = self.known(step, Side::Sent, Rule::NotSubmitted) else { return };
         if message.has(event, true) {
             return step.find(Rule::RecordedTwice);
@@ -106,7 +110,7 @@ impl State {
             step.find(Rule::AfterCancel);
         }
         message.queue = Queue::Gone;
-        message.state = message.state.join(learnt);
+        message.state = learnt.map_or(message.state, |state| message.state.join(state));
         message.events.push(stated);
     }
 
@@ -174,6 +178,22 @@ impl State {
         }
         message.state = event.proves().map_or(message.state, |state| message.state.join(state));
         message.events.push(stated);
+    }
+
+    /// An annex was released to an official: as often as officials open it. The first time is a
+    /// receipt that goes to the sender.
+    fn accessed(&mut self, step: &mut Step<'_>) {
+        let (event, stated) = (step.entry.event, self.stated(step));
+        let Some(message) = self.known(step, Side::Received, Rule::NotAccepted) else { return };
+        if message.erased {
+            return step.find(Rule::ReadAfterErasure);
+        }
+        if !message.earlier && !message.has(Event::ContentConsignment, false) {
+            return step.find(Rule::NotConsigned);
+        }
+        if !message.has(event, false) {
+            message.events.push(stated);
+        }
     }
 
     /// The message of the entry, if it still waits to be relayed.

@@ -75,7 +75,9 @@ impl State {
             Event::AccessFetched
             | Event::AccessExported
             | Event::AccessShared
-            | Event::AccessUnshared => self.read(step),
+            | Event::AccessUnshared
+            // What was erased with its message cannot be erased by itself.
+            | Event::EraseAnnex => self.read(step),
             Event::EraseBody => self.erased(step),
             Event::HoldSet | Event::HoldReleased => self.hold(step),
             Event::KeyAdded | Event::KeyRetired => self.key(step),

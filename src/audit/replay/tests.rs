@@ -6,6 +6,7 @@ use crate::domain::delivery::DeliveryState;
 use crate::domain::delivery::DeliveryState as D;
 use Event::*;
 
+mod annexes;
 mod illegal;
 mod laws;
 mod legal;

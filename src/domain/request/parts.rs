@@ -124,6 +124,23 @@ pub struct Person {
     pub child: bool,
 }
 
+/// That a person is something else in the case than an earlier request said: Trafficking Protocol 6,
+/// UNTOC 24-25.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RoleChange {
+    /// How the request refers to the person. Called `ref` in files.
+    #[serde(rename = "ref", default)]
+    pub reference: String,
+    /// What the person was.
+    pub from: PersonRole,
+    /// What the person is.
+    pub to: PersonRole,
+    /// Why, without names.
+    #[serde(default)]
+    pub reason: String,
+}
+
 /// Why UNTOC applies: UNTOC 18(1).
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -257,6 +274,7 @@ opaque_debug!(
     PriorContact,
     RelatedCase,
     RequestingAuthority,
+    RoleChange,
     Translation,
     Transnationality,
     Undertaking,

@@ -147,6 +147,17 @@ pub(super) fn person_from_pb(part: pb::Person) -> Result<domain::Person, WireErr
     Ok(domain::Person { reference, role, alias, nationality, location, child })
 }
 
+pub(super) fn role_change_to_pb(part: domain::RoleChange) -> pb::RoleChange {
+    let domain::RoleChange { reference, from, to, reason } = part;
+    pb::RoleChange { r#ref: reference, from: from.number(), to: to.number(), reason }
+}
+
+pub(super) fn role_change_from_pb(part: pb::RoleChange) -> Result<domain::RoleChange, WireError> {
+    let pb::RoleChange { r#ref: reference, from, to, reason } = part;
+    let (from, to) = (word(from, "from")?, word(to, "to")?);
+    Ok(domain::RoleChange { reference, from, to, reason })
+}
+
 pub(super) fn undertaking_to_pb(part: domain::Undertaking) -> pb::Undertaking {
     pb::Undertaking { kind: part.kind.number(), text: part.text }
 }

@@ -34,6 +34,7 @@ pub(super) fn request_to_pb(request: &MlaRequest) -> pb::MlaRequest {
         costs: r.costs.map(parts::costs_to_pb),
         legal_basis: r.legal_basis.into_iter().map(String::from).collect(),
         confirms_oral: r.confirms_oral,
+        role_changes: r.role_changes.into_iter().map(parts::role_change_to_pb).collect(),
     }
 }
 
@@ -69,6 +70,7 @@ pub(super) fn request_from_pb(r: pb::MlaRequest) -> Result<MlaRequest, WireError
         costs: r.costs.map(parts::costs_from_pb),
         legal_basis: bases_from_pb(&r.legal_basis)?,
         confirms_oral: r.confirms_oral,
+        role_changes: list("role_changes", r.role_changes, parts::role_change_from_pb)?,
     })
 }
 

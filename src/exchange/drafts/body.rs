@@ -4,6 +4,7 @@ use prost::Message as _;
 
 use super::DraftRow;
 use crate::domain::{AuthorityId, CaseId, MessageId, PackageId, RequestId};
+use crate::envelope::SealedAnnex;
 use crate::envelope::wire::{content_from_pb, content_to_pb};
 use crate::exchange::rows::{self, DraftBody};
 use crate::exchange::submit::Submission;
@@ -17,6 +18,7 @@ pub(super) fn to_body(submission: &Submission) -> DraftBody {
         recipient: _,
         content,
         packages: _,
+        annexes,
         reference,
         window_ms,
         case,
@@ -29,6 +31,7 @@ pub(super) fn to_body(submission: &Submission) -> DraftBody {
         window_ms: window_ms.unwrap_or_default(),
         case_id: case.as_ref().map(|case| case.as_str().to_owned()).unwrap_or_default(),
         in_reply_to: in_reply_to.map(|id| id.as_bytes().to_vec()).unwrap_or_default(),
+        annexes: annexes.iter().map(|annex| annex.bytes().to_vec()).collect(),
     }
 }
 
@@ -49,6 +52,7 @@ pub(super) fn from_body(row: &DraftRow, body: &DraftBody) -> Result<Submission, 
         false => Some(CaseId::parse(&body.case_id).map_err(ActionError::fault)?),
     };
     let packages = row.packages.iter().map(|id| PackageId::from_slice(id));
+    let annexes = body.annexes.iter().map(|bytes| SealedAnnex::parse(bytes.clone().into()));
     Ok(Submission {
         request: RequestId::from_slice(&body.request_id).map_err(ActionError::fault)?,
         recipient: AuthorityId::parse(&row.peer).map_err(ActionError::fault)?,
@@ -56,6 +60,7 @@ pub(super) fn from_body(row: &DraftRow, body: &DraftBody) -> Result<Submission, 
             ActionError::Fault(format!("a draft no longer reads: {}: {}", error.path, error.rule))
         })?,
         packages: packages.collect::<Result<_, _>>().map_err(ActionError::fault)?,
+        annexes: annexes.collect::<Result<_, _>>().map_err(ActionError::fault)?,
         reference: body.reference.clone(),
         window_ms: (body.window_ms != 0).then_some(body.window_ms),
         case,

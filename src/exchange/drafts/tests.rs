@@ -1,8 +1,12 @@
 //! What waits for a second official, and who may end the waiting and how.
 
+use zeroize::Zeroizing;
+
 use super::body::{from_body, to_body};
 use super::*;
-use crate::domain::{CaseId, PackageId, Reason, RequestId, Timestamp};
+use crate::crypto::keys::{Algorithm, Seed};
+use crate::domain::{AnnexId, CaseId, PackageId, Reason, RequestId, Timestamp};
+use crate::envelope::{AnnexDraft, NamedOfficial, SealedAnnex, seal_annex};
 use crate::exchange::agencies::Agency;
 use crate::exchange::retention;
 use crate::exchange::testing::{DAY_MS, Lone, desk};
@@ -218,6 +222,19 @@ async fn only_kinds_that_were_named_wait() {
     assert_eq!(events(&a, &LIFE), [Event::SubmissionAcceptance]);
 }
 
+fn annex(from: &Lone, to: &Lone) -> SealedAnnex {
+    let key = Seed::generate().public(Algorithm::XWing);
+    let draft = AnnexDraft {
+        id: AnnexId::new(Timestamp::from_unix_ms(1), [4; 10]),
+        sender: from.x().me.clone(),
+        recipient: to.x().me.clone(),
+        refs: vec!["P1".into()],
+        plaintext: Zeroizing::default(),
+    };
+    let official = NamedOfficial { id: "victims-desk".into(), key: key.clone() };
+    seal_annex(&draft, &[official], &[key]).expect("seals")
+}
+
 #[test]
 fn a_draft_is_what_was_submitted() {
     let rules = retention::Rules::default();
@@ -227,6 +244,7 @@ fn a_draft_is_what_was_submitted() {
     let most = Submission {
         request: RequestId::new([7; 16]),
         packages: vec![PackageId::new(at, [1; 10]), PackageId::new(at, [2; 10])],
+        annexes: vec![annex(&a, &b)],
         window_ms: Some(5),
         case: Some(CaseId::new(&a.x().me, 2026, 3)),
         in_reply_to: Some(MessageId::new(at, [3; 10])),

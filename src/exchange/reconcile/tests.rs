@@ -121,6 +121,7 @@ async fn carry(from: &Node, to: &Node, id: MessageId) {
         entry: store.entry(row.entry_index).expect("reads").expect("there").into(),
         index: row.entry_index,
         inclusion: hashes(&inclusion),
+        annexes: Vec::new(),
     };
     let accepted = to.x().accept(&to.peer(from), &proven, deliver).await.expect("judged");
     assert!(matches!(accepted, Accepted::Issued(_)));

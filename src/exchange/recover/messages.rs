@@ -7,7 +7,6 @@ use crate::audit::cosigned::SignedCheckpoint;
 use crate::audit::entry::{Entry, Event};
 use crate::domain::delivery::DeliveryState;
 use crate::domain::{AuthorityId, MessageId};
-use crate::exchange::ActionError;
 use crate::exchange::cases::index;
 use crate::exchange::erase::erase_content;
 use crate::exchange::handover;
@@ -21,6 +20,7 @@ use crate::exchange::rows::{
 };
 use crate::exchange::standing;
 use crate::exchange::submit::skip_case_number;
+use crate::exchange::{ActionError, annex};
 use crate::receipt::Receipt;
 use crate::store::{BodySlot, Table, Tx};
 
@@ -148,6 +148,12 @@ impl Kept {
             row.agency.clone_from(name);
             index::note(tx, &self.home, id, &row);
         }
+        // Only the first opening of an annex is one that the sender is told of.
+        if entry.event == Event::ContentAccessTracking
+            && row.has_receipt(entry.event.as_str(), &self.me)
+        {
+            return Ok(());
+        }
         learn(&mut row, entry.event, entry.code.clone());
         row.receipts.push(ReceiptRow {
             event: entry.event.as_str().to_owned(),
@@ -185,6 +191,7 @@ impl Kept {
                 tx.counter("inbox");
                 if row.lost_ms == 0 {
                     tx.erase(BodySlot(row.body_slot));
+                    annex::drop_all(tx, row);
                     row.lost_ms = entry.at.unix_ms().max(1);
                 }
             }

@@ -17,7 +17,7 @@ use crate::exchange::outbox::Item;
 use crate::exchange::packages::push_all;
 use crate::exchange::rows;
 use crate::exchange::session::PENDING_MAX;
-use crate::exchange::{ActionError, Exchange, LinkState, Peer};
+use crate::exchange::{ActionError, Exchange, LinkState, Peer, annex};
 use crate::pb::v1 as pb;
 use crate::store::{BodySlot, Head, Position};
 use pb::relay_request::Frame as Ask;
@@ -358,6 +358,7 @@ impl Stream {
             entry: entry.into(),
             index: Position::from_number(row.entry_index).index,
             inclusion: hashes(&inclusion),
+            annexes: annex::to_deliver(store, &row)?,
         })
     }
 }

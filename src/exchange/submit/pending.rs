@@ -4,18 +4,20 @@ use prost::Message as _;
 
 use crate::audit::entry::EntryDraft;
 use crate::crypto::{Digest, HomeKey};
+use crate::domain::request::Handling;
 use crate::domain::{MessageId, MessageKind, PackageId};
-use crate::exchange::ActionError;
+use crate::envelope::SealedAnnex;
 use crate::exchange::cases::index;
 use crate::exchange::drafts::Approval;
 use crate::exchange::framework::note_statements;
 use crate::exchange::packages::forget_key;
 use crate::exchange::release;
 use crate::exchange::rows::{
-    MessageDetails, MessageRow, OutboxRow, PackageRow, RequestRow, load_in, put_message,
+    MessageDetails, MessageRow, OutboxRow, PackageRow, RequestRow, handled, load_in, put_message,
 };
 use crate::exchange::standing::{self, About};
 use crate::exchange::stored::keep_details;
+use crate::exchange::{ActionError, annex};
 use crate::store::{Table, Tx};
 
 /// What a request_id that came before leads to.
@@ -50,6 +52,8 @@ pub(super) struct Pending {
     /// Ours, blinded, where it has statements of law.
     pub framework: Option<[u8; 16]>,
     pub home: HomeKey,
+    pub handling: Handling,
+    pub annexes: Vec<SealedAnnex>,
     pub request_key: [u8; 16],
     pub request: RequestRow,
 }
@@ -76,6 +80,10 @@ impl Pending {
             forget_key(tx, &mut row);
             tx.put(Table::Packages, id.as_bytes(), row.encode_to_vec());
         }
+        if annex::is_known(tx, &self.annexes) {
+            let rule = "one has gone with another message: seal it anew";
+            return Err(ActionError::invalid("annexes", rule));
+        }
         if let Some((year, number)) = self.new_case {
             put_case_number(tx, year, number)?;
         }
@@ -87,6 +95,8 @@ impl Pending {
         row.entry_index = tx.append(self.entry);
         row.body_slot = tx.body(self.bytes.to_vec()).0;
         keep_details(tx, &mut row, &self.details);
+        annex::keep(tx, self.id, &mut row, &self.annexes);
+        row.handling = handled(tx, self.handling, self.about.request)? as i32;
         index::note(tx, &self.home, self.id, &row);
         release::notices(tx, self.id, &row)?;
         if let Some(authority) = &self.framework {

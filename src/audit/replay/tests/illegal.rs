@@ -14,7 +14,7 @@ fn last(drafts: Vec<EntryDraft>) -> Vec<Rule> {
     found.into_iter().map(|(_, rule)| rule).collect()
 }
 
-fn check(cases: Vec<(&str, Rule, Vec<EntryDraft>)>) {
+pub(super) fn check(cases: Vec<(&str, Rule, Vec<EntryDraft>)>) {
     for (name, rule, drafts) in cases {
         assert_eq!(last(drafts), [rule], "{name}");
     }

@@ -10,9 +10,9 @@ use crate::domain::request::{
     Confidentiality, Consent, ConsentGiver, Content, Costs, Deadline, Decision, Defect,
     DualCriminality, ExhibitVerdict, FrameworkSubject, FrameworkUpdate, Instrument, LimitKind,
     MlaRequest, Note, Offence, OffenceFamily, Person, PersonRole, PriorContact, ProceedingNature,
-    Progress, ProtectionNeed, ProtectionReferral, RelatedCase, RequestingAuthority, Statement,
-    Translation, Transnationality, Undertaking, UndertakingKind, Urgency, UrgencyLevel, UseConsent,
-    UseLimit, Verdict, VoluntaryReturn,
+    Progress, ProtectionNeed, ProtectionReferral, RelatedCase, RequestingAuthority, RoleChange,
+    Statement, Translation, Transnationality, Undertaking, UndertakingKind, Urgency, UrgencyLevel,
+    UseConsent, UseLimit, Verdict, VoluntaryReturn,
 };
 use crate::domain::{AuthorityId, CaseId, MessageKind, PackageId, Timestamp};
 
@@ -148,6 +148,7 @@ fn listed_fields() -> impl Strategy<Value = MlaRequest> {
         vec(contact, 0..3),
         vec(related_case(), 0..3),
         vec(instrument(), 0..3),
+        vec(role_change(), 0..3),
     )
         .prop_map(
             |(
@@ -159,6 +160,7 @@ fn listed_fields() -> impl Strategy<Value = MlaRequest> {
                 contacts,
                 cases,
                 bases,
+                role_changes,
             )| {
                 MlaRequest {
                     offences,
@@ -169,6 +171,7 @@ fn listed_fields() -> impl Strategy<Value = MlaRequest> {
                     prior_contacts: contacts,
                     related_cases: cases,
                     legal_basis: bases,
+                    role_changes,
                     ..MlaRequest::default()
                 }
             },
@@ -219,6 +222,11 @@ fn optional_fields() -> impl Strategy<Value = MlaRequest> {
         })
 }
 
+fn role_change() -> impl Strategy<Value = RoleChange> {
+    (text(), select(PersonRole::ALL), select(PersonRole::ALL), text())
+        .prop_map(|(reference, from, to, reason)| RoleChange { reference, from, to, reason })
+}
+
 fn request() -> impl Strategy<Value = MlaRequest> {
     let fields = (plain_fields().boxed(), listed_fields().boxed(), optional_fields().boxed());
     fields.prop_map(|(plain, listed, optional)| MlaRequest {
@@ -230,6 +238,7 @@ fn request() -> impl Strategy<Value = MlaRequest> {
         prior_contacts: listed.prior_contacts,
         related_cases: listed.related_cases,
         legal_basis: listed.legal_basis,
+        role_changes: listed.role_changes,
         nature: optional.nature,
         dual_criminality: optional.dual_criminality,
         transnationality: optional.transnationality,

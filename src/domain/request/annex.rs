@@ -1,0 +1,288 @@
+//! The annex of a request: who the persons are. It is sealed where it is written, to named officials
+//! of the other authority, and no node ever reads it.
+
+use serde::{Deserialize, Serialize};
+
+use super::finding::Lacks;
+use super::{MlaRequest, Need, PersonFault, opaque_debug};
+use crate::domain::limits::{ANNEX_MAX_BYTES, ANNEX_PERSONS_MAX};
+
+/// The particulars of persons of a request.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Annex {
+    /// One for each person.
+    pub persons: Vec<Particulars>,
+}
+
+/// Who a person is. What is not known is left out.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Particulars {
+    /// How the request refers to the person, as in `P1`. Called `ref` in files.
+    #[serde(rename = "ref")]
+    pub reference: String,
+    /// The names that the person has or goes by.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<PersonName>,
+    /// Day of birth, `YYYY-MM-DD`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub born: String,
+    /// ISO 3166-1 alpha-2, upper case.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub nationality: String,
+    /// Passports and the like.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub documents: Vec<IdentityDocument>,
+    /// Where the person is.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub location: String,
+    /// How to reach the person, and whom to ask for.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub contact: String,
+    /// What the person needs to be safe: Trafficking Protocol 6(3)-(5), UNTOC 24(2).
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub protection: String,
+    /// Whatever else the officials must know.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub notes: String,
+}
+
+/// A name, in its own script and as it is read.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PersonName {
+    /// As it is written.
+    pub text: String,
+    /// In Latin letters, where it is written in others.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub transliteration: String,
+    /// Its language, BCP 47.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub language: String,
+}
+
+/// A document that says who somebody is.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct IdentityDocument {
+    /// What it is, as in `passport`. Called `type` in files.
+    #[serde(rename = "type")]
+    pub document_type: String,
+    /// Its number.
+    pub number: String,
+    /// The country that issued it: ISO 3166-1 alpha-2, upper case.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub country: String,
+}
+
+opaque_debug!(Annex, IdentityDocument, Particulars, PersonName);
+
+/// Why a file is no annex. It says where and never what: whoever is told may not be one of the
+/// officials (I6).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnreadableAnnex {
+    /// The file can be no annex.
+    #[error("the file has more than {ANNEX_MAX_BYTES} bytes, and so can be no annex")]
+    TooLarge,
+    /// It is broken there.
+    #[error("line {line}, column {column}: the file is no {format} there")]
+    Syntax {
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+        /// JSON or TOML.
+        format: &'static str,
+    },
+    /// A field or a value there is none of an annex.
+    #[error("line {line}, column {column}: an annex has no such field or value there")]
+    Form {
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+    },
+}
+
+impl Annex {
+    /// Reads an annex from JSON.
+    ///
+    /// # Errors
+    /// [`UnreadableAnnex`].
+    pub fn from_json(file: &str) -> Result<Self, UnreadableAnnex> {
+        check_size(file)?;
+        serde_json::from_str(file).map_err(|error| {
+            let (line, column) = (error.line().max(1), error.column().max(1));
+            match error.is_data() {
+                true => UnreadableAnnex::Form { line, column },
+                false => UnreadableAnnex::Syntax { line, column, format: "JSON" },
+            }
+        })
+    }
+
+    /// Reads an annex from TOML, with the same fields as JSON.
+    ///
+    /// # Errors
+    /// [`UnreadableAnnex`].
+    pub fn from_toml(file: &str) -> Result<Self, UnreadableAnnex> {
+        check_size(file)?;
+        let place = |error: &toml::de::Error| {
+            let before = file.get(..error.span().map_or(0, |span| span.start)).unwrap_or("");
+            let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+            (before.matches('\n').count() + 1, column)
+        };
+        let table: toml::Table = toml::from_str(file).map_err(|error| {
+            let (line, column) = place(&error);
+            UnreadableAnnex::Syntax { line, column, format: "TOML" }
+        })?;
+        drop(table);
+        toml::from_str(file).map_err(|error| {
+            let (line, column) = place(&error);
+            UnreadableAnnex::Form { line, column }
+        })
+    }
+
+    /// The references of its persons, in their order.
+    pub fn refs(&self) -> Vec<String> {
+        self.persons.iter().map(|person| person.reference.clone()).collect()
+    }
+
+    /// Everything that is wrong with it as the annex of a request; of a note, where there is none.
+    /// Fields are called `persons[0].…`; nothing that is in them is quoted.
+    pub fn check(&self, request: Option<&MlaRequest>) -> Vec<PersonFault> {
+        let persons = &self.persons;
+        if !(1..=ANNEX_PERSONS_MAX).contains(&persons.len()) {
+            let message = format!("are not 1 to {ANNEX_PERSONS_MAX}");
+            return vec![PersonFault { field: "persons".into(), paragraph: FORM, message }];
+        }
+        let mut lacks = Lacks::default();
+        lacks.each("persons", persons, particulars);
+        let lacks = lacks.into_list().into_iter();
+        let mut found: Vec<PersonFault> =
+            lacks.map(|lack| person_fault(lack.field, FORM, &lack.message)).collect();
+        for (number, person) in persons.iter().enumerate() {
+            let (field, reference) = (format!("persons[{number}].ref"), &person.reference);
+            if persons[..number].iter().any(|other| other.reference == *reference) {
+                found.push(person_fault(field.clone(), FORM, "stands there twice"));
+            }
+            let known =
+                request.is_none_or(|r| r.persons.iter().any(|one| one.reference == *reference));
+            if !known {
+                let message = "is the ref of no person of the request";
+                found.push(person_fault(field, "UNTOC 18(15)(e)", message));
+            }
+        }
+        found
+    }
+}
+
+const FORM: &str = "form";
+
+fn person_fault(field: String, paragraph: &'static str, message: &str) -> PersonFault {
+    PersonFault { field, paragraph, message: message.to_owned() }
+}
+
+fn check_size(file: &str) -> Result<(), UnreadableAnnex> {
+    match file.len() > ANNEX_MAX_BYTES {
+        true => Err(UnreadableAnnex::TooLarge),
+        false => Ok(()),
+    }
+}
+
+fn particulars(found: &mut Lacks, person: &Particulars) {
+    found.required("ref", Need::FormEmptyItem, &person.reference);
+    found.code("ref", &person.reference);
+    found.each("names", &person.names, |found, name| {
+        found.required_line("text", Need::FormEmptyItem, &name.text);
+        found.line("transliteration", &name.transliteration);
+        found.language("language", &name.language);
+    });
+    found.date("born", &person.born);
+    found.country("nationality", &person.nationality);
+    found.each("documents", &person.documents, |found, document| {
+        found.required_line("type", Need::FormEmptyItem, &document.document_type);
+        found.required_line("number", Need::FormEmptyItem, &document.number);
+        found.country("country", &document.country);
+    });
+    found.text("location", &person.location);
+    found.text("contact", &person.contact);
+    found.text("protection", &person.protection);
+    found.text("notes", &person.notes);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::request::request_from_toml;
+
+    const EXAMPLE: &str =
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/annex-surveillance.toml"));
+
+    fn fields(annex: &Annex, request: Option<&MlaRequest>) -> Vec<String> {
+        annex.check(request).into_iter().map(|one| one.field).collect()
+    }
+
+    #[test]
+    fn the_example_fits_its_request() {
+        let request = include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/examples/request-surveillance.toml"
+        ));
+        let request = request_from_toml(request).expect("an example");
+        let annex = Annex::from_toml(EXAMPLE).expect("an example");
+        assert_eq!(fields(&annex, Some(&request)), Vec::<String>::new());
+        let json = serde_json::to_string(&annex).expect("JSON");
+        assert!(Annex::from_json(&json).expect("the same form") == annex);
+    }
+
+    #[test]
+    fn every_rule_has_a_field() {
+        let annex = Annex::from_json(
+            r#"{"persons":[{"ref":"P1","born":"1 May","nationality":"xb","names":[{}],
+                "documents":[{"type":"passport"}]},{"ref":"P1"},{"ref":"mary"}]}"#,
+        );
+        let expected = [
+            "persons[0].names[0].text",
+            "persons[0].born",
+            "persons[0].nationality",
+            "persons[0].documents[0].number",
+            "persons[2].ref",
+            "persons[1].ref",
+        ];
+        assert_eq!(fields(&annex.expect("of the form"), None), expected);
+        assert_eq!(fields(&Annex::default(), None), ["persons"]);
+        let persons = vec![Particulars { reference: "P1".into(), ..Default::default() }];
+        let annex = Annex { persons };
+        assert_eq!(fields(&annex, Some(&MlaRequest::default())), ["persons[0].ref"]);
+    }
+
+    #[test]
+    fn an_error_never_says_what_is_in_the_file() {
+        let secret = "Canary Name";
+        let files = [
+            format!("{{\"persons\":[{{\"{secret}\":1}}]}}"),
+            format!("{{\"persons\":[{{\"names\":\"{secret}\"}}]}}"),
+            format!("{{\"persons\": {secret}"),
+            format!("{{\"persons\":[{{\"ref\":\"P1\",\"born\":\"{secret}\"}}]}}"),
+        ];
+        for file in files {
+            let told = match Annex::from_json(&file) {
+                Err(error) => format!("{error} {error:?}"),
+                Ok(annex) => format!("{:?} {annex:?}", annex.check(None)),
+            };
+            assert!(!told.contains("Canary") && !told.is_empty(), "{told}");
+        }
+        for file in [format!("[[persons]]\n{secret} = 1"), format!("[[persons]]\nborn = {secret}")]
+        {
+            let told = Annex::from_toml(&file).expect_err("no annex").to_string();
+            assert!(told.starts_with("line 2") && !told.contains("Canary"), "{told}");
+        }
+        let unknown = Annex::from_toml("[[persons]]\nnickname = \"Canary\"").expect_err("no field");
+        assert_eq!(unknown, UnreadableAnnex::Form { line: 2, column: 1 });
+        assert_eq!(
+            Annex::from_json(&" ".repeat(ANNEX_MAX_BYTES + 1)),
+            Err(UnreadableAnnex::TooLarge)
+        );
+    }
+}

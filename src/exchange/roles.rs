@@ -1,0 +1,89 @@
+//! What earlier requests of a case say of its persons.
+
+use super::rows::{self, MessageRow};
+use super::{ActionError, Exchange};
+use crate::domain::MessageId;
+use crate::domain::request::{Body, KnownRoles, MlaRequest, PersonFault};
+use crate::envelope::wire::content_from_pb;
+use crate::store::{Direction, Table};
+
+/// Requests of one case that are opened to know what its persons are; of more, the newest.
+const REQUESTS_MAX: usize = 256;
+/// Rows that are read at once.
+const PAGE: usize = 1000;
+
+/// Whose requests of which case.
+pub(super) struct CaseOf<'a> {
+    /// Sent or received, as a row has it.
+    pub direction: u32,
+    /// The other authority.
+    pub peer: &'a str,
+    /// The case.
+    pub case: &'a str,
+    /// Only requests before this one: when it was created, and its place in our log.
+    pub before: Option<Place>,
+}
+
+/// In which order requests were made: two of one millisecond in that of our log.
+pub(super) type Place = (i64, u64);
+
+pub(super) fn place(row: &MessageRow) -> Place {
+    (row.created_ms, row.entry_index)
+}
+
+impl Exchange {
+    /// Where a request makes a protected person of its case something else without saying so, by
+    /// what is still here of the requests before it.
+    ///
+    /// # Errors
+    /// [`ActionError::Fault`] when the store cannot be read.
+    pub(super) fn check_roles(
+        &self,
+        of: &CaseOf<'_>,
+        request: &MlaRequest,
+    ) -> Result<Vec<PersonFault>, ActionError> {
+        let mut known = KnownRoles::default();
+        if !of.case.is_empty() && !request.persons.is_empty() {
+            for (id, row) in self.earlier_requests(of)? {
+                let content = self.content(id, &row)?.and_then(|body| body.content);
+                let read = content.and_then(|content| content_from_pb(content).ok());
+                if let Some(Body::Request(earlier)) = read.map(|content| content.body) {
+                    known.learn(&earlier);
+                }
+            }
+        }
+        Ok(known.check(request))
+    }
+
+    /// The requests of a case that were not erased, the oldest first. They are found among all
+    /// requests, of which there are few beside all messages.
+    fn earlier_requests(
+        &self,
+        of: &CaseOf<'_>,
+    ) -> Result<Vec<(MessageId, MessageRow)>, ActionError> {
+        let mut found = Vec::new();
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let (table, from) = (Table::Standings, after.as_deref());
+            let page = self.store.scan(table, b"", from, Direction::Forward, PAGE)?;
+            let Some((last, _)) = page.last() else { break };
+            after = Some(last.clone());
+            for (key, _) in &page {
+                let id = MessageId::from_slice(key).map_err(ActionError::fault)?;
+                let row = rows::message(&self.store, id)?;
+                found.extend(row.filter(|row| is_of(row, of)).map(|row| (id, row)));
+            }
+        }
+        found.sort_by_key(|(_, row)| place(row));
+        Ok(found.split_off(found.len().saturating_sub(REQUESTS_MAX)))
+    }
+}
+
+fn is_of(row: &MessageRow, of: &CaseOf<'_>) -> bool {
+    let here = row.erased.is_none() && row.lost_ms == 0;
+    let earlier = of.before.is_none_or(|before| place(row) < before);
+    here && earlier
+        && row.direction == of.direction
+        && row.peer == of.peer
+        && row.case_id == of.case
+}
