@@ -10,6 +10,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Room for what is read of a connection that nobody reads any more.
 const LAST_WORDS_BYTES: usize = 1024;
+/// How often: more than an alert comes behind what was on its way.
+const LAST_WORDS_MAX: usize = 1 << 16;
 
 /// The last failure of a connection, or of the attempt to make it.
 #[derive(Clone, Default)]
@@ -35,12 +37,14 @@ impl Failed {
 pub struct Remembering<S> {
     inner: S,
     failed: Failed,
+    /// What writing met; kept back until everything is read.
+    broken: Option<io::Error>,
 }
 
 impl<S> Remembering<S> {
     /// Around a connection.
     pub fn new(inner: S, failed: Failed) -> Self {
-        Self { inner, failed }
+        Self { inner, failed, broken: None }
     }
 }
 
@@ -52,17 +56,36 @@ impl<S: AsyncRead + Unpin> Remembering<S> {
         cx: &mut Context<'_>,
         written: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
-        if let Poll::Ready(Err(broken)) = &written {
-            let mut room = [0; LAST_WORDS_BYTES];
+        match written {
+            Poll::Ready(Err(broken)) => {
+                self.broken = Some(broken);
+                self.listen(cx)
+            }
+            written => written,
+        }
+    }
+
+    /// Reads to the end, then gives the error of the pipe. That the other side has gone may be known
+    /// to the socket before it is known that there is something to read: then that is waited for. The
+    /// end comes, because the pipe is broken.
+    fn listen<T>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        let mut room = [0; LAST_WORDS_BYTES];
+        for _ in 0..LAST_WORDS_MAX {
             let mut read = ReadBuf::new(&mut room);
             match Pin::new(&mut self.inner).poll_read(cx, &mut read) {
-                Poll::Ready(Err(why)) if why.kind() == io::ErrorKind::InvalidData => {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(())) if !read.filled().is_empty() => {}
+                Poll::Ready(Ok(())) => break,
+                Poll::Ready(Err(why)) => {
                     self.failed.put(&why);
+                    break;
                 }
-                _ => self.failed.put(broken),
             }
         }
-        written
+        let gone = || io::ErrorKind::BrokenPipe.into();
+        let broken = self.broken.take().unwrap_or_else(gone);
+        self.failed.put(&broken);
+        Poll::Ready(Err(broken))
     }
 }
 
@@ -86,11 +109,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Remembering<S> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if self.broken.is_some() {
+            return self.listen(cx);
+        }
         let written = Pin::new(&mut self.inner).poll_write(cx, buf);
         self.last_words(cx, written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.broken.is_some() {
+            return self.listen(cx);
+        }
         let flushed = Pin::new(&mut self.inner).poll_flush(cx);
         self.last_words(cx, flushed)
     }
@@ -104,6 +133,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Remembering<S> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if self.broken.is_some() {
+            return self.listen(cx);
+        }
         let written = Pin::new(&mut self.inner).poll_write_vectored(cx, bufs);
         self.last_words(cx, written)
     }
@@ -120,15 +152,29 @@ mod tests {
     use super::*;
 
     /// A connection whose other side has gone, with what it said before.
-    struct Gone(Option<&'static str>);
+    struct Gone {
+        said: Option<&'static str>,
+        /// Whether it is known already that there is something to read.
+        known: bool,
+    }
+
+    impl Gone {
+        fn after(said: Option<&'static str>) -> Self {
+            Self { said, known: false }
+        }
+    }
 
     impl AsyncRead for Gone {
         fn poll_read(
             mut self: Pin<&mut Self>,
-            _: &mut Context<'_>,
+            cx: &mut Context<'_>,
             _: &mut ReadBuf<'_>,
         ) -> Poll<io::Result<()>> {
-            let said = self.0.take();
+            if !std::mem::replace(&mut self.known, true) {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            let said = self.said.take();
             Poll::Ready(
                 said.map_or(Ok(()), |said| Err(io::Error::new(io::ErrorKind::InvalidData, said))),
             )
@@ -157,12 +203,12 @@ mod tests {
     async fn a_pipe_that_breaks_in_writing_tells_what_was_said_before() {
         for said in [Some("received fatal alert: UnknownCA"), None] {
             let failed = Failed::default();
-            let mut connection = Remembering::new(Gone(said), failed.clone());
+            let mut connection = Remembering::new(Gone::after(said), failed.clone());
             connection.write_all(b"x").await.expect_err("the other side has gone");
             let (kind, why) = failed.take().expect("it remembers");
             assert_eq!(kind == io::ErrorKind::InvalidData, said.is_some());
             assert!(why.contains(said.unwrap_or("broken pipe")), "{why}");
-            let mut connection = Remembering::new(Gone(said), failed.clone());
+            let mut connection = Remembering::new(Gone::after(said), failed.clone());
             connection.flush().await.expect_err("the other side has gone");
             connection.flush().await.expect_err("it has gone, and has nothing more to say");
             assert_eq!(failed.take().map(|(kind, _)| kind), Some(kind));

@@ -39,7 +39,10 @@ fn a_good_content_of_each_kind_has_no_findings() {
             let decision = (kind == MessageKind::Decision).then_some(Decision::Accept);
             let proposes = kind == MessageKind::ConditionsProposed;
             let conditions = proposes.then(|| "No other use.".to_owned()).into_iter().collect();
-            Content::note(kind, Note { decision, conditions, ..note() })
+            let asks = kind == MessageKind::UseConsentRequest;
+            let use_purpose = if asks { "Another trial.".to_owned() } else { String::new() };
+            let consent = (kind == MessageKind::UseConsentResponse).then_some(UseConsent::Granted);
+            Content::note(kind, Note { decision, conditions, use_purpose, consent, ..note() })
         };
         assert_eq!(content.check(), [], "{kind}");
     }

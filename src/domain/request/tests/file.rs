@@ -8,9 +8,10 @@ const SURVEILLANCE: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/request-surveillance.toml"));
 const DOCS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/request.md"));
 
-/// The first fenced block of a language in docs/request.md.
+/// The first fenced block of a language below "Samples" in docs/request.md.
 fn sample(language: &str) -> &'static str {
-    let from = DOCS.split_once(&format!("```{language}\n")).expect("a block").1;
+    let samples = DOCS.split_once("\n## Samples\n").expect("the section").1;
+    let from = samples.split_once(&format!("```{language}\n")).expect("a block").1;
     from.split_once("```").expect("its end").0
 }
 
