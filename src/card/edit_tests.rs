@@ -50,3 +50,13 @@ fn a_broken_file_is_told_with_its_line() {
     let long = format!("# {}", "x".repeat(CARD_MAX_BYTES));
     assert_eq!(CardEdit::parse(&long), Err(CardEditError::TooLarge));
 }
+
+#[test]
+fn the_example_is_one() {
+    let file =
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/directory/card-changes.toml"));
+    let edit = CardEdit::parse(file).expect("an example");
+    let body = edit.apply(&body(), at(2_000)).expect("a change");
+    assert_eq!(body.check(), Ok(()));
+    assert_eq!(body.profile.conventions.len(), 3);
+}

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use prost::Message as _;
+use tokio::sync::watch;
 
 use super::budgets::Budgets;
 use super::rows::{self, CardRow, peer_key};
@@ -82,6 +83,11 @@ fn card_key(home: &HomeKey, authority: &AuthorityId, position: u64) -> [u8; 24] 
 }
 
 impl Exchange {
+    /// Tells when a newer card of ours took the place of the one before.
+    pub(super) fn card_changes(&self) -> watch::Receiver<u64> {
+        self.card_changed.subscribe()
+    }
+
     /// Puts a newer card of ours in the place of the present one, logs that, and has it sent to all
     /// peers. The home has it already: whatever happens, the next start says it.
     ///

@@ -277,10 +277,6 @@ impl Exchange {
     pub fn card(&self) -> Arc<Card> {
         self.card.load_full()
     }
-    /// Tells when a newer card of ours took the place of the one before.
-    pub(crate) fn card_changes(&self) -> watch::Receiver<u64> {
-        self.card_changed.subscribe()
-    }
     /// Whom we trust.
     pub fn directory(&self) -> &Directory {
         &self.directory
