@@ -84,3 +84,98 @@ pub(super) fn detail(found: &Finding) -> DetailFinding {
         explanation: found.explanation.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::entry::Event;
+    use crate::domain::MessageKind;
+    use crate::domain::request::{MlaRequest, Need, request_from_json};
+    use crate::exchange::retention::Rules;
+    use crate::exchange::submit::Submission;
+    use crate::exchange::testing::{Lone, desk};
+
+    fn request(change: impl FnOnce(&mut MlaRequest)) -> Content {
+        let file = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/request-tip.json"));
+        let mut request = request_from_json(file).expect("an example");
+        request.requesting_authority.id = AuthorityId::parse("xa.oag").ok();
+        request.requesting_authority.country = "XA".into();
+        change(&mut request);
+        Content::request(MessageKind::Request, request)
+    }
+
+    async fn pair() -> (Lone, Lone) {
+        let (a, b) = (Lone::new("xa.oag", Rules::default()), Lone::new("xb.pps", Rules::default()));
+        a.meet(&b).await;
+        (a, b)
+    }
+
+    #[tokio::test]
+    async fn what_no_accepted_language_carries_is_not_submitted() {
+        let (a, b) = pair().await;
+        let french = request(|r| r.language = "fr".into());
+        let (found, left_off) = a.x().check_content(Some(&b.x().me), &french).expect("checked");
+        assert_eq!(found.iter().map(|one| one.need).collect::<Vec<_>>(), [Need::AcceptedLanguage]);
+        assert_eq!((left_off, a.entries(Event::SubmissionRejection).len()), (0, 0), "no trace");
+        let alone = a.x().check_content(None, &french).expect("checked");
+        assert_eq!(alone, (Vec::new(), 0), "only the instruments count");
+        let submission = Submission { content: french, ..a.submission(&b, &[]) };
+        match a.x().submit(&desk(), submission).await.map(|view| view.id) {
+            Err(ActionError::Refused { violations, .. }) => {
+                assert_eq!(violations.len(), 1);
+                assert_eq!(violations[0].field, "content.request.language");
+                assert!(violations[0].rule.ends_with("(UNTOC 18(14))"), "{}", violations[0].rule);
+            }
+            other => panic!("{other:?}"),
+        }
+        let translated = request(|r| {
+            r.language = "fr".into();
+            r.translations.push(crate::domain::request::Translation {
+                language: "en-GB".into(),
+                certified: true,
+            });
+        });
+        let submission = Submission { content: translated, ..a.submission(&b, &[]) };
+        assert!(a.x().submit(&desk(), submission).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn warnings_stay_with_their_message() {
+        let (a, b) = pair().await;
+        let content = request(|r| r.transnationality = None);
+        let submission = Submission { content, ..a.submission(&b, &[]) };
+        let view = a.x().submit(&desk(), submission).await.expect("submitted");
+        let [kept] = view.details.findings.as_slice() else { panic!("one warning") };
+        assert_eq!((kept.need.as_str(), kept.instrument.as_str()), ("transnationality", "UNTOC"));
+        assert_eq!(kept.paragraph, "UNTOC 18(1)");
+        assert!(!kept.explanation.is_empty());
+    }
+
+    #[tokio::test]
+    async fn of_too_many_findings_the_errors_are_told_first() {
+        let (a, _) = pair().await;
+        let content = request(|r| {
+            let offence = r.offences[0].clone();
+            r.legal_basis.insert(0, crate::domain::request::Instrument::AseanMlat);
+            r.offences = vec![offence; 100];
+            for offence in &mut r.offences {
+                offence.max_penalty.clear();
+                offence.statute_text.clear();
+                offence.title.clear();
+            }
+        });
+        let (found, left_off) = a.x().check_content(None, &content).expect("checked");
+        assert_eq!(found.len(), FINDINGS_MAX);
+        assert!(left_off >= 300 - FINDINGS_MAX);
+        assert!(found[..100].iter().all(|one| one.severity == Severity::Error));
+        assert_eq!(found[100].severity, Severity::Warning);
+    }
+
+    #[tokio::test]
+    async fn an_authority_that_is_not_known_asks_for_nothing() {
+        let (a, _) = pair().await;
+        let stranger = AuthorityId::parse("xz.moj").expect("an id");
+        let error = a.x().check_content(Some(&stranger), &request(|_| {})).map(drop);
+        assert!(matches!(error, Err(ActionError::Invalid(wrong)) if wrong[0].field == "recipient"));
+    }
+}
