@@ -18,11 +18,15 @@ fn root() -> PathBuf {
 
 /// Every request in `examples/`, with the text of its file.
 fn examples() -> Vec<(PathBuf, String, Content)> {
-    let directories = [root(), root().join("requests")];
-    let files = directories.iter().flat_map(|dir| fs::read_dir(dir).expect("readable"));
+    let paths = |dir: PathBuf| {
+        fs::read_dir(dir).expect("readable").map(|file| file.expect("readable").path())
+    };
+    let is_request = |path: &PathBuf| {
+        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("request-"))
+    };
+    let paths = paths(root()).filter(is_request).chain(paths(root().join("requests")));
     let mut all = Vec::new();
-    for file in files {
-        let path = file.expect("readable").path();
+    for path in paths {
         let ending = path.extension().and_then(|ending| ending.to_str()).map(str::to_owned);
         let read: fn(&str) -> _ = match ending.as_deref() {
             Some("json") => content_from_json,

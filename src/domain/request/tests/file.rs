@@ -8,10 +8,10 @@ const SURVEILLANCE: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/request-surveillance.toml"));
 const DOCS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/request.md"));
 
-/// The first fenced block of a language below "Samples" in docs/request.md.
-fn sample(language: &str) -> &'static str {
-    let samples = DOCS.split_once("\n## Samples\n").expect("the section").1;
-    let from = samples.split_once(&format!("```{language}\n")).expect("a block").1;
+/// The first fenced block of a language in a section of docs/request.md.
+fn sample(section: &str, language: &str) -> &'static str {
+    let section = DOCS.split_once(&format!("\n## {section}\n")).expect("the section").1;
+    let from = section.split_once(&format!("```{language}\n")).expect("a block").1;
     from.split_once("```").expect("its end").0
 }
 
@@ -26,8 +26,8 @@ fn the_examples_check_clean() {
 
 #[test]
 fn json_and_toml_of_one_content_are_equal() {
-    let json = request_from_json(sample("json")).expect("the sample in JSON");
-    let toml = request_from_toml(sample("toml")).expect("the sample in TOML");
+    let json = request_from_json(sample("Samples", "json")).expect("the sample in JSON");
+    let toml = request_from_toml(sample("Samples", "toml")).expect("the sample in TOML");
     assert!(json == toml, "the two samples of docs/request.md say the same");
     assert_eq!(json.check(), []);
 
@@ -37,6 +37,14 @@ fn json_and_toml_of_one_content_are_equal() {
     let surveillance = request_from_toml(SURVEILLANCE).expect("request-surveillance.toml");
     let as_json = serde_json::to_string(&surveillance).expect("JSON of it");
     assert!(request_from_json(&as_json) == Ok(surveillance));
+}
+
+#[test]
+fn the_sample_of_a_profile_is_one() {
+    let sample = sample("What the requested authority asks", "toml");
+    let profile: crate::domain::Profile = toml::from_str(sample).expect("a profile");
+    assert_eq!(profile.check(), Ok(()));
+    assert_eq!(profile.rules.len(), 2);
 }
 
 #[test]
