@@ -1,11 +1,14 @@
 //! `rogatory reply`.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 
 use super::connect::AgencyAccess;
 use super::exit::Failure;
 use super::out::Out;
 use super::send::{self, Ready, SendArgs, TextArgs};
+use super::submit::read_content;
 use crate::domain::request::{Content, Decision, Defect, Note, Progress, UseConsent};
 use crate::domain::{MessageId, MessageKind};
 use crate::envelope::wire::content_to_pb;
@@ -19,6 +22,7 @@ use crate::pb::v1 as pb;
 ///   rogatory reply ID --decision return --defect "purpose=says nothing of its use"
 ///   rogatory reply ID --progress in-execution
 ///   rogatory reply ID --evidence bank-records/ --more-to-follow
+///   rogatory reply ID --file receipt.toml
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct ReplyArgs {
@@ -26,6 +30,17 @@ pub(crate) struct ReplyArgs {
     access: AgencyAccess,
     /// The message that is answered
     id: MessageId,
+    /// A .json or .toml file with all that is said, in place of the options below: a note with its
+    /// verdicts or limits of use, or a request
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = [
+            "said", "decision", "ground", "more_to_follow", "progress", "review_date", "condition",
+            "defect", "use_purpose", "consent"
+        ]
+    )]
+    file: Option<PathBuf>,
     #[command(flatten)]
     text: TextArgs,
     /// The kind of message; absent: EVIDENCE_PACKAGE with evidence, DECISION with a decision,
@@ -131,7 +146,7 @@ impl From<DecisionWord> for Decision {
 
 pub(crate) async fn run(args: ReplyArgs, out: &mut Out) -> Result<(), Failure> {
     let content = content(&args)?;
-    send::check(&content, None)?;
+    send::check(&content, args.file.as_deref())?;
     let annexes = args.send.annexes.read(&content)?;
     let walk = args.send.walk()?;
     let mut client = args.access.connect(out).await?;
@@ -151,6 +166,11 @@ pub(crate) async fn run(args: ReplyArgs, out: &mut Out) -> Result<(), Failure> {
 }
 
 fn content(args: &ReplyArgs) -> Result<Content, Failure> {
+    if let Some(file) = &args.file {
+        let mut content = read_content(file)?;
+        content.kind = args.kind.unwrap_or(content.kind);
+        return Ok(content);
+    }
     let (text, language) = args.text.read()?;
     let note = Note {
         text,

@@ -106,6 +106,7 @@ pub(crate) fn limit_kind(number: i32) -> &'static str {
         Ok(pb::LimitKind::Confidential) => LimitKind::Confidential.as_str(),
         Ok(pb::LimitKind::Restricted) => LimitKind::Restricted.as_str(),
         Ok(pb::LimitKind::Condition) => LimitKind::Condition.as_str(),
+        Ok(pb::LimitKind::LeadOnly) => LimitKind::LeadOnly.as_str(),
         _ => "unknown",
     }
 }

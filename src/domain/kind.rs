@@ -133,6 +133,10 @@ kinds! {
     ProtectionReferral = 44, "PROTECTION_REFERRAL";
     /// A person who wants to goes home, with help. Trafficking Protocol 8; Smuggling Protocol 18.
     VoluntaryReturnArrangement = 45, "VOLUNTARY_RETURN_ARRANGEMENT";
+    /// Asks police to police: for leads, not for evidence. UNTOC 27(1).
+    PoliceInformationRequest = 46, "POLICE_INFORMATION_REQUEST";
+    /// What police tell police: for leads, until a formal request confirms it. UNTOC 27(1).
+    PoliceInformation = 47, "POLICE_INFORMATION";
 }
 
 /// Why a text is not the word for a [`MessageKind`].
@@ -181,7 +185,15 @@ impl MessageKind {
                 | Self::ExtraditionLinkProvisionalArrest
                 | Self::ExtraditionLinkExtraditionRequest
                 | Self::NationalityVerificationRequest
+                | Self::PoliceInformationRequest
+                | Self::PoliceInformation
         )
+    }
+
+    /// Whether it runs beside formal assistance, between police: what it says is a lead and no
+    /// evidence (UNTOC 27(1)).
+    pub fn is_police(self) -> bool {
+        matches!(self, Self::PoliceInformationRequest | Self::PoliceInformation)
     }
 
     /// Whether it belongs to a case at all. What authorities tell each other about themselves,
@@ -271,7 +283,7 @@ mod tests {
         for bad in ["", "request", "REQUEST ", "Request", "MESSAGE_KIND_REQUEST", "NOTE"] {
             assert!(MessageKind::parse(bad).is_err(), "{bad:?} must be refused");
         }
-        let past_the_last = 46;
+        let past_the_last = 48;
         for bad in [i32::MIN, -1, 0, past_the_last, i32::MAX] {
             assert_eq!(MessageKind::from_number(bad), None, "{bad}");
         }

@@ -103,14 +103,19 @@ impl UseLimit {
 }
 
 /// What limits the use of what a message of another authority brings: what it says itself, the
-/// `purpose` of the request of ours that it answers, and the conditions that were accepted.
+/// `purpose` of the request of ours that it answers, and the conditions that were accepted. What police
+/// tell police is a lead until a formal request about it is executed: then it is `confirmed`.
 pub fn limits(
     kind: MessageKind,
     note: &Note,
     purpose: Option<&str>,
     conditions: &[String],
+    confirmed: bool,
 ) -> Vec<UseLimit> {
     let mut limits = Vec::new();
+    if kind.is_police() && !confirmed {
+        limits.push(UseLimit::of_all(LimitKind::LeadOnly, "", ""));
+    }
     let answers =
         matches!(kind, MessageKind::EvidencePackage | MessageKind::AdditionalInfoResponse);
     if let Some(purpose) = purpose.filter(|_| answers) {
@@ -183,14 +188,18 @@ mod tests {
         let note = Note { use_limits: vec![own], ..Note::default() };
         let conditions = ["No death penalty.".to_owned()];
         let kinds = |kind| -> Vec<LimitKind> {
-            limits(kind, &note, Some("The trial."), &conditions).iter().map(|l| l.kind).collect()
+            limits(kind, &note, Some("The trial."), &conditions, false)
+                .iter()
+                .map(|l| l.kind)
+                .collect()
         };
         let all = [LimitKind::Specialty, LimitKind::Restricted, LimitKind::Condition];
         assert_eq!(kinds(MessageKind::EvidencePackage), all);
         assert_eq!(kinds(MessageKind::SpontaneousInformation), [LimitKind::Restricted]);
-        assert!(
-            limits(MessageKind::StatusReport, &Note::default(), Some("The trial."), &[]).is_empty()
-        );
+        let said = |kind, confirmed| limits(kind, &Note::default(), None, &[], confirmed).len();
+        assert_eq!(said(MessageKind::StatusReport, false), 0);
+        assert_eq!(said(MessageKind::PoliceInformation, false), 1);
+        assert_eq!(said(MessageKind::PoliceInformation, true), 0);
     }
 
     #[test]

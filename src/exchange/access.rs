@@ -44,7 +44,7 @@ impl Exchange {
         }
         let mut view = self.shown(id, row, true)?;
         if let Some(body) = &view.body {
-            view.limits = self.use_limits(&view.row, body)?;
+            view.limits = self.use_limits(id, &view.row, body)?;
         }
         if !owned(caller, &view.row) {
             // Who else has it is not theirs to know.

@@ -2,22 +2,26 @@
 //! what the law asks for beside. What it rests on stands in the log (`access.shared`).
 
 use super::agencies::Caller;
+use super::cases::index;
 use super::query::owned;
 use super::rows::{
-    self, MessageRow, RECEIVED, SENT, ShareRow, StandingRow, message_in, put_message,
+    self, MessageRow, RECEIVED, SENT, ShareRow, StandingRow, Step, message_in, put_message,
 };
 use super::{ActionError, Exchange};
 use crate::audit::entry::{EntryDraft, Event};
 use crate::domain::delivery::DeliveryState;
+use crate::domain::lifecycle::RequestState;
 use crate::domain::release::{Bearing, Ground, limit_of_referral, limits, limits_of_request};
 use crate::domain::request::{Body, Content, Note, ReleasePurpose, UseConsent, UseLimit};
 use crate::domain::{MessageId, MessageKind};
 use crate::envelope::wire::{content_from_pb, release_purpose_to_pb};
 use crate::pb::v1 as pb;
-use crate::store::{Table, Tx};
+use crate::store::{Direction, Table, Tx};
 
 /// Agencies that one message is shared with at a time.
 const SHARES_MAX: usize = 64;
+/// Requests of a case that are looked through for one that confirms what police have told.
+const REQUESTS_MAX: usize = 256;
 /// Consents, and notices, that are kept of one message; of more, the newest.
 const KEPT_MAX: usize = 64;
 
@@ -41,6 +45,7 @@ impl Exchange {
     /// [`ActionError::Fault`] when something that it rests on cannot be read.
     pub(super) fn use_limits(
         &self,
+        id: MessageId,
         row: &MessageRow,
         body: &pb::MessageBody,
     ) -> Result<Vec<UseLimit>, ActionError> {
@@ -58,9 +63,28 @@ impl Exchange {
             Some(Content { body: Body::Request(request), .. }) => limits_of_request(&request),
             Some(Content { kind, body: Body::Note(note), .. }) => {
                 let (purpose, conditions) = (self.asked_for(row)?, self.accepted(row)?);
-                limits(kind, &note, purpose.as_deref(), &conditions)
+                let confirmed = kind.is_police() && self.is_confirmed(id, row)?;
+                limits(kind, &note, purpose.as_deref(), &conditions, confirmed)
             }
         })
+    }
+
+    /// Whether a formal request that answers what police have told was executed, wholly or in part.
+    fn is_confirmed(&self, id: MessageId, row: &MessageRow) -> Result<bool, ActionError> {
+        let (store, case, which) = (&self.store, &row.case_id, index::REQUESTS);
+        let formal = index::scan(store, case, which, None, Direction::Backward, REQUESTS_MAX)?;
+        for request in formal {
+            let asks = rows::message(store, request)?;
+            let answers =
+                asks.is_some_and(|asks| asks.in_reply_to == id.as_bytes() && asks.peer == row.peer);
+            let key = request.as_bytes();
+            let standing = rows::load::<StandingRow>(store, Table::Standings, key)?;
+            let executed = standing.is_some_and(|at| at.steps.iter().any(is_executed));
+            if answers && executed {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn content_of(&self, id: MessageId, row: &MessageRow) -> Result<Option<Content>, ActionError> {
@@ -133,7 +157,7 @@ impl Exchange {
             ActionError::conflict("ERASED", format!("what message {id} says is gone"))
         })?;
         let bearing = Bearing {
-            limits: self.use_limits(&row, &body)?,
+            limits: self.use_limits(id, &row, &body)?,
             consented: wish.consent.is_some_and(|consent| has(&row.consents, consent)),
             notified: self.is_notified(&row)?,
         };
@@ -237,6 +261,11 @@ impl Exchange {
         });
         Ok(ending.await?.value)
     }
+}
+
+fn is_executed(step: &Step) -> bool {
+    let executed = [RequestState::PartlyExecuted, RequestState::Executed];
+    RequestState::from_number(step.state).is_some_and(|state| executed.contains(&state))
 }
 
 fn unknown(id: MessageId) -> ActionError {

@@ -275,3 +275,28 @@ async fn a_request_that_is_secret_stays_with_those_who_execute_it() {
     broken(two.share(id, ReleasePurpose::OtherPurpose, None).await);
     two.share(id, ReleasePurpose::SameProceeding, None).await.expect("to execute it");
 }
+
+#[tokio::test]
+async fn what_police_tell_is_a_lead_until_a_formal_request_has_confirmed_it() {
+    let two = Two::new().await;
+    let (text, language) = ("The number was seen in port.".into(), "en".into());
+    let note = Note { text, language, ..Note::default() };
+    let tip = Content::note(MessageKind::PoliceInformation, note.clone());
+    let tip = two.says(false, tip, None).await.expect("sent");
+    let other = Content::note(MessageKind::PoliceInformation, note);
+    let other = two.sends(false, other, tip).await;
+    let lead = [(LimitKind::LeadOnly, String::new())];
+    assert_eq!(two.limits(tip).await, lead);
+    broken(two.share(tip, ReleasePurpose::OtherPurpose, None).await);
+    let mut request = request_from_json(REQUEST).expect("an example");
+    request.requesting_authority.id = Some(two.a.x().me.clone());
+    request.requesting_authority.country = "XA".into();
+    let formal = Content::request(MessageKind::Request, request);
+    let formal = two.sends(true, formal, tip).await;
+    assert_eq!(two.a.row(formal).case_id, two.a.row(tip).case_id, "in the same case");
+    assert_eq!(two.limits(tip).await, lead, "to ask is not to confirm");
+    let evidence = Content::note(MessageKind::EvidencePackage, Note::default());
+    two.sends(false, evidence, formal).await;
+    assert_eq!(two.limits(tip).await, []);
+    assert_eq!(two.limits(other).await, lead, "another tip is not confirmed with it");
+}

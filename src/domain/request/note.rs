@@ -234,7 +234,9 @@ fn use_limit(found: &mut Lacks, limit: &UseLimit) {
         LimitKind::Condition => {
             found.required_text("text", Need::ConditionText, &limit.text);
         }
-        LimitKind::Specialty | LimitKind::Confidential => found.text("text", &limit.text),
+        LimitKind::Specialty | LimitKind::Confidential | LimitKind::LeadOnly => {
+            found.text("text", &limit.text);
+        }
     }
     found.date("until", &limit.until);
     if limit.exhibit.is_some() && limit.package.is_none() {

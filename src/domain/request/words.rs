@@ -211,6 +211,8 @@ words! {
         Restricted = "restricted",
         /// A condition of the assistance that was accepted: UNTOC 18(26).
         Condition = "condition",
+        /// For leads only: no evidence until a formal request has confirmed it: UNTOC 27(1).
+        LeadOnly = "lead_only",
     }
 }
 

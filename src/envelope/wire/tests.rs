@@ -121,7 +121,7 @@ fn what_cannot_be_read_is_refused_with_its_path() {
     let rows: &[Row] = rows! {
         "no kind": |c| c.kind = 0 =>
             "kind";
-        "unknown kind": |c| c.kind = 46 =>
+        "unknown kind": |c| c.kind = 48 =>
             "kind";
         "negative kind": |c| c.kind = -1 =>
             "kind";

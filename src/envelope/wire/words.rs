@@ -79,7 +79,7 @@ words! {
         Ok Damaged Missing
     }
     LimitKind {
-        Specialty Confidential Restricted Condition
+        Specialty Confidential Restricted Condition LeadOnly
     }
     UseConsent {
         Granted Refused
@@ -109,7 +109,7 @@ words! {
         ExtraditionLinkReferForProsecution ExtraditionLinkSurrender VictimProtectionNotice
         NationalityVerificationRequest NationalityVerificationResponse FrameworkUpdate
         StatisticsReturn DeliveryEvidence LogHeadExchange Test ProtectionReferral
-        VoluntaryReturnArrangement
+        VoluntaryReturnArrangement PoliceInformationRequest PoliceInformation
     }
 }
 
