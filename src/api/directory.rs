@@ -70,12 +70,16 @@ impl DirectoryService for DirectoryApi {
             language: request.language,
             words: request.words,
         };
-        let texts = [&lookup.country, &lookup.function, &lookup.convention, &lookup.language];
-        if texts.into_iter().chain([&lookup.words]).any(|t| t.chars().count() > WORDS_MAX_CHARS) {
-            return Err(invalid(
-                "words",
-                format!("must have {WORDS_MAX_CHARS} characters at most"),
-            ));
+        let texts = [
+            ("country", &lookup.country),
+            ("function", &lookup.function),
+            ("convention", &lookup.convention),
+            ("language", &lookup.language),
+            ("words", &lookup.words),
+        ];
+        if let Some((field, _)) = texts.iter().find(|(_, t)| t.chars().count() > WORDS_MAX_CHARS) {
+            let rule = format!("must have {WORDS_MAX_CHARS} characters at most");
+            return Err(invalid(field, rule));
         }
         let found = self.exchange.look_up(&lookup).map_err(to_status)?;
         let authorities = found.iter().map(authority).collect();

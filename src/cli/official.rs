@@ -42,7 +42,7 @@ enum OfficialCommand {
     New(New),
     /// Names an official in the authority's card, or gives one that is named a new key
     ///
-    /// The node is stopped for that. Send the new card to your peers, as after `rogatory key`.
+    /// The node is stopped for that; it sends the new card to all peers when it runs.
     Add(Add),
     /// Lists the officials in a card: of the home, or of a file that you were sent
     List(List),

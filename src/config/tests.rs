@@ -59,6 +59,11 @@ fn the_file_that_init_writes_and_the_one_in_deploy_are_sound() {
     let deployed =
         include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/rogatory.example.toml"));
     assert_eq!(parse(deployed).expect("valid").delivery_window_ms, DELIVERY_WINDOW_DEFAULT_MS);
+    let sections = |text: &str| -> Vec<String> {
+        text.lines().filter(|line| line.starts_with('[')).map(str::to_owned).collect()
+    };
+    let template = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/home/rogatory.toml.in"));
+    assert_eq!(sections(deployed), sections(template));
 }
 
 #[test]

@@ -1,16 +1,15 @@
 //! What earlier requests of a case say of its persons.
 
-use super::rows::{self, MessageRow};
+use super::cases::index;
+use super::rows::{self, MessageRow, SENT};
 use super::{ActionError, Exchange};
 use crate::domain::MessageId;
-use crate::domain::request::{Body, KnownRoles, MlaRequest, PersonFault};
+use crate::domain::request::{Body, Content, KnownRoles, MlaRequest, PersonFault};
 use crate::envelope::wire::content_from_pb;
-use crate::store::{Direction, Table};
+use crate::store::Direction;
 
 /// Requests of one case that are opened to know what its persons are; of more, the newest.
 const REQUESTS_MAX: usize = 256;
-/// Rows that are read at once.
-const PAGE: usize = 1000;
 
 /// Whose requests of which case.
 pub(super) struct CaseOf<'a> {
@@ -46,36 +45,33 @@ impl Exchange {
         if !of.case.is_empty() && !request.persons.is_empty() {
             for (id, row) in self.earlier_requests(of)? {
                 let content = self.content(id, &row)?.and_then(|body| body.content);
-                let read = content.and_then(|content| content_from_pb(content).ok());
-                if let Some(Body::Request(earlier)) = read.map(|content| content.body) {
-                    known.learn(&earlier);
+                match content.map(content_from_pb).transpose() {
+                    Ok(Some(Content { body: Body::Request(earlier), .. })) => known.learn(&earlier),
+                    // Of what we have sent ourselves nothing may be overlooked.
+                    Err(error) if of.direction == SENT => {
+                        return Err(ActionError::Fault(format!("request {id}: {error}")));
+                    }
+                    _ => {}
                 }
             }
         }
         Ok(known.check(request))
     }
 
-    /// The requests of a case that were not erased, the oldest first. They are found among all
-    /// requests, of which there are few beside all messages.
+    /// The newest requests of a case that were not erased, the oldest of them first.
     fn earlier_requests(
         &self,
         of: &CaseOf<'_>,
     ) -> Result<Vec<(MessageId, MessageRow)>, ActionError> {
+        let (case, which) = (of.case, index::REQUESTS);
+        let back = Direction::Backward;
         let mut found = Vec::new();
-        let mut after: Option<Vec<u8>> = None;
-        loop {
-            let (table, from) = (Table::Standings, after.as_deref());
-            let page = self.store.scan(table, b"", from, Direction::Forward, PAGE)?;
-            let Some((last, _)) = page.last() else { break };
-            after = Some(last.clone());
-            for (key, _) in &page {
-                let id = MessageId::from_slice(key).map_err(ActionError::fault)?;
-                let row = rows::message(&self.store, id)?;
-                found.extend(row.filter(|row| is_of(row, of)).map(|row| (id, row)));
-            }
+        for id in index::scan(&self.store, case, which, None, back, REQUESTS_MAX)? {
+            let row = rows::message(&self.store, id)?;
+            found.extend(row.filter(|row| is_of(row, of)).map(|row| (id, row)));
         }
         found.sort_by_key(|(_, row)| place(row));
-        Ok(found.split_off(found.len().saturating_sub(REQUESTS_MAX)))
+        Ok(found)
     }
 }
 

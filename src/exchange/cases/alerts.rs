@@ -167,11 +167,11 @@ impl Exchange {
         let rows = self.store.scan(Table::Standings, b"", after, Direction::Forward, PAGE)?;
         for (key, row) in &rows {
             let standing: StandingRow = rows::decode(row)?;
-            let id = MessageId::from_slice(key).map_err(ActionError::fault)?;
-            let Some(message) = rows::message(&self.store, id)?.filter(|_| is_open(&standing))
-            else {
+            if !is_open(&standing) {
                 continue;
-            };
+            }
+            let id = MessageId::from_slice(key).map_err(ActionError::fault)?;
+            let Some(message) = rows::message(&self.store, id)? else { continue };
             let clocks = standing.clocks(&message, &self.settings.targets, now);
             does(id, &standing, clocks);
         }

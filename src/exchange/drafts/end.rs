@@ -69,10 +69,10 @@ impl Exchange {
         self.end_draft(id, reason.as_str().to_owned(), Some(caller)).await
     }
 
-    /// Takes a draft back, as its author; for whoever may see it too.
+    /// Takes a draft back, as its author or as somebody who sees all cases.
     ///
     /// # Errors
-    /// As [`Exchange::refuse_draft`]; [`ActionError::Forbidden`] for anybody but its author.
+    /// As [`Exchange::refuse_draft`]; [`ActionError::Forbidden`] for anybody else.
     pub(in crate::exchange) async fn withdraw_draft(
         &self,
         caller: &Caller,

@@ -64,11 +64,10 @@ impl Exchange {
         if self.answers_lost(caller, submission)? {
             return Ok(());
         }
+        // Whoever opened it goes on with it, also where what began it was erased.
         let owner = self.store.get(Table::Cases, case.as_str().as_bytes())?;
-        let known = owner.is_some_and(|owner| {
-            caller.all_cases || (!owner.is_empty() && owner == caller.name.as_bytes())
-        });
-        if !known {
+        let opened = owner.is_some_and(|owner| owner == caller.name.as_bytes());
+        if !opened && !self.sees_case(caller, case)? {
             wrong.push(Violation::new("case_id", format!("{case} is no case of this node")));
         }
         Ok(())
