@@ -90,6 +90,12 @@ impl AuthorityKind {
     pub fn may_carry(self, other: Self, kind: MessageKind) -> bool {
         (self.is_central() && other.is_central()) || WITH_FILES.contains(&kind)
     }
+
+    /// Whether one that does may carry annexes: particulars of persons, sealed to named officials.
+    pub fn may_annex(self, other: Self, kind: MessageKind) -> bool {
+        let of_persons = [MessageKind::ProtectionReferral, MessageKind::VoluntaryReturnArrangement];
+        (self.is_central() && other.is_central()) || of_persons.contains(&kind)
+    }
 }
 
 impl std::fmt::Display for AuthorityKind {

@@ -6,7 +6,7 @@
 use prost::Message as _;
 
 use super::agencies::Caller;
-use super::query::{MessageView, owned};
+use super::query::{MessageView, for_caller};
 use super::rows::{AccessRow, MessageRow};
 use super::stored::erased_error;
 use super::{ActionError, Exchange};
@@ -19,6 +19,8 @@ use crate::store::{Direction, Table, Tx};
 
 /// Rows of days that are over which a new row takes along: more than one, so that they end.
 const FORGOTTEN_AT_ONCE: usize = 8;
+
+const MINUTE_MS: i64 = 60_000;
 
 /// Day, then who read what. Days first, so that those that are over are found together.
 type AccessKey = [u8; 20];
@@ -46,10 +48,7 @@ impl Exchange {
         if let Some(body) = &view.body {
             view.limits = self.use_limits(id, &view.row, body)?;
         }
-        if !owned(caller, &view.row) {
-            // Who else has it is not theirs to know.
-            view.row.shares.retain(|share| share.agency == caller.name);
-        }
+        view.row = for_caller(caller, view.row);
         Ok(view)
     }
 
@@ -64,7 +63,15 @@ impl Exchange {
         id: MessageId,
         package: PackageId,
     ) -> Result<(), ActionError> {
-        let row = self.seen(caller, id)?;
+        let row = match self.seen(caller, id) {
+            Ok(row) => row,
+            Err(gone) => {
+                return match self.reads_package_of_draft(caller, id, package).await? {
+                    true => Ok(()),
+                    false => Err(gone),
+                };
+            }
+        };
         if !row.packages.iter().any(|facts| facts.package_id == package.as_bytes()) {
             return Err(ActionError::NotFound(format!("message {id} carries no {package}")));
         }
@@ -97,10 +104,11 @@ impl Exchange {
         row: &MessageRow,
         package: Option<PackageId>,
     ) -> Result<(), ActionError> {
-        let key = self.access_key(self.now(), caller, id, package);
-        // Where a child is concerned, every time is logged.
-        let always = row.handling == Handling::ProtectedChild as i32;
-        if !always && self.store.get(Table::Access, &key)?.is_some() {
+        // Where a child is concerned, one a minute and not one a day: a client that asks again and again
+        // fills the log with neither.
+        let child = row.handling == Handling::ProtectedChild as i32;
+        let key = self.access_key(self.now(), caller, id, package, child);
+        if self.store.get(Table::Access, &key)?.is_some() {
             return Ok(());
         }
         self.check_writable()?;
@@ -115,7 +123,7 @@ impl Exchange {
         self.store
             .commit(move |tx| {
                 // Two at once are one.
-                if always || tx.get(Table::Access, &key).is_none() {
+                if tx.get(Table::Access, &key).is_none() {
                     forget_other_days(tx, &key);
                     let entry_index = tx.append(draft);
                     tx.put(Table::Access, &key, AccessRow { entry_index }.encode_to_vec());
@@ -132,9 +140,11 @@ impl Exchange {
         caller: &Caller,
         id: MessageId,
         package: Option<PackageId>,
+        child: bool,
     ) -> AccessKey {
         let package = package.map_or([0; 16], |package| *package.as_bytes());
-        let what = pae("access", &[caller.name.as_bytes(), id.as_bytes(), &package]);
+        let minute = if child { at.unix_ms() / MINUTE_MS } else { 0 }.to_be_bytes();
+        let what = pae("access", &[caller.name.as_bytes(), id.as_bytes(), &package, &minute]);
         let day = u32::try_from(at.unix_ms() / DAY_MS).unwrap_or(u32::MAX);
         let mut key = [0; 20];
         key[..4].copy_from_slice(&day.to_be_bytes());

@@ -12,6 +12,7 @@ use self::check::check;
 use super::cases::index;
 use super::framework::note_statements;
 use super::issue::{issue_consignment, issue_plain};
+use super::pieces::piece;
 use super::release;
 use super::roles::{CaseOf, place};
 use super::rows::{
@@ -121,10 +122,12 @@ impl Exchange {
         }
     }
 
-    async fn consign(&self, id: MessageId) -> Result<(), ActionError> {
+    async fn consign(self: &Arc<Self>, id: MessageId) -> Result<(), ActionError> {
         let missing = || ActionError::Fault(format!("message {id} was accepted and is missing"));
         let row = rows::message(&self.store, id)?.ok_or_else(missing)?;
-        match self.open_stored(id, &row)? {
+        let exchange = self.clone();
+        // Opening is work, and what a peer has sent before may be opened with it.
+        match piece(move || exchange.open_stored(id, &row)).await? {
             (Some(opened), Ok(consigned)) => self.commit_consigned(id, &opened, consigned).await,
             (_, Err(code)) => self.commit_failed(id, code).await,
             (None, Ok(_)) => Err(ActionError::Fault("what was not opened cannot say".into())),
@@ -143,7 +146,8 @@ impl Exchange {
             .map_err(ActionError::fault)?;
         match open(authentic, &self.keys.sealed_to()) {
             Ok(opened) => {
-                let (peer, carries) = (row.peer_id()?, !row.packages.is_empty());
+                let (peer, carries) =
+                    (row.peer_id()?, (!row.packages.is_empty(), !row.annexes.is_empty()));
                 let kind = self.kind_of(&peer)?;
                 let mut says = check(&opened, |content| self.forbids(kind, content, carries));
                 if let Ok(says) = &mut says
@@ -171,6 +175,9 @@ impl Exchange {
         if !self.annexes_fit(row, &says.content)? {
             return Ok(Err(ANNEX_UNFIT));
         }
+        if !self.case_fits(row, &says.case_id)? {
+            return Ok(Err("BAD_CASE_ID"));
+        }
         if let Body::Request(request) = &says.content.body {
             let (case, before) = (says.case_id.as_str(), Some(place(row)));
             let of = CaseOf { direction: RECEIVED, peer: &row.peer, case, before };
@@ -186,6 +193,14 @@ impl Exchange {
             }
         }
         Ok(Ok(says))
+    }
+
+    /// Whether what answers a message is of its case. What is not known any more says nothing.
+    fn case_fits(&self, row: &MessageRow, case: &str) -> Result<bool, ActionError> {
+        let Ok(answered) = MessageId::from_slice(&row.in_reply_to) else { return Ok(true) };
+        let answered = rows::message(&self.store, answered)?;
+        let known = answered.filter(|one| one.peer == row.peer && !one.case_id.is_empty());
+        Ok(known.is_none_or(|one| case.is_empty() || one.case_id == case))
     }
 
     async fn commit_consigned(

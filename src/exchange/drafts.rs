@@ -7,6 +7,7 @@
 mod body;
 mod end;
 mod judge;
+mod packages;
 #[cfg(test)]
 mod tests;
 
@@ -210,6 +211,11 @@ impl Exchange {
             true => pb::DeliveryState::AwaitingApproval,
             false => pb::DeliveryState::NotApproved,
         };
+        let packages = if row.waits() { self.packages_of_draft(row)? } else { Vec::new() };
+        let annexes = match &body {
+            Some(body) => Self::annexes_of_draft(row, body)?,
+            None => Vec::new(),
+        };
         let (reference, case_id, in_reply_to) =
             body.as_ref().map_or_else(Default::default, |body| {
                 (body.reference.clone(), body.case_id.clone(), body.in_reply_to.clone())
@@ -228,6 +234,8 @@ impl Exchange {
                 expires_ms: row.created_ms + self.settings.approval.wait_ms,
                 agency: row.agency.clone(),
                 refusal_code: row.refused.clone(),
+                packages,
+                annexes,
                 ..MessageRow::default()
             },
             details: MessageDetails { reference, ..MessageDetails::default() },

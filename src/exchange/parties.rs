@@ -39,6 +39,12 @@ impl Exchange {
                  takes part ({PARAGRAPH})"
             );
             wrong.push(Violation::new("packages", rule));
+        } else if !ours.may_annex(theirs, kind) && !submission.annexes.is_empty() {
+            let rule = format!(
+                "must be none: where {which}, an international organisation, takes part, particulars of \
+                 persons go with a referral or a return only ({PARAGRAPH})"
+            );
+            wrong.push(Violation::new("annexes", rule));
         }
     }
 
@@ -55,13 +61,16 @@ impl Exchange {
         &self,
         theirs: AuthorityKind,
         content: &Content,
-        carries: bool,
+        (carries, annexed): (bool, bool),
     ) -> Option<&'static str> {
         let ours = self.card().kind();
         if !ours.may_exchange(theirs, content.kind) {
             return Some(KIND_NOT_PERMITTED);
         }
-        (carries && !ours.may_carry(theirs, content.kind)).then_some(CASE_CONTENT)
+        let kind = content.kind;
+        let too_much = (carries && !ours.may_carry(theirs, kind))
+            || (annexed && !ours.may_annex(theirs, kind));
+        too_much.then_some(CASE_CONTENT)
     }
 }
 

@@ -76,6 +76,14 @@ pub struct ReceiptView {
     pub text: String,
 }
 
+/// A row as a caller may have it: who else was given the message is for its owner to know.
+pub(crate) fn for_caller(caller: &Caller, mut row: MessageRow) -> MessageRow {
+    if !owned(caller, &row) {
+        row.shares.retain(|share| share.agency == caller.name);
+    }
+    row
+}
+
 /// Whether a message is the caller's to act upon: it is its own, or it sees all cases.
 pub(crate) fn owned(caller: &Caller, row: &MessageRow) -> bool {
     caller.all_cases || (!row.agency.is_empty() && row.agency == caller.name)
@@ -111,7 +119,7 @@ impl Exchange {
         content: bool,
     ) -> Result<MessageView, ActionError> {
         match self.seen(caller, id) {
-            Ok(row) => self.shown(id, row, content),
+            Ok(row) => self.shown(id, for_caller(caller, row), content),
             // It may still wait for an approval.
             Err(missing) => match self.seen_draft(caller, id) {
                 Ok(row) => self.shown_draft(id, &row, content),
@@ -168,7 +176,7 @@ impl Exchange {
             after = Some(*last);
             for (id, row) in page {
                 if visible(caller, &row) && filter.fits(&row) && found.len() < limit {
-                    found.push(self.shown(id, row, false)?);
+                    found.push(self.shown(id, for_caller(caller, row), false)?);
                 }
             }
         }
@@ -211,7 +219,7 @@ impl Exchange {
             seen = u64::from_be_bytes(key.as_slice().try_into().unwrap_or_default());
             let id = MessageId::from_slice(&id).map_err(ActionError::fault)?;
             if let Some(row) = rows::message(&self.store, id)?.filter(|row| visible(caller, row)) {
-                found.push(self.shown(id, row, false)?);
+                found.push(self.shown(id, for_caller(caller, row), false)?);
             }
         }
         Ok((found, seen))
@@ -295,7 +303,10 @@ impl Exchange {
         package: PackageId,
     ) -> Result<(PackageShape, zeroize::Zeroizing<[u8; 32]>), ActionError> {
         let missing = || ActionError::NotFound(format!("message {message} carries no {package}"));
-        let row = self.seen(caller, message)?;
+        let row = match self.seen(caller, message) {
+            Ok(row) => row,
+            Err(gone) => return self.package_of_draft(caller, message, package)?.ok_or(gone),
+        };
         let facts = row.packages.iter().find(|facts| facts.package_id == package.as_bytes());
         let shape = shape_of(facts.ok_or_else(missing)?)?;
         let MessageView { row, body, .. } = self.shown(message, row, true)?;

@@ -330,6 +330,13 @@ pub(super) fn consents(
                 }
             }
             given.consents = left;
+            let (kept, ended): (Vec<_>, Vec<_>) = std::mem::take(&mut given.shares)
+                .into_iter()
+                .partition(|s| s.consent.is_empty() || given.consents.contains(&s.consent));
+            given.shares = kept;
+            for _ in ended {
+                tx.append(EntryDraft::new(Event::AccessUnshared).message(about));
+            }
         }
     }
     put_message(tx, about, &given);

@@ -163,6 +163,10 @@ async fn evidence_stays_in_its_proceeding_until_its_sender_consents() {
     // Taken back by its sender, it is no ground any more.
     two.sends(false, consent(false), asked).await;
     two.share(id, ReleasePurpose::OtherPurpose, Some(granted)).await.expect_err("taken back");
+    assert!(!two.reads(id).await, "nor is it shared any more");
+    let ended = two.a.entries(Event::AccessUnshared);
+    assert_eq!((ended.len(), ended[0].1.who.clone()), (1, None));
+    assert_eq!(two.a.found().await, Vec::<String>::new());
 }
 
 #[tokio::test]

@@ -8,8 +8,12 @@ use crate::domain::request::{Body, Content, KnownRoles, MlaRequest, PersonFault}
 use crate::envelope::wire::content_from_pb;
 use crate::store::Direction;
 
-/// Requests of one case that are opened to know what its persons are; of more, the newest.
-const REQUESTS_MAX: usize = 256;
+/// Requests of ours in one case that are opened to know what its persons are; of more, the newest.
+const SENT_MAX: usize = 256;
+/// Requests of a peer: what it sends is its to choose, and what that costs is not.
+const RECEIVED_MAX: usize = 16;
+/// Requests of a case, of whomever, that are looked through for them.
+const REQUESTS_MAX: usize = 4096;
 
 /// Whose requests of which case.
 pub(super) struct CaseOf<'a> {
@@ -65,10 +69,14 @@ impl Exchange {
     ) -> Result<Vec<(MessageId, MessageRow)>, ActionError> {
         let (case, which) = (of.case, index::REQUESTS);
         let back = Direction::Backward;
+        let most = if of.direction == SENT { SENT_MAX } else { RECEIVED_MAX };
         let mut found = Vec::new();
         for id in index::scan(&self.store, case, which, None, back, REQUESTS_MAX)? {
             let row = rows::message(&self.store, id)?;
             found.extend(row.filter(|row| is_of(row, of)).map(|row| (id, row)));
+            if found.len() >= most {
+                break;
+            }
         }
         found.sort_by_key(|(_, row)| place(row));
         Ok(found)

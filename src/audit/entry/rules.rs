@@ -141,7 +141,7 @@ impl Event {
             Event::MessageCancelled | Event::MessageHeld | Event::MessageReleased => {
                 (&[Message], &[Code, Envelope, Payload, Peer, Who])
             }
-            // No peer: it is no business of theirs what this authority does before it signs.
+            // No peer: it is no business of theirs.
             Event::DraftSubmitted => (&[Message, Who], &[]),
             Event::DraftApproved => (&[Envelope, Message, Who], &[]),
             Event::DraftRefused => (&[Code, Message], &[Who]),
@@ -165,9 +165,9 @@ impl Event {
             }
             Event::AccessFetched => (&[Who], &[Envelope, Message, Package, Peer]),
             Event::AccessExported => (&[], &[Code, Document, Message, Package, Peer, Who]),
-            // No peer, as with drafts.
             Event::AccessShared => (&[Code, Message, Who], &[]),
-            Event::AccessUnshared => (&[Message, Who], &[]),
+            // Nobody where its sender has taken its consent back.
+            Event::AccessUnshared => (&[Message], &[Who]),
             Event::EraseBody => (&[Code, Message], &[Envelope, Package, Payload, Peer, Who]),
             Event::EraseAnnex => (&[Code, Document, Message], &[Envelope, Payload, Peer, Who]),
             Event::HoldSet | Event::HoldReleased => {

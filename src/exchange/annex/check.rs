@@ -64,10 +64,15 @@ impl Exchange {
     }
 }
 
-/// A person of the annex who is none of the request. A note has no persons of its own.
+/// A person of the annex who is none of the request, or of those who are referred. A note has no
+/// persons of its own.
 fn stranger<'a>(annex: &'a SealedAnnex, content: &Content) -> Option<&'a str> {
-    let Body::Request(request) = &content.body else { return None };
-    let known = |one: &str| request.persons.iter().any(|person| person.reference == one);
+    let known = |one: &str| match &content.body {
+        Body::Request(request) => request.persons.iter().any(|person| person.reference == one),
+        Body::Referral(referral) => referral.persons.iter().any(|person| person == one),
+        Body::VoluntaryReturn(going) => going.persons.iter().any(|person| person == one),
+        _ => true,
+    };
     annex.refs().iter().map(String::as_str).find(|one| !known(one))
 }
 

@@ -219,6 +219,11 @@ fn check_there(id: MessageId, row: &MessageRow, annex: Option<AnnexId>) -> Resul
     if row.lost_ms != 0 {
         return Err(lost_error(id, row));
     }
+    let consigned = row.receipts.iter().any(|r| r.event == Event::ContentConsignment.as_str());
+    if row.direction == RECEIVED && !consigned {
+        let message = format!("message {id} was not consigned: nothing of it is opened");
+        return Err(ActionError::conflict("NOT_CONSIGNED", message));
+    }
     let (at, annex) = named(id, row, annex)?;
     match &row.annexes[at].erased {
         Some(erased) => Err(erased_annex(annex, erased)),

@@ -176,9 +176,16 @@ async fn a_package_waits_with_its_draft() {
     a.wait_ms(31 * DAY_MS);
     let swept = a.x().sweep(a.x().now()).await.expect("swept");
     assert_eq!(swept.unsubmitted, 0, "it is not given up while it waits");
-    a.x().read(&chief(), id).await.map(drop).expect("read");
+    let read = a.x().read(&chief(), id).await.map_err(|e| e.to_string()).expect("read");
+    assert_eq!(read.row.packages.len(), 1, "whoever approves sees what goes along");
+    a.x().read_package(&chief(), id, shape.id).await.expect("logged");
+    assert!(a.x().package_of(&chief(), id, shape.id).is_ok());
+    assert!(a.x().package_of(&stranger(), id, shape.id).is_err());
+    let fetched = a.entries(Event::AccessFetched);
+    assert_eq!(fetched.last().and_then(|(_, entry)| entry.package), Some(shape.id));
     a.x().approve(&chief(), id).await.map(drop).expect("approved");
     assert!(a.x().package_of(&desk(), id, shape.id).is_ok());
+    assert!(a.x().package_of(&chief(), id, shape.id).is_err(), "it is another's now");
 }
 
 #[tokio::test]

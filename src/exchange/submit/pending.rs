@@ -97,6 +97,10 @@ impl Pending {
         keep_details(tx, &mut row, &self.details);
         annex::keep(tx, self.id, &mut row, &self.annexes);
         row.handling = handled(tx, self.handling, self.about.request)? as i32;
+        if self.new_case.is_some() {
+            // Its number is ours to give: whatever a peer has said of it before, it is this agency's.
+            tx.put(Table::Cases, row.case_id.as_bytes(), row.agency.as_bytes());
+        }
         index::note(tx, &self.home, self.id, &row);
         release::notices(tx, self.id, &row)?;
         if let Some(authority) = &self.framework {

@@ -1,0 +1,97 @@
+//! The packages and annexes that wait with a draft: whoever is to approve it sees what goes along.
+
+use zeroize::Zeroizing;
+
+use super::body::from_body;
+use super::{DraftRow, draft_of};
+use crate::audit::entry::{EntryDraft, Event};
+use crate::domain::{MessageId, PackageId};
+use crate::exchange::agencies::Caller;
+use crate::exchange::packages::key_of;
+use crate::exchange::rows::{self, AnnexRow, DraftBody, PackageFacts, PackageRow, shape_of};
+use crate::exchange::{ActionError, Exchange};
+use crate::store::Table;
+use crate::store::vault::PackageShape;
+
+/// A package with its key. Has no `Debug`: it has the key (I6).
+type Waiting = (PackageShape, Zeroizing<[u8; 32]>);
+
+impl Exchange {
+    /// What is to be seen of the packages that wait with it.
+    pub(super) fn packages_of_draft(
+        &self,
+        row: &DraftRow,
+    ) -> Result<Vec<PackageFacts>, ActionError> {
+        let mut packages = Vec::new();
+        for id in &row.packages {
+            let package: Option<PackageRow> = rows::load(&self.store, Table::Packages, id)?;
+            packages.extend(package.and_then(|package| package.facts));
+        }
+        Ok(packages)
+    }
+
+    /// What is to be seen of its annexes: that they are there, and how large. Nobody here can open them.
+    pub(super) fn annexes_of_draft(
+        row: &DraftRow,
+        body: &DraftBody,
+    ) -> Result<Vec<AnnexRow>, ActionError> {
+        let annexes = from_body(row, body)?.annexes;
+        let shown = annexes.iter().map(|annex| AnnexRow {
+            annex_id: annex.id().as_bytes().to_vec(),
+            digest: annex.reference().digest.to_vec(),
+            sealed_bytes: annex.reference().sealed_bytes,
+            ..AnnexRow::default()
+        });
+        Ok(shown.collect())
+    }
+
+    fn waiting_package(
+        &self,
+        caller: &Caller,
+        id: MessageId,
+        package: PackageId,
+    ) -> Result<Option<PackageRow>, ActionError> {
+        let draft = draft_of(&self.store, id)?.filter(|row| row.waits() && row.is_seen_by(caller));
+        let names = |row: &DraftRow| row.packages.iter().any(|one| one == package.as_bytes());
+        match draft.is_some_and(|row| names(&row)) {
+            true => rows::load(&self.store, Table::Packages, package.as_bytes()),
+            false => Ok(None),
+        }
+    }
+
+    /// A package that waits with a draft, with its key; `None` where there is no such.
+    pub(in crate::exchange) fn package_of_draft(
+        &self,
+        caller: &Caller,
+        id: MessageId,
+        package: PackageId,
+    ) -> Result<Option<Waiting>, ActionError> {
+        let Some(row) = self.waiting_package(caller, id, package)? else { return Ok(None) };
+        let (Some(facts), Some(key)) = (&row.facts, key_of(&self.store, &row)?) else {
+            return Ok(None);
+        };
+        Ok(Some((shape_of(facts)?, key)))
+    }
+
+    /// Logs that the caller is about to be given what is in a package that waits with a draft; whether
+    /// there is such a one. Every time: it is read once or twice, before it is approved.
+    pub(in crate::exchange) async fn reads_package_of_draft(
+        &self,
+        caller: &Caller,
+        id: MessageId,
+        package: PackageId,
+    ) -> Result<bool, ActionError> {
+        if self.waiting_package(caller, id, package)?.is_none() {
+            return Ok(false);
+        }
+        self.check_writable()?;
+        let draft = EntryDraft::new(Event::AccessFetched).who(&self.handle(&caller.name));
+        let draft = draft.message(id).package(package);
+        let log = self.store.commit(move |tx| {
+            tx.append(draft);
+            Ok::<_, ActionError>(())
+        });
+        log.await?;
+        Ok(true)
+    }
+}
