@@ -120,7 +120,7 @@ pub(crate) struct OperatorAccess {
     pub(crate) home: Option<PathBuf>,
     /// The profile of an agency that has the role, instead of the home
     #[arg(long, global = true, value_name = "FILE", help_heading = "Node")]
-    pub(crate) profile: Option<PathBuf>,
+    profile: Option<PathBuf>,
     /// The passphrase of the home, where no node runs
     #[arg(
         long,
@@ -130,7 +130,7 @@ pub(crate) struct OperatorAccess {
         value_name = "FILE",
         help_heading = "Node"
     )]
-    pub(crate) passphrase_file: Option<PathBuf>,
+    passphrase_file: Option<PathBuf>,
 }
 
 impl OperatorAccess {

@@ -1,7 +1,5 @@
 //! `rogatory directory`.
 
-use std::path::PathBuf;
-
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use tonic::transport::Channel;
@@ -16,9 +14,16 @@ use crate::pb::v1::directory_service_client::DirectoryServiceClient;
 
 /// Who takes part: the authorities that this node trusts, and itself
 #[derive(Args)]
+// A desk looks up more often than an operator does: its profile is taken as elsewhere.
+#[command(mut_arg("profile", |profile| {
+    profile
+        .env("ROGATORY_PROFILE")
+        .hide_env_values(true)
+        .help("The profile of an agency that may read, or operate, instead of the home")
+}))]
 pub(crate) struct DirectoryArgs {
     #[command(flatten)]
-    access: Access,
+    access: OperatorAccess,
     #[command(subcommand)]
     command: DirectoryCommand,
 }
@@ -66,46 +71,10 @@ enum DirectoryCommand {
     },
 }
 
-/// How whoever looks up reaches the node: a desk with its profile, an operator at the home.
-#[derive(Args)]
-pub(crate) struct Access {
-    /// The node's home: its socket where the node runs, else the home itself
-    #[arg(
-        long,
-        global = true,
-        env = "ROGATORY_HOME",
-        hide_env_values = true,
-        value_name = "DIR",
-        help_heading = "Node"
-    )]
-    home: Option<PathBuf>,
-    /// The profile of an agency that may read, or operate, instead of the home
-    #[arg(
-        long,
-        global = true,
-        env = "ROGATORY_PROFILE",
-        hide_env_values = true,
-        value_name = "FILE",
-        help_heading = "Node"
-    )]
-    profile: Option<PathBuf>,
-    /// The passphrase of the home, where no node runs
-    #[arg(
-        long,
-        global = true,
-        env = "ROGATORY_PASSPHRASE_FILE",
-        hide_env_values = true,
-        value_name = "FILE",
-        help_heading = "Node"
-    )]
-    passphrase_file: Option<PathBuf>,
-}
-
 type Client = DirectoryServiceClient<Channel>;
 
 pub(crate) async fn run(args: DirectoryArgs, out: &mut Out) -> Result<(), Failure> {
-    let Access { home, profile, passphrase_file } = args.access;
-    let access = OperatorAccess { home, profile, passphrase_file };
+    let access = args.access;
     let act = async |channel, out: &mut Out| {
         let client = DirectoryServiceClient::new(channel);
         match args.command {

@@ -11,7 +11,7 @@ use super::suspend::distrusted;
 use super::{ActionError, Exchange, Peer};
 use crate::audit::entry::{EntryDraft, Event};
 use crate::card::Card;
-use crate::crypto::HomeKey;
+use crate::crypto::{HomeKey, sha256};
 use crate::domain::{AuthorityId, Timestamp};
 use crate::pb::v1 as pb;
 use crate::store::{Direction, Position, Table, Tx};
@@ -216,10 +216,17 @@ impl Exchange {
         let known = self.directory.get(peer.authority()).filter(|peer| peer.suspended.is_none());
         let known = known.ok_or_else(distrusted)?;
         let version = known.card.version();
+        // Every stream brings the card that is known: that costs nothing.
+        if sha256(text.as_bytes()) == known.card.digest() {
+            return Ok(pb::CardReply { version, refused: None });
+        }
+        // Before it is judged: what is refused costs as much, and a trace line for each.
+        if !self.cards_taken.take(peer.authority().as_str(), self.now()) {
+            let message = "so many cards are not taken in so short a time".to_owned();
+            let refused = Some(pb::Refusal { code: "TOO_MANY_CARDS".into(), message });
+            return Ok(pb::CardReply { version, refused });
+        }
         match self.judge_card(&known, text) {
-            Ok(card) if card.digest() == known.card.digest() => {
-                Ok(pb::CardReply { version, refused: None })
-            }
             Ok(card) => {
                 let version = card.version();
                 self.replace_card(card, Some(known)).await?;
@@ -244,9 +251,6 @@ impl Exchange {
             let message = "another root key: its fingerprint must be compared by the operators";
             return Err(not("CARD_ROOT_CHANGED", message));
         }
-        if card.digest() == known.card.digest() {
-            return Ok(card);
-        }
         if card.version() <= known.card.version() {
             let known = known.card.version();
             return Err(not("CARD_OLD", &format!("version {known} is known here")));
@@ -259,9 +263,6 @@ impl Exchange {
         if let Err(error) = self.check_newer(&card, &known.card) {
             tracing::warn!(peer = %known.authority(), %error, "a card of the peer");
             return Err(not("BAD_CARD", "it cannot be taken as it is: an operator must look"));
-        }
-        if !self.cards_taken.take(known.authority().as_str(), self.now()) {
-            return Err(not("TOO_MANY_CARDS", "so many cards are not taken in so short a time"));
         }
         Ok(card)
     }

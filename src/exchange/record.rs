@@ -8,6 +8,7 @@ use super::rows::{
 use super::{ActionError, Exchange, Peer, standing};
 use crate::audit::cosigned::SignedCheckpoint;
 use crate::audit::entry::{Entry, EntryDraft, Event};
+use crate::crypto::Digest;
 use crate::domain::MessageId;
 use crate::pb::v1 as pb;
 use crate::receipt::{self, Expected, Receipt, ReceiptError, VerifiedReceipt};
@@ -113,6 +114,10 @@ impl Exchange {
         if event.proves().is_none() && event != Event::ContentAccessTracking {
             return Err(RecordError::Irrelevant(event));
         }
+        let opened = receipt_annex(&row, verified.receipt().facts().entry.document);
+        if event == Event::ContentAccessTracking && !opened {
+            return Err(RecordError::Irrelevant(event));
+        }
         Ok(Proved { id, head: Some(head), receipt: verified, index })
     }
 
@@ -183,6 +188,13 @@ impl Exchange {
         }
         Ok(())
     }
+}
+
+/// Whether what was opened is an annex of the message; of what was erased or lost that is not known.
+fn receipt_annex(row: &MessageRow, document: Option<Digest>) -> bool {
+    let unknown = row.erased.is_some() || row.lost_ms != 0;
+    let has = |digest: Digest| row.annexes.iter().any(|annex| annex.digest == digest);
+    unknown || document.is_some_and(has)
 }
 
 /// Which annex it is about, and whose key opened it, where it is about one.

@@ -121,9 +121,21 @@ impl Exchange {
                 if row.waits() && (row.lost || row.created_ms < before) {
                     let id = MessageId::from_slice(key).map_err(ActionError::fault)?;
                     over += usize::from(self.ends_by_itself(id, code).await?);
+                } else if !row.waits() && row.refused_ms < before {
+                    self.forget_refused(key.clone()).await?;
                 }
             }
         }
+    }
+
+    /// What was refused has been told for as long as a draft waits; the log has it for ever.
+    async fn forget_refused(&self, key: Vec<u8>) -> Result<(), ActionError> {
+        let forgetting = self.store.commit(move |tx| {
+            tx.delete(Table::Drafts, &key);
+            Ok::<_, ActionError>(())
+        });
+        forgetting.await?;
+        Ok(())
     }
 
     /// Whether it still waited.

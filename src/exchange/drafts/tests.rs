@@ -163,6 +163,11 @@ async fn what_nobody_looks_at_ends_by_itself() {
     assert_eq!(a.x().end_old_drafts(a.x().now()).await, Ok(0));
     let row = a.x().seen_draft(&author(), id).expect("it is told");
     assert_eq!((row.refused.as_str(), row.refused_by.as_str()), ("NOT_APPROVED", ""));
+    // It is told for as long as it waited.
+    a.wait_ms(30 * DAY_MS + 1);
+    assert_eq!(a.x().end_old_drafts(a.x().now()).await, Ok(0));
+    assert_eq!(code(a.x().seen_draft(&author(), id)), "NOT_FOUND");
+    assert_eq!(a.found().await, Vec::<String>::new());
 }
 
 #[tokio::test]
