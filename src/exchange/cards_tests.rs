@@ -89,6 +89,21 @@ async fn a_peer_fills_no_log_with_its_cards() {
 }
 
 #[tokio::test]
+async fn cards_that_are_refused_cost_as_much_and_the_known_one_costs_nothing() {
+    let (a, b) = pair().await;
+    let known = a.card_with(|body| body.version = 2);
+    sent(&a, &b, &known).await;
+    let old = a.card_with(|body| body.version = 1);
+    let mut codes = Vec::new();
+    for _ in 0..9 {
+        assert_eq!(sent(&a, &b, &known).await.0, "");
+        codes.push(sent(&a, &b, &old).await.0);
+    }
+    assert_eq!(codes.iter().filter(|code| *code == "CARD_OLD").count(), 7, "{codes:?}");
+    assert_eq!(codes[7..], ["TOO_MANY_CARDS", "TOO_MANY_CARDS"]);
+}
+
+#[tokio::test]
 async fn what_was_published_and_what_was_known_of_others_is_kept_with_its_entry() {
     let (mut a, b) = pair().await;
     a.x().log_card().await.expect("kept");
