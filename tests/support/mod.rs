@@ -41,7 +41,7 @@ pub struct Node {
     pub card: Card,
     /// Of its stops, from the next start on.
     pub patience: Patience,
-    ports: Option<Bound>,
+    ports: Option<ports::Held>,
     running: Option<Running>,
 }
 
@@ -51,10 +51,9 @@ struct Running {
 }
 
 impl Node {
-    /// A home whose card names ports that are bound already.
+    /// A home whose card names ports that are held already.
     pub async fn new(root: &Path, authority: &str) -> Self {
-        let (exchange, agency) = (ports::listener().await, ports::listener().await);
-        let address = |l: &tokio::net::TcpListener| l.local_addr().expect("bound").to_string();
+        let ports = ports::Held::new();
         let authority = AuthorityId::parse(authority).expect("valid");
         let home = root.join(authority.as_str());
         let card = init(InitOptions {
@@ -62,9 +61,9 @@ impl Node {
             home: home.clone(),
             name: format!("Central Authority {authority}"),
             country: authority.country().to_ascii_uppercase(),
-            endpoint: Some(address(&exchange)),
-            listen: Some(address(&exchange)),
-            agency_listen: Some(address(&agency)),
+            endpoint: Some(ports::address(&ports.exchange)),
+            listen: Some(ports::address(&ports.exchange)),
+            agency_listen: Some(ports::address(&ports.agency)),
             passphrase: None,
             passphrase_file: None,
             insecure_plain_keys: true,
@@ -75,8 +74,7 @@ impl Node {
         })
         .expect("a home is made");
         quick_retries(&home);
-        let ports = Some(Bound { exchange, agency, witness: None });
-        Self { home, card, patience: Patience::default(), ports, running: None }
+        Self { home, card, patience: Patience::default(), ports: Some(ports), running: None }
     }
 
     /// A newer card of this home that its own node does not have, in which it is something else.
@@ -113,7 +111,7 @@ impl Node {
     pub async fn start(&mut self) {
         let node = self.open().await;
         let bound = match self.ports.take() {
-            Some(bound) => bound,
+            Some(ports) => ports.listen(),
             None => rebind(&node.config).await,
         };
         let stop = CancellationToken::new();
@@ -162,22 +160,22 @@ impl Node {
 
     /// Has the node cosign for strangers too; where.
     pub async fn witness_port(&mut self) -> String {
-        let listener = ports::listener().await;
-        let address = listener.local_addr().expect("bound").to_string();
-        self.ports.as_mut().expect("not started").witness = Some(listener);
+        let socket = ports::socket();
+        let address = ports::address(&socket);
+        self.ports.as_mut().expect("not started").witness = Some(socket);
         address
     }
 
     /// The port that the card names, for somebody else to answer on.
     pub fn exchange_port(&mut self) -> tokio::net::TcpListener {
-        self.ports.take().expect("not started").exchange
+        ports::listen(self.ports.take().expect("not started").exchange)
     }
 
     /// Answers where the other's card says that the other is.
     pub fn take_place_of(&mut self, other: &mut Node) {
         let (mine, theirs) = (self.ports.take(), other.ports.take());
         let (mine, theirs) = (mine.expect("not started"), theirs.expect("not started"));
-        self.ports = Some(Bound { exchange: theirs.exchange, agency: mine.agency, witness: None });
+        self.ports = Some(ports::Held { exchange: theirs.exchange, ..mine });
     }
 
     pub async fn stop(&mut self) {
