@@ -68,7 +68,7 @@ async fn who_may_have_an_excerpt_of_what() {
         let refused = auditor.export_excerpt(request(scope)).await.expect_err("refused");
         assert_eq!(refused.code(), code, "{refused}");
     }
-    let unknown = request(Some(Scope::CaseId("ROG-XZ-2026-000001".into())));
+    let unknown = request(Some(Scope::CaseId("ROG-XZ-MOJ-2026-000001".into())));
     let refused = operator.export_excerpt(unknown).await.expect_err("refused");
     assert_eq!(refused.code(), Code::NotFound);
     a.stop().await;

@@ -20,7 +20,7 @@ async fn a_request_crosses_and_every_receipt_comes_back() {
 
     let sent = sender.submit_message(submission(&b)).await.expect("submitted").into_inner();
     assert_eq!(sent.state(), pb::DeliveryState::Queued);
-    assert!(sent.case_id.starts_with("ROG-XA-"), "{}", sent.case_id);
+    assert!(sent.case_id.starts_with("ROG-XA-OAG-"), "{}", sent.case_id);
 
     let got = next_in_inbox(&mut receiver, 0).await;
     assert_eq!(got.message_id, sent.message_id);

@@ -153,7 +153,7 @@ mod tests {
     fn record() -> Record {
         Record {
             message_id: message(1),
-            case_id: "ROG-XA-2026-000001".into(),
+            case_id: "ROG-XA-OAG-2026-000001".into(),
             envelope_digest: envelope(1),
             salt: [7; 32],
             body: b"what was sent".to_vec(),

@@ -64,7 +64,7 @@ fn these_command_lines_are_taken() {
         "hold set --message ID --reason ARTICLE_7 --home h",
         "hold --home h release --message ID",
         "hold list --profile p",
-        "submit --to xb.pps --request r.toml --evidence a b --case ROG-XA-2026-000001",
+        "submit --to xb.pps --request r.toml --evidence a b --case ROG-XA-OAG-2026-000001",
         "submit --to xb.pps --kind status-report --text hello --language fr --expire-days 3",
         "inbox --watch --after 4 --profile p",
         "list --sent --peer xb.pps --state queued",

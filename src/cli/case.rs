@@ -33,7 +33,7 @@ enum CaseCommand {
 
 /// Shows a case: its requests, their clocks, its messages, its related cases
 ///
-///   rogatory case show ROG-TH-2026-000042
+///   rogatory case show ROG-TH-OAG-2026-000042
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 struct CaseShowArgs {
@@ -233,27 +233,30 @@ mod tests {
 
     #[tokio::test]
     async fn a_case_is_shown_with_its_clocks_its_messages_and_what_it_leads_to() {
-        let (done, text) = shown(Format::Table, "ROG-XC-2026-000001").await;
+        let (done, text) = shown(Format::Table, "ROG-XC-MOJ-2026-000001").await;
         assert_eq!(done, Ok(()));
         for part in [
             "references  C-17/26",
             "8000-000000000001  REQUEST  xa.oag  requesting  ACKNOWLEDGED",
             "decision  peer   2026-11-24T08:00:00.000Z  31 d (103 %, overdue)  30 d",
             "REQUEST THEN",
-            "└─ parallel: ROG-XC-2026-000002",
+            "└─ parallel: ROG-XC-MOJ-2026-000002",
         ] {
             assert!(text.contains(part), "{part}:\n{text}");
         }
-        let (_, json) = shown(Format::Json, "ROG-XC-2026-000001").await;
+        let (_, json) = shown(Format::Json, "ROG-XC-MOJ-2026-000001").await;
         let json: Value = serde_json::from_str(&json).expect("one object");
         assert_eq!(json["messages"].as_array().map(Vec::len), Some(3));
         assert_eq!(json["requests"][0]["clocks"][0]["level"], 100);
-        assert_eq!(json["related_cases"][0]["related_cases"][0]["case_id"], "ROG-XC-2026-000003");
+        assert_eq!(
+            json["related_cases"][0]["related_cases"][0]["case_id"],
+            "ROG-XC-MOJ-2026-000003"
+        );
     }
 
     #[tokio::test]
     async fn a_case_that_is_not_there_has_a_hint() {
-        let (done, text) = shown(Format::Table, "ROG-XC-2026-000099").await;
+        let (done, text) = shown(Format::Table, "ROG-XC-MOJ-2026-000099").await;
         let failure = done.expect_err("it is not there");
         assert_eq!((failure.code, text.as_str()), (Exit::NotFound, ""));
         assert!(failure.hint.expect("a hint").contains("rogatory cases"));

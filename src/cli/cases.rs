@@ -246,7 +246,9 @@ mod tests {
         let text = told(Format::Table, Default::default()).await;
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 4, "all pages:\n{text}");
-        for part in ["ROG-XC-2026-000001  xa.oag  requesting  ACKNOWLEDGED", "  decision  peer  "] {
+        for part in
+            ["ROG-XC-MOJ-2026-000001  xa.oag  requesting  ACKNOWLEDGED", "  decision  peer  "]
+        {
             assert!(lines[1].contains(part), "{text}");
         }
         assert!(lines[1].contains("103 %, overdue  5 days ago"), "{text}");

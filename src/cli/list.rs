@@ -27,7 +27,7 @@ pub(crate) struct ListArgs {
     /// Only what was exchanged with this authority
     #[arg(long, value_name = "AUTHORITY")]
     peer: Option<AuthorityId>,
-    /// Only this case, as in ROG-TH-2026-000042
+    /// Only this case, as in ROG-TH-OAG-2026-000042
     #[arg(long, value_name = "CASE", value_parser = CaseId::parse)]
     case: Option<CaseId>,
     /// Only this state, as in QUEUED, CONSIGNED or HANDED_OVER

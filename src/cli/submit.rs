@@ -40,7 +40,7 @@ pub(crate) struct SubmitArgs {
     /// The kind of message; REQUEST if absent, and needed with a text
     #[arg(long, value_parser = send::kind, required_unless_present = "request")]
     kind: Option<MessageKind>,
-    /// The case that it belongs to, as in ROG-TH-2026-000042; a request opens one if absent
+    /// The case that it belongs to, as in ROG-TH-OAG-2026-000042; a request opens one if absent
     #[arg(long, value_name = "CASE", value_parser = CaseId::parse)]
     case: Option<CaseId>,
     #[command(flatten)]

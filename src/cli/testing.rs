@@ -111,11 +111,11 @@ pub(crate) fn case(number: u64) -> pb::Case {
     let next = pb::RelatedCase {
         relation: pb::CaseRelation::Parallel as i32,
         authority: "xc.moj".into(),
-        case_id: format!("ROG-XC-2026-{:06}", number + 1),
+        case_id: format!("ROG-XC-MOJ-2026-{:06}", number + 1),
         reference: String::new(),
     };
     pb::Case {
-        case_id: format!("ROG-XC-2026-{number:06}"),
+        case_id: format!("ROG-XC-MOJ-2026-{number:06}"),
         peers: vec!["xa.oag".into()],
         requests: vec![request],
         is_overdue: true,

@@ -132,10 +132,11 @@ impl RequestId {
     }
 }
 
-/// A case: `ROG-<requesting country>-<year>-<six digits or more>`, as in `ROG-TH-2026-000042`.
+/// A case: `ROG-<country>-<authority>-<year>-<six digits or more>`, as in `ROG-TH-OAG-2026-000042`.
 ///
-/// The requesting authority's node gives it. It says which country asks and how many cases that
-/// country opened in the year, and nothing else.
+/// The node of the authority that opens it gives it: a country may have several (UNTOC 18(13)), who do
+/// not know of each other's numbers. It says who asks and how many cases that authority opened in the
+/// year, and nothing else.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct CaseId(String);
@@ -143,7 +144,8 @@ pub struct CaseId(String);
 impl CaseId {
     /// The `sequence`-th case that `authority` opens in `year`.
     pub fn new(authority: &AuthorityId, year: i32, sequence: u64) -> Self {
-        Self(format!("ROG-{}-{year:04}-{sequence:06}", authority.country().to_ascii_uppercase()))
+        let opener = authority.as_str().replace('.', "-").to_ascii_uppercase();
+        Self(format!("ROG-{opener}-{year:04}-{sequence:06}"))
     }
 
     /// Parses and checks the text form.
@@ -151,26 +153,30 @@ impl CaseId {
     /// # Errors
     /// [`InvalidId`], which quotes the rule.
     pub fn parse(text: &str) -> Result<Self, InvalidId> {
-        let digits = |s: &str, min: usize| {
-            (min..=20).contains(&s.len()) && s.bytes().all(|b| b.is_ascii_digit())
-        };
-        let parts: Vec<&str> = text.split('-').collect();
-        match parts.as_slice() {
-            ["ROG", country, year, sequence]
-                if country.len() == 2
-                    && country.bytes().all(|b| b.is_ascii_uppercase())
-                    && year.len() == 4
-                    && digits(year, 4)
-                    && digits(sequence, 6) =>
-            {
-                Ok(Self(text.to_owned()))
-            }
-            _ => Err(InvalidId {
-                kind: "case id",
-                given: text.chars().take(80).collect(),
-                rule: "ROG-<country>-<year>-<sequence>, as in ROG-TH-2026-000042",
-            }),
-        }
+        read_case(text).map(|_| Self(text.to_owned())).ok_or_else(|| InvalidId {
+            kind: "case id",
+            given: text.chars().take(80).collect(),
+            rule: "ROG-<country>-<authority>-<year>-<sequence>, as in ROG-TH-OAG-2026-000042",
+        })
+    }
+
+    /// Who opened the case, and gave it its number.
+    pub fn opener(&self) -> AuthorityId {
+        self.read().0
+    }
+
+    /// The year in which it was opened.
+    pub fn year(&self) -> i32 {
+        self.read().1
+    }
+
+    /// Its number among those that its opener has opened in the year.
+    pub fn sequence(&self) -> u64 {
+        self.read().2
+    }
+
+    fn read(&self) -> (AuthorityId, i32, u64) {
+        read_case(&self.0).expect("a case id has been read before it is one")
     }
 
     /// The whole id.
@@ -196,6 +202,17 @@ impl From<CaseId> for String {
     fn from(id: CaseId) -> String {
         id.0
     }
+}
+
+/// Who opened a case, when, and which number that has.
+fn read_case(text: &str) -> Option<(AuthorityId, i32, u64)> {
+    let mut parts = text.strip_prefix("ROG-")?.rsplitn(3, '-');
+    let (sequence, year) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    let opener = parts.next()?.to_ascii_lowercase().replacen('-', ".", 1);
+    let opener = AuthorityId::parse(&opener).ok()?;
+    // Of one spelling: two would be two cases.
+    let same = CaseId::new(&opener, year, sequence).0 == text && (0..10_000).contains(&year);
+    same.then_some((opener, year, sequence))
 }
 
 #[cfg(test)]
@@ -224,12 +241,26 @@ mod tests {
     #[test]
     fn case_ids_have_one_form() {
         let id = CaseId::new(&AuthorityId::parse("th.oag").expect("valid"), 2026, 42);
-        assert_eq!(id.as_str(), "ROG-TH-2026-000042");
-        assert_eq!(CaseId::parse("ROG-TH-2026-000042"), Ok(id));
-        for bad in
-            ["", "ROG-th-2026-000042", "ROG-TH-26-000042", "ROG-TH-2026-42", "X-TH-2026-000042"]
-        {
+        assert_eq!(id.as_str(), "ROG-TH-OAG-2026-000042");
+        assert_eq!(CaseId::parse("ROG-TH-OAG-2026-000042"), Ok(id));
+        for bad in [
+            "",
+            "ROG-th-2026-000042",
+            "ROG-TH-OAG-26-000042",
+            "ROG-TH-OAG-2026-42",
+            "X-TH-2026-000042",
+        ] {
             assert!(CaseId::parse(bad).is_err(), "{bad:?} must be refused");
+        }
+    }
+
+    #[test]
+    fn a_case_says_who_opened_it_whatever_that_is_called() {
+        for opener in ["th.oag", "xc.moj", "xc.moj-ila", "un.unhcr", "xa.unit-2026-2"] {
+            let opener = AuthorityId::parse(opener).expect("valid");
+            let case =
+                CaseId::parse(CaseId::new(&opener, 2026, 1_234_567).as_str()).expect("it is one");
+            assert_eq!((case.opener(), case.year(), case.sequence()), (opener, 2026, 1_234_567));
         }
     }
 }

@@ -24,7 +24,7 @@ fn at(ms: i64) -> Timestamp {
 }
 
 fn body() -> pb::MessageBody {
-    pb::MessageBody { case_id: "ROG-XA-2026-000001".into(), ..pb::MessageBody::default() }
+    pb::MessageBody { case_id: "ROG-XA-OAG-2026-000001".into(), ..pb::MessageBody::default() }
 }
 
 fn draft() -> Draft {

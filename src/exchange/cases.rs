@@ -5,6 +5,7 @@
 //! sees those whose message it may see.
 
 mod alerts;
+pub(super) mod between;
 pub(super) mod index;
 mod open;
 #[cfg(test)]

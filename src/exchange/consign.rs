@@ -27,7 +27,7 @@ use crate::crypto::HomeKey;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::kind::MessageKind;
 use crate::domain::request::{Body, Content, Handling, UseConsent};
-use crate::domain::{AuthorityId, MessageId};
+use crate::domain::{AuthorityId, CaseId, MessageId};
 use crate::envelope::{AuthenticMessage, OpenedMessage, open};
 use crate::store::{BodySlot, Direction, Table, Tx};
 
@@ -195,8 +195,14 @@ impl Exchange {
         Ok(Ok(says))
     }
 
-    /// Whether what answers a message is of its case. What is not known any more says nothing.
+    /// Whether it names a case in which its sender may write, and what answers a message that one's. What
+    /// is not known any more says nothing.
     fn case_fits(&self, row: &MessageRow, case: &str) -> Result<bool, ActionError> {
+        if let Ok(case) = CaseId::parse(case)
+            && !self.is_between(&row.peer_id()?, &case)?
+        {
+            return Ok(false);
+        }
         let Ok(answered) = MessageId::from_slice(&row.in_reply_to) else { return Ok(true) };
         let answered = rows::message(&self.store, answered)?;
         let known = answered.filter(|one| one.peer == row.peer && !one.case_id.is_empty());

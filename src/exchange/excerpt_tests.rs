@@ -107,7 +107,7 @@ async fn an_excerpt_of_a_peer_has_that_peer_and_that_it_was_asked_for() {
 #[tokio::test]
 async fn an_excerpt_of_a_case_has_its_messages_and_not_its_number() {
     let (a, _, c, ids) = three().await;
-    let (case, home) = ("ROG-XA-2026-000007", a.x().home.clone());
+    let (case, home) = ("ROG-XA-OAG-2026-000007", a.x().home.clone());
     let change = move |tx: &mut Tx<'_>| {
         let mut row = rows::message_in(tx, ids[1]).expect("there");
         if let Some(row) = &mut row {
@@ -149,7 +149,7 @@ async fn of_what_the_log_does_not_know_there_is_no_excerpt_and_no_entry() {
     let unknown = MessageId::new(a.x().now(), [9; 10]);
     for of in [
         ExcerptOf::Peer(stranger),
-        ExcerptOf::Case("ROG-XZ-2026-000001".into()),
+        ExcerptOf::Case("ROG-XZ-MOJ-2026-000001".into()),
         ExcerptOf::Message(unknown),
     ] {
         let failure = excerpt(&a, of).await.expect_err("there is nothing");

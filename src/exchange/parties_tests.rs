@@ -87,7 +87,7 @@ async fn of_a_person_no_file_is_sent_and_without_consent_nothing() {
 #[tokio::test]
 async fn what_belongs_to_no_case_is_given_none() {
     let (a, b) = with_organisation().await;
-    let case = Some(crate::domain::CaseId::parse("ROG-XA-2026-000001").expect("a case"));
+    let case = Some(crate::domain::CaseId::parse("ROG-XA-OAG-2026-000001").expect("a case"));
     let named = Submission { case, ..submission(&a, &b, referral()) };
     let said = a.x().submit(&desk(), named).await.map(drop).expect_err("refused").to_string();
     assert!(said.contains("case_id: must not be given"), "{said}");

@@ -80,8 +80,8 @@ pub enum Table {
     Cards = 0x2b,
     /// Messages in which an authority says something of its law. Key: blinded authority id, message id.
     Framework = 0x2c,
-    /// The messages of each case. Key: case id, a zero byte, one byte that says which of them, message
-    /// id.
+    /// The messages of each case, and who has a part in it. Key: case id, a zero byte, one byte that says
+    /// which of them, message id or blinded authority id.
     CaseMessages = 0x2d,
     /// The cases of each agency. Key: blinded agency, case id.
     AgencyCases = 0x2e,

@@ -220,7 +220,7 @@ impl Hostile {
         use prost::Message as _;
         let body = pb::MessageBody {
             content: Some(super::example_request()),
-            case_id: "ROG-XA-2026-000001".into(),
+            case_id: "ROG-XA-OAG-2026-000001".into(),
             ..pb::MessageBody::default()
         };
         let at = now();

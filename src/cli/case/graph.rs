@@ -171,7 +171,10 @@ mod tests {
         }];
         let text = drawn(&cases[0], &around(&cases));
         assert_eq!(text.matches("(see above)").count(), 1, "{text}");
-        assert!(text.contains("   └─ origin: ROG-XC-2026-000001 of xc.moj (see above)"), "{text}");
+        assert!(
+            text.contains("   └─ origin: ROG-XC-MOJ-2026-000001 of xc.moj (see above)"),
+            "{text}"
+        );
         assert_eq!(json(&cases[0], &around(&cases))[0]["is_known"], true);
     }
 
@@ -199,6 +202,6 @@ mod tests {
         let mut one = case(1);
         one.requests[0].parent = one.requests[0].message.clone();
         let text = drawn(&one, &around(&[one.clone()]));
-        assert!(text.starts_with("ROG-XC-2026-000001"), "{text}");
+        assert!(text.starts_with("ROG-XC-MOJ-2026-000001"), "{text}");
     }
 }

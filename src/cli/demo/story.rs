@@ -299,7 +299,7 @@ mod tests {
 
     #[test]
     fn the_examples_are_complete_and_the_second_names_the_first() {
-        let case = CaseId::parse("ROG-XC-2026-000001").expect("valid");
+        let case = CaseId::parse("ROG-XC-MOJ-2026-000001").expect("valid");
         let second = request_to_transit(case.clone()).expect("readable");
         assert_eq!(second.related_cases[0].case_id, Some(case));
         let first = request_from_json(TO_ORIGIN).expect("readable");

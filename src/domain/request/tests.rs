@@ -37,7 +37,7 @@ fn complete() -> MlaRequest {
         "undertakings": [{"kind": "specialty", "text": "As in 18(19)."}],
         "prior_contacts": [{"date": "2026-07-22", "channel": "Police", "summary": "Asked."}],
         "related_cases": [{"relation": "transit", "authority": "xb.pps",
-            "case_id": "ROG-XC-2026-000018", "reference": "77"}],
+            "case_id": "ROG-XC-MOJ-2026-000018", "reference": "77"}],
         "ne_bis_in_idem": "None.",
         "costs": {"ordinary": "Requested State", "extraordinary_expected": true},
         "legal_basis": ["UNTOC", "UNTOC-TIP-PROTOCOL"], "confirms_oral": true

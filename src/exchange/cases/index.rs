@@ -17,6 +17,9 @@ pub(in crate::exchange) const REQUESTS: u8 = b'r';
 /// Those that link it to an extradition: UNTOC 16(9)-(11).
 pub(in crate::exchange) const EXTRADITION: u8 = b'x';
 
+/// Not messages, but who has a part in it, by blinded name.
+const PART: u8 = b'p';
+
 /// Related cases that are kept of a message: as many as a list of a request may have.
 const RELATED_MAX: usize = 100;
 
@@ -27,6 +30,12 @@ fn prefix(case: &str, which: u8) -> Vec<u8> {
 /// Where a message of a case stands.
 pub(in crate::exchange) fn key(case: &str, which: u8, id: MessageId) -> Vec<u8> {
     [prefix(case, which).as_slice(), id.as_bytes()].concat()
+}
+
+/// Where it stands that a peer has a part in a case. It stays when the messages are erased, as the case
+/// does.
+pub(super) fn part(home: &HomeKey, case: &str, peer: &str) -> Vec<u8> {
+    [prefix(case, PART).as_slice(), &home.blind("case_part", peer.as_bytes())].concat()
 }
 
 /// Where the cases of an agency stand.
@@ -47,6 +56,7 @@ pub(in crate::exchange) fn note(tx: &mut Tx<'_>, home: &HomeKey, id: MessageId, 
     for which in places(row) {
         tx.put(Table::CaseMessages, &key(&row.case_id, which, id), Vec::new());
     }
+    tx.put(Table::CaseMessages, &part(home, &row.case_id, &row.peer), Vec::new());
     if !row.agency.is_empty() {
         let key = [agency_prefix(home, &row.agency).as_slice(), case].concat();
         tx.put(Table::AgencyCases, &key, Vec::new());

@@ -158,7 +158,7 @@ async fn another_agency_of_the_node_learns_of_no_case() {
     let two = Two::new().await;
     two.does(Requested, Move::Acknowledge).await;
     let case = case_of(&two.a, two.request);
-    let unknown = CaseId::parse("ROG-XA-2026-999999").expect("valid");
+    let unknown = CaseId::parse("ROG-XA-OAG-2026-999999").expect("valid");
     let told = |lone: &Lone, caller: &Caller, case: &CaseId| {
         let refused = lone.x().case(caller, case).map(drop).expect_err("not there");
         assert!(matches!(refused, ActionError::NotFound(_)));
@@ -251,7 +251,7 @@ async fn a_case_names_what_it_is_related_to_until_that_is_erased() {
     let related = RelatedCase {
         relation: CaseRelation::Transit,
         authority: AuthorityId::parse("xc.moj").expect("valid"),
-        case_id: Some(CaseId::parse("ROG-XC-2026-000042").expect("valid")),
+        case_id: Some(CaseId::parse("ROG-XC-MOJ-2026-000042").expect("valid")),
         reference: "our file".into(),
     };
     let mut tip = a.submission(&b, &[]);
@@ -278,7 +278,7 @@ async fn a_case_names_what_it_is_related_to_until_that_is_erased() {
         assert_eq!((view.references.len(), view.links.len()), (references, links));
         assert_eq!((view.requests.len(), view.peers.len()), (0, 1));
         let [related] = view.related.as_slice() else { panic!("one is related") };
-        assert_eq!((related.case_id.as_str(), related.relation), ("ROG-XC-2026-000042", 2));
+        assert_eq!((related.case_id.as_str(), related.relation), ("ROG-XC-MOJ-2026-000042", 2));
     }
     let view = a.x().case(&desk(), &case).map_err(|e| e.to_string()).expect("seen");
     assert_eq!(view.links[0].id, link);

@@ -7,6 +7,7 @@ use crate::audit::cosigned::SignedCheckpoint;
 use crate::audit::entry::{Entry, Event};
 use crate::domain::delivery::DeliveryState;
 use crate::domain::{AuthorityId, MessageId};
+use crate::exchange::cases::between::note_lost;
 use crate::exchange::cases::index;
 use crate::exchange::erase::erase_content;
 use crate::exchange::handover;
@@ -76,6 +77,7 @@ impl Kept {
             lost_ms: entry.at.unix_ms().max(1),
             ..MessageRow::default()
         };
+        note_lost(tx);
         put_message(tx, id, &row);
         Ok(())
     }
@@ -193,6 +195,7 @@ impl Kept {
                     tx.erase(BodySlot(row.body_slot));
                     annex::drop_all(tx, row);
                     row.lost_ms = entry.at.unix_ms().max(1);
+                    note_lost(tx);
                 }
             }
         }

@@ -22,14 +22,25 @@ impl CaseNumbers {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = match *last {
             Some((known_year, number)) if known_year == year => number,
-            _ => match store.get(Table::Settings, &case_key(year))? {
-                Some(bytes) => u64::from_be_bytes(bytes.as_slice().try_into().unwrap_or_default()),
-                None => 0,
-            },
+            _ => stored(store, year)?,
         };
         *last = Some((year, known + 1));
         Ok(known + 1)
     }
+
+    /// The number that was given last in a year; 0 where none was.
+    pub(in crate::exchange) fn last(&self, store: &Store, year: i32) -> Result<u64, ActionError> {
+        match *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some((known_year, number)) if known_year == year => Ok(number),
+            _ => stored(store, year),
+        }
+    }
+}
+
+fn stored(store: &Store, year: i32) -> Result<u64, ActionError> {
+    let number = store.get(Table::Settings, &case_key(year))?;
+    Ok(number
+        .map_or(0, |bytes| u64::from_be_bytes(bytes.as_slice().try_into().unwrap_or_default())))
 }
 
 /// Where the number that was given last stands.
@@ -61,6 +72,7 @@ impl Exchange {
             wrong.push(Violation::new("case_id", rule));
             return Ok(());
         }
+        self.check_between(submission, wrong);
         if self.answers_lost(caller, submission)? {
             return Ok(());
         }

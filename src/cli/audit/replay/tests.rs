@@ -12,7 +12,7 @@ use crate::cli::testing::export_of;
 use crate::crypto::sha256;
 use crate::pb::v1 as pb;
 
-const CASE: &str = "ROG-XA-2026-000001";
+const CASE: &str = "ROG-XA-OAG-2026-000001";
 
 fn body() -> Vec<u8> {
     let content =
@@ -209,7 +209,7 @@ fn a_disclosed_content_is_proved_and_tied_to_its_case() {
 fn what_is_not_the_content_is_named_by_its_message() {
     let other = Record { body: b"another".to_vec(), ..record() };
     let salt = Record { salt: [8; 32], ..record() };
-    let case = Record { case_id: "ROG-XA-2026-000002".into(), ..record() };
+    let case = Record { case_id: "ROG-XA-OAG-2026-000002".into(), ..record() };
     let unknown = Record { message_id: message(5), ..record() };
     for (name, record) in [("body", other), ("salt", salt), ("case", case), ("message", unknown)] {
         let id = record.message_id.to_string();
