@@ -95,6 +95,7 @@ fn hint_of_reason(reason: &str) -> Option<&'static str> {
         "ON_HOLD" => "`rogatory hold release --message ID` lifts it",
         "STILL_QUEUED" => "`rogatory queue` shows what waits; its agency can `rogatory cancel` it",
         "TOO_MANY_AT_ONCE" => "end a call of this agency that is still open, or wait for its end",
+        "TOO_MANY_ACTS" => "find out which program does it again and again, then try in a minute",
         "TOO_MANY_REFUSALS" => "mend what is named, then send it again after ten seconds",
         "OWN_DRAFT" => "an agency with the role approve does it: `rogatory agency list`",
         "NOT_READ" => "`rogatory show ID` shows what it says, and the log notes that it was read",

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::domain::{AuthorityId, Timestamp};
-use crate::exchange::Exchange;
+use crate::exchange::{ActionError, Caller, Exchange};
 
 /// New refusals that a peer or an agency may cause at once. Each is an entry for ever, so what an
 /// honest one with faulty software causes in a day is plenty.
@@ -25,6 +25,10 @@ pub(super) const SUCCESSIONS: (u32, i64) = (64, 3_600_000);
 /// New cards of a peer that are taken from its stream, and cards that are refused there: an honest one
 /// has a few in a year, and the one of its day that was wrong.
 pub(super) const CARDS: (u32, i64) = (8, 3_600_000);
+
+/// Acts of one agency that are entries for ever and cost it nothing: to open an annex, to share a message
+/// or to end that. A desk has some in a day; the rest is a program that goes round and round.
+pub(super) const ACTS: (u32, i64) = (256, 10_000);
 
 /// A budget for each of many. Its callers give it names of peers, agencies and known logs only, so
 /// there are no more of them than of those.
@@ -76,21 +80,60 @@ impl Budgets {
     }
 }
 
+/// What each peer and each agency may cause of what has a bound of its own.
+pub(super) struct Spending {
+    /// Refusals of an agency's submissions.
+    pub(super) rejections: Budgets,
+    pub(super) advances: Budgets,
+    pub(super) heard: Budgets,
+    pub(super) successions: Budgets,
+    acts: Budgets,
+}
+
+impl Default for Spending {
+    fn default() -> Self {
+        Self {
+            rejections: Budgets::new(REFUSALS),
+            advances: Budgets::new(ADVANCES),
+            heard: Budgets::new(HEARD),
+            successions: Budgets::new(SUCCESSIONS),
+            acts: Budgets::new(ACTS),
+        }
+    }
+}
+
 impl Exchange {
+    /// Takes one of the acts that an agency may do.
+    ///
+    /// # Errors
+    /// [`ActionError::Exhausted`] with code `TOO_MANY_ACTS` when there is none left.
+    pub(super) fn may_act(&self, caller: &Caller) -> Result<(), ActionError> {
+        if self.budgets.acts.take(&caller.name, self.now()) {
+            return Ok(());
+        }
+        let message = format!(
+            "{} has opened annexes, shared messages and ended that too often: each is an entry of the log \
+             for ever, and there is one more in {} s",
+            caller.name,
+            ACTS.1 / 1000
+        );
+        Err(ActionError::exhausted("TOO_MANY_ACTS", message))
+    }
+
     /// Waits until a peer may show the next checkpoint on its stream. It is slowed down and never
     /// refused: an honest one shows a checkpoint a second, and one with what it brings, which earns
     /// it the next ([`Exchange::earns_advance`]).
     pub(super) async fn pace_advance(&self, peer: &AuthorityId) {
-        if !self.advances.take(peer.as_str(), self.now()) {
+        if !self.budgets.advances.take(peer.as_str(), self.now()) {
             let pause = u64::try_from(ADVANCES.1).unwrap_or(0);
             tokio::time::sleep(std::time::Duration::from_millis(pause)).await;
-            self.advances.take(peer.as_str(), self.now());
+            self.budgets.advances.take(peer.as_str(), self.now());
         }
     }
 
     /// A message or a receipt of a peer is durable, for the first time.
     pub(super) fn earns_advance(&self, peer: &AuthorityId) {
-        self.advances.give(peer.as_str());
+        self.budgets.advances.give(peer.as_str());
     }
 }
 

@@ -1,6 +1,7 @@
 //! Cards over time: publishing ours, taking the newer ones of peers, and what each said from when.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use prost::Message as _;
 use tokio::sync::watch;
@@ -55,11 +56,16 @@ impl CardVersion {
     }
 }
 
-/// Why a card that a peer sends is not taken. The text goes to the peer.
+/// Why a card that a peer sends is not taken. The message goes to the peer.
 struct NotTaken {
     code: &'static str,
     message: String,
+    /// What our own operator is told, where that is more.
+    told: Option<String>,
 }
+
+/// The code of a card that a newer one has overtaken.
+const OLD: &str = "CARD_OLD";
 
 /// Keeps what a card says from an entry on; no card where trust has ended.
 pub(super) fn keep_card(
@@ -221,7 +227,7 @@ impl Exchange {
             return Ok(pb::CardReply { version, refused: None });
         }
         // Before it is judged: what is refused costs as much, and a trace line for each.
-        if !self.cards_taken.take(peer.authority().as_str(), self.now()) {
+        if !self.cards_sent.budget.take(peer.authority().as_str(), self.now()) {
             let message = "so many cards are not taken in so short a time".to_owned();
             let refused = Some(pb::Refusal { code: "TOO_MANY_CARDS".into(), message });
             return Ok(pb::CardReply { version, refused });
@@ -233,8 +239,14 @@ impl Exchange {
                 tracing::info!(peer = %peer.authority(), version, "a newer card of the peer");
                 Ok(pb::CardReply { version, refused: None })
             }
-            Err(NotTaken { code, message }) => {
-                tracing::warn!(peer = %peer.authority(), code, "a card of the peer is not taken");
+            Err(NotTaken { code, message, told }) => {
+                let why = told.as_ref().unwrap_or(&message);
+                tracing::warn!(peer = %peer.authority(), code, why, "a card of the peer is not taken");
+                // One that is overtaken by a newer one is nobody's trouble.
+                if code != OLD {
+                    let why = format!("{code}: {why}");
+                    self.cards_sent.refused().insert(peer.authority().clone(), why);
+                }
                 let refused = Some(pb::Refusal { code: code.into(), message });
                 Ok(pb::CardReply { version, refused })
             }
@@ -242,7 +254,7 @@ impl Exchange {
     }
 
     fn judge_card(&self, known: &Peer, text: &str) -> Result<Card, NotTaken> {
-        let not = |code, message: &str| NotTaken { code, message: message.into() };
+        let not = |code, message: &str| NotTaken { code, message: message.into(), told: None };
         let card = Card::parse(text).map_err(|error| not("BAD_CARD", &error.to_string()))?;
         if card.authority() != known.authority() {
             return Err(not("BAD_CARD", "this is the card of another authority"));
@@ -253,24 +265,49 @@ impl Exchange {
         }
         if card.version() <= known.card.version() {
             let known = known.card.version();
-            return Err(not("CARD_OLD", &format!("version {known} is known here")));
+            return Err(not(OLD, &format!("version {known} is known here")));
         }
         if card.body().kind != known.card.body().kind {
             let message = "it was added as something else: an operator must confirm what it is";
             return Err(not("CARD_KIND_CHANGED", message));
         }
         // Which other authority has the key is not this one's to know.
-        if let Err(error) = self.check_newer(&card, &known.card) {
-            tracing::warn!(peer = %known.authority(), %error, "a card of the peer");
-            return Err(not("BAD_CARD", "it cannot be taken as it is: an operator must look"));
-        }
+        self.check_newer(&card, &known.card).map_err(|error| NotTaken {
+            told: Some(error.to_string()),
+            ..not("BAD_CARD", "it cannot be taken as it is: an operator must look")
+        })?;
         Ok(card)
+    }
+
+    /// Forgets which card was not taken: a newer one is here.
+    pub(super) fn forget_refused_card(&self, authority: &AuthorityId) {
+        self.cards_sent.refused().remove(authority);
+    }
+
+    /// Why the last card that a peer has sent is not taken, where it is not.
+    pub fn refused_card(&self, authority: &AuthorityId) -> Option<String> {
+        self.cards_sent.refused().get(authority).cloned()
     }
 }
 
-/// A fresh budget of cards.
-pub(super) fn budget() -> Budgets {
-    Budgets::new(super::budgets::CARDS)
+/// What peers send of cards: how many of each are taken, and which was not.
+pub(super) struct CardsSent {
+    budget: Budgets,
+    /// Why the last of a peer was not taken; until one is. For the operator, who may be the only one to
+    /// know that two of them name one key.
+    refused: Mutex<BTreeMap<AuthorityId, String>>,
+}
+
+impl Default for CardsSent {
+    fn default() -> Self {
+        Self { budget: Budgets::new(super::budgets::CARDS), refused: Mutex::default() }
+    }
+}
+
+impl CardsSent {
+    fn refused(&self) -> MutexGuard<'_, BTreeMap<AuthorityId, String>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[cfg(test)]

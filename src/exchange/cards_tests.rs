@@ -66,9 +66,12 @@ async fn nobody_changes_root_name_or_nature_by_a_stream() {
         said.contains("is an international organisation, and it was added as a central"),
         "{said}"
     );
+    let told = b.x().refused_card(&a.x().me).expect("for its operator");
+    assert!(told.starts_with("BAD_CARD: card: the card names xa.oag/log/2031"), "{told}");
     let words = organisation.fingerprint().words();
     let added = b.x().add_peer(organisation, &words).await.map_err(|e| e.to_string());
     assert_eq!(added.map(|peer| peer.card.kind()), Ok(AuthorityKind::InternationalOrganisation));
+    assert_eq!(b.x().refused_card(&a.x().me), None, "a newer one is here");
 }
 
 #[tokio::test]
@@ -99,6 +102,7 @@ async fn cards_that_are_refused_cost_as_much_and_the_known_one_costs_nothing() {
         assert_eq!(sent(&a, &b, &known).await.0, "");
         codes.push(sent(&a, &b, &old).await.0);
     }
+    assert_eq!(b.x().refused_card(&a.x().me), None, "what is overtaken is no trouble");
     assert_eq!(codes.iter().filter(|code| *code == "CARD_OLD").count(), 7, "{codes:?}");
     assert_eq!(codes[7..], ["TOO_MANY_CARDS", "TOO_MANY_CARDS"]);
 }

@@ -183,6 +183,7 @@ impl Exchange {
             true => self.heads.forget(&logs, || self.directory.put(&peer)),
             false => self.directory.put(&peer),
         }
+        self.forget_refused_card(peer.authority());
         Ok(peer)
     }
 
@@ -248,10 +249,12 @@ impl Exchange {
 
     /// No two authorities share a key: with the pin of another in its card, a peer could pass for
     /// it, or lock it out; with its witness key, what that one cosigned would count as the peer's.
-    fn check_keys_of_its_own(&self, card: &Card) -> Result<(), ActionError> {
+    /// A suspended one stands in nobody's way: it may be the one that has copied a key.
+    pub(super) fn check_keys_of_its_own(&self, card: &Card) -> Result<(), ActionError> {
         let peers = self.directory.all();
         let own = self.card();
-        let others = peers.iter().map(|peer| &peer.card).chain([&*own]);
+        let others = peers.iter().filter(|peer| peer.suspended.is_none()).map(|peer| &peer.card);
+        let others = others.chain([&*own]);
         for other in others.filter(|other| other.authority() != card.authority()) {
             let pins = card.tls_pins().iter().any(|pin| other.tls_pins().contains(pin));
             let keys: Vec<&[u8]> = other.public_keys().map(PublicKey::bytes).collect();

@@ -44,6 +44,26 @@ async fn no_card_names_a_key_of_another_whatever_it_is_for() {
     assert!(refused.contains("holds a key of xc.moj"), "{refused}");
 }
 
+/// Whoever is quicker than another in naming that one's new key keeps it out only until it is suspended.
+#[tokio::test]
+async fn who_copies_a_key_of_another_is_suspended_and_stands_in_nobodys_way() {
+    let (a, b) = pair().await;
+    let c = Lone::new("xc.moj", crate::exchange::retention::Rules::default());
+    added(&b, &c.x().card()).await.expect("trusted");
+    let new_key = WitnessKey::new("xa.oag/witness", &c.x().card().log_keys()[0].public().clone());
+    let peer = b.x().directory.get(&c.x().me).expect("trusted");
+    b.x().remove_peer(&c.x().me).await.expect("not there when the key is copied");
+    let copied = a.card_with(|body| body.witness = new_key.expect("a key").to_string());
+    added(&b, &copied).await.expect("nobody has it yet");
+    let refused = added(&b, &peer.card).await.expect_err("refused");
+    assert!(refused.contains("holds a key of xa.oag"), "{refused}");
+    b.x().suspend_peer(&a.x().me, "OPERATOR", None).await.expect("suspended");
+    added(&b, &peer.card).await.expect("the key is its own");
+    let refused =
+        b.x().resume_peer(&a.x().me, None).await.map(drop).expect_err("not with that card");
+    assert!(refused.to_string().contains("holds a key of xc.moj"), "{refused}");
+}
+
 #[tokio::test]
 async fn a_key_signs_nothing_that_was_logged_long_after_its_end() {
     let (a, b) = pair().await;

@@ -169,6 +169,7 @@ impl Exchange {
         let today = today.get(..10).unwrap_or_default();
         let ground = bearing.permits(wish.purpose, today, wish.notice_follows);
         let ground = ground.map_err(|lack| ActionError::invalid("purpose", lack.to_string()))?;
+        self.may_act(caller)?;
         self.commit_share(caller, id, wish, ground).await
     }
 
@@ -245,6 +246,7 @@ impl Exchange {
         agency: String,
     ) -> Result<MessageRow, ActionError> {
         self.check_writable()?;
+        self.may_act(caller)?;
         let (caller, who) = (caller.clone(), self.handle(&caller.name));
         let ending = self.store.commit(move |tx| {
             let row = message_in(tx, id)?.filter(|row| owned(&caller, row));

@@ -212,6 +212,26 @@ async fn whoever_it_is_shared_with_reads_and_does_nothing_else() {
     assert_eq!(two.a.found().await, Vec::<String>::new());
 }
 
+/// Each is two entries for ever: a program that goes round and round fills no log.
+#[tokio::test]
+async fn nobody_fills_the_log_by_sharing_and_taking_back() {
+    let mut two = Two::new().await;
+    let id = two.evidence().await;
+    let refused = loop {
+        if let Err(refused) = two.share(id, ReleasePurpose::SameProceeding, None).await {
+            break refused;
+        }
+        if let Err(refused) = two.a.x().unshare_message(&desk(), id, "tax".into()).await {
+            break refused;
+        }
+    };
+    assert!(matches!(refused, ActionError::Exhausted { code: "TOO_MANY_ACTS", .. }), "{refused}");
+    let entries = [Event::AccessShared, Event::AccessUnshared].map(|e| two.a.entries(e).len());
+    assert_eq!(entries, [128, 128]);
+    two.a.wait_ms(10_000);
+    two.share(id, ReleasePurpose::SameProceeding, None).await.expect("one more");
+}
+
 #[tokio::test]
 async fn information_is_bound_as_its_sender_says_and_as_long() {
     let two = Two::new().await;

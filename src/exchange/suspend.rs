@@ -68,7 +68,8 @@ impl Exchange {
     /// Ends a suspension.
     ///
     /// # Errors
-    /// [`ActionError::NotFound`] for an authority that is not in the directory.
+    /// [`ActionError::NotFound`] for an authority that is not in the directory;
+    /// [`ActionError::Invalid`] where its card names a key that another has named meanwhile.
     pub async fn resume_peer(
         &self,
         authority: &AuthorityId,
@@ -89,6 +90,9 @@ impl Exchange {
         let peer = self.directory.get(authority).ok_or_else(unknown)?;
         if peer.suspended == code {
             return Ok(peer);
+        }
+        if code.is_none() {
+            self.check_keys_of_its_own(&peer.card)?;
         }
         let event = if code.is_some() { Event::PeerSuspended } else { Event::PeerResumed };
         let mut draft = EntryDraft::new(event).peer(authority.clone());

@@ -105,6 +105,13 @@ impl OperatorApi {
             if let Some(code) = &peer.suspended {
                 warnings.push(format!("{} is suspended: {code}", peer.authority()));
             }
+            if let Some(why) = self.exchange.refused_card(peer.authority()) {
+                let name = peer.authority();
+                warnings.push(format!(
+                    "the newest card that {name} has sent is not taken, and the one before goes on: \
+                     {why}: ask {name} by another road what it has changed"
+                ));
+            }
             warnings.extend(self.disagreement(&peer));
             if let Some(text) =
                 ends_soon(&format!("the card of {}", peer.authority()), peer.card.expires(), now)

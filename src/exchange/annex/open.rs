@@ -123,6 +123,7 @@ impl Exchange {
         }
         let (official, key) = self.official(&stored.sealed, &opening)?;
         // Before the entry: it is not to say that what cannot be opened was.
+        self.may_act(caller)?;
         let withheld = stored.sealed.withheld(&self.keys.sealed_to()).map_err(|_| unfit())?;
         let context = ReleaseContext {
             annex: stored.sealed.reference().digest,

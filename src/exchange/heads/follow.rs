@@ -70,7 +70,7 @@ impl Exchange {
         proof
             .verify(held.checkpoint(), first.checkpoint(), &keys)
             .map_err(|error| refuse(&error))?;
-        if !self.successions.take(peer.authority().as_str(), self.now()) {
+        if !self.budgets.successions.take(peer.authority().as_str(), self.now()) {
             return Err(HeadError::Unavailable("too many logs for one authority".into()));
         }
         let following = self.keep_successor(peer, held, first.clone());

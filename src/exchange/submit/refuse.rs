@@ -23,7 +23,7 @@ impl Exchange {
             .by(self.me.clone())
             .code(code_of(&violations))
             .who(&self.handle(&caller.name));
-        let may = || self.rejections.take(&caller.name, self.now());
+        let may = || self.budgets.rejections.take(&caller.name, self.now());
         match self.log_refusal(key, draft, None, may).await {
             Ok(Some(entry)) => {
                 // A repeated one stands in the log in which it was refused first.

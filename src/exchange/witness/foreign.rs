@@ -221,7 +221,7 @@ impl Exchange {
         }
         let (peer, keys) = self.keys_of(request.origin());
         let peer = peer.as_deref();
-        let may_advance = || self.advances.take(request.origin(), self.now());
+        let may_advance = || self.budgets.advances.take(request.origin(), self.now());
         let cosigned = match self.heads.witness(&keys, &request, peer.is_some(), may_advance) {
             Ok(taken) => self.cosign_pq(&taken, self.cosign(&taken)).await,
             Err(refusal) => {

@@ -118,7 +118,7 @@ impl Exchange {
             let size = |head: &SignedCheckpoint| head.checkpoint().size;
             let held = self.heads.of(origin).map(|held| size(&held));
             let free = held.is_none_or(|held| held == size(&heard));
-            if !free && !self.heard.take(&whose, self.now()) {
+            if !free && !self.budgets.heard.take(&whose, self.now()) {
                 continue;
             }
             if let Err(error) = self.hear_one(&owner, &heard).await {
