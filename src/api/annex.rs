@@ -34,6 +34,7 @@ pub(super) fn annex(row: &AnnexRow) -> pb::Annex {
         digest: hex::encode(&row.digest),
         sealed_bytes: row.sealed_bytes,
         erasure: row.erased.clone().map(erasure),
+        officials: row.officials.clone(),
     }
 }
 

@@ -99,6 +99,9 @@ fn hint_of_reason(reason: &str) -> Option<&'static str> {
         "TOO_MANY_REFUSALS" => "mend what is named, then send it again after ten seconds",
         "OWN_DRAFT" => "an agency with the role approve does it: `rogatory agency list`",
         "NOT_READ" => "`rogatory show ID` shows what it says, and the log notes that it was read",
+        "PACKAGE_NOT_READ" => {
+            "`rogatory fetch ID --out DIR` writes what is in it, and the log notes that"
+        }
         "NOT_APPROVED" => "its author writes another",
         "AUTHOR_GONE" => "refuse it, and have another agency submit it",
         "DISK_FULL" => "nothing is lost: ask the node's operator to make room, then try again",

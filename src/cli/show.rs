@@ -172,7 +172,8 @@ fn annex(a: &pb::Annex) -> String {
     let size = view::bytes(a.sealed_bytes.into());
     match &a.erasure {
         Some(erasure) => format!("{}  erased {}", a.annex_id, erased(erasure)),
-        None => format!("{}  {size} sealed", a.annex_id),
+        None if a.officials.is_empty() => format!("{}  {size} sealed", a.annex_id),
+        None => format!("{}  {size} sealed to {}", a.annex_id, a.officials.join(", ")),
     }
 }
 

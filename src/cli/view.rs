@@ -122,6 +122,9 @@ fn annex(a: &pb::Annex) -> Value {
         "digest": a.digest,
         "sealed_bytes": a.sealed_bytes,
     });
+    if !a.officials.is_empty() {
+        value["officials"] = json!(a.officials);
+    }
     if let Some(erased) = &a.erasure {
         value["erasure"] = erasure(erased);
     }

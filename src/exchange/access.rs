@@ -9,7 +9,7 @@ use super::agencies::Caller;
 use super::query::{MessageView, for_caller};
 use super::rows::{AccessRow, MessageRow};
 use super::stored::erased_error;
-use super::{ActionError, Exchange};
+use super::{ActionError, Exchange, annex};
 use crate::audit::entry::{EntryDraft, Event};
 use crate::crypto::primitives::pae;
 use crate::domain::request::Handling;
@@ -45,6 +45,7 @@ impl Exchange {
             self.log_access(caller, id, &row, None).await?;
         }
         let mut view = self.shown(id, row, true)?;
+        annex::name_officials(&self.store, &mut view.row)?;
         if let Some(body) = &view.body {
             view.limits = self.use_limits(id, &view.row, body)?;
         }

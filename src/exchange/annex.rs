@@ -64,8 +64,28 @@ pub(super) fn keep(tx: &mut Tx<'_>, id: MessageId, row: &mut MessageRow, annexes
             sealed_bytes: reference.sealed_bytes,
             slot: tx.body(annex.bytes().to_vec()).0,
             erased: None,
+            officials: Vec::new(),
         });
     }
+}
+
+/// Says of the annexes of a message to whom they are sealed, where they are still there.
+///
+/// # Errors
+/// [`ActionError::Fault`] when one cannot be read.
+pub(super) fn name_officials(store: &Store, row: &mut MessageRow) -> Result<(), ActionError> {
+    for kept in row.annexes.iter_mut().filter(|annex| annex.erased.is_none()) {
+        if let Some(bytes) = store.body(BodySlot(kept.slot))? {
+            kept.officials =
+                officials(&SealedAnnex::parse(bytes.into()).map_err(ActionError::fault)?);
+        }
+    }
+    Ok(())
+}
+
+/// To whom an annex is sealed.
+pub(super) fn officials(annex: &SealedAnnex) -> Vec<String> {
+    annex.officials().map(|(name, _)| name.to_owned()).collect()
 }
 
 /// Destroys the annexes of a message whose content is lost: nobody knows any more to whom they may

@@ -356,6 +356,8 @@ async fn nothing_of_an_annex_stands_in_a_row() {
             assert!(!row.windows(kept.len()).any(|window| window == kept));
         }
         assert_eq!(lone.row(id).annexes[0].sealed_bytes as usize, annex.bytes().len());
+        let read = lone.x().read(&desk(), id).await.map_err(|e| e.to_string()).expect("read");
+        assert_eq!(read.row.annexes[0].officials, ["victims-desk"], "who reads is told for whom");
     }
 }
 

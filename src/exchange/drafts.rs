@@ -41,7 +41,7 @@ pub struct Rules {
 }
 
 /// A message that waits, or waited and was refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Draft {
     /// The id that the message has, or would have had.
     pub id: MessageId,

@@ -215,7 +215,7 @@ async fn whoever_it_is_shared_with_reads_and_does_nothing_else() {
 /// Each is two entries for ever: a program that goes round and round fills no log.
 #[tokio::test]
 async fn nobody_fills_the_log_by_sharing_and_taking_back() {
-    let mut two = Two::new().await;
+    let two = Two::new().await;
     let id = two.evidence().await;
     let refused = loop {
         if let Err(refused) = two.share(id, ReleasePurpose::SameProceeding, None).await {

@@ -9,10 +9,10 @@ use crate::domain::request::Handling;
 use crate::domain::{AuthorityId, MessageId, PackageId};
 use crate::envelope::PackageRef;
 pub(crate) use crate::pb::store::v1::{
-    AccessRow, AgencyRow, AlertRow, AnnexRow, CardRow, DetailFinding, DraftBody, DraftRow,
-    ErasureRow, HeadRow, HoldRow, MessageDetails, MessageRow, OutboxRow, PackageFacts, PackageRow,
-    PeerRow, ReceiptRow, RefusalRow, RelatedCaseRow, RemovalRow, RequestRow, SentMove, ShareRow,
-    StandingRow, Step, TurnRow,
+    AccessRow, AgencyRow, AlertRow, AnnexRow, CardRow, DetailFinding, DraftBody, DraftPackageRead,
+    DraftRow, ErasureRow, HeadRow, HoldRow, MessageDetails, MessageRow, OutboxRow, PackageFacts,
+    PackageRow, PeerRow, ReceiptRow, RefusalRow, RelatedCaseRow, RemovalRow, RequestRow, SentMove,
+    ShareRow, StandingRow, Step, TurnRow,
 };
 use crate::store::vault::PackageShape;
 use crate::store::{Direction, Store, Table, Tx};

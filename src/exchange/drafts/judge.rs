@@ -4,7 +4,7 @@ use super::body::from_body;
 use super::{draft_in, ended, unknown};
 use crate::audit::entry::{EntryDraft, Event};
 use crate::crypto::Digest;
-use crate::domain::MessageId;
+use crate::domain::{MessageId, PackageId};
 use crate::exchange::agencies::Caller;
 use crate::exchange::query::MessageView;
 use crate::exchange::rows::{DraftRow, MessageRow};
@@ -39,7 +39,8 @@ impl Approval {
     }
 }
 
-/// Whether somebody may approve it now: another than its author, who was given what it says.
+/// Whether somebody may approve it now: another than its author, who was given what it says and what
+/// goes along. What an annex says its officials alone are given.
 fn check(by: &str, id: MessageId, draft: &DraftRow) -> Result<(), ActionError> {
     if !draft.waits() {
         return Err(ended(id, draft));
@@ -52,7 +53,19 @@ fn check(by: &str, id: MessageId, draft: &DraftRow) -> Result<(), ActionError> {
         let message = format!("{by} has not read message {id}: read it, then approve it");
         return Err(ActionError::conflict("NOT_READ", message));
     }
-    Ok(())
+    let read = |package: &Vec<u8>| {
+        draft.package_readers.iter().any(|one| one.agency == by && one.package_id == *package)
+    };
+    match draft.packages.iter().find(|package| !read(package)) {
+        None => Ok(()),
+        Some(package) => {
+            let package = PackageId::from_slice(package).map_err(ActionError::fault)?;
+            let message = format!(
+                "{by} has not looked into package {package} of message {id}: fetch it, then approve it"
+            );
+            Err(ActionError::conflict("PACKAGE_NOT_READ", message))
+        }
+    }
 }
 
 impl Exchange {
@@ -60,7 +73,7 @@ impl Exchange {
     ///
     /// # Errors
     /// [`ActionError::NotFound`] where no such draft waits; [`ActionError::Conflict`] with code
-    /// `OWN_DRAFT`, `NOT_READ`, `NOT_APPROVED` or `AUTHOR_GONE`; [`ActionError::Invalid`] where it may
+    /// `OWN_DRAFT`, `NOT_READ`, `PACKAGE_NOT_READ`, `NOT_APPROVED` or `AUTHOR_GONE`; [`ActionError::Invalid`] where it may
     /// not be sent any more as it is: then it is refused, and its author writes another.
     pub async fn approve(
         &self,

@@ -1,14 +1,18 @@
 //! The packages and annexes that wait with a draft: whoever is to approve it sees what goes along.
 
+use prost::Message as _;
 use zeroize::Zeroizing;
 
 use super::body::from_body;
-use super::{DraftRow, draft_of};
+use super::{DraftRow, draft_in, draft_of};
 use crate::audit::entry::{EntryDraft, Event};
 use crate::domain::{MessageId, PackageId};
 use crate::exchange::agencies::Caller;
+use crate::exchange::annex::officials;
 use crate::exchange::packages::key_of;
-use crate::exchange::rows::{self, AnnexRow, DraftBody, PackageFacts, PackageRow, shape_of};
+use crate::exchange::rows::{
+    self, AnnexRow, DraftBody, DraftPackageRead, PackageFacts, PackageRow, shape_of,
+};
 use crate::exchange::{ActionError, Exchange};
 use crate::store::Table;
 use crate::store::vault::PackageShape;
@@ -30,7 +34,8 @@ impl Exchange {
         Ok(packages)
     }
 
-    /// What is to be seen of its annexes: that they are there, and how large. Nobody here can open them.
+    /// What is to be seen of its annexes: that they are there, how large, and for whom. Nobody here can
+    /// open them.
     pub(super) fn annexes_of_draft(
         row: &DraftRow,
         body: &DraftBody,
@@ -40,6 +45,7 @@ impl Exchange {
             annex_id: annex.id().as_bytes().to_vec(),
             digest: annex.reference().digest.to_vec(),
             sealed_bytes: annex.reference().sealed_bytes,
+            officials: officials(annex),
             ..AnnexRow::default()
         });
         Ok(shown.collect())
@@ -87,8 +93,17 @@ impl Exchange {
         self.check_writable()?;
         let draft = EntryDraft::new(Event::AccessFetched).who(&self.handle(&caller.name));
         let draft = draft.message(id).package(package);
+        let reader = DraftPackageRead {
+            package_id: package.as_bytes().to_vec(),
+            agency: caller.name.clone(),
+        };
         let log = self.store.commit(move |tx| {
+            let mut row = draft_in(tx, id)?;
             tx.append(draft);
+            if row.agency != reader.agency && !row.package_readers.contains(&reader) {
+                row.package_readers.push(reader);
+                tx.put(Table::Drafts, id.as_bytes(), row.encode_to_vec());
+            }
             Ok::<_, ActionError>(())
         });
         log.await?;

@@ -183,6 +183,8 @@ async fn a_package_waits_with_its_draft() {
     assert_eq!(swept.unsubmitted, 0, "it is not given up while it waits");
     let read = a.x().read(&chief(), id).await.map_err(|e| e.to_string()).expect("read");
     assert_eq!(read.row.packages.len(), 1, "whoever approves sees what goes along");
+    let unseen = a.x().approve(&chief(), id).await.map(|view| view.id);
+    assert_eq!(code(unseen), "PACKAGE_NOT_READ", "and looks into it");
     a.x().read_package(&chief(), id, shape.id).await.expect("logged");
     assert!(a.x().package_of(&chief(), id, shape.id).is_ok());
     assert!(a.x().package_of(&stranger(), id, shape.id).is_err());
