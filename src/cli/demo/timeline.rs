@@ -16,22 +16,23 @@ struct Line {
     index: u64,
     event: Event,
     what: String,
+    /// It is about the node, and not about a message.
+    of_node: bool,
     /// Where the other side has recorded it, as in `xc.moj #14`.
     kept: Option<String>,
 }
 
-/// Says the timeline.
+/// Says the timeline: for people a line a message, for programs one an entry.
 pub(super) fn tell(logs: &[Log], told: &Told, teller: &mut Teller<'_>) -> Result<()> {
     let mut lines: Vec<Line> = logs.iter().flat_map(|log| of_log(log, logs, told)).collect();
     lines.sort_by(|a, b| (a.at, &a.log, a.index).cmp(&(b.at, &b.log, b.index)));
-    teller.line("(\"also\" is where the other side's log has the same fact, proof included.)");
-    teller.line(&row("time (UTC)", "log", "entry", "what happened", "event", "also"));
-    for line in &lines {
-        let (at, entry) = (line.at.to_string(), format!("#{}", line.index));
-        // Hours to milliseconds: one day is enough here.
-        let at = at.get(11..23).unwrap_or(&at);
-        let kept = line.kept.as_deref().unwrap_or_default();
-        teller.line(&row(at, &line.log, &entry, &line.what, line.event.as_str(), kept));
+    teller.line("(Signed in the sender's log; arrived, opened and in hand in the recipient's, which gives the");
+    teller.line("sender each with its proof. The numbers are those of the entries.)");
+    let heads = ["signed", "arrived", "opened", "in hand"];
+    teller.line(&row("time (UTC)", "message", "from", "to", &heads.map(str::to_owned)));
+    told.sent.iter().for_each(|sent| teller.line(&of_message(sent, logs)));
+    for line in lines.iter().filter(|line| line.of_node) {
+        teller.line(&format!("{}  {} #{}: {}", clock(line.at), line.log, line.index, line.what));
     }
     let all: usize = logs.iter().map(|log| log.entries.len()).sum();
     // Recorded receipts were told with the entries that they record.
@@ -48,9 +49,40 @@ pub(super) fn tell(logs: &[Log], told: &Told, teller: &mut Teller<'_>) -> Result
     Ok(())
 }
 
-fn row(at: &str, log: &str, entry: &str, what: &str, event: &str, kept: &str) -> String {
-    let row = format!("{at:<12}  {log:<6}  {entry:>5}  {what:<44}  {event:<20}  {kept}");
+/// What happens to a message, in this order.
+const LIFE: [Event; 4] = [
+    Event::SubmissionAcceptance,
+    Event::RelayAcceptance,
+    Event::ContentConsignment,
+    Event::ContentHandover,
+];
+
+fn of_message(sent: &Sent, logs: &[Log]) -> String {
+    let mut at = None;
+    let entries = LIFE.map(|event| {
+        let stated = |(_, entry): &(u64, &Entry)| {
+            entry.event == event && entry.message == Some(sent.id) && !entry.is_recorded_receipt()
+        };
+        let found = logs.iter().find_map(|log| (0..).zip(&log.entries).find(stated));
+        at = at.or(found.map(|(_, entry)| entry.at));
+        found.map_or_else(String::new, |(index, _)| format!("#{index}"))
+    });
+    let at = at.map(clock).unwrap_or_default();
+    row(&at, sent.label, sent.from.as_str(), sent.to.as_str(), &entries)
+}
+
+fn row(at: &str, what: &str, from: &str, to: &str, entries: &[String; 4]) -> String {
+    let [signed, arrived, opened, in_hand] = entries;
+    let row = format!(
+        "{at:<12}  {what:<32}  {from:<9}  {to:<9}  {signed:>7}  {arrived:>7}  {opened:>7}  {in_hand:>7}"
+    );
     row.trim_end().to_owned()
+}
+
+/// Hours to milliseconds: one day is enough here.
+fn clock(at: Timestamp) -> String {
+    let at = at.to_string();
+    at.get(11..23).unwrap_or(&at).to_owned()
 }
 
 fn of_log(log: &Log, logs: &[Log], told: &Told) -> Vec<Line> {
@@ -63,6 +95,7 @@ fn of_log(log: &Log, logs: &[Log], told: &Told) -> Vec<Line> {
             index,
             event: entry.event,
             what: words(entry.event, sent)?,
+            of_node: sent.is_none(),
             kept: recorded(log, index, entry, logs),
         })
     })
