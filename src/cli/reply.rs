@@ -23,6 +23,7 @@ use crate::pb::v1 as pb;
 ///   rogatory reply ID --progress in-execution
 ///   rogatory reply ID --evidence bank-records/ --more-to-follow
 ///   rogatory reply ID --file receipt.toml
+///   rogatory reply ID --file hearing.toml                   # kinds with fields of their own
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct ReplyArgs {
@@ -31,7 +32,7 @@ pub(crate) struct ReplyArgs {
     /// The message that is answered
     id: MessageId,
     /// A .json or .toml file with all that is said, in place of the options below: a note with its
-    /// verdicts or limits of use, or a request
+    /// verdicts or limits of use, a request, or what its kind says in fields, as a hearing does
     #[arg(
         long,
         value_name = "FILE",
@@ -182,10 +183,9 @@ fn content(args: &ReplyArgs) -> Result<Content, Failure> {
         review_date: args.review_date.clone().unwrap_or_default(),
         conditions: args.condition.clone(),
         defects: args.defect.iter().map(|defect| defect.0.clone()).collect(),
-        verdicts: Vec::new(),
-        use_limits: Vec::new(),
         use_purpose: args.use_purpose.clone().unwrap_or_default(),
         consent: args.consent.map(UseConsent::from),
+        ..Note::default()
     };
     let usual = match (args.decision, args.send.has_evidence()) {
         (Some(_), _) => MessageKind::Decision,

@@ -15,7 +15,7 @@ use super::out::Out;
 use super::refusal::in_file;
 use super::{receipt, view};
 use crate::crypto::random;
-use crate::domain::request::{Annex, Content, Finding, Severity};
+use crate::domain::request::{Annex, Content, Finding, Form, Severity};
 use crate::domain::{MessageKind, PackageId, RequestId};
 use crate::pb::v1 as pb;
 
@@ -153,6 +153,9 @@ impl Ready {
 /// Tells everything that the content lacks, before the node would. Each line names what the
 /// person wrote: a field of the file, or an option.
 pub(crate) fn check(content: &Content, file: Option<&Path>) -> Result<(), Failure> {
+    if file.is_none() && !content.has_its_body() {
+        return Err(needs_file(content.kind));
+    }
     let errors = content.check().into_iter().filter(|one| one.severity == Severity::Error);
     let line = |one: Finding| match file {
         Some(file) => {
@@ -170,6 +173,16 @@ pub(crate) fn check(content: &Content, file: Option<&Path>) -> Result<(), Failur
         true => Ok(()),
         false => Err(Failure::new(Exit::BadInput, lines.join("\n")).hint(hint)),
     }
+}
+
+/// That words alone do not say what this kind of message says.
+fn needs_file(kind: MessageKind) -> Failure {
+    let form = Form::of(kind).as_str();
+    let message = format!("--kind {kind}: says more than a text: its fields stand in a file");
+    Failure::new(Exit::BadInput, message).hint(format!(
+        "write a file with kind = \"{kind}\" and a table [{form}], and give it with --file (reply) or \
+         --request (submit); docs/request.md has its fields"
+    ))
 }
 
 /// The option that a field of a note comes from.

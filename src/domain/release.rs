@@ -137,9 +137,9 @@ pub fn limits_of_request(request: &MlaRequest) -> Vec<UseLimit> {
     secret.map(limit).into_iter().collect()
 }
 
-/// What limits the use of what is told of persons who need protection: their privacy (Trafficking
-/// Protocol 6(1)).
-pub fn limit_of_referral() -> UseLimit {
+/// What limits the use of what is told of persons alone: their privacy (Trafficking Protocol 6(1), UNTOC
+/// 24(2)(a)). What is not about the proceeding is told to nobody else.
+pub fn limit_of_persons() -> UseLimit {
     UseLimit::of_all(LimitKind::Confidential, "", "")
 }
 

@@ -17,43 +17,58 @@ mod annex;
 mod basis;
 mod check;
 mod content;
+mod costs;
+mod extradition;
 mod file;
 mod finding;
 mod form;
 mod framework;
 mod handling;
+mod hearing;
 mod need;
 mod note;
 mod parts;
+mod protection;
 mod referral;
 mod roles;
 mod rules;
 mod target;
+mod transfer;
 mod words;
 
 use serde::{Deserialize, Serialize};
 
 pub use annex::{Annex, IdentityDocument, Particulars, PersonName, UnreadableAnnex};
 pub use basis::{Instrument, TreatyName, UnknownCode, UnknownInstrument};
-pub use content::{Body, Content};
+pub use content::Content;
+pub use costs::{CostBearer, CostConsultation, CostItem, CostKind, CostStage};
+pub use extradition::ExtraditionNotice;
 pub use file::{
     UnreadableFile, content_from_json, content_from_toml, request_from_json, request_from_toml,
 };
 pub use finding::{Finding, Severity};
-pub use form::Form;
+pub use form::{Body, Form};
 pub use framework::{FrameworkUpdate, Statement};
 pub use handling::Handling;
+pub use hearing::{HearingArrangement, HearingMeans, HearingStage, ProtectiveMeasure};
 pub use need::Need;
-pub use note::{Defect, ExhibitVerdict, GROUNDS, Ground, Note, UseLimit};
+pub use note::{Defect, Desk, ExhibitVerdict, Forwarded, GROUNDS, Ground, Note, UseLimit};
 pub use parts::{
     Assistance, Authenticity, CompetentAuthority, Confidentiality, Costs, Deadline,
     DualCriminality, Offence, Person, PriorContact, RelatedCase, RequestingAuthority, RoleChange,
     Translation, Transnationality, Undertaking, Urgency,
 };
+pub use protection::{
+    NationalityAnswer, NationalityEvidence, NationalityFinding, NationalityQuery,
+    NationalityStatus, VictimProtection,
+};
 pub use referral::{Consent, ProtectionReferral, VoluntaryReturn};
 pub use roles::{KnownRoles, PersonFault};
 pub use rules::{Rule, RuleSource, Scope, rule_files, rules};
 pub use target::Target;
+pub use transfer::{
+    SafeConduct, TransferConsent, TransferPurpose, TransferRequest, TransferReturn, TransferTerms,
+};
 pub use words::{
     AssistanceType, CaseRelation, ConsentGiver, Decision, FrameworkSubject, LimitKind,
     OffenceFamily, PersonRole, ProceedingNature, Progress, ProtectionNeed, ReleasePurpose,

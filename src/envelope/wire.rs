@@ -4,6 +4,7 @@
 //! where it must be, and an id or a code that does not parse, are refused with the path of the
 //! field. What a content lacks is not judged here; `Content::check` does that.
 
+mod bodies;
 mod parties;
 mod parts;
 mod request;
@@ -11,15 +12,16 @@ mod words;
 
 use crate::domain::MessageKind;
 use crate::domain::request::{
-    Body, CaseRelation, Content, FrameworkSubject, Note, ReleasePurpose, UrgencyLevel, UseLimit,
+    Body, CaseRelation, Content, Form, FrameworkSubject, MlaRequest, Note, ReleasePurpose,
+    UrgencyLevel, UseLimit,
 };
 use crate::pb::v1 as pb;
 
 pub use parties::framework_to_pb;
 use parties::{framework_from_pb, referral_from_pb, referral_to_pb, return_from_pb, return_to_pb};
 use parts::{
-    defect_from_pb, defect_to_pb, use_limit_from_pb, use_limit_to_pb, verdict_from_pb,
-    verdict_to_pb,
+    defect_from_pb, defect_to_pb, desk_from_pb, desk_to_pb, forwarded_from_pb, forwarded_to_pb,
+    use_limit_from_pb, use_limit_to_pb, verdict_from_pb, verdict_to_pb,
 };
 use request::{related_case_from_pb, related_case_to_pb, request_from_pb, request_to_pb};
 use words::{Word as _, optional_word, optional_word_to_pb, word};
@@ -83,22 +85,55 @@ pub fn subject_from_pb(number: i32) -> Result<FrameworkSubject, WireError> {
     word(number, "subject")
 }
 
+/// The bodies of both sides: variant, its way out, its way in.
+macro_rules! bodies {
+    ($($form:ident: $out:path, $in:path;)+) => {
+        fn body_to_pb(body: &Body) -> pb::message_content::Body {
+            match body {
+                $(Body::$form(body) => pb::message_content::Body::$form($out(body)),)+
+            }
+        }
+
+        fn body_from_pb(body: pb::message_content::Body) -> Result<Body, WireError> {
+            Ok(match body {
+                $(
+                    pb::message_content::Body::$form(body) => {
+                        let read = $in(body).map_err(|error| error.under(Form::$form.as_str()))?;
+                        Body::$form(read)
+                    }
+                )+
+            })
+        }
+    };
+}
+
+bodies! {
+    Request: request_to_pb, boxed_request_from_pb;
+    Framework: framework_to_pb, framework_from_pb;
+    Referral: referral_to_pb, referral_from_pb;
+    VoluntaryReturn: return_to_pb, return_from_pb;
+    Hearing: bodies::hearing_to_pb, bodies::hearing_from_pb;
+    TransferRequest: bodies::transfer_request_to_pb, bodies::transfer_request_from_pb;
+    TransferConsent: bodies::transfer_consent_to_pb, bodies::transfer_consent_from_pb;
+    TransferReturn: bodies::transfer_return_to_pb, bodies::transfer_return_from_pb;
+    SafeConduct: bodies::safe_conduct_to_pb, bodies::safe_conduct_from_pb;
+    Costs: bodies::costs_to_pb, bodies::costs_from_pb;
+    Extradition: bodies::extradition_to_pb, bodies::extradition_from_pb;
+    Protection: bodies::protection_to_pb, bodies::protection_from_pb;
+    NationalityQuery: bodies::nationality_query_to_pb, bodies::nationality_query_from_pb;
+    NationalityAnswer: bodies::nationality_answer_to_pb, bodies::nationality_answer_from_pb;
+    Note: note_to_pb, note_from_pb;
+}
+
+fn boxed_request_from_pb(request: pb::MlaRequest) -> Result<Box<MlaRequest>, WireError> {
+    request_from_pb(request).map(Box::new)
+}
+
 /// A content for the wire.
 pub fn content_to_pb(content: &Content) -> pb::MessageContent {
-    let body = match &content.body {
-        Body::Request(request) => pb::message_content::Body::Request(request_to_pb(request)),
-        Body::Framework(framework) => {
-            pb::message_content::Body::Framework(framework_to_pb(framework))
-        }
-        Body::Referral(referral) => pb::message_content::Body::Referral(referral_to_pb(referral)),
-        Body::VoluntaryReturn(going) => {
-            pb::message_content::Body::VoluntaryReturn(return_to_pb(going))
-        }
-        Body::Note(note) => pb::message_content::Body::Note(note_to_pb(note)),
-    };
     pb::MessageContent {
         kind: content.kind.number(),
-        body: Some(body),
+        body: Some(body_to_pb(&content.body)),
         related_cases: content.related_cases.iter().map(related_case_to_pb).collect(),
     }
 }
@@ -109,27 +144,8 @@ pub fn content_to_pb(content: &Content) -> pb::MessageContent {
 /// [`WireError`] names the first field that cannot be read.
 pub fn content_from_pb(content: pb::MessageContent) -> Result<Content, WireError> {
     let kind = kind_from_pb(content.kind)?;
-    let body = match content.body {
-        Some(pb::message_content::Body::Request(request)) => {
-            let request = request_from_pb(request).map_err(|error| error.under("request"))?;
-            Body::Request(Box::new(request))
-        }
-        Some(pb::message_content::Body::Note(note)) => {
-            Body::Note(note_from_pb(note).map_err(|error| error.under("note"))?)
-        }
-        Some(pb::message_content::Body::Framework(framework)) => {
-            let framework = framework_from_pb(framework);
-            Body::Framework(framework.map_err(|error| error.under("framework"))?)
-        }
-        Some(pb::message_content::Body::Referral(referral)) => {
-            Body::Referral(referral_from_pb(referral).map_err(|error| error.under("referral"))?)
-        }
-        Some(pb::message_content::Body::VoluntaryReturn(going)) => {
-            let going = return_from_pb(going).map_err(|error| error.under("voluntary_return"))?;
-            Body::VoluntaryReturn(going)
-        }
-        None => return Err(WireError::new("body", "is missing: the one that the kind has")),
-    };
+    let missing = || WireError::new("body", "is missing: the one that the kind has");
+    let body = body_from_pb(content.body.ok_or_else(missing)?)?;
     let related_cases = list("related_cases", content.related_cases, related_case_from_pb)?;
     Ok(Content { kind, body, related_cases })
 }
@@ -164,6 +180,8 @@ fn note_to_pb(note: &Note) -> pb::Note {
         use_limits: note.use_limits.iter().cloned().map(use_limit_to_pb).collect(),
         use_purpose: note.use_purpose.clone(),
         consent: optional_word_to_pb(note.consent),
+        desk: note.desk.clone().map(desk_to_pb),
+        forwarded: note.forwarded.clone().map(forwarded_to_pb),
     }
 }
 
@@ -182,6 +200,8 @@ fn note_from_pb(note: pb::Note) -> Result<Note, WireError> {
         use_limits: list("use_limits", note.use_limits, use_limit_from_pb)?,
         use_purpose: note.use_purpose,
         consent: optional_word(note.consent, "consent")?,
+        desk: note.desk.map(desk_from_pb),
+        forwarded: note.forwarded.map(forwarded_from_pb),
     })
 }
 

@@ -26,7 +26,7 @@ use crate::audit::entry::{EntryDraft, Event};
 use crate::crypto::HomeKey;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::kind::MessageKind;
-use crate::domain::request::{Body, Content, Handling, UseConsent};
+use crate::domain::request::{Content, Handling, UseConsent};
 use crate::domain::{AuthorityId, CaseId, MessageId};
 use crate::envelope::{AuthenticMessage, OpenedMessage, open};
 use crate::store::{BodySlot, Direction, Table, Tx};
@@ -178,19 +178,18 @@ impl Exchange {
         if !self.case_fits(row, &says.case_id)? {
             return Ok(Err("BAD_CASE_ID"));
         }
-        if let Body::Request(request) = &says.content.body {
-            let (case, before) = (says.case_id.as_str(), Some(place(row)));
-            let of = CaseOf { direction: RECEIVED, peer: &row.peer, case, before };
-            for one in self.check_roles(&of, request)? {
-                says.details.findings.push(DetailFinding {
-                    instrument: "FORM".into(),
-                    paragraph: one.paragraph.into(),
-                    need: "role_change".into(),
-                    field: format!("request.{}", one.field),
-                    message: one.message,
-                    explanation: "The sender did not say it by an explicit act: ask.".into(),
-                });
-            }
+        let (case, before) = (says.case_id.as_str(), Some(place(row)));
+        let of = CaseOf { direction: RECEIVED, peer: &row.peer, case, before };
+        let form = says.content.body.form().as_str();
+        for one in self.check_roles(&of, &says.content.body)? {
+            says.details.findings.push(DetailFinding {
+                instrument: "FORM".into(),
+                paragraph: one.paragraph.into(),
+                need: "role_change".into(),
+                field: format!("{form}.{}", one.field),
+                message: one.message,
+                explanation: "The sender did not say it by an explicit act: ask.".into(),
+            });
         }
         Ok(Ok(says))
     }

@@ -11,7 +11,7 @@ use super::{ActionError, Exchange};
 use crate::audit::entry::{EntryDraft, Event};
 use crate::domain::delivery::DeliveryState;
 use crate::domain::lifecycle::RequestState;
-use crate::domain::release::{Bearing, Ground, limit_of_referral, limits, limits_of_request};
+use crate::domain::release::{Bearing, Ground, limit_of_persons, limits, limits_of_request};
 use crate::domain::request::{Body, Content, Note, ReleasePurpose, UseConsent, UseLimit};
 use crate::domain::{MessageId, MessageKind};
 use crate::envelope::wire::{content_from_pb, release_purpose_to_pb};
@@ -56,16 +56,15 @@ impl Exchange {
         let content = content.map_err(|error| ActionError::Fault(error.to_string()))?;
         Ok(match content {
             None => Vec::new(),
-            Some(Content { body: Body::Framework(_), .. }) => Vec::new(),
-            Some(Content { body: Body::Referral(_) | Body::VoluntaryReturn(_), .. }) => {
-                vec![limit_of_referral()]
-            }
+            Some(Content { body: Body::Framework(_) | Body::Costs(_), .. }) => Vec::new(),
             Some(Content { body: Body::Request(request), .. }) => limits_of_request(&request),
             Some(Content { kind, body: Body::Note(note), .. }) => {
                 let (purpose, conditions) = (self.asked_for(row)?, self.accepted(row)?);
                 let confirmed = kind.is_police() && self.is_confirmed(id, row)?;
                 limits(kind, &note, purpose.as_deref(), &conditions, confirmed)
             }
+            // Everything else speaks of persons.
+            Some(_) => vec![limit_of_persons()],
         })
     }
 

@@ -1,10 +1,10 @@
-//! What earlier requests of a case say of its persons.
+//! What earlier requests and notices of protection of a case say of its persons.
 
 use super::cases::index;
-use super::rows::{self, MessageRow, SENT};
+use super::rows::{self, MessageRow, RECEIVED, SENT};
 use super::{ActionError, Exchange};
 use crate::domain::MessageId;
-use crate::domain::request::{Body, Content, KnownRoles, MlaRequest, PersonFault};
+use crate::domain::request::{Body, KnownRoles, PersonFault};
 use crate::envelope::wire::content_from_pb;
 use crate::store::Direction;
 
@@ -35,39 +35,52 @@ pub(super) fn place(row: &MessageRow) -> Place {
 }
 
 impl Exchange {
-    /// Where a request makes a protected person of its case something else without saying so, by
-    /// what is still here of the requests before it.
+    /// Where a request makes a protected person of its case something else without saying so, or a
+    /// notice says of somebody what was never so, by what is still here of what came before it. A
+    /// notice may be about persons of either side's requests; a request answers for its own side.
     ///
     /// # Errors
     /// [`ActionError::Fault`] when the store cannot be read.
     pub(super) fn check_roles(
         &self,
         of: &CaseOf<'_>,
-        request: &MlaRequest,
+        body: &Body,
     ) -> Result<Vec<PersonFault>, ActionError> {
+        let changes = match body {
+            Body::Request(request) => !request.persons.is_empty(),
+            Body::Protection(notice) => !notice.role_changes.is_empty(),
+            _ => false,
+        };
         let mut known = KnownRoles::default();
-        if !of.case.is_empty() && !request.persons.is_empty() {
-            for (id, row) in self.earlier_requests(of)? {
-                let content = self.content(id, &row)?.and_then(|body| body.content);
-                match content.map(content_from_pb).transpose() {
-                    Ok(Some(Content { body: Body::Request(earlier), .. })) => known.learn(&earlier),
-                    // Of what we have sent ourselves nothing may be overlooked.
-                    Err(error) if of.direction == SENT => {
-                        return Err(ActionError::Fault(format!("request {id}: {error}")));
-                    }
-                    _ => {}
-                }
+        if changes && !of.case.is_empty() {
+            if matches!(body, Body::Protection(_)) {
+                let other = if of.direction == SENT { RECEIVED } else { SENT };
+                self.learn(&CaseOf { direction: other, ..*of }, &mut known)?;
             }
+            self.learn(of, &mut known)?;
         }
-        Ok(known.check(request))
+        Ok(known.check(body))
     }
 
-    /// The newest requests of a case that were not erased, the oldest of them first.
-    fn earlier_requests(
-        &self,
-        of: &CaseOf<'_>,
-    ) -> Result<Vec<(MessageId, MessageRow)>, ActionError> {
-        let (case, which) = (of.case, index::REQUESTS);
+    fn learn(&self, of: &CaseOf<'_>, known: &mut KnownRoles) -> Result<(), ActionError> {
+        for (id, row) in self.earlier(of)? {
+            let content = self.content(id, &row)?.and_then(|body| body.content);
+            match content.map(content_from_pb).transpose() {
+                Ok(Some(content)) => known.learn(&content.body),
+                // Of what we have sent ourselves nothing may be overlooked.
+                Err(error) if of.direction == SENT => {
+                    return Err(ActionError::Fault(format!("message {id}: {error}")));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The newest messages of a case that say what persons are and were not erased, the oldest of
+    /// them first.
+    fn earlier(&self, of: &CaseOf<'_>) -> Result<Vec<(MessageId, MessageRow)>, ActionError> {
+        let (case, which) = (of.case, index::ROLES);
         let back = Direction::Backward;
         let most = if of.direction == SENT { SENT_MAX } else { RECEIVED_MAX };
         let mut found = Vec::new();

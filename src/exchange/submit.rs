@@ -220,7 +220,7 @@ impl Exchange {
         answered: Option<&str>,
         wrong: &mut Vec<Violation>,
     ) -> Result<(), ActionError> {
-        let Body::Request(request) = &submission.content.body else { return Ok(()) };
+        let body = &submission.content.body;
         let case = answered.or(submission.case.as_ref().map(CaseId::as_str));
         let of = CaseOf {
             direction: SENT,
@@ -228,9 +228,10 @@ impl Exchange {
             case: case.unwrap_or_default(),
             before: None,
         };
-        for finding in self.check_roles(&of, request)? {
+        let form = body.form().as_str();
+        for finding in self.check_roles(&of, body)? {
             let rule = format!("{} ({})", finding.message, finding.paragraph);
-            wrong.push(Violation::new(format!("content.request.{}", finding.field), rule));
+            wrong.push(Violation::new(format!("content.{form}.{}", finding.field), rule));
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::files::read_text;
 use crate::cli::out::Out;
 use crate::crypto::random;
-use crate::domain::request::{Annex, Body, Content};
+use crate::domain::request::{Annex, Content};
 use crate::domain::{AnnexId, AuthorityId, Timestamp};
 use crate::envelope::{AnnexDraft, NamedOfficial, SealedAnnex, seal_annex};
 use crate::node::now;
@@ -53,13 +53,10 @@ impl AnnexArgs {
     /// Reads the annexes and tells everything that is wrong with them, before anything is sent. What
     /// is in them is never told.
     pub(crate) fn read(&self, content: &Content) -> Result<Vec<Annex>, Failure> {
-        let request = match &content.body {
-            Body::Request(request) => Some(request.as_ref()),
-            _ => None,
-        };
+        let persons = content.body.persons();
         let one = |file: &PathBuf| {
             let annex = read_annex(file)?;
-            let found = annex.check(request);
+            let found = annex.check(persons.as_deref());
             let line = |one: &crate::domain::request::PersonFault| {
                 format!("{}: {}: {} ({})", file.display(), one.field, one.message, one.paragraph)
             };
@@ -198,7 +195,7 @@ mod tests {
             failure.expect_err("wrong").to_string()
         };
         let request = Content::request(MessageKind::Request, MlaRequest::default());
-        let note = Content::note(MessageKind::VictimProtectionNotice, Note::default());
+        let note = Content::note(MessageKind::Consultation, Note::default());
         let stranger = read(r#"{"persons":[{"ref":"P9","born":"Canary"}]}"#, &request);
         assert!(stranger.contains("persons[0].ref: is the ref of no person"), "{stranger}");
         assert!(stranger.contains("persons[0].born: is not a day"), "{stranger}");

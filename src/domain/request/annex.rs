@@ -1,13 +1,13 @@
-//! The annex of a request: who the persons are. It is sealed where it is written, to named officials
+//! The annex of a message: who its persons are. It is sealed where it is written, to named officials
 //! of the other authority, and no node ever reads it.
 
 use serde::{Deserialize, Serialize};
 
 use super::finding::Lacks;
-use super::{MlaRequest, Need, PersonFault, opaque_debug};
+use super::{Need, PersonFault, opaque_debug};
 use crate::domain::limits::{ANNEX_MAX_BYTES, ANNEX_PERSONS_MAX};
 
-/// The particulars of persons of a request.
+/// The particulars of persons of a message.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Annex {
@@ -19,7 +19,7 @@ pub struct Annex {
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Particulars {
-    /// How the request refers to the person, as in `P1`. Called `ref` in files.
+    /// How the message refers to the person, as in `P1`. Called `ref` in files.
     #[serde(rename = "ref")]
     pub reference: String,
     /// The names that the person has or goes by.
@@ -148,9 +148,9 @@ impl Annex {
         self.persons.iter().map(|person| person.reference.clone()).collect()
     }
 
-    /// Everything that is wrong with it as the annex of a request; of a note, where there is none.
-    /// Fields are called `persons[0].…`; nothing that is in them is quoted.
-    pub fn check(&self, request: Option<&MlaRequest>) -> Vec<PersonFault> {
+    /// Everything that is wrong with it as the annex of a body that speaks of these persons; `None`
+    /// where the body has no field for them. Fields are called `persons[0].…`; nothing that is in them is quoted.
+    pub fn check(&self, spoken_of: Option<&[&str]>) -> Vec<PersonFault> {
         let persons = &self.persons;
         if !(1..=ANNEX_PERSONS_MAX).contains(&persons.len()) {
             let message = format!("are not 1 to {ANNEX_PERSONS_MAX}");
@@ -166,10 +166,9 @@ impl Annex {
             if persons[..number].iter().any(|other| other.reference == *reference) {
                 found.push(person_fault(field.clone(), FORM, "stands there twice"));
             }
-            let known =
-                request.is_none_or(|r| r.persons.iter().any(|one| one.reference == *reference));
+            let known = spoken_of.is_none_or(|all| all.contains(&reference.as_str()));
             if !known {
-                let message = "is the ref of no person of the request";
+                let message = "is the ref of no person of the message";
                 found.push(person_fault(field, "UNTOC 18(15)(e)", message));
             }
         }
@@ -214,12 +213,12 @@ fn particulars(found: &mut Lacks, person: &Particulars) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::request::request_from_toml;
+    use crate::domain::request::content_from_toml;
 
     const EXAMPLE: &str =
         include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/annex-surveillance.toml"));
 
-    fn fields(annex: &Annex, request: Option<&MlaRequest>) -> Vec<String> {
+    fn fields(annex: &Annex, request: Option<&[&str]>) -> Vec<String> {
         annex.check(request).into_iter().map(|one| one.field).collect()
     }
 
@@ -229,9 +228,10 @@ mod tests {
             env!("CARGO_MANIFEST_DIR"),
             "/examples/request-surveillance.toml"
         ));
-        let request = request_from_toml(request).expect("an example");
+        let request = content_from_toml(request).expect("an example");
+        let persons = request.body.persons().expect("a request has persons");
         let annex = Annex::from_toml(EXAMPLE).expect("an example");
-        assert_eq!(fields(&annex, Some(&request)), Vec::<String>::new());
+        assert_eq!(fields(&annex, Some(&persons)), Vec::<String>::new());
         let json = serde_json::to_string(&annex).expect("JSON");
         assert!(Annex::from_json(&json).expect("the same form") == annex);
     }
@@ -254,7 +254,7 @@ mod tests {
         assert_eq!(fields(&Annex::default(), None), ["persons"]);
         let persons = vec![Particulars { reference: "P1".into(), ..Default::default() }];
         let annex = Annex { persons };
-        assert_eq!(fields(&annex, Some(&MlaRequest::default())), ["persons[0].ref"]);
+        assert_eq!(fields(&annex, Some(&[])), ["persons[0].ref"]);
     }
 
     #[test]

@@ -3,14 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::check::related_case;
+use super::extradition::names_its_case;
 use super::finding::{Finding, Lacks};
-use super::form::Form;
+use super::form::{Body, ContentFile, Form};
 use super::opaque_debug;
 use super::words::{Decision, UrgencyLevel};
-use super::{
-    FrameworkUpdate, Instrument, MlaRequest, Need, Note, ProtectionReferral, RelatedCase, Target,
-    VoluntaryReturn, rules,
-};
+use super::{Instrument, MlaRequest, Need, Note, RelatedCase, Target, rules};
 use crate::domain::MessageKind;
 
 /// What a message says. A file has it as `kind`, a body under the word of its [`Form`], and
@@ -22,93 +20,12 @@ pub struct Content {
     pub kind: MessageKind,
     /// What fits that kind.
     pub body: Body,
-    /// Cases of the same incident, where the body is a note; a request names them itself, and what
-    /// belongs to no case has none.
+    /// Cases of the same incident; a request names them itself, and what belongs to no case has
+    /// none.
     pub related_cases: Vec<RelatedCase>,
 }
 
-/// The body of a message. One is looked at at a time, so the room that the smaller takes is none.
-#[allow(clippy::large_enum_variant)]
-#[derive(Clone, PartialEq, Eq)]
-pub enum Body {
-    /// Of the kinds for which [`MessageKind::is_request`] holds.
-    Request(Box<MlaRequest>),
-    /// Of `FRAMEWORK_UPDATE`.
-    Framework(FrameworkUpdate),
-    /// Of `PROTECTION_REFERRAL`.
-    Referral(ProtectionReferral),
-    /// Of `VOLUNTARY_RETURN_ARRANGEMENT`.
-    VoluntaryReturn(VoluntaryReturn),
-    /// Of all others.
-    Note(Note),
-}
-
-opaque_debug!(Content, Body);
-
-/// A content in a file, and what a reader takes before it knows that there is one body.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ContentFile {
-    kind: MessageKind,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    request: Option<Box<MlaRequest>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    framework: Option<FrameworkUpdate>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    referral: Option<ProtectionReferral>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    voluntary_return: Option<VoluntaryReturn>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    note: Option<Note>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    related_cases: Vec<RelatedCase>,
-}
-
-/// Why a file has no content: it has no body, or two.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "a content has one body: `request`, `framework`, `referral`, `voluntary_return` or `note`, as its \
-     kind has it"
-)]
-struct NotOneBody;
-
-impl TryFrom<ContentFile> for Content {
-    type Error = NotOneBody;
-    fn try_from(file: ContentFile) -> Result<Self, NotOneBody> {
-        let bodies = [
-            file.request.map(Body::Request),
-            file.framework.map(Body::Framework),
-            file.referral.map(Body::Referral),
-            file.voluntary_return.map(Body::VoluntaryReturn),
-            file.note.map(Body::Note),
-        ];
-        let mut bodies = bodies.into_iter().flatten();
-        let (Some(body), None) = (bodies.next(), bodies.next()) else { return Err(NotOneBody) };
-        Ok(Self { kind: file.kind, body, related_cases: file.related_cases })
-    }
-}
-
-impl From<Content> for ContentFile {
-    fn from(content: Content) -> Self {
-        let mut file = Self {
-            kind: content.kind,
-            request: None,
-            framework: None,
-            referral: None,
-            voluntary_return: None,
-            note: None,
-            related_cases: content.related_cases,
-        };
-        match content.body {
-            Body::Request(body) => file.request = Some(body),
-            Body::Framework(body) => file.framework = Some(body),
-            Body::Referral(body) => file.referral = Some(body),
-            Body::VoluntaryReturn(body) => file.voluntary_return = Some(body),
-            Body::Note(body) => file.note = Some(body),
-        }
-        file
-    }
-}
+opaque_debug!(Content);
 
 impl Content {
     /// A content of `kind` whose body is a request.
@@ -145,11 +62,17 @@ impl Content {
                 found.within("note", |found| note.walk(target, found));
                 self.fits_note(note, &mut found);
             }
-            Body::Framework(framework) => found.within("framework", |found| framework.walk(found)),
-            Body::Referral(referral) => found.within("referral", |found| referral.walk(found)),
-            Body::VoluntaryReturn(going) => {
-                found.within("voluntary_return", |found| going.walk(found));
+            other => {
+                let form = other.form().as_str();
+                found.within(form, |found| other.walk(self.kind, found));
+                self.accepted_language(form, target, &mut found);
             }
+        }
+        if !matches!(self.body, Body::Request(_)) {
+            found.each("related_cases", &self.related_cases, related_case);
+        }
+        if matches!(self.body, Body::Extradition(_)) {
+            names_its_case(&mut found, &self.related_cases);
         }
         if !self.has_its_body() {
             let needed = Form::of(self.kind).as_str();
@@ -161,6 +84,15 @@ impl Content {
             found.add("related_cases", Need::FormElsewhere, message);
         }
         rules::judge(found.into_list(), bases, target)
+    }
+
+    /// What is said of persons is no use in a language that nobody reads there: UNTOC 18(14).
+    fn accepted_language(&self, form: &str, target: &Target<'_>, found: &mut Lacks) {
+        let language = self.body.language().filter(|language| !language.is_empty());
+        if let Some(message) = language.and_then(|language| target.refuses_languages(&[language])) {
+            let field = format!("{form}.language");
+            found.add(&field, Need::NoteAcceptedLanguage, &message);
+        }
     }
 
     fn fits_request(&self, request: &MlaRequest, target: &Target<'_>, found: &mut Lacks) {
@@ -185,12 +117,12 @@ impl Content {
         let says_it = note.progress.is_some()
             || !note.conditions.is_empty()
             || !note.use_purpose.is_empty()
-            || note.consent.is_some();
+            || note.consent.is_some()
+            || note.forwarded.is_some();
         if !self.may_be_silent() && !says_it && !found_before {
             found.required("note.text", Need::FormSilent, &note.text);
         }
         self.fits_parts(note, found);
-        found.each("related_cases", &self.related_cases, related_case);
     }
 
     /// What stands only in one kind of message, and must stand there.
@@ -291,6 +223,18 @@ impl Content {
                 "consent",
                 is(MessageKind::UseConsentResponse),
                 "the answer to a request for consent",
+            ),
+            (
+                note.desk.is_some(),
+                "desk",
+                is(MessageKind::CaseAcknowledgement),
+                "an acknowledgement",
+            ),
+            (
+                note.forwarded.is_some(),
+                "forwarded",
+                is(MessageKind::ForwardingNotice),
+                "a notice of forwarding",
             ),
         ];
         said_only_there(&belongs, found);

@@ -3,8 +3,9 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use time::Date;
+use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
+use time::{Date, OffsetDateTime};
 
 use super::{
     CODE_MAX_CHARS, ITEM_MAX_CHARS, LANGUAGE_MAX_BYTES, LINE_MAX_CHARS, LIST_MAX, Need, Rule,
@@ -159,6 +160,32 @@ impl Lacks {
 
     pub(super) fn line(&mut self, field: &str, text: &str) {
         self.shape(field, text, LINE_MAX_CHARS, Layout::Line);
+    }
+
+    /// Entries that are lines; an empty one says nothing and is an error.
+    pub(super) fn lines(&mut self, list: &str, entries: &[String]) {
+        self.count(list, entries.len());
+        for (number, entry) in entries.iter().enumerate() {
+            self.required_line(&format!("{list}[{number}]"), Need::FormEmptyItem, entry);
+        }
+    }
+
+    /// Two days, each with its field, of which the second is not before the first.
+    pub(super) fn period(&mut self, from: (&str, &str), until: (&str, &str)) {
+        self.date(from.0, from.1);
+        self.date(until.0, until.1);
+        let turned = !from.1.is_empty() && !until.1.is_empty() && until.1 < from.1;
+        let message = format!("is before {}", from.0);
+        self.add_if(turned, until.0, Need::FormPeriod, &message);
+    }
+
+    /// A moment with its offset from UTC, where one is given.
+    pub(super) fn time(&mut self, field: &str, text: &str) {
+        if !text.is_empty() && OffsetDateTime::parse(text, &Rfc3339).is_err() {
+            let message =
+                "is no time of RFC 3339 with its offset from UTC, as in 2027-03-01T09:00:00+07:00";
+            self.add(field, Need::FormTime, message);
+        }
     }
 
     pub(super) fn required_line(&mut self, field: &str, need: Need, text: &str) {

@@ -37,9 +37,19 @@ impl Handling {
     /// That of a content, which may be about a request that has one of its own: the higher holds.
     pub fn of(content: &Content, request: Option<Self>) -> Self {
         let own = match &content.body {
-            Body::Note(_) | Body::Framework(_) => Self::Ordinary,
-            Body::Referral(referral) => Self::of_referred(referral.child),
-            Body::VoluntaryReturn(going) => Self::of_referred(going.child),
+            Body::Note(_) | Body::Framework(_) | Body::Costs(_) => Self::Ordinary,
+            // Who is sought or sent back is not protected by that; the case may be.
+            Body::Extradition(_) => Self::Ordinary,
+            Body::TransferRequest(_) | Body::TransferConsent(_) | Body::TransferReturn(_) => {
+                Self::Protected
+            }
+            Body::SafeConduct(_) => Self::Protected,
+            Body::Referral(body) => Self::of_referred(body.child),
+            Body::VoluntaryReturn(body) => Self::of_referred(body.child),
+            Body::Hearing(body) => Self::of_referred(body.child),
+            Body::Protection(body) => Self::of_referred(body.child),
+            Body::NationalityQuery(body) => Self::of_referred(body.child),
+            Body::NationalityAnswer(body) => Self::of_referred(body.child),
             Body::Request(request) if request.persons.iter().any(|person| person.child) => {
                 Self::ProtectedChild
             }

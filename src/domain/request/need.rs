@@ -206,6 +206,120 @@ words! {
         ReturnText = "return_text",
         /// The consent of a guardian, where a child is concerned.
         GuardianConsent = "guardian_consent",
+        /// How far the arrangement of a hearing has come.
+        HearingStage = "hearing_stage",
+        /// By which means a person is heard.
+        HearingMeans = "hearing_means",
+        /// When a hearing begins.
+        HearingStart = "hearing_start",
+        /// Who conducts a hearing.
+        HearingPresides = "hearing_presides",
+        /// Who attends a hearing for the requested State.
+        HearingAttends = "hearing_attends",
+        /// When the link of a hearing is tried.
+        HearingLinkTest = "hearing_link_test",
+        /// What record of a hearing follows.
+        HearingRecord = "hearing_record",
+        /// Why a hearing does not take place.
+        HearingReason = "hearing_reason",
+        /// The consent of who is heard.
+        HearingConsent = "hearing_consent",
+        /// What protects a child who is heard.
+        HearingChildMeasures = "hearing_child_measures",
+        /// What a person in custody is wanted for.
+        TransferPurpose = "transfer_purpose",
+        /// By when a person who is transferred is back.
+        TransferReturnBy = "transfer_return_by",
+        /// That a person who is transferred stays in custody.
+        TransferCustody = "transfer_custody",
+        /// That the person is returned without delay.
+        TransferReturned = "transfer_returned",
+        /// That no extradition is needed for the return.
+        TransferNoExtradition = "transfer_no_extradition",
+        /// That the time counts towards the sentence.
+        TransferTimeCounts = "transfer_time_counts",
+        /// That the person is not prosecuted for what came before.
+        TransferEarlierActs = "transfer_earlier_acts",
+        /// The consent of the person.
+        TransferConsent = "transfer_consent",
+        /// That the person knew what it is about.
+        TransferInformed = "transfer_informed",
+        /// Why an authority does not agree to a transfer.
+        TransferNotAgreed = "transfer_not_agreed",
+        /// When the person goes back.
+        TransferReturnDate = "transfer_return_date",
+        /// Who takes the person back.
+        TransferHandedTo = "transfer_handed_to",
+        /// How many days count.
+        TransferDays = "transfer_days",
+        /// From when on a safe conduct holds.
+        SafeConductFrom = "safe_conduct_from",
+        /// How long the person can leave.
+        SafeConductDays = "safe_conduct_days",
+        /// What a safe conduct covers.
+        SafeConductActs = "safe_conduct_acts",
+        /// How far a consultation on costs has come.
+        CostStage = "cost_stage",
+        /// What costs how much.
+        CostItems = "cost_items",
+        /// Whether a cost is out of the ordinary.
+        CostKind = "cost_kind",
+        /// Who bears what is agreed.
+        CostBearer = "cost_bearer",
+        /// Ordinary costs where they belong.
+        CostOrdinary = "cost_ordinary",
+        /// How shared costs are shared.
+        CostShares = "cost_shares",
+        /// When a person was arrested.
+        ExtraditionArrest = "extradition_arrest",
+        /// By when the request for extradition has to be there.
+        ExtraditionDue = "extradition_due",
+        /// When extradition was requested.
+        ExtraditionRequest = "extradition_request",
+        /// What an extradition rests on.
+        ExtraditionBasis = "extradition_basis",
+        /// Which authority has the case of who is not extradited, and since when.
+        ExtraditionReferred = "extradition_referred",
+        /// Why who is no national is not extradited.
+        ExtraditionWhyNot = "extradition_why_not",
+        /// When a person is surrendered.
+        ExtraditionSurrender = "extradition_surrender",
+        /// On which conditions a national comes back.
+        ExtraditionReturn = "extradition_return",
+        /// The case that an extradition goes with.
+        ExtraditionCase = "extradition_case",
+        /// What protects a person.
+        ProtectionMeasures = "protection_measures",
+        /// Who has become something else, and why.
+        ProtectionRoleChange = "protection_role_change",
+        /// What speaks for a nationality.
+        NationalityEvidence = "nationality_evidence",
+        /// What was found of it.
+        NationalityFinding = "nationality_finding",
+        /// The papers of who may come.
+        NationalityDocument = "nationality_document",
+        /// Which office deals with a case.
+        DeskOffice = "desk_office",
+        /// To whom a request went on.
+        ForwardedTo = "forwarded_to",
+        /// When it went there.
+        ForwardedDate = "forwarded_date",
+        /// When somebody was asked.
+        FormConsentDate = "form_consent_date",
+        /// Each measure once.
+        FormMeasureTwice = "form_measure_twice",
+        /// What another measure is.
+        FormMeasureOther = "form_measure_other",
+        /// Each kind of evidence once.
+        FormEvidenceTwice = "form_evidence_twice",
+        /// A number that can be meant.
+        FormNumber = "form_number",
+        /// A moment with its offset.
+        FormTime = "form_time",
+        /// The shape of an amount.
+        FormAmount = "form_amount",
+        /// The shape of a currency.
+        FormCurrency = "form_currency",
         /// Persons who are named by codes alone.
         PersonCode = "person_code",
         /// Each person once.

@@ -39,6 +39,34 @@ pub struct Note {
     pub use_purpose: String,
     /// In the answer to one: whether it may be: UNTOC 18(19).
     pub consent: Option<UseConsent>,
+    /// In an acknowledgement: who deals with it: UNTOC 18(24).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub desk: Option<Desk>,
+    /// In a notice of forwarding: to whom it went on: UNTOC 18(13).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub forwarded: Option<Forwarded>,
+}
+
+/// Who deals with a case: UNTOC 18(24).
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Desk {
+    /// The office that is competent.
+    pub office: String,
+    /// The reference under which it keeps the case.
+    pub reference: String,
+    /// How to reach it.
+    pub contact: String,
+}
+
+/// To whom a request went on: UNTOC 18(13).
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Forwarded {
+    /// The office.
+    pub to: String,
+    /// When, `YYYY-MM-DD`.
+    pub date: String,
 }
 
 /// How something that is given may be used: all of the message, or a part of what it carries.
@@ -86,7 +114,7 @@ pub struct ExhibitVerdict {
     pub text: String,
 }
 
-opaque_debug!(Defect, ExhibitVerdict, Note, UseLimit);
+opaque_debug!(Defect, Desk, ExhibitVerdict, Forwarded, Note, UseLimit);
 
 /// A ground for refusing or postponing assistance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,6 +199,24 @@ impl Note {
         found.each("verdicts", &self.verdicts, |found, one| found.text("text", &one.text));
         found.each("use_limits", &self.use_limits, use_limit);
         found.text("use_purpose", &self.use_purpose);
+        self.desks(found);
+    }
+
+    fn desks(&self, found: &mut Lacks) {
+        if let Some(desk) = &self.desk {
+            found.required_line("desk.office", Need::DeskOffice, &desk.office);
+            found.line("desk.reference", &desk.reference);
+            found.line("desk.contact", &desk.contact);
+        }
+        if let Some(forwarded) = &self.forwarded {
+            found.required_line("forwarded.to", Need::ForwardedTo, &forwarded.to);
+            found.asked("forwarded.date", Need::ForwardedDate, &forwarded.date, "is missing");
+            found.date("forwarded.date", &forwarded.date);
+        }
+        let named = self.desk.is_some() || self.forwarded.is_some();
+        if named && self.text.trim().is_empty() {
+            found.required("language", Need::NoteLanguage, &self.language);
+        }
     }
 
     /// Whether a receipt of evidence complains of something.

@@ -106,17 +106,21 @@ fn judged(walk: impl FnOnce(&mut Lacks)) -> Vec<Finding> {
     rules::judge(found.into_list(), &[], &Target::default())
 }
 
-fn persons(found: &mut Lacks, persons: &[String]) {
+pub(super) fn persons(found: &mut Lacks, persons: &[String]) {
     found.count("persons", persons.len());
     let none = persons.is_empty();
     found.add_if(none, "persons", Need::FormPersons, "are missing: name one at least, by a code");
     for (number, person) in persons.iter().enumerate() {
         let field = format!("persons[{number}]");
-        found.required(&field, Need::PersonCode, person);
-        found.code(&field, person);
+        self::person(found, &field, person);
         let twice = !person.is_empty() && persons[..number].contains(person);
         found.add_if(twice, &field, Need::FormPersonTwice, "stands there twice");
     }
+}
+
+pub(super) fn person(found: &mut Lacks, field: &str, person: &str) {
+    found.required(field, Need::PersonCode, person);
+    found.code(field, person);
 }
 
 /// Nobody is referred or sent home who did not want to be: without a yes that is recorded it is an
@@ -129,6 +133,16 @@ fn consent(found: &mut Lacks, consent: Option<&Consent>, child: bool, need: Need
     found.add_if(!consent.given, "consent.given", need, message);
     found.required("consent.date", need, &consent.date);
     found.date("consent.date", &consent.date);
+    guardian(found, consent, child);
+}
+
+/// That it is known when somebody was asked.
+pub(super) fn consent_date(found: &mut Lacks, consent: &Consent) {
+    found.required("consent.date", Need::FormConsentDate, &consent.date);
+    found.date("consent.date", &consent.date);
+}
+
+pub(super) fn guardian(found: &mut Lacks, consent: &Consent, child: bool) {
     let alone = child && consent.by == ConsentGiver::Person;
     let message = "is the child: say whether a guardian has agreed as well";
     found.add_if(alone, "consent.by", Need::GuardianConsent, message);
@@ -141,7 +155,7 @@ fn needs(found: &mut Lacks, needs: &[ProtectionNeed]) {
     }
 }
 
-fn language(found: &mut Lacks, language: &str) {
+pub(super) fn language(found: &mut Lacks, language: &str) {
     found.required("language", Need::FormTextLanguage, language);
     found.language("language", language);
 }

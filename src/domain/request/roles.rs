@@ -1,9 +1,9 @@
-//! What persons are in a case, from one request to the next. Whoever was a victim or a witness
+//! What persons are in a case, from one request or notice of protection to the next. Whoever was a victim or a witness
 //! becomes something else by an explicit act, and nobody else becomes one of them in silence.
 
 use std::collections::BTreeMap;
 
-use super::{MlaRequest, PersonRole, RoleChange};
+use super::{Body, MlaRequest, PersonRole, RoleChange};
 
 const PARAGRAPH: &str = "Trafficking Protocol 6, UNTOC 24-25";
 
@@ -27,15 +27,34 @@ fn fault(field: String, message: &str) -> PersonFault {
 pub struct KnownRoles(BTreeMap<String, PersonRole>);
 
 impl KnownRoles {
-    /// Takes what a request says. What stands in a later one holds: learn the oldest first.
-    pub fn learn(&mut self, request: &MlaRequest) {
-        let persons = request.persons.iter();
-        self.0.extend(persons.map(|person| (person.reference.clone(), person.role)));
+    /// Takes what a request, or a notice of protection, says. What stands in a later one holds: learn
+    /// the oldest first.
+    pub fn learn(&mut self, body: &Body) {
+        match body {
+            Body::Request(request) => {
+                let persons = request.persons.iter();
+                self.0.extend(persons.map(|person| (person.reference.clone(), person.role)));
+            }
+            Body::Protection(notice) => {
+                let changes = notice.role_changes.iter();
+                self.0.extend(changes.map(|change| (change.reference.clone(), change.to)));
+            }
+            _ => {}
+        }
+    }
+
+    /// What is wrong with who is who in a body, by what is known. Fields are those of the body.
+    pub fn check(&self, body: &Body) -> Vec<PersonFault> {
+        match body {
+            Body::Request(request) => self.check_request(request),
+            Body::Protection(notice) => self.check_changes(&notice.role_changes),
+            _ => Vec::new(),
+        }
     }
 
     /// Where a later request makes a protected person something else, or somebody else protected,
     /// without saying so; and where it says so of what is not so.
-    pub fn check(&self, request: &MlaRequest) -> Vec<PersonFault> {
+    fn check_request(&self, request: &MlaRequest) -> Vec<PersonFault> {
         let mut found = Vec::new();
         for (number, person) in request.persons.iter().enumerate() {
             let Some(was) = self.0.get(&person.reference).copied() else { continue };
@@ -46,7 +65,7 @@ impl KnownRoles {
             let matters = was != person.role && (was.is_protected() || person.role.is_protected());
             if matters && !request.role_changes.iter().any(is_said) {
                 let message = format!(
-                    "is {}, and an earlier request of the case says {was}: add an entry with the \
+                    "is {}, and what was said earlier in the case is {was}: add an entry with the \
                      reason to role_changes, or leave it as it was",
                     person.role
                 );
@@ -55,12 +74,21 @@ impl KnownRoles {
         }
         for (number, change) in request.role_changes.iter().enumerate() {
             found.extend(own_fault(request, number, change));
-            if self.0.get(&change.reference) != Some(&change.from) {
-                let message = "is not what an earlier request of the case says of this person";
-                found.push(fault(format!("role_changes[{number}].from"), message));
-            }
+            found.extend(self.unfounded(number, change));
         }
         found
+    }
+
+    fn check_changes(&self, changes: &[RoleChange]) -> Vec<PersonFault> {
+        let numbered = changes.iter().enumerate();
+        numbered.filter_map(|(number, change)| self.unfounded(number, change)).collect()
+    }
+
+    /// A change from what nobody said that the person was.
+    fn unfounded(&self, number: usize, change: &RoleChange) -> Option<PersonFault> {
+        let founded = self.0.get(&change.reference) == Some(&change.from);
+        let message = "is not what was said of this person earlier in the case";
+        (!founded).then(|| fault(format!("role_changes[{number}].from"), message))
     }
 }
 
@@ -84,12 +112,18 @@ fn own_fault(request: &MlaRequest, number: usize, change: &RoleChange) -> Option
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::request::request_from_toml;
+    use crate::domain::request::{content_from_toml, request_from_toml};
 
-    fn request(role: &str, changes: &str) -> MlaRequest {
+    fn request(role: &str, changes: &str) -> Body {
         let text =
             format!("[[persons]]\nref = \"P1\"\nrole = \"{role}\"\nalias = \"V-1\"\n{changes}");
-        request_from_toml(&text).expect("a request")
+        Body::Request(Box::new(request_from_toml(&text).expect("a request")))
+    }
+
+    fn notice(changes: &str) -> Body {
+        let text = format!("kind = \"VICTIM_PROTECTION_NOTICE\"\n[protection]\n{changes}");
+        let text = text.replace("[[role_changes]]", "[[protection.role_changes]]");
+        content_from_toml(&text).expect("a notice").body
     }
 
     fn change(from: &str, to: &str, reason: &str) -> String {
@@ -98,7 +132,7 @@ mod tests {
         )
     }
 
-    fn fields(before: &[&MlaRequest], after: &MlaRequest) -> Vec<String> {
+    fn fields(before: &[&Body], after: &Body) -> Vec<String> {
         let mut known = KnownRoles::default();
         before.iter().for_each(|request| known.learn(request));
         known.check(after).into_iter().map(|one| one.field).collect()
@@ -124,6 +158,18 @@ mod tests {
     }
 
     #[test]
+    fn a_notice_changes_a_role_as_a_request_does() {
+        let (suspect, victim) = (request("suspect", ""), request("victim", ""));
+        let found_out = notice(&change("suspect", "victim", "She was recruited herself."));
+        assert_eq!(fields(&[&suspect], &found_out), Vec::<String>::new());
+        assert_eq!(fields(&[&victim], &found_out), ["role_changes[0].from"]);
+        assert_eq!(fields(&[], &found_out), ["role_changes[0].from"], "nobody said what she was");
+        let known = [&suspect, &found_out];
+        assert_eq!(fields(&known, &victim), Vec::<String>::new());
+        assert_eq!(fields(&known, &suspect), ["persons[0].role"], "she is a victim now");
+    }
+
+    #[test]
     fn nobody_is_protected_from_being_charged() {
         let (suspect, accused) = (request("suspect", ""), request("accused", ""));
         assert_eq!(fields(&[&suspect], &accused), Vec::<String>::new());
@@ -131,7 +177,8 @@ mod tests {
 
     #[test]
     fn a_change_has_a_reason_and_fits_the_persons() {
-        let own = |request: &MlaRequest| -> Vec<String> {
+        let own = |body: &Body| -> Vec<String> {
+            let Body::Request(request) = body else { panic!("a request") };
             let changes = request.role_changes.iter().enumerate();
             let found = changes.filter_map(|(number, change)| own_fault(request, number, change));
             found.map(|one| one.field).collect()

@@ -156,6 +156,8 @@ words! {
         Parallel = "parallel",
         /// This one supplements it.
         Supplement = "supplement",
+        /// One of the two is about the extradition of a person of the other: UNTOC 16.
+        Extradition = "extradition",
     }
 }
 

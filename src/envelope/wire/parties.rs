@@ -104,12 +104,12 @@ pub(super) fn return_from_pb(
     })
 }
 
-fn consent_to_pb(consent: &domain::Consent) -> pb::Consent {
+pub(super) fn consent_to_pb(consent: &domain::Consent) -> pb::Consent {
     let domain::Consent { given, by, date } = consent;
     pb::Consent { given: *given, by: by.number(), date: date.clone() }
 }
 
-fn consent_from_pb(consent: pb::Consent) -> Result<domain::Consent, WireError> {
+pub(super) fn consent_from_pb(consent: pb::Consent) -> Result<domain::Consent, WireError> {
     let pb::Consent { given, by, date } = consent;
     let by = word(by, "by").map_err(|error| error.under("consent"))?;
     Ok(domain::Consent { given, by, date })

@@ -28,6 +28,8 @@ same! {
     DualCriminality { asserted, note } dual_criminality_to_pb dual_criminality_from_pb;
     Transnationality { organized_group, link } transnationality_to_pb transnationality_from_pb;
     Deadline { date, reason } deadline_to_pb deadline_from_pb;
+    Desk { office, reference, contact } desk_to_pb desk_from_pb;
+    Forwarded { to, date } forwarded_to_pb forwarded_from_pb;
     Confidentiality { fact_secret, substance_secret, until, reason }
         confidentiality_to_pb confidentiality_from_pb;
     Translation { language, certified } translation_to_pb translation_from_pb;

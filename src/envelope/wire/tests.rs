@@ -1,6 +1,7 @@
 //! Contents there and back, and what is refused on the way in.
 
 mod arbitrary;
+mod bodies;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -113,6 +114,52 @@ fn what_cannot_be_read_of_statements_and_persons_is_refused() {
             c.body = Some(pb::message_content::Body::VoluntaryReturn(going));
         } =>
             "voluntary_return.needs[1]";
+        "unknown stage": |c| {
+            let hearing = pb::HearingArrangement { stage: 6, ..Default::default() };
+            c.body = Some(pb::message_content::Body::Hearing(hearing));
+        } =>
+            "hearing.stage";
+        "a measure that is none": |c| {
+            let protection = pb::VictimProtection { measures: vec![1, 0], ..Default::default() };
+            c.body = Some(pb::message_content::Body::Protection(protection));
+        } =>
+            "protection.measures[1]";
+        "a role that is none": |c| {
+            let change = pb::RoleChange { from: 1, to: 9, ..Default::default() };
+            let role_changes = vec![change];
+            let protection = pb::VictimProtection { role_changes, ..Default::default() };
+            c.body = Some(pb::message_content::Body::Protection(protection));
+        } =>
+            "protection.role_changes[0].to";
+        "unknown bearer": |c| {
+            let items = vec![pb::CostItem { bearer: 4, ..Default::default() }];
+            let costs = pb::CostConsultation { items, ..Default::default() };
+            c.body = Some(pb::message_content::Body::Costs(costs));
+        } =>
+            "costs.items[0].bearer";
+        "unknown instrument": |c| {
+            let instrument = "untoc".to_owned();
+            let notice = pb::ExtraditionNotice { instrument, ..Default::default() };
+            c.body = Some(pb::message_content::Body::Extradition(notice));
+        } =>
+            "extradition.instrument";
+        "unknown finding": |c| {
+            let answers = vec![pb::NationalityStatus { finding: 5, ..Default::default() }];
+            let answer = pb::NationalityAnswer { answers, ..Default::default() };
+            c.body = Some(pb::message_content::Body::NationalityAnswer(answer));
+        } =>
+            "nationality_answer.answers[0].finding";
+        "unknown purpose": |c| {
+            let asked = pb::TransferRequest { purpose: 4, ..Default::default() };
+            c.body = Some(pb::message_content::Body::TransferRequest(asked));
+        } =>
+            "transfer_request.purpose";
+        "consent of nobody to a transfer": |c| {
+            let consent = Some(pb::Consent::default());
+            let said = pb::TransferConsent { consent, ..Default::default() };
+            c.body = Some(pb::message_content::Body::TransferConsent(said));
+        } =>
+            "transfer_consent.consent.by";
     });
 }
 
@@ -153,9 +200,9 @@ fn what_cannot_be_read_is_refused_with_its_path() {
             of_request(c).requesting_authority = Some(authority);
         } =>
             "request.requesting_authority.id";
-        "unknown relation in a request": |c| of_request(c).related_cases[0].relation = 6 =>
+        "unknown relation in a request": |c| of_request(c).related_cases[0].relation = 7 =>
             "request.related_cases[0].relation";
-        "unknown relation": |c| c.related_cases[0].relation = 6 =>
+        "unknown relation": |c| c.related_cases[0].relation = 7 =>
             "related_cases[0].relation";
         "related case of nobody": |c| c.related_cases[0].authority.clear() =>
             "related_cases[0].authority";

@@ -5,9 +5,11 @@
 use super::WireError;
 use crate::domain::MessageKind;
 use crate::domain::request::{
-    AssistanceType, CaseRelation, ConsentGiver, Decision, FrameworkSubject, LimitKind,
-    OffenceFamily, PersonRole, ProceedingNature, Progress, ProtectionNeed, ReleasePurpose,
-    UndertakingKind, UrgencyLevel, UseConsent, Verdict,
+    AssistanceType, CaseRelation, ConsentGiver, CostBearer, CostKind, CostStage, Decision,
+    FrameworkSubject, HearingMeans, HearingStage, LimitKind, NationalityEvidence,
+    NationalityFinding, OffenceFamily, PersonRole, ProceedingNature, Progress, ProtectionNeed,
+    ProtectiveMeasure, ReleasePurpose, TransferPurpose, UndertakingKind, UrgencyLevel, UseConsent,
+    Verdict,
 };
 use crate::pb::v1 as pb;
 
@@ -67,7 +69,7 @@ words! {
         Reciprocity Specialty ReturnOfItems Costs NoDeathPenalty SafeConduct
     }
     CaseRelation {
-        Origin Transit Destination Parallel Supplement
+        Origin Transit Destination Parallel Supplement Extradition
     }
     Decision {
         Accept AcceptPartially Refuse Postpone Return
@@ -89,6 +91,34 @@ words! {
     }
     FrameworkSubject {
         Law Treaty Authority Procedure Language Threshold Other
+    }
+    HearingStage {
+        Proposed Confirmed Changed Cancelled Held
+    }
+    HearingMeans {
+        VideoLink Telephone InPerson
+    }
+    ProtectiveMeasure {
+        IdentityWithheld WhereaboutsWithheld PhysicalProtection Relocation TestimonyByLink
+        ImageDistorted VoiceDistorted Screened PublicExcluded SupportPerson ChildInterviewer Other
+    }
+    TransferPurpose {
+        Identification Testimony OtherAssistance
+    }
+    CostStage {
+        Proposed Agreed Declined
+    }
+    CostKind {
+        Ordinary Substantial Extraordinary
+    }
+    CostBearer {
+        Requested Requesting Shared
+    }
+    NationalityEvidence {
+        Passport IdentityCard CivilRegister BiometricRecord Statement Witness Language Other
+    }
+    NationalityFinding {
+        National NotNational PermanentResident Unknown
     }
     ConsentGiver {
         Person Guardian Representative

@@ -1,7 +1,7 @@
 //! The annexes of a submission, and of a message that was opened.
 
 use crate::domain::limits::ANNEXES_PER_MESSAGE_MAX;
-use crate::domain::request::{Body, Content};
+use crate::domain::request::Content;
 use crate::domain::{AuthorityId, Timestamp};
 use crate::envelope::SealedAnnex;
 use crate::exchange::rows::MessageRow;
@@ -33,7 +33,7 @@ impl Exchange {
                 wrong.push(Violation::new(&field, rule));
             }
             if let Some(reference) = stranger(annex, &submission.content) {
-                let rule = format!("names {reference}, who is no person of the request");
+                let rule = format!("names {reference}, who is no person of the message");
                 wrong.push(Violation::new(format!("{field}.refs"), rule));
             }
             if *annex.sender() != self.me || *annex.recipient() != submission.recipient {
@@ -64,16 +64,11 @@ impl Exchange {
     }
 }
 
-/// A person of the annex who is none of the request, or of those who are referred. A note has no
-/// persons of its own.
+/// A person of the annex who is none of those of whom the message speaks. A note has no persons of its
+/// own.
 fn stranger<'a>(annex: &'a SealedAnnex, content: &Content) -> Option<&'a str> {
-    let known = |one: &str| match &content.body {
-        Body::Request(request) => request.persons.iter().any(|person| person.reference == one),
-        Body::Referral(referral) => referral.persons.iter().any(|person| person == one),
-        Body::VoluntaryReturn(going) => going.persons.iter().any(|person| person == one),
-        _ => true,
-    };
-    annex.refs().iter().map(String::as_str).find(|one| !known(one))
+    let known = content.body.persons()?;
+    annex.refs().iter().map(String::as_str).find(|one| !known.contains(one))
 }
 
 /// Officials and keys in an annex that the recipient's card does not have now: it could not be

@@ -14,6 +14,8 @@ use crate::store::{Direction, Store, Table, Tx};
 pub(in crate::exchange) const ANY: u8 = b'm';
 /// Those that carry a request.
 pub(in crate::exchange) const REQUESTS: u8 = b'r';
+/// Those that say what persons are: requests, and notices of protection.
+pub(in crate::exchange) const ROLES: u8 = b'w';
 /// Those that link it to an extradition: UNTOC 16(9)-(11).
 pub(in crate::exchange) const EXTRADITION: u8 = b'x';
 
@@ -75,9 +77,11 @@ pub(in crate::exchange) fn forget(tx: &mut Tx<'_>, id: MessageId, row: &MessageR
 
 fn places(row: &MessageRow) -> impl Iterator<Item = u8> {
     let kind = MessageKind::from_number(row.kind);
-    let request = kind.is_some_and(MessageKind::is_request).then_some(REQUESTS);
+    let is_request = kind.is_some_and(MessageKind::is_request);
+    let says_roles = is_request || kind == Some(MessageKind::VictimProtectionNotice);
     let link = kind.is_some_and(is_extradition_link).then_some(EXTRADITION);
-    std::iter::once(ANY).chain(request).chain(link)
+    let (request, roles) = (is_request.then_some(REQUESTS), says_roles.then_some(ROLES));
+    std::iter::once(ANY).chain(request).chain(roles).chain(link)
 }
 
 fn is_extradition_link(kind: MessageKind) -> bool {

@@ -7,20 +7,20 @@ use proptest::sample::select;
 
 use crate::domain::request::{
     Assistance, AssistanceType, Authenticity, Body, CaseRelation, CompetentAuthority,
-    Confidentiality, Consent, ConsentGiver, Content, Costs, Deadline, Decision, Defect,
-    DualCriminality, ExhibitVerdict, FrameworkSubject, FrameworkUpdate, Instrument, LimitKind,
-    MlaRequest, Note, Offence, OffenceFamily, Person, PersonRole, PriorContact, ProceedingNature,
-    Progress, ProtectionNeed, ProtectionReferral, RelatedCase, RequestingAuthority, RoleChange,
-    Statement, Translation, Transnationality, Undertaking, UndertakingKind, Urgency, UrgencyLevel,
-    UseConsent, UseLimit, Verdict, VoluntaryReturn,
+    Confidentiality, Consent, ConsentGiver, Content, Costs, Deadline, Decision, Defect, Desk,
+    DualCriminality, ExhibitVerdict, Forwarded, FrameworkSubject, FrameworkUpdate, Instrument,
+    LimitKind, MlaRequest, Note, Offence, OffenceFamily, Person, PersonRole, PriorContact,
+    ProceedingNature, Progress, ProtectionNeed, ProtectionReferral, RelatedCase,
+    RequestingAuthority, RoleChange, Statement, Translation, Transnationality, Undertaking,
+    UndertakingKind, Urgency, UrgencyLevel, UseConsent, UseLimit, Verdict, VoluntaryReturn,
 };
 use crate::domain::{AuthorityId, CaseId, MessageKind, PackageId, Timestamp};
 
-fn text() -> impl Strategy<Value = String> {
+pub(super) fn text() -> impl Strategy<Value = String> {
     prop_oneof![Just(String::new()), ".{0,12}", any::<String>()]
 }
 
-fn texts() -> impl Strategy<Value = Vec<String>> {
+pub(super) fn texts() -> impl Strategy<Value = Vec<String>> {
     vec(text(), 0..3)
 }
 
@@ -32,7 +32,7 @@ fn case_id() -> impl Strategy<Value = CaseId> {
     "ROG-[A-Z]{2}-[0-9]{4}-[0-9]{6}".prop_map(|id| CaseId::parse(&id).expect("a case id"))
 }
 
-fn instrument() -> impl Strategy<Value = Instrument> {
+pub(super) fn instrument() -> impl Strategy<Value = Instrument> {
     let bilateral = "BILATERAL:[A-Z][a-zé]{0,20}";
     prop_oneof![
         select(Instrument::FIXED.to_vec()),
@@ -222,7 +222,7 @@ fn optional_fields() -> impl Strategy<Value = MlaRequest> {
         })
 }
 
-fn role_change() -> impl Strategy<Value = RoleChange> {
+pub(super) fn role_change() -> impl Strategy<Value = RoleChange> {
     (text(), select(PersonRole::ALL), select(PersonRole::ALL), text())
         .prop_map(|(reference, from, to, reason)| RoleChange { reference, from, to, reason })
 }
@@ -260,11 +260,18 @@ fn note() -> impl Strategy<Value = Note> {
         vec((text(), text()).prop_map(|(field, text)| Defect { field, text }), 0..3),
         vec(exhibit_verdict(), 0..3),
     );
-    let uses = (vec(use_limit(), 0..3), text(), option::of(select(UseConsent::ALL)));
+    let desk = [text(), text(), text()].prop_map(|[office, reference, contact]| Desk {
+        office,
+        reference,
+        contact,
+    });
+    let forwarded = [text(), text()].prop_map(|[to, date]| Forwarded { to, date });
+    let offices = (option::of(desk), option::of(forwarded));
+    let uses = (vec(use_limit(), 0..3), text(), option::of(select(UseConsent::ALL)), offices);
     (said, parts, uses).prop_map(|(said, parts, uses)| {
         let (text, language, grounds, decision, more_to_follow) = said;
         let (progress, review_date, conditions, defects, verdicts) = parts;
-        let (use_limits, use_purpose, consent) = uses;
+        let (use_limits, use_purpose, consent, (desk, forwarded)) = uses;
         Note {
             text,
             language,
@@ -279,6 +286,8 @@ fn note() -> impl Strategy<Value = Note> {
             use_limits,
             use_purpose,
             consent,
+            desk,
+            forwarded,
         }
     })
 }
@@ -316,11 +325,17 @@ fn statement() -> impl Strategy<Value = Statement> {
     })
 }
 
+pub(super) fn consent() -> impl Strategy<Value = Consent> {
+    (any::<bool>(), select(ConsentGiver::ALL), text()).prop_map(|(given, by, date)| Consent {
+        given,
+        by,
+        date,
+    })
+}
+
 fn referral() -> impl Strategy<Value = ProtectionReferral> {
-    let consent = (any::<bool>(), select(ConsentGiver::ALL), text())
-        .prop_map(|(given, by, date)| Consent { given, by, date });
     let needs = vec(select(ProtectionNeed::ALL), 0..3);
-    (texts(), any::<bool>(), option::of(consent), text(), needs, text()).prop_map(
+    (texts(), any::<bool>(), option::of(consent()), text(), needs, text()).prop_map(
         |(persons, child, consent, reason, needs, language)| ProtectionReferral {
             persons,
             child,
@@ -349,6 +364,8 @@ pub(super) fn content() -> impl Strategy<Value = Content> {
             .prop_map(|statements| Body::Framework(FrameworkUpdate { statements }))
             .boxed(),
         referral().prop_map(Body::Referral).boxed(),
+        super::bodies::body().boxed(),
+        super::bodies::body().boxed(),
         (referral(), [text(), text(), text()])
             .prop_map(|(like, texts)| {
                 let [country, date, text] = texts;
