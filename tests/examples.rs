@@ -1,5 +1,6 @@
-//! The requests in `examples/` are whole: nothing is wrong with any of them, and together they show
-//! every instrument, most types of assistance and several scripts.
+//! The requests and messages in `examples/` are whole: nothing is wrong with any of them, and together
+//! they show every instrument, most types of assistance, every kind with fields of its own and several
+//! scripts.
 #![allow(missing_docs)]
 
 use std::collections::BTreeSet;
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 use rogatory::domain::MessageKind;
 use rogatory::domain::limits::BODY_MAX_BYTES;
 use rogatory::domain::request::{
-    Body, Content, Instrument, MlaRequest, content_from_json, content_from_toml, rules,
+    Body, Content, Form, Instrument, MlaRequest, content_from_json, content_from_toml, rules,
 };
 
 fn root() -> PathBuf {
@@ -24,7 +25,16 @@ fn examples() -> Vec<(PathBuf, String, Content)> {
     let is_request = |path: &PathBuf| {
         path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("request-"))
     };
-    let paths = paths(root()).filter(is_request).chain(paths(root().join("requests")));
+    read(paths(root()).filter(is_request).chain(paths(root().join("requests"))))
+}
+
+/// Every message in `examples/messages/`, with the text of its file.
+fn messages() -> Vec<(PathBuf, String, Content)> {
+    let files = fs::read_dir(root().join("messages")).expect("readable");
+    read(files.map(|file| file.expect("readable").path()))
+}
+
+fn read(paths: impl Iterator<Item = PathBuf>) -> Vec<(PathBuf, String, Content)> {
     let mut all = Vec::new();
     for path in paths {
         let ending = path.extension().and_then(|ending| ending.to_str()).map(str::to_owned);
@@ -79,6 +89,30 @@ fn together_they_show_what_there_is() {
     for kind in MessageKind::ALL.iter().filter(|kind| kind.is_request()) {
         assert!(kinds.contains(kind), "no example of {kind}");
     }
+}
+
+/// The kinds that say their own in fields: those whose body is no note and is written in no request.
+fn kinds_with_fields() -> BTreeSet<MessageKind> {
+    let own = |kind: &&MessageKind| !matches!(Form::of(**kind), Form::Request | Form::Note);
+    let mut kinds: BTreeSet<MessageKind> = MessageKind::ALL.iter().filter(own).copied().collect();
+    // `examples/directory/` has those that belong to no case.
+    kinds.retain(|kind| kind.belongs_to_case());
+    kinds.extend([MessageKind::CaseAcknowledgement, MessageKind::ForwardingNotice]);
+    kinds
+}
+
+#[test]
+fn every_kind_that_says_its_own_in_fields_has_an_example() {
+    let all = messages();
+    for (path, text, content) in &all {
+        assert_eq!(content.check(), [], "{}", path.display());
+        assert!(text.len() < BODY_MAX_BYTES);
+    }
+    let shown: BTreeSet<MessageKind> = all.iter().map(|(_, _, content)| content.kind).collect();
+    assert_eq!(shown, kinds_with_fields());
+    let languages: BTreeSet<&str> =
+        all.iter().filter_map(|(_, _, content)| content.body.language()).collect();
+    assert!(languages.len() >= 12, "{languages:?}");
 }
 
 #[test]

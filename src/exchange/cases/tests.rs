@@ -2,7 +2,9 @@ use super::*;
 use crate::crypto::random;
 use crate::domain::clock::{Duty, Level};
 use crate::domain::lifecycle::{Move, Side};
-use crate::domain::request::{CaseRelation, Content, Note, RelatedCase, UrgencyLevel};
+use crate::domain::request::{
+    Body, CaseRelation, Content, ExtraditionNotice, RelatedCase, UrgencyLevel,
+};
 use crate::domain::{DeliveryState, MessageKind, Reason, RequestId};
 use crate::exchange::Role;
 use crate::exchange::query::Filter;
@@ -260,10 +262,24 @@ async fn a_case_names_what_it_is_related_to_until_that_is_erased() {
     let id = sent.expect("submitted").id;
     b.arrives(&a, id).await;
     b.x().consign_all().await.expect("opened");
-    let link = Content::note(
-        MessageKind::ExtraditionLinkProvisionalArrest,
-        Note { text: "Arrested.".into(), language: "en".into(), ..Note::default() },
-    );
+    let own = RelatedCase {
+        relation: CaseRelation::Extradition,
+        authority: AuthorityId::parse("xb.pps").expect("valid"),
+        case_id: None,
+        reference: "EX-12/27".into(),
+    };
+    let arrest = ExtraditionNotice {
+        person: "P1".into(),
+        arrested_on: "2027-01-10".into(),
+        request_due: "2027-02-19".into(),
+        language: "en".into(),
+        ..ExtraditionNotice::default()
+    };
+    let link = Content {
+        kind: MessageKind::ExtraditionLinkProvisionalArrest,
+        body: Body::Extradition(arrest),
+        related_cases: vec![own],
+    };
     let linking = Submission {
         content: link,
         in_reply_to: Some(id),
@@ -277,15 +293,24 @@ async fn a_case_names_what_it_is_related_to_until_that_is_erased() {
         let view = lone.x().case(&desk(), &case).map_err(|e| e.to_string()).expect("seen");
         assert_eq!((view.references.len(), view.links.len()), (references, links));
         assert_eq!((view.requests.len(), view.peers.len()), (0, 1));
-        let [related] = view.related.as_slice() else { panic!("one is related") };
+        assert_eq!(
+            view.related.len(),
+            1 + links,
+            "and the extradition, which is a case of its own"
+        );
+        let related = &view.related[0];
         assert_eq!((related.case_id.as_str(), related.relation), ("ROG-XC-MOJ-2026-000042", 2));
+        let extradition = view.related.get(1).map(|one| (one.relation, one.reference.as_str()));
+        assert_eq!(extradition, (links == 1).then_some((6, "EX-12/27")));
     }
     let view = a.x().case(&desk(), &case).map_err(|e| e.to_string()).expect("seen");
     assert_eq!(view.links[0].id, link);
     a.becomes(id, DeliveryState::HandedOver).await;
     a.x().erase(&operator(), id, Reason::retention_ended()).await.expect("erased");
     let view = a.x().case(&desk(), &case).map_err(|e| e.to_string()).expect("seen");
-    assert!(view.related.is_empty() && view.references.is_empty());
+    assert!(view.references.is_empty());
+    let left: Vec<&str> = view.related.iter().map(|one| one.reference.as_str()).collect();
+    assert_eq!(left, ["EX-12/27"], "what the tip named is gone");
 }
 
 #[tokio::test]
