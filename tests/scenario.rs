@@ -5,7 +5,8 @@
 mod support;
 
 use rogatory::domain::request::{
-    CaseRelation, Content, MlaRequest, RelatedCase, request_from_json,
+    CaseRelation, Content, MlaRequest, RelatedCase, content_from_json, content_from_toml,
+    request_from_json,
 };
 use rogatory::domain::{AuthorityId, CaseId, MessageKind};
 use rogatory::envelope::wire::content_to_pb;
@@ -16,6 +17,8 @@ use support::*;
 use pb::RequestState::{self as State, *};
 
 const EXAMPLE: &str = include_str!("../examples/request-tip.json");
+const HEARING: &str = include_str!("../examples/messages/hearing-of-a-victim.toml");
+const EXTRADITION: &str = include_str!("../examples/messages/extradition-request.json");
 
 /// A central authority with its desk.
 struct Office {
@@ -157,7 +160,7 @@ async fn with_the_origin(
     destination.answers(&proposal, plain(Kind::ConditionsAccepted)).await;
     origin.answers(asked, reports(pb::Progress::InExecution)).await;
     stands(destination, origin, asked, InExecution).await;
-    destination.answers(asked, plain(Kind::HearingArrangement)).await;
+    is_heard(destination, origin, asked).await;
     let part = says(Kind::EvidencePackage, |note| note.more_to_follow = true);
     origin.answers(asked, part).await;
     stands(destination, origin, asked, PartlyExecuted).await;
@@ -166,6 +169,45 @@ async fn with_the_origin(
     destination.answers(&last, plain(Kind::EvidenceReceipt)).await;
     assert_eq!(origin.sees(asked).await, Closed);
     last
+}
+
+/// A hearing is proposed, and takes place another day; that moves no request.
+async fn is_heard(destination: &mut Office, origin: &mut Office, asked: &pb::Message) {
+    let words = note(pb::MessageKind::HearingArrangement, "We would like to hear her by video.");
+    let refused = destination.tries(asked, words).await.expect_err("a hearing has fields");
+    assert!(refused.message().contains("give a hearing"), "{refused}");
+    let hearing = |stage: &str| {
+        let file = HEARING.replace("\"confirmed\"", &format!("\"{stage}\""));
+        content_to_pb(&content_from_toml(&file).expect("an example"))
+    };
+    let proposed = destination.answers(asked, hearing("proposed")).await;
+    let confirmed = origin.answers(&proposed, hearing("confirmed")).await;
+    assert_eq!(confirmed.handling, pb::Handling::Protected as i32);
+    assert_eq!(destination.limits(&confirmed).await, [pb::LimitKind::Confidential]);
+    stands(destination, origin, asked, InExecution).await;
+}
+
+/// An extradition is a case of its own, which both name; the request stays where it is.
+async fn is_extradited(destination: &mut Office, origin: &mut Office, asked: &pb::Message) {
+    let extradition = |related: RelatedCase| {
+        let mut content = content_from_json(EXTRADITION).expect("an example");
+        content.related_cases = vec![related];
+        content_to_pb(&content)
+    };
+    let to_ours = related(CaseRelation::Extradition, destination, &asked.case_id);
+    let own = destination.sends(origin, extradition(to_ours)).await;
+    assert_ne!(own.case_id, asked.case_id);
+    let to_it = related(CaseRelation::Extradition, destination, &own.case_id);
+    let link = destination.answers(asked, extradition(to_it)).await;
+    for office in [destination, origin] {
+        let case = office.case(asked).await;
+        assert_eq!((case.requests.len(), case.extradition_links.len()), (1, 1), "{}", link.name);
+        assert_eq!(case.related_cases[0].case_id, own.case_id);
+        let case = office.case(&own).await;
+        assert_eq!(case.requests.len(), 0, "no state of a request");
+        assert_eq!(case.related_cases[0].relation(), pb::CaseRelation::Extradition);
+        assert_eq!(case.related_cases[0].case_id, asked.case_id);
+    }
 }
 
 /// What the transit State is asked in parallel: it puts it off, and refuses it in the end.
@@ -218,13 +260,7 @@ async fn three_states_work_one_incident() {
     assert_eq!(destination.limits(&tip).await, [], "it was confirmed");
     let bound = [pb::LimitKind::Specialty, pb::LimitKind::Condition];
     assert_eq!(destination.limits(&evidence).await, bound);
-    let link = plain(Kind::ExtraditionLinkExtraditionRequest);
-    let link = destination.answers(&asked, link).await;
-    for office in [&mut destination, &mut origin] {
-        let case = office.case(&asked).await;
-        assert_eq!(case.requests.len(), 1);
-        assert_eq!(case.extradition_links.len(), 1, "{}", link.name);
-    }
+    is_extradited(&mut destination, &mut origin, &asked).await;
     let case = transit.case(&parallel).await;
     assert_eq!(case.related_cases[0].case_id, asked.case_id);
     assert_eq!(case.related_cases[0].authority, "xa.oag");

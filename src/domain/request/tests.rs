@@ -1,5 +1,6 @@
 //! Tests of requests, notes, contents and their files.
 
+mod bodies;
 mod check;
 mod content;
 mod file;
