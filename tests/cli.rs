@@ -48,6 +48,7 @@ transcripts! {
     exchange
     drafts
     cases
+    hearings
     receipts
     directory
     framework

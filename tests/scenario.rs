@@ -182,7 +182,7 @@ async fn is_heard(destination: &mut Office, origin: &mut Office, asked: &pb::Mes
     };
     let proposed = destination.answers(asked, hearing("proposed")).await;
     let confirmed = origin.answers(&proposed, hearing("confirmed")).await;
-    assert_eq!(confirmed.handling, pb::Handling::Protected as i32);
+    assert_eq!(confirmed.handling, pb::Handling::ProtectedChild as i32, "as the request");
     assert_eq!(destination.limits(&confirmed).await, [pb::LimitKind::Confidential]);
     stands(destination, origin, asked, InExecution).await;
 }
