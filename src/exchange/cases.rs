@@ -9,6 +9,8 @@ pub(super) mod between;
 pub(super) mod index;
 mod open;
 #[cfg(test)]
+mod related_tests;
+#[cfg(test)]
 mod tests;
 
 use std::collections::BTreeSet;

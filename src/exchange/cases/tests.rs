@@ -2,9 +2,7 @@ use super::*;
 use crate::crypto::random;
 use crate::domain::clock::{Duty, Level};
 use crate::domain::lifecycle::{Move, Side};
-use crate::domain::request::{
-    Body, CaseRelation, Content, ExtraditionNotice, RelatedCase, UrgencyLevel,
-};
+use crate::domain::request::{Content, UrgencyLevel};
 use crate::domain::{DeliveryState, MessageKind, Reason, RequestId};
 use crate::exchange::Role;
 use crate::exchange::query::Filter;
@@ -20,7 +18,7 @@ fn days(two: &Two, days: i64) {
     two.b.wait_days(days);
 }
 
-fn case_of(lone: &Lone, id: MessageId) -> CaseId {
+pub(super) fn case_of(lone: &Lone, id: MessageId) -> CaseId {
     CaseId::parse(&lone.row(id).case_id).expect("a case")
 }
 
@@ -245,72 +243,6 @@ async fn a_case_has_its_messages_and_forgets_what_was_erased() {
         assert_eq!(two.a.x().store.get(Table::CaseMessages, &key).expect("readable"), None);
     }
     assert_eq!(two.b.found().await, Vec::<String>::new());
-}
-
-#[tokio::test]
-async fn a_case_names_what_it_is_related_to_until_that_is_erased() {
-    let (a, b) = pair().await;
-    let related = RelatedCase {
-        relation: CaseRelation::Transit,
-        authority: AuthorityId::parse("xc.moj").expect("valid"),
-        case_id: Some(CaseId::parse("ROG-XC-MOJ-2026-000042").expect("valid")),
-        reference: "our file".into(),
-    };
-    let mut tip = a.submission(&b, &[]);
-    tip.content.related_cases = vec![related];
-    let sent = a.x().submit(&desk(), tip).await.map_err(|error| error.to_string());
-    let id = sent.expect("submitted").id;
-    b.arrives(&a, id).await;
-    b.x().consign_all().await.expect("opened");
-    let own = RelatedCase {
-        relation: CaseRelation::Extradition,
-        authority: AuthorityId::parse("xb.pps").expect("valid"),
-        case_id: None,
-        reference: "EX-12/27".into(),
-    };
-    let arrest = ExtraditionNotice {
-        person: "P1".into(),
-        arrested_on: "2027-01-10".into(),
-        request_due: "2027-02-19".into(),
-        language: "en".into(),
-        ..ExtraditionNotice::default()
-    };
-    let link = Content {
-        kind: MessageKind::ExtraditionLinkProvisionalArrest,
-        body: Body::Extradition(arrest),
-        related_cases: vec![own],
-    };
-    let linking = Submission {
-        content: link,
-        in_reply_to: Some(id),
-        reference: String::new(),
-        ..a.submission(&b, &[])
-    };
-    let link = a.x().submit(&desk(), linking).await.map_err(|error| error.to_string());
-    let link = link.expect("submitted").id;
-    let case = case_of(&a, id);
-    for (lone, references, links) in [(&a, 1, 1), (&b, 0, 0)] {
-        let view = lone.x().case(&desk(), &case).map_err(|e| e.to_string()).expect("seen");
-        assert_eq!((view.references.len(), view.links.len()), (references, links));
-        assert_eq!((view.requests.len(), view.peers.len()), (0, 1));
-        assert_eq!(
-            view.related.len(),
-            1 + links,
-            "and the extradition, which is a case of its own"
-        );
-        let related = &view.related[0];
-        assert_eq!((related.case_id.as_str(), related.relation), ("ROG-XC-MOJ-2026-000042", 2));
-        let extradition = view.related.get(1).map(|one| (one.relation, one.reference.as_str()));
-        assert_eq!(extradition, (links == 1).then_some((6, "EX-12/27")));
-    }
-    let view = a.x().case(&desk(), &case).map_err(|e| e.to_string()).expect("seen");
-    assert_eq!(view.links[0].id, link);
-    a.becomes(id, DeliveryState::HandedOver).await;
-    a.x().erase(&operator(), id, Reason::retention_ended()).await.expect("erased");
-    let view = a.x().case(&desk(), &case).map_err(|e| e.to_string()).expect("seen");
-    assert!(view.references.is_empty());
-    let left: Vec<&str> = view.related.iter().map(|one| one.reference.as_str()).collect();
-    assert_eq!(left, ["EX-12/27"], "what the tip named is gone");
 }
 
 #[tokio::test]

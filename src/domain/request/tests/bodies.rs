@@ -138,7 +138,7 @@ fn each_notice_of_an_extradition_says_its_own_part() {
     let other =
         with(SURRENDER, "EXTRADITION_LINK_SURRENDER", "EXTRADITION_LINK_EXTRADITION_REQUEST");
     let expected = [
-        ("extradition.requested_on", "UNTOC 16(8)", Error),
+        ("extradition.requested_on", "UNTOC 16", Error),
         ("extradition.instrument", "UNTOC 16(4)", Warning),
         ("extradition.surrendered_on", "form", Error),
         ("extradition.conditions", "form", Error),
@@ -153,7 +153,7 @@ fn an_extradition_is_a_case_of_its_own() {
     assert_eq!(content.related_cases[0].relation, CaseRelation::Extradition);
     assert!(content.body.form() == Form::Extradition && content.kind.belongs_to_case());
     content.related_cases[0].relation = CaseRelation::Parallel;
-    finds(&content.check(), &[("related_cases", "UNTOC 16(1)", Warning)]);
+    finds(&content.check(), &[("related_cases", "UNTOC 16", Warning)]);
     content.related_cases[0].relation = CaseRelation::Extradition;
     content.related_cases[0].reference.clear();
     finds(&content.check(), &[("related_cases[0].reference", "form", Error)]);
