@@ -2,13 +2,16 @@
 //! where they passed through and where they were exploited. What their nodes say of it agrees.
 #![allow(missing_docs)]
 
+#[path = "scenario/protected.rs"]
+mod protected;
 mod support;
 
+use protected::{Desk, NAME};
 use rogatory::domain::request::{
     CaseRelation, Content, MlaRequest, RelatedCase, content_from_json, content_from_toml,
     request_from_json,
 };
-use rogatory::domain::{AuthorityId, CaseId, MessageKind};
+use rogatory::domain::{AuthorityId, AuthorityKind, CaseId, MessageKind};
 use rogatory::envelope::wire::content_to_pb;
 use rogatory::pb::v1 as pb;
 use support::checked::check;
@@ -18,6 +21,7 @@ use pb::RequestState::{self as State, *};
 
 const EXAMPLE: &str = include_str!("../examples/request-tip.json");
 const HEARING: &str = include_str!("../examples/messages/hearing-of-a-victim.toml");
+const REFERRAL: &str = include_str!("../examples/directory/protection-referral.toml");
 const EXTRADITION: &str = include_str!("../examples/messages/extradition-request.json");
 
 /// A central authority with its desk.
@@ -33,7 +37,18 @@ impl Office {
 
     /// Sends something to another authority, and waits until it is in its inbox.
     async fn sends(&mut self, to: &Self, content: pb::MessageContent) -> pb::Message {
-        let request = pb::SubmitMessageRequest { content: Some(content), ..submission(&to.node) };
+        self.sends_with(to, content, Vec::new()).await
+    }
+
+    /// The same with sealed annexes.
+    async fn sends_with(
+        &mut self,
+        to: &Self,
+        content: pb::MessageContent,
+        annexes: Vec<bytes::Bytes>,
+    ) -> pb::Message {
+        let content = Some(content);
+        let request = pb::SubmitMessageRequest { content, annexes, ..submission(&to.node) };
         let sent = self.desk.submit_message(request).await.expect("submitted").into_inner();
         reaches(&mut self.desk, &sent.name, pb::DeliveryState::Consigned).await
     }
@@ -49,9 +64,23 @@ impl Office {
         to: &pb::Message,
         content: pb::MessageContent,
     ) -> Result<pb::Message, tonic::Status> {
+        self.tries_with(to, content, Vec::new()).await
+    }
+
+    async fn tries_with(
+        &mut self,
+        to: &pb::Message,
+        content: pb::MessageContent,
+        annexes: Vec<bytes::Bytes>,
+    ) -> Result<pb::Message, tonic::Status> {
         let (name, content) = (to.name.clone(), Some(content));
-        let request_id = request_id();
-        let reply = pb::ReplyMessageRequest { name, request_id, content, ..Default::default() };
+        let reply = pb::ReplyMessageRequest {
+            name,
+            request_id: request_id(),
+            content,
+            annexes,
+            ..Default::default()
+        };
         self.desk.reply_message(reply).await.map(tonic::Response::into_inner)
     }
 
@@ -113,12 +142,19 @@ fn related(relation: CaseRelation, authority: &Office, case: &str) -> RelatedCas
     RelatedCase { relation, authority: authority.id(), case_id, reference: String::new() }
 }
 
-/// Origin, transit and destination, all of whom trust each other.
-async fn offices(root: &std::path::Path) -> [Office; 3] {
+/// Origin, transit and destination, and an organisation, all of whom trust each other. The last two name
+/// an official each.
+async fn offices(root: &std::path::Path) -> ([Office; 4], [Desk; 2]) {
     let mut nodes = Vec::new();
-    for authority in ["xa.oag", "xb.pps", "xc.moj"] {
-        nodes.push(Node::new(root, authority).await);
+    for authority in ["xa.oag", "xb.pps", "xc.moj", "un.unhcr"] {
+        let kind = match authority {
+            "un.unhcr" => AuthorityKind::InternationalOrganisation,
+            _ => AuthorityKind::CentralAuthority,
+        };
+        nodes.push(Node::of_kind(root, authority, kind).await);
     }
+    let desks = [Desk::new("victims-desk"), Desk::new("protection-unit")];
+    desks.iter().zip(&mut nodes[2..]).for_each(|(desk, node)| desk.is_named_by(node));
     for one in &nodes {
         for other in nodes.iter().filter(|other| other.authority() != one.authority()) {
             one.trust(other).await;
@@ -130,7 +166,7 @@ async fn offices(root: &std::path::Path) -> [Office; 3] {
         let desk = node.desk().await;
         offices.push(Office { node, desk });
     }
-    offices.try_into().unwrap_or_else(|_| panic!("three"))
+    (offices.try_into().unwrap_or_else(|_| panic!("four")), desks)
 }
 
 /// Both sides see a request in a state.
@@ -144,6 +180,7 @@ async fn with_the_origin(
     destination: &mut Office,
     origin: &mut Office,
     asked: &pb::Message,
+    victims_desk: &Desk,
 ) -> pb::Message {
     use pb::MessageKind as Kind;
     origin.answers(asked, plain(Kind::CaseAcknowledgement)).await;
@@ -160,7 +197,7 @@ async fn with_the_origin(
     destination.answers(&proposal, plain(Kind::ConditionsAccepted)).await;
     origin.answers(asked, reports(pb::Progress::InExecution)).await;
     stands(destination, origin, asked, InExecution).await;
-    is_heard(destination, origin, asked).await;
+    is_heard(destination, origin, asked, victims_desk).await;
     let part = says(Kind::EvidencePackage, |note| note.more_to_follow = true);
     origin.answers(asked, part).await;
     stands(destination, origin, asked, PartlyExecuted).await;
@@ -171,8 +208,13 @@ async fn with_the_origin(
     last
 }
 
-/// A hearing is proposed, and takes place another day; that moves no request.
-async fn is_heard(destination: &mut Office, origin: &mut Office, asked: &pb::Message) {
+/// A hearing is proposed, and confirmed with who it is, for one official's eyes; that moves no request.
+async fn is_heard(
+    destination: &mut Office,
+    origin: &mut Office,
+    asked: &pb::Message,
+    victims_desk: &Desk,
+) {
     let words = note(pb::MessageKind::HearingArrangement, "We would like to hear her by video.");
     let refused = destination.tries(asked, words).await.expect_err("a hearing has fields");
     assert!(refused.message().contains("give a hearing"), "{refused}");
@@ -181,10 +223,44 @@ async fn is_heard(destination: &mut Office, origin: &mut Office, asked: &pb::Mes
         content_to_pb(&content_from_toml(&file).expect("an example"))
     };
     let proposed = destination.answers(asked, hearing("proposed")).await;
-    let confirmed = origin.answers(&proposed, hearing("confirmed")).await;
-    assert_eq!(confirmed.handling, pb::Handling::ProtectedChild as i32, "as the request");
+    let annex = victims_desk.sealed(origin, &destination.node.card, &["V-7F3A"]);
+    let confirmed = origin.tries_with(&proposed, hearing("confirmed"), vec![annex]).await;
+    let confirmed = confirmed.expect("submitted");
+    reaches(&mut origin.desk, &confirmed.name, pb::DeliveryState::Consigned).await;
+    let seen = destination.reads(&confirmed).await;
+    assert_eq!(seen.handling, pb::Handling::ProtectedChild as i32, "as the request");
     assert_eq!(destination.limits(&confirmed).await, [pb::LimitKind::Confidential]);
+    assert!(!format!("{seen:?}").contains(NAME), "no desk reads it");
+    let (read, receipt) = victims_desk.opens(destination, &confirmed).await;
+    assert!(String::from_utf8_lossy(&read).contains(NAME));
+    assert_eq!(receipt.event, "ContentAccessTracking");
+    told_of(origin, &confirmed, "ContentAccessTracking").await;
     stands(destination, origin, asked, InExecution).await;
+}
+
+/// Waits until the sender of a message has a receipt of that event.
+async fn told_of(sender: &mut Office, message: &pb::Message, event: &str) {
+    let looks = async {
+        while !sender.reads(message).await.receipts.iter().any(|one| one.starts_with(event)) {}
+    };
+    tokio::time::timeout(DEADLINE, looks).await.expect("the sender is told");
+}
+
+/// A victim who may be a refugee is referred: of the case nothing goes along, and nothing could.
+async fn is_referred(destination: &mut Office, organisation: &mut Office, unit: &Desk) {
+    let refused = destination.desk.submit_message(pb::SubmitMessageRequest {
+        content: Some(request(destination, Vec::new())),
+        ..submission(&organisation.node)
+    });
+    let refused = refused.await.expect_err("case content");
+    assert!(refused.message().contains("international organisation"), "{refused}");
+    let content = content_to_pb(&content_from_toml(REFERRAL).expect("an example"));
+    let annex = unit.sealed(destination, &organisation.node.card, &["V-7F3A"]);
+    let referred = destination.sends_with(organisation, content, vec![annex]).await;
+    assert_eq!(referred.case_id, "");
+    let (read, _) = unit.opens(organisation, &referred).await;
+    assert!(String::from_utf8_lossy(&read).contains(NAME));
+    told_of(destination, &referred, "ContentAccessTracking").await;
 }
 
 /// An extradition is a case of its own, which both name; the request stays where it is.
@@ -236,7 +312,8 @@ async fn with_transit(destination: &mut Office, transit: &mut Office, asked: &pb
 async fn three_states_work_one_incident() {
     use pb::MessageKind as Kind;
     let dir = tempfile::tempdir().expect("a directory");
-    let [mut origin, mut transit, mut destination] = offices(dir.path()).await;
+    let (offices, [victims_desk, unit]) = offices(dir.path()).await;
+    let [mut origin, mut transit, mut destination, mut organisation] = offices;
     // A tip between police, and what nobody asked for.
     let tip = origin.sends(&destination, plain(Kind::PoliceInformation)).await;
     assert_eq!(destination.limits(&tip).await, [pb::LimitKind::LeadOnly]);
@@ -254,18 +331,19 @@ async fn three_states_work_one_incident() {
     let parallel = request(&destination, same);
     let parallel = destination.sends(&transit, parallel).await;
 
-    let evidence = with_the_origin(&mut destination, &mut origin, &asked).await;
+    let evidence = with_the_origin(&mut destination, &mut origin, &asked, &victims_desk).await;
     with_transit(&mut destination, &mut transit, &parallel).await;
 
     assert_eq!(destination.limits(&tip).await, [], "it was confirmed");
     let bound = [pb::LimitKind::Specialty, pb::LimitKind::Condition];
     assert_eq!(destination.limits(&evidence).await, bound);
     is_extradited(&mut destination, &mut origin, &asked).await;
+    is_referred(&mut destination, &mut organisation, &unit).await;
     let case = transit.case(&parallel).await;
     assert_eq!(case.related_cases[0].case_id, asked.case_id);
     assert_eq!(case.related_cases[0].authority, "xa.oag");
 
-    for office in [&mut origin, &mut transit, &mut destination] {
+    for office in [&mut origin, &mut transit, &mut destination, &mut organisation] {
         has_sent_all(&office.node).await;
         let checked = check(&office.node).await;
         assert_eq!((checked.report.errors, checked.divergences), (0, Vec::new()));

@@ -19,7 +19,7 @@ use rogatory::card::Card;
 use rogatory::client::Profile;
 use rogatory::config::Config;
 use rogatory::crypto::random;
-use rogatory::domain::{AuthorityId, RequestId};
+use rogatory::domain::{AuthorityId, AuthorityKind, RequestId};
 use rogatory::node::{Bound, InitOptions, Local, OpenNode, Patience, init, serve_bound};
 use rogatory::pb::v1 as pb;
 use tokio_util::sync::CancellationToken;
@@ -53,11 +53,16 @@ struct Running {
 impl Node {
     /// A home whose card names ports that are held already.
     pub async fn new(root: &Path, authority: &str) -> Self {
+        Self::of_kind(root, authority, AuthorityKind::default()).await
+    }
+
+    /// The same, of an organisation too.
+    pub async fn of_kind(root: &Path, authority: &str, kind: AuthorityKind) -> Self {
         let ports = ports::Held::new();
         let authority = AuthorityId::parse(authority).expect("valid");
         let home = root.join(authority.as_str());
         let card = init(InitOptions {
-            kind: rogatory::domain::AuthorityKind::default(),
+            kind,
             home: home.clone(),
             name: format!("Central Authority {authority}"),
             country: authority.country().to_ascii_uppercase(),
@@ -78,7 +83,7 @@ impl Node {
     }
 
     /// A newer card of this home that its own node does not have, in which it is something else.
-    pub fn claims(&self, kind: rogatory::domain::AuthorityKind) -> Card {
+    pub fn claims(&self, kind: AuthorityKind) -> Card {
         let version = self.card.version() + 1;
         let body = rogatory::card::CardBody { kind, version, ..self.card.body().clone() };
         self.sign_card(&body)

@@ -29,7 +29,8 @@ fn authority() -> impl Strategy<Value = AuthorityId> {
 }
 
 fn case_id() -> impl Strategy<Value = CaseId> {
-    "ROG-[A-Z]{2}-[A-Z0-9]{1,8}-[0-9]{4}-[0-9]{6}".prop_map(|id| CaseId::parse(&id).expect("a case id"))
+    "ROG-[A-Z]{2}-[A-Z0-9]{1,8}-[0-9]{4}-[0-9]{6}"
+        .prop_map(|id| CaseId::parse(&id).expect("a case id"))
 }
 
 pub(super) fn instrument() -> impl Strategy<Value = Instrument> {
