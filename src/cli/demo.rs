@@ -1,6 +1,6 @@
-//! `rogatory demo`: three authorities, one case, and no network but this machine's own.
+//! `rogatory demo`: three authorities and an organisation, one case, and no network but this machine's own.
 //!
-//! It starts three real nodes as processes of their own, plays a case over the API that agencies
+//! It starts four real nodes as processes of their own, plays a case over the API that agencies
 //! use, kills a node in the middle of it, and believes nobody: receipts and audit logs are
 //! verified with nothing but the cards that were exchanged in the beginning. A check that fails
 //! ends it with a failure and the last lines of every node's trace.
@@ -8,10 +8,12 @@
 mod checks;
 mod desk;
 mod evidence;
+mod law;
 mod logs;
 mod nodes;
 mod place;
 mod process;
+mod protected;
 mod story;
 mod teller;
 mod timeline;
@@ -32,7 +34,7 @@ use teller::Teller;
 
 /// Plays a case between three invented States on this machine, with real nodes
 ///
-/// Starts three nodes, has them exchange requests and evidence, kills one on the way, and verifies
+/// Starts four nodes, has them exchange requests and evidence, kills one on the way, and verifies
 /// everything in the end. Takes a few seconds, and 700 MiB of disk meanwhile; needs no network, no
 /// configuration and no privileges.
 ///
@@ -95,17 +97,23 @@ async fn play(place: &Place, teller: &mut Teller<'_>) -> Result<()> {
     teller.title(place);
     let mut nodes = begin(place, teller).await?;
     let mut story = Story::open(place, &nodes).await?;
-    story.ask_origin(teller).await?;
+    let tip = story.tip(teller).await?;
+    story.ask_origin(&tip, teller).await?;
+    story.condition(teller).await?;
     story.lose_transit(&mut nodes, teller).await?;
     story.answer_from_transit(teller).await?;
+    story.refusal(teller).await?;
     story.look_at_cases(teller).await?;
+    story.hearing(place, &nodes, teller).await?;
+    story.referral(place, &nodes, teller).await?;
+    story.end(teller).await?;
     let told = story.settle(teller).await?;
     teller.chapter("Nobody has to be believed");
     checks::receipts(place, &nodes, &told, teller)?;
     let logs = checks::exports(place, &nodes, teller).await?;
     checks::both_sides(&logs, &told, teller)?;
     checks::altered(place, &nodes, &logs, teller)?;
-    teller.chapter("What the three logs say, put together");
+    teller.chapter("What the logs say, put together");
     timeline::tell(&logs, &told, teller)?;
     nodes.stop().await.context("the nodes do not stop as they should")?;
     let entries: u64 = logs.iter().map(|log| log.report.entries).sum();
@@ -119,7 +127,7 @@ async fn play(place: &Place, teller: &mut Teller<'_>) -> Result<()> {
 
 /// Homes, cards and processes.
 async fn begin(place: &Place, teller: &mut Teller<'_>) -> Result<Nodes> {
-    teller.chapter("Three authorities, and why they trust each other");
+    teller.chapter("Three authorities and an organisation, and why they trust each other");
     let mut nodes = Nodes::init(place).await.context("the homes cannot be made")?;
     for node in nodes.all() {
         teller.step(
@@ -138,15 +146,15 @@ async fn begin(place: &Place, teller: &mut Teller<'_>) -> Result<Nodes> {
     nodes.introduce().await.context("the cards cannot be exchanged")?;
     teller.step(
         "trust",
-        "Each has taken the cards of the two others, and compared the words.",
+        "Each has taken the cards of the others, and compared the words.",
         &["A card holds every key of its authority. Whoever sits in between cannot exchange one."],
-        json!({ "cards": 6 }),
+        json!({ "cards": 12 }),
     );
     let ready = nodes.start().await?;
     let listening: Vec<_> = nodes.all().iter().map(|node| node.endpoint()).collect();
     teller.step(
         "nodes",
-        &format!("Three nodes run, each a process of its own: {}.", listening.join(", ")),
+        &format!("Four nodes run, each a process of its own: {}.", listening.join(", ")),
         &["They speak mutual TLS 1.3, with a key exchange that is built to hold against quantum \
            computers."],
         json!({ "endpoints": listening, "ready_ms": ready.as_millis() as u64 }),

@@ -93,8 +93,10 @@ impl Desk {
         answered: &pb::Message,
         content: &Content,
         packages: &[pb::Package],
+        reference: &str,
     ) -> Result<pb::Message> {
         let request = pb::ReplyMessageRequest {
+            reference: reference.to_owned(),
             name: answered.name.clone(),
             request_id: RequestId::new(random()).to_string(),
             content: Some(content_to_pb(content)),
@@ -119,6 +121,12 @@ impl Desk {
         Ok(self.client.get_message(request).await.map_err(self.said())?.into_inner())
     }
 
+    /// A message that it sent or got, by its id.
+    pub(super) async fn message(&mut self, id: &str) -> Result<pb::Message> {
+        let request = pb::GetMessageRequest { name: format!("messages/{id}") };
+        Ok(self.client.get_message(request).await.map_err(self.said())?.into_inner())
+    }
+
     /// Says that it has the message.
     pub(super) async fn confirm(&mut self, message: &pb::Message) -> Result<()> {
         let request = pb::ConfirmHandoverRequest {
@@ -133,7 +141,7 @@ impl Desk {
     pub(super) async fn state(&mut self, id: &str) -> Result<pb::DeliveryState> {
         let request = pb::ListMessagesRequest {
             direction: pb::Direction::Sent.into(),
-            page_size: 50,
+            page_size: 100,
             ..Default::default()
         };
         let listed = self.client.list_messages(request).await.map_err(self.said())?.into_inner();
@@ -142,14 +150,18 @@ impl Desk {
     }
 
     /// Waits until a message that it sent is handed over and all its receipts are here.
-    pub(super) async fn settled(&mut self, message: &pb::Message) -> Result<Vec<pb::Receipt>> {
+    pub(super) async fn settled(
+        &mut self,
+        message: &pb::Message,
+        due: usize,
+    ) -> Result<Vec<pb::Receipt>> {
         let deadline = Instant::now() + WITHIN;
         loop {
             let state = self.state(&message.message_id).await?;
             let request = pb::ListReceiptsRequest { parent: message.name.clone() };
             let listed =
                 self.client.list_receipts(request).await.map_err(self.said())?.into_inner();
-            if state == pb::DeliveryState::HandedOver && listed.receipts.len() >= RECEIPTS {
+            if state == pb::DeliveryState::HandedOver && listed.receipts.len() >= due {
                 return Ok(listed.receipts);
             }
             if Instant::now() > deadline {

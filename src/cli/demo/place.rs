@@ -39,7 +39,7 @@ impl Place {
         let empty = fs::read_dir(&dir).with_context(cannot)?.next().is_none();
         ensure!(empty, "{} is not empty: name a new directory", dir.display());
         let place = Self { dir, kept };
-        for below in ["traces", "run", "received", "receipts", "exports"] {
+        for below in ["traces", "run", "received", "receipts", "exports", "officials"] {
             fs::create_dir(place.below(below))
                 .with_context(|| format!("{below} cannot be made"))?;
         }

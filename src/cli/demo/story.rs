@@ -1,4 +1,4 @@
-//! The case: what the three desks say to each other, and what happens to them meanwhile.
+//! The case: what the desks say to each other, and what happens to them meanwhile.
 
 use std::path::PathBuf;
 
@@ -21,18 +21,28 @@ use crate::pb::v1 as pb;
 const TO_ORIGIN: &str = include_str!("../../../examples/request-tip.json");
 const TO_TRANSIT: &str = include_str!("../../../examples/request-surveillance.toml");
 
+/// Who says something.
+#[derive(Clone, Copy)]
+pub(super) enum Part {
+    Origin,
+    Transit,
+    Destination,
+    Organisation,
+}
+
 /// The case while it goes on.
 pub(super) struct Story {
     origin: Desk,
     transit: Desk,
     destination: Desk,
+    organisation: Desk,
     origin_files: Vec<Made>,
     transit_files: Vec<Made>,
     received: PathBuf,
     told: Vec<Sent>,
     /// What origin and transit were asked, as they have it.
-    asked_origin: pb::Message,
-    asked_transit: pb::Message,
+    pub(super) asked_origin: pb::Message,
+    pub(super) asked_transit: pb::Message,
 }
 
 impl Story {
@@ -42,6 +52,7 @@ impl Story {
             origin: Desk::open(nodes.origin()).await?,
             transit: Desk::open(nodes.transit()).await?,
             destination: Desk::open(nodes.destination()).await?,
+            organisation: Desk::open(nodes.organisation()).await?,
             origin_files: evidence::of_origin(&place.below("evidence/xa.oag"))?,
             transit_files: evidence::of_transit(&place.below("evidence/xb.pps"))?,
             received: place.below("received"),
@@ -51,20 +62,62 @@ impl Story {
         })
     }
 
+    pub(super) fn desk(&mut self, part: Part) -> &mut Desk {
+        match part {
+            Part::Origin => &mut self.origin,
+            Part::Transit => &mut self.transit,
+            Part::Destination => &mut self.destination,
+            Part::Organisation => &mut self.organisation,
+        }
+    }
+
+    /// Keeps what was sent for those who check it afterwards.
+    pub(super) fn tells(&mut self, sent: Sent) {
+        self.told.push(sent);
+    }
+
+    /// One desk says something, the other finds it in its inbox, to the last word, and confirms that.
+    pub(super) async fn passes(
+        &mut self,
+        label: &'static str,
+        from: Part,
+        to: Part,
+        answers: Option<&pb::Message>,
+        content: &Content,
+    ) -> Result<pb::Message> {
+        let recipient = self.desk(to).id.clone();
+        let sender = self.desk(from);
+        let sent = match answers {
+            Some(answered) => sender.reply(answered, content, &[], "").await,
+            None => sender.submit(&recipient, content, "").await,
+        };
+        let sent = sent.with_context(|| format!("the {label} is not taken"))?;
+        let sender = self.desk(from).id.clone();
+        self.tells(Sent::new(label, &sender, &sent)?);
+        let came = self.desk(to).next().await?;
+        same(&came, &sent, content)?;
+        self.desk(to).confirm(&came).await?;
+        Ok(came)
+    }
+
     /// The destination asks the State of origin, which takes note.
-    pub(super) async fn ask_origin(&mut self, teller: &mut Teller<'_>) -> Result<()> {
+    pub(super) async fn ask_origin(
+        &mut self,
+        tip: &pb::Message,
+        teller: &mut Teller<'_>,
+    ) -> Result<()> {
         teller.chapter("Corvane asks Arkesh for records");
         let request = request_from_json(TO_ORIGIN).context("the example cannot be read")?;
         let content = Content::request(MessageKind::Request, request);
-        let sent = self.destination.submit(&self.origin.id, &content, "MOJ-ICD-2026-0311").await?;
+        let sent = self.destination.reply(tip, &content, &[], "MOJ-ICD-2026-0311").await?;
         teller.step(
             "request-submitted",
-            "The desk of xc.moj submits a request to its own node, for xa.oag.",
+            "The desk of xc.moj makes a request of the tip, and submits it to its own node.",
             &[
                 "Before the node answered, it had checked the request against UNTOC Article \
                  18(15), sealed it so that only xa.oag can read it, signed it, logged it, and \
                  had it safe on disk.",
-                &format!("It is now case {}.", sent.case_id),
+                &format!("The case is {}, which the tip has opened.", sent.case_id),
             ],
             json!({ "message": sent.message_id, "case": sent.case_id, "warnings": sent.warnings }),
         );
@@ -88,7 +141,7 @@ impl Story {
         let says = "The request is with the prosecutor for organized crime in the capital, \
                     reference OAG-INT-2026-1187. Records of the account will come first.";
         let content = note(MessageKind::CaseAcknowledgement, says, false);
-        let sent = self.origin.reply(asked, &content, &[]).await?;
+        let sent = self.origin.reply(asked, &content, &[], "").await?;
         self.told.push(Sent::new("acknowledgement", &self.origin.id, &sent)?);
         let came = self.destination.next().await?;
         same(&came, &sent, &content)?;
@@ -156,7 +209,7 @@ impl Story {
                     the office. Statements of P3 and P4 will follow.";
         let content = note(MessageKind::EvidencePackage, says, true);
         let package = self.origin.upload(&self.origin_files).await?;
-        let sent = self.origin.reply(&self.asked_origin, &content, &[package]).await?;
+        let sent = self.origin.reply(&self.asked_origin, &content, &[package], "").await?;
         self.told.push(Sent::new("evidence 1", &self.origin.id, &sent)?);
         let (files, bytes) = self.take_evidence(&sent, &content).await?;
         teller.step(
@@ -177,7 +230,7 @@ impl Story {
         let content = note(MessageKind::EvidencePackage, says, false);
         let package = self.transit.upload(&self.transit_files).await?;
         let (sealed, root) = (package.sealed_bytes, package.root.clone());
-        let sent = self.transit.reply(&self.asked_transit, &content, &[package]).await?;
+        let sent = self.transit.reply(&self.asked_transit, &content, &[package], "").await?;
         self.told.push(Sent::new("evidence 2", &self.transit.id, &sent)?);
         let (files, bytes) = self.take_evidence(&sent, &content).await?;
         teller.step(
@@ -217,13 +270,13 @@ impl Story {
         let cases = self.destination.cases().await?;
         let requests: Vec<&pb::CaseRequest> =
             cases.iter().flat_map(|case| &case.requests).collect();
-        let stands = |peer: &str| {
-            let one = requests.iter().find(|request| request.peer == peer);
-            one.map_or("", |request| view::request_state(request.state))
-        };
-        let (origin, transit) = (stands("xa.oag"), stands("xb.pps"));
-        let as_signed = (origin, transit) == ("PARTLY_EXECUTED", "EXECUTED");
-        ensure!(as_signed, "the requests stand at {origin:?} and {transit:?}");
+        let mut stands: Vec<(&str, &str)> = requests
+            .iter()
+            .map(|request| (request.peer.as_str(), view::request_state(request.state)))
+            .collect();
+        stands.sort_unstable();
+        let signed = [("xa.oag", "PARTLY_EXECUTED"), ("xb.pps", "EXECUTED"), ("xb.pps", "REFUSED")];
+        ensure!(stands == signed, "the requests stand at {stands:?}");
         ensure!(requests.iter().all(|request| !request.is_overdue), "a duty is overdue");
         let due = requests.iter().flat_map(|request| &request.clocks);
         let due = due.clone().find(|clock| !clock.due_time.is_empty());
@@ -231,7 +284,7 @@ impl Story {
         let (duty, until) = (duty_word(due.duty), due.due_time.clone());
         teller.step(
             "cases",
-            "`rogatory cases` at xc.moj: xa.oag has executed its request in part, xb.pps wholly.",
+            "`rogatory cases` at xc.moj: one request is executed in part, one wholly, one refused.",
             &[
                 &format!("What is due next is the {duty} of xa.oag, until {until}."),
                 "Nobody keeps a list of deadlines: each follows from what the peers have signed.",
@@ -245,11 +298,10 @@ impl Story {
     pub(super) async fn settle(mut self, teller: &mut Teller<'_>) -> Result<Told> {
         let mut told = std::mem::take(&mut self.told);
         for sent in &mut told {
-            let desk = [&mut self.origin, &mut self.transit, &mut self.destination]
-                .into_iter()
-                .find(|desk| desk.id == sent.from)
-                .context("a message has no sender")?;
-            let settled = desk.settled(&sent.message).await;
+            let desks = [&mut self.origin, &mut self.transit, &mut self.destination];
+            let desk = desks.into_iter().find(|desk| desk.id == sent.from);
+            let desk = desk.context("a message has no sender")?;
+            let settled = desk.settled(&sent.message, sent.due()).await;
             sent.receipts = settled.with_context(|| format!("{} is not settled", sent.label))?;
         }
         let told = Told { sent: told };
@@ -259,7 +311,8 @@ impl Story {
             &format!(
                 "All {messages} messages are handed over. Their senders hold {receipts} receipts."
             ),
-            &["Four each: taken here, safe there, opened there, in the hands of the desk there."],
+            &["Four each: taken here, safe there, opened there, in the hands of the desk there; and one \
+               for each annex that an official has opened."],
             json!({ "messages": messages, "receipts": receipts }),
         );
         Ok(told)
@@ -267,14 +320,14 @@ impl Story {
 }
 
 /// The second example, with the case that the first one has got.
-fn request_to_transit(case: CaseId) -> Result<MlaRequest> {
+pub(super) fn request_to_transit(case: CaseId) -> Result<MlaRequest> {
     let mut request = request_from_toml(TO_TRANSIT).context("the example cannot be read")?;
     let related = request.related_cases.first_mut().context("the example has no related case")?;
     related.case_id = Some(case);
     Ok(request)
 }
 
-fn note(kind: MessageKind, text: &str, more_to_follow: bool) -> Content {
+pub(super) fn note(kind: MessageKind, text: &str, more_to_follow: bool) -> Content {
     let (text, language) = (text.to_owned(), "en".to_owned());
     Content::note(kind, Note { text, language, more_to_follow, ..Note::default() })
 }

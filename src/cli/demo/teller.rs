@@ -116,7 +116,7 @@ fn next_steps(place: &Place) -> Vec<String> {
             "rogatory demo --dir demo        keeps homes, evidence, receipts, logs and traces"
                 .into(),
             "docs/audit.md                   what an auditor checks, and how".into(),
-            "proto/rogatory/v1/agency.proto  the API that the three desks used".into(),
+            "proto/rogatory/v1/agency.proto  the API that the desks used".into(),
         ];
     }
     let dir = place.dir().display();

@@ -1,4 +1,4 @@
-//! One story out of three logs: their entries in the order of their times, joined by message.
+//! One story out of several logs: their entries in the order of their times, joined by message.
 
 use anyhow::Result;
 use serde_json::{Value, json};

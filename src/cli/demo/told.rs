@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result};
 
+use super::desk::RECEIPTS;
 use crate::crypto::Digest;
 use crate::domain::{AuthorityId, MessageId};
 use crate::pb::v1 as pb;
@@ -22,9 +23,16 @@ pub(super) struct Sent {
     pub(super) receipts: Vec<pb::Receipt>,
     /// As its sender's node answered.
     pub(super) message: pb::Message,
+    /// Whether an official has opened an annex of it, for which there is a receipt more.
+    pub(super) opened: bool,
 }
 
 impl Sent {
+    /// How many receipts there will be.
+    pub(super) fn due(&self) -> usize {
+        RECEIPTS + usize::from(self.opened)
+    }
+
     pub(super) fn new(
         label: &'static str,
         from: &AuthorityId,
@@ -41,6 +49,7 @@ impl Sent {
             to: AuthorityId::parse(&message.peer)?,
             receipts: Vec::new(),
             message: message.clone(),
+            opened: false,
         })
     }
 }
