@@ -14,7 +14,7 @@ use serde::Serialize;
 use self::spans::{Class, Span, spans};
 pub use self::targets::{Targets, Track, parse_target};
 use super::Timestamp;
-use super::lifecycle::{RequestState, Side};
+use super::lifecycle::{Move, RequestState, Side};
 
 /// Something that one of the two authorities owes the other in a request. The numbers are those of the
 /// wire and of the rows.
@@ -105,6 +105,23 @@ pub enum Turn {
 }
 
 impl Turn {
+    /// What a move says beside what it does, where one is made while the request stands there.
+    pub fn of(side: Side, made: Move, state: RequestState) -> Option<Self> {
+        match (side, made) {
+            (Side::Requested, Move::AskInformation | Move::Consult | Move::ProposeConditions) => {
+                Some(Self::Asked)
+            }
+            // Whoever is asked for information and consults has not given it.
+            (Side::Requesting, Move::Consult) if state == RequestState::InfoPending => None,
+            (
+                Side::Requesting,
+                Move::Inform | Move::Consult | Move::AcceptConditions | Move::DeclineConditions,
+            ) => Some(Self::Answered),
+            (Side::Requesting, Move::Query) => Some(Self::Queried),
+            _ => None,
+        }
+    }
+
     /// From its number in the rows.
     pub fn from_number(number: u32) -> Option<Self> {
         let all = [Self::Asked, Self::Answered, Self::Queried, Self::Told];

@@ -125,6 +125,15 @@ uuid_v7!(MessageId);
 uuid_v7!(PackageId);
 uuid_v7!(AnnexId);
 
+impl MessageId {
+    /// When it was given, by the clock of the node that gave it: the same for whoever has it.
+    pub fn at(&self) -> Timestamp {
+        let mut ms = [0; 8];
+        ms[2..].copy_from_slice(&self.as_bytes()[..6]);
+        Timestamp::from_unix_ms(i64::from_be_bytes(ms))
+    }
+}
+
 impl RequestId {
     /// Makes an id from random bytes (UUIDv4).
     pub fn new(random: [u8; 16]) -> Self {

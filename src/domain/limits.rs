@@ -139,6 +139,17 @@ pub const EXHIBIT_LISTS: AtOnce = AtOnce { each: 4, all: 16 };
 /// Lists of statements of law that are read at once: each opens up to a thousand messages.
 pub const STATEMENT_LISTS: AtOnce = AtOnce { each: 2, all: 8 };
 
+/// Statistics that are counted at once: each opens the requests of a period.
+pub const STATISTICS: AtOnce = AtOnce { each: 1, all: 4 };
+
+/// The smallest count of requests that leaves an authority in its statistics: of fewer, each is easily
+/// told who it was. Five is what statistical offices commonly take where persons stand behind a count.
+pub const SMALLEST_CELL: u32 = 5;
+
+/// Lines of a statistics return: both ways, with all the words of nine tables and four hundred peers,
+/// and in a body that can be sealed.
+pub const RETURN_LINES_MAX: usize = 1_000;
+
 /// Watchers of the inbox: each reads it again whenever something comes.
 pub const INBOX_WATCHES: AtOnce = AtOnce { each: 64, all: 1024 };
 

@@ -15,6 +15,7 @@ pub mod profile;
 pub mod reason;
 pub mod release;
 pub mod request;
+pub mod statistics;
 pub mod time;
 
 pub use authority::AuthorityId;

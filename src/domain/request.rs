@@ -32,6 +32,7 @@ mod protection;
 mod referral;
 mod roles;
 mod rules;
+mod statistics;
 mod target;
 mod transfer;
 mod words;
@@ -65,6 +66,9 @@ pub use protection::{
 pub use referral::{Consent, ProtectionReferral, VoluntaryReturn};
 pub use roles::{KnownRoles, PersonFault};
 pub use rules::{Rule, RuleSource, Scope, rule_files, rules};
+pub use statistics::{
+    Outcome, ReturnLine, StatisticsDimension, StatisticsReturn, StatisticsWay, Times,
+};
 pub use target::Target;
 pub use transfer::{
     SafeConduct, TransferConsent, TransferPurpose, TransferRequest, TransferReturn, TransferTerms,

@@ -5,6 +5,7 @@
 //! field. What a content lacks is not judged here; `Content::check` does that.
 
 mod bodies;
+mod figures;
 mod parties;
 mod parts;
 mod request;
@@ -17,6 +18,7 @@ use crate::domain::request::{
 };
 use crate::pb::v1 as pb;
 
+pub use figures::{statistics_from_pb, statistics_to_pb};
 pub use parties::framework_to_pb;
 use parties::{framework_from_pb, referral_from_pb, referral_to_pb, return_from_pb, return_to_pb};
 use parts::{
@@ -112,6 +114,7 @@ bodies! {
     Framework: framework_to_pb, framework_from_pb;
     Referral: referral_to_pb, referral_from_pb;
     VoluntaryReturn: return_to_pb, return_from_pb;
+    Statistics: statistics_to_pb, statistics_from_pb;
     Hearing: bodies::hearing_to_pb, bodies::hearing_from_pb;
     TransferRequest: bodies::transfer_request_to_pb, bodies::transfer_request_from_pb;
     TransferConsent: bodies::transfer_consent_to_pb, bodies::transfer_consent_from_pb;

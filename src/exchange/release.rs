@@ -56,7 +56,10 @@ impl Exchange {
         let content = content.map_err(|error| ActionError::Fault(error.to_string()))?;
         Ok(match content {
             None => Vec::new(),
-            Some(Content { body: Body::Framework(_) | Body::Costs(_), .. }) => Vec::new(),
+            Some(Content {
+                body: Body::Framework(_) | Body::Costs(_) | Body::Statistics(_),
+                ..
+            }) => Vec::new(),
             Some(Content { body: Body::Request(request), .. }) => limits_of_request(&request),
             Some(Content { kind, body: Body::Note(note), .. }) => {
                 let (purpose, conditions) = (self.asked_for(row)?, self.accepted(row)?);

@@ -29,6 +29,9 @@ pub(super) const SENT_MAX: usize = 64;
 const EARLY_MAX: usize = 8;
 /// Changes that are kept of one request.
 const STEPS_MAX: usize = 200;
+/// Of those, the first, which never go: when it was acknowledged and decided on is among them, where
+/// the two did not go to and fro a hundred times before.
+const STEPS_FIRST: usize = 100;
 /// How far the messages about a request are counted on where some may be lost of those that were
 /// counted before.
 const SKIPPED: u64 = 1 << 20;

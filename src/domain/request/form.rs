@@ -6,8 +6,8 @@ use super::finding::Lacks;
 use super::{
     Content, CostConsultation, ExtraditionNotice, FrameworkUpdate, HearingArrangement, MlaRequest,
     NationalityAnswer, NationalityQuery, Note, ProtectionReferral, RelatedCase, SafeConduct,
-    Target, TransferConsent, TransferRequest, TransferReturn, VictimProtection, VoluntaryReturn,
-    opaque_debug,
+    StatisticsReturn, Target, TransferConsent, TransferRequest, TransferReturn, VictimProtection,
+    VoluntaryReturn, opaque_debug,
 };
 use crate::domain::MessageKind;
 
@@ -117,6 +117,8 @@ bodies! {
     Referral(ProtectionReferral) = referral of ProtectionReferral;
     /// That a person goes home.
     VoluntaryReturn(VoluntaryReturn) = voluntary_return of VoluntaryReturnArrangement;
+    /// Figures of a year.
+    Statistics(StatisticsReturn) = statistics of StatisticsReturn;
     /// How a person is heard.
     Hearing(HearingArrangement) = hearing of HearingArrangement;
     /// That a person in custody is wanted for evidence.
@@ -157,6 +159,7 @@ impl Body {
             Self::Framework(body) => body.walk(found),
             Self::Referral(body) => body.walk(found),
             Self::VoluntaryReturn(body) => body.walk(found),
+            Self::Statistics(body) => body.walk(found),
             Self::Hearing(body) => body.walk(found),
             Self::TransferRequest(body) => body.walk(found),
             Self::TransferConsent(body) => body.walk(found),
@@ -173,7 +176,7 @@ impl Body {
     /// In which language its texts are, where it says so.
     pub fn language(&self) -> Option<&str> {
         match self {
-            Self::Framework(_) => None,
+            Self::Framework(_) | Self::Statistics(_) => None,
             Self::Request(body) => Some(&body.language),
             Self::Note(body) => Some(&body.language),
             Self::Referral(body) => Some(&body.language),
@@ -211,7 +214,9 @@ impl Body {
             Self::TransferReturn(body) => vec![body.person.as_str()],
             Self::SafeConduct(body) => vec![body.person.as_str()],
             Self::Extradition(body) => vec![body.person.as_str()],
-            Self::Costs(_) | Self::Framework(_) | Self::Note(_) => return None,
+            Self::Costs(_) | Self::Framework(_) | Self::Statistics(_) | Self::Note(_) => {
+                return None;
+            }
         };
         Some(found)
     }

@@ -37,7 +37,9 @@ impl Handling {
     /// That of a content, which may be about a request that has one of its own: the higher holds.
     pub fn of(content: &Content, request: Option<Self>) -> Self {
         let own = match &content.body {
-            Body::Note(_) | Body::Framework(_) | Body::Costs(_) => Self::Ordinary,
+            Body::Note(_) | Body::Framework(_) | Body::Costs(_) | Body::Statistics(_) => {
+                Self::Ordinary
+            }
             // Who is sought or sent back is not protected by that; the case may be.
             Body::Extradition(_) => Self::Ordinary,
             Body::TransferRequest(_) | Body::TransferConsent(_) | Body::TransferReturn(_) => {

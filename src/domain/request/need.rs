@@ -330,6 +330,22 @@ words! {
         FormPersons = "form_persons",
         /// The language of what is told of a person.
         FormTextLanguage = "form_text_language",
+        /// A calendar year, in a statistics return.
+        ReturnPeriod = "return_period",
+        /// As of when its figures are.
+        ReturnAsOf = "return_as_of",
+        /// A year that is over.
+        ReturnYearOver = "return_year_over",
+        /// No small counts.
+        ReturnSmallest = "return_smallest",
+        /// Its lines, each once, with the totals.
+        ReturnLines = "return_lines",
+        /// A value by which requests are told apart.
+        ReturnValue = "return_value",
+        /// Counts that agree with each other.
+        ReturnSums = "return_sums",
+        /// Small counts that cannot be learnt.
+        ReturnSmall = "return_small",
         /// One statement at least.
         FormStatements = "form_statements",
         /// A code for each statement, each of them once.

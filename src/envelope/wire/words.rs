@@ -8,8 +8,8 @@ use crate::domain::request::{
     AssistanceType, CaseRelation, ConsentGiver, CostBearer, CostKind, CostStage, Decision,
     FrameworkSubject, HearingMeans, HearingStage, LimitKind, NationalityEvidence,
     NationalityFinding, OffenceFamily, PersonRole, ProceedingNature, Progress, ProtectionNeed,
-    ProtectiveMeasure, ReleasePurpose, TransferPurpose, UndertakingKind, UrgencyLevel, UseConsent,
-    Verdict,
+    ProtectiveMeasure, ReleasePurpose, StatisticsDimension, StatisticsWay, TransferPurpose,
+    UndertakingKind, UrgencyLevel, UseConsent, Verdict,
 };
 use crate::pb::v1 as pb;
 
@@ -126,6 +126,12 @@ words! {
     ProtectionNeed {
         Accommodation LegalCounsel Medical Psychological Child Safety Interpretation Documents
         RefugeeStatus FamilyTracing Other
+    }
+    StatisticsWay {
+        Made Received
+    }
+    StatisticsDimension {
+        Total Year Peer Kind Instrument Offence Assistance Urgency Outcome Ground
     }
     MessageKind {
         SpontaneousInformation DraftConsultation Request SupplementaryRequest

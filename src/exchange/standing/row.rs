@@ -1,6 +1,6 @@
 //! Where one request stands, as far as it is known here.
 
-use super::{SENT_MAX, STEPS_MAX};
+use super::{SENT_MAX, STEPS_FIRST, STEPS_MAX};
 use crate::domain::MessageId;
 use crate::domain::lifecycle::{Illegal, Move, RequestState, Side, Standing};
 use crate::exchange::ActionError;
@@ -84,9 +84,10 @@ impl StandingRow {
     pub(super) fn moves(&mut self, to: Standing, id: MessageId, at_ms: i64) {
         let Standing { state, before } = to;
         if self.state != state as i32 {
-            // A peer that goes to and fro without end fills no row: the beginning stays, and the end.
+            // A peer that goes to and fro without end fills no row: the beginning stays, by which its
+            // times are counted, and the end.
             if self.steps.len() >= STEPS_MAX {
-                self.steps.remove(1);
+                self.steps.remove(STEPS_FIRST);
             }
             self.steps.push(Step {
                 at_ms,

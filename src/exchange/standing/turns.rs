@@ -48,27 +48,11 @@ impl StandingRow {
             self.told_ms = at_ms;
             self.notes(Turn::Told, id, at_ms);
         }
-        let turn = match (side, made) {
-            (
-                Side::Requested,
-                Some(Move::AskInformation | Move::Consult | Move::ProposeConditions),
-            ) => Turn::Asked,
-            // Whoever is asked for information and consults has not given it.
-            (Side::Requesting, Some(Move::Consult))
-                if self.state == RequestState::InfoPending as i32 =>
-            {
-                return;
-            }
-            (
-                Side::Requesting,
-                Some(
-                    Move::Inform | Move::Consult | Move::AcceptConditions | Move::DeclineConditions,
-                ),
-            ) => Turn::Answered,
-            (Side::Requesting, Some(Move::Query)) => Turn::Queried,
-            _ => return,
-        };
-        self.notes(turn, id, at_ms);
+        let state = RequestState::from_number(self.state);
+        let said = made.zip(state).and_then(|(made, state)| Turn::of(side, made, state));
+        if let Some(turn) = said {
+            self.notes(turn, id, at_ms);
+        }
     }
 
     /// A turn that changes nothing is left out, so that asking again and again does not push out what
@@ -104,7 +88,8 @@ impl StandingRow {
         clocks(&self.history(message), &targets.of(&self.peer, self.urgency()), now)
     }
 
-    fn history(&self, message: &MessageRow) -> History {
+    /// How it came to where it stands.
+    pub(in crate::exchange) fn history(&self, message: &MessageRow) -> History {
         let at = Timestamp::from_unix_ms;
         let steps = self.steps.iter().filter_map(|step| {
             RequestState::from_number(step.state).map(|state| (at(step.at_ms), state))

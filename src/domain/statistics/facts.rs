@@ -1,0 +1,231 @@
+//! What of one request is counted.
+
+use std::collections::BTreeSet;
+
+use super::{Dimension, Way};
+use crate::domain::clock::{Clock, Duty, History, Targets, Track, clocks};
+use crate::domain::lifecycle::{RequestState, Side};
+use crate::domain::request::{
+    AssistanceType, Body, Content, Decision, GROUNDS, Instrument, MlaRequest, OffenceFamily,
+    Outcome, UrgencyLevel,
+};
+use crate::domain::{AuthorityId, MessageId, MessageKind, Timestamp};
+
+/// What stands in place of a value that nobody can read any more, because the content was erased.
+pub const UNKNOWN: &str = "unknown";
+
+/// The families that offences are counted as: those of the two Protocols, and everything else.
+pub const OFFENCES: [&str; 3] = ["trafficking_in_persons", "people_smuggling", "other"];
+
+/// The code under which treaties between two States are counted: their names are free text.
+const BILATERAL: &str = "BILATERAL";
+
+/// The code for a ground of which no instrument speaks.
+const OTHER_GROUND: &str = "OTHER";
+
+/// What a request asks for, in words that are counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct What {
+    /// Codes of the legal bases.
+    pub instruments: BTreeSet<String>,
+    /// Of [`OFFENCES`].
+    pub offences: BTreeSet<&'static str>,
+    /// Words of the types of assistance.
+    pub assistance: BTreeSet<&'static str>,
+}
+
+impl Default for What {
+    /// That of a request whose content is gone.
+    fn default() -> Self {
+        Self {
+            instruments: BTreeSet::from([UNKNOWN.to_owned()]),
+            offences: BTreeSet::from([UNKNOWN]),
+            assistance: BTreeSet::from([UNKNOWN]),
+        }
+    }
+}
+
+impl What {
+    /// That of a request.
+    pub fn of(request: &MlaRequest) -> Self {
+        let family = |family: OffenceFamily| match family {
+            OffenceFamily::TraffickingInPersons => OFFENCES[0],
+            OffenceFamily::SmugglingOfMigrants => OFFENCES[1],
+            _ => OFFENCES[2],
+        };
+        Self {
+            instruments: request.legal_basis.iter().map(code).collect(),
+            offences: request.offences.iter().map(|one| family(one.family)).collect(),
+            assistance: request.assistance.iter().map(|one| one.assistance_type.as_str()).collect(),
+        }
+    }
+}
+
+fn code(instrument: &Instrument) -> String {
+    match instrument {
+        Instrument::Bilateral(_) => BILATERAL.to_owned(),
+        fixed => fixed.to_string(),
+    }
+}
+
+/// What of one request is counted. It names no person and no case; the id is for its time and leaves
+/// this module in no result.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// The message that carries it.
+    pub request: MessageId,
+    /// Which way it went.
+    pub way: Way,
+    /// The other authority.
+    pub peer: AuthorityId,
+    /// How it is called.
+    pub kind: MessageKind,
+    /// How urgent it is.
+    pub urgency: UrgencyLevel,
+    /// What it asks for.
+    pub what: What,
+    /// How it came to where it stands.
+    pub history: History,
+    /// How long each duty may take.
+    pub track: Track,
+    /// Codes of the grounds on which it was refused or put off.
+    pub grounds: BTreeSet<&'static str>,
+    /// How often information was asked for.
+    pub info_rounds: u64,
+    /// A hearing was arranged.
+    pub has_hearing: bool,
+    /// Costs were asked for.
+    pub has_costs: bool,
+    /// Evidence was sent.
+    pub has_evidence: bool,
+    /// Its sealed bytes, where they are known.
+    pub evidence_bytes: u64,
+}
+
+impl Facts {
+    /// Those of a request about which nothing was said yet.
+    pub fn new(request: MessageId, way: Way, peer: AuthorityId, kind: MessageKind) -> Self {
+        Self {
+            request,
+            way,
+            peer,
+            kind,
+            urgency: UrgencyLevel::Routine,
+            what: What::default(),
+            history: History::default(),
+            track: Targets::default().of("", UrgencyLevel::Routine),
+            grounds: BTreeSet::new(),
+            info_rounds: 0,
+            has_hearing: false,
+            has_costs: false,
+            has_evidence: false,
+            evidence_bytes: 0,
+        }
+    }
+
+    /// Takes what one message about it says; the content only where it can be read.
+    pub fn hears(&mut self, kind: MessageKind, content: Option<&Content>) {
+        match kind {
+            MessageKind::AdditionalInfoRequest => self.info_rounds += 1,
+            MessageKind::HearingArrangement => self.has_hearing = true,
+            MessageKind::CostConsultation => self.has_costs = true,
+            MessageKind::EvidencePackage => self.has_evidence = true,
+            _ => {}
+        }
+        if let Some(Content { kind: MessageKind::Decision, body: Body::Note(note), .. }) = content
+            && note.decision.is_some_and(Decision::needs_reasons)
+        {
+            self.grounds.extend(note.grounds.iter().map(|code| ground(code)));
+        }
+    }
+
+    /// What became of it: where it stood before it was closed.
+    pub fn outcome(&self) -> Outcome {
+        use RequestState as S;
+        let states = self.history.steps.iter().rev().map(|(_, state)| *state);
+        let mut states = states.skip_while(|state| *state == S::Closed);
+        match states.next() {
+            Some(S::Executed) => Outcome::Executed,
+            Some(S::Accepted | S::InExecution | S::PartlyExecuted) => Outcome::Accepted,
+            Some(S::Refused) => Outcome::Refused,
+            Some(S::Returned) => Outcome::Returned,
+            Some(S::Withdrawn) => Outcome::Withdrawn,
+            Some(S::Postponed) => Outcome::Postponed,
+            // Whoever is asked again while a request is executed has accepted it.
+            Some(S::InfoPending | S::Consulting | S::ConditionsPending) if self.was_accepted() => {
+                Outcome::Accepted
+            }
+            _ => Outcome::Pending,
+        }
+    }
+
+    fn was_accepted(&self) -> bool {
+        use RequestState as S;
+        self.history.steps.iter().any(|(_, state)| {
+            matches!(state, S::Accepted | S::InExecution | S::PartlyExecuted | S::Executed)
+        })
+    }
+
+    fn was_decided(&self) -> bool {
+        use RequestState as S;
+        self.was_accepted()
+            || self.history.steps.iter().any(|(_, s)| matches!(s, S::Refused | S::Returned))
+    }
+
+    /// How its clocks stand.
+    pub(super) fn clocks(&self, as_of: Timestamp) -> Vec<Clock> {
+        clocks(&self.history, &self.track, as_of)
+    }
+
+    /// How long a duty took, in seconds, where it was done and not merely fell away.
+    pub(super) fn took(&self, duty: Duty, clocks: &[Clock]) -> Option<u64> {
+        let meant = match duty {
+            Duty::Acknowledgement => self.outcome() != Outcome::Withdrawn || self.was_answered(),
+            Duty::Decision => self.was_decided(),
+            Duty::Execution => self.outcome() == Outcome::Executed,
+            _ => false,
+        };
+        let clock = clocks.iter().find(|clock| clock.duty == duty && clock.done.is_some());
+        clock.filter(|_| meant).map(|clock| u64::try_from(clock.used_ms / 1000).unwrap_or(0))
+    }
+
+    /// Whether its requested authority has said anything that moved it.
+    fn was_answered(&self) -> bool {
+        use RequestState as S;
+        let silent =
+            |state: &S| matches!(state, S::Issued | S::Received | S::Withdrawn | S::Closed);
+        self.history.steps.iter().any(|(_, state)| !silent(state))
+    }
+}
+
+/// Whether a duty of the requested authority is overdue.
+pub(super) fn is_overdue(clocks: &[Clock]) -> bool {
+    clocks.iter().any(|clock| clock.duty.of() == Side::Requested && clock.is_overdue())
+}
+
+/// The code of a ground that is known; what a peer made up is counted with others of that sort.
+fn ground(code: &str) -> &'static str {
+    let known = GROUNDS.iter().find(|ground| ground.code == code);
+    known.map_or(OTHER_GROUND, |ground| ground.code)
+}
+
+/// Whether a value can stand in a table.
+pub(super) fn is_value(dimension: Dimension, value: &str) -> bool {
+    use Dimension as D;
+    let is = |known: &str| known == value;
+    match dimension {
+        D::Total => value.is_empty(),
+        D::Year => value.len() == 4 && value.bytes().all(|b| b.is_ascii_digit()),
+        D::Peer => AuthorityId::parse(value).is_ok(),
+        D::Kind => MessageKind::parse(value).is_ok_and(MessageKind::is_request),
+        D::Instrument => {
+            let mut fixed = Instrument::FIXED.iter().map(ToString::to_string);
+            value == BILATERAL || value == UNKNOWN || fixed.any(|code| is(&code))
+        }
+        D::Offence => value == UNKNOWN || OFFENCES.contains(&value),
+        D::Assistance => value == UNKNOWN || AssistanceType::ALL.iter().any(|one| is(one.as_str())),
+        D::Urgency => UrgencyLevel::ALL.iter().any(|one| is(one.as_str())),
+        D::Outcome => Outcome::ALL.iter().any(|one| is(one.as_str())),
+        D::Ground => value == OTHER_GROUND || GROUNDS.iter().any(|one| is(one.code)),
+    }
+}
