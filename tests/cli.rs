@@ -52,6 +52,7 @@ transcripts! {
     receipts
     directory
     framework
+    stats
     no_node
     output
 }

@@ -61,6 +61,7 @@ table! {
         ListMessages list_messages (pb::ListMessagesRequest) "read";
         ListCases list_cases (pb::ListCasesRequest) "read";
         GetCase get_case (pb::GetCaseRequest) "read";
+        GetStatistics get_statistics (pb::GetStatisticsRequest) "read";
         WatchInbox watch_inbox (pb::WatchInboxRequest) "read";
         ConfirmHandover confirm_handover (pb::ConfirmHandoverRequest) "read";
         CancelMessage cancel_message (pb::CancelMessageRequest) "submit";

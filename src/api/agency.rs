@@ -10,7 +10,7 @@ use super::answers::{Answers, answers};
 use super::convert::{self, message_name, optional, package_name, page_size, parse, request_id};
 use super::standing::Standing;
 use super::status::{invalid, to_status, whole};
-use super::{annex, cases, drafts, evidence, identity, release};
+use super::{annex, cases, drafts, evidence, identity, release, statistics};
 use crate::domain::PackageId;
 use crate::envelope::wire::content_from_pb;
 use crate::exchange::gates::Pass;
@@ -82,12 +82,7 @@ impl AgencyService for AgencyApi {
     ) -> Result<Response<pb::Message>, Status> {
         let caller = self.caller(&request, Role::Submit)?;
         let request = request.into_inner();
-        let case = match request.case_id.as_str() {
-            "" => None,
-            text => Some(
-                crate::domain::CaseId::parse(text).map_err(|error| invalid("case_id", error))?,
-            ),
-        };
+        let case = optional("case_id", &request.case_id)?;
         let submission = Submission {
             request: request_id(&request.request_id)?,
             recipient: parse("recipient", &request.recipient)?,
@@ -183,6 +178,14 @@ impl AgencyService for AgencyApi {
     ) -> Result<Response<pb::ListCasesResponse>, Status> {
         let caller = self.caller(&request, Role::Read)?;
         cases::list(&self.exchange, caller, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn get_statistics(
+        &self,
+        request: Request<pb::GetStatisticsRequest>,
+    ) -> Result<Response<pb::GetStatisticsResponse>, Status> {
+        let caller = self.caller(&request, Role::Read)?;
+        statistics::get(&self.exchange, &caller, request.into_inner()).await.map(Response::new)
     }
 
     async fn get_case(

@@ -7,7 +7,7 @@ use super::out::Format;
 use super::{
     agency, annex, audit, cancel, card, case, cases, check, completions, config, confirm, demo,
     directory, disclose, draft, erase, fetch, framework, hold, inbox, init, key, list, log,
-    official, peer, queue, receipt, reply, serve, share, show, status, submit,
+    official, peer, queue, receipt, reply, serve, share, show, stats, status, submit,
 };
 
 /// Exchanges requests for mutual legal assistance between the authorities of States
@@ -51,6 +51,7 @@ pub(super) enum Command {
     Show(show::ShowArgs),
     Cases(cases::CasesArgs),
     Case(case::CaseArgs),
+    Stats(stats::StatsArgs),
     Reply(Box<reply::ReplyArgs>),
     Fetch(fetch::FetchArgs),
     Confirm(confirm::ConfirmArgs),

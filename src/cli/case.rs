@@ -169,7 +169,7 @@ fn clock_row((request, clock): &(&pb::CaseRequest, &pb::Clock)) -> Vec<String> {
 }
 
 /// Days and hours, or hours and minutes.
-fn span(seconds: u64) -> String {
+pub(super) fn span(seconds: u64) -> String {
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
     match (days, hours, minutes) {
         (0, 0, minutes) => format!("{minutes} min"),

@@ -7,12 +7,13 @@ use clap::Args;
 use serde_json::json;
 use tonic::transport::Channel;
 
-use super::connect::AgencyAccess;
+use super::connect::{AgencyAccess, AgencyClient};
 use super::exit::{Exit, Failure};
 use super::files::create;
 use super::out::Out;
 use crate::audit::Checkpoint;
 use crate::audit::disclosure::{Head, Record, VERSION};
+use crate::domain::statistics::{InvalidPeriod, Period};
 use crate::domain::{AuthorityId, MessageId};
 use crate::pb::v1 as pb;
 use crate::pb::v1::audit_service_client::AuditServiceClient;
@@ -23,15 +24,22 @@ use crate::pb::v1::audit_service_client::AuditServiceClient;
 /// message that it was disclosed. Whoever has the file knows the contents: hand it over as you would
 /// hand over the case. The auditor proves it with `rogatory audit replay EXPORT --disclosure FILE`.
 ///
+/// With a year every message that was made in it or since is disclosed, one by one: what an auditor
+/// needs to count that year's requests anew (`rogatory audit stats`).
+///
 ///   rogatory disclose --message ID --message ID --out case-42.jsonl
+///   rogatory disclose --year 2026 --out 2026.jsonl
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct DiscloseArgs {
     #[command(flatten)]
     access: AgencyAccess,
     /// A message; may be given several times
-    #[arg(long = "message", required = true, value_name = "ID")]
+    #[arg(long = "message", required_unless_present = "year", value_name = "ID")]
     messages: Vec<MessageId>,
+    /// Every message made in this year, UTC, or since
+    #[arg(long, value_name = "YEAR", conflicts_with = "messages")]
+    year: Option<i32>,
     /// Where: a new file
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -40,11 +48,16 @@ pub(crate) struct DiscloseArgs {
 type Client = AuditServiceClient<Channel>;
 
 pub(crate) async fn run(args: DiscloseArgs, out: &mut Out) -> Result<(), Failure> {
-    let mut client = AuditServiceClient::new(args.access.channel(out).await?);
+    let channel = args.access.channel(out).await?;
+    let mut client = AuditServiceClient::new(channel.clone());
     let head = head(&mut client).await?;
+    let messages = match args.year {
+        Some(year) => since(&mut AgencyClient::new(channel), year, out).await?,
+        None => args.messages,
+    };
     // Made before anything is given out: what is logged as disclosed must have a place to go.
     let mut file = create(&args.out)?;
-    let written = write(&mut client, &head, &args.messages, &mut file, &args.out).await;
+    let written = write(&mut client, &head, &messages, &mut file, &args.out).await;
     if written.is_err() {
         // An unfinished file would be taken for the whole; nothing more can be done if it stays.
         let _ = std::fs::remove_file(&args.out);
@@ -58,6 +71,43 @@ pub(crate) async fn run(args: DiscloseArgs, out: &mut Out) -> Result<(), Failure
         args.out.display()
     ));
     Ok(())
+}
+
+/// Messages in one answer of the node.
+const PAGE: i32 = 1000;
+
+/// Every message since a year began, the oldest first. What was erased is told and left out.
+async fn since(
+    client: &mut AgencyClient,
+    year: i32,
+    out: &mut Out,
+) -> Result<Vec<MessageId>, Failure> {
+    let usage = |error: InvalidPeriod| Failure::new(Exit::Usage, error.to_string());
+    let start = Period::year(year).map_err(usage)?.start();
+    let mut wanted = pb::ListMessagesRequest { page_size: PAGE, ..Default::default() };
+    let (mut found, mut gone) = (Vec::new(), 0);
+    loop {
+        let page = client.list_messages(wanted.clone()).await?.into_inner();
+        for message in &page.messages {
+            let id = MessageId::parse(&message.message_id)
+                .map_err(|error| Failure::new(Exit::Fault, error.to_string()))?;
+            let is_gone = message.erasure.is_some() || !message.lost_time.is_empty();
+            match id.at() >= start {
+                true if is_gone => gone += 1,
+                true => found.push(id),
+                false => {}
+            }
+        }
+        wanted.page_token = page.next_page_token;
+        if wanted.page_token.is_empty() {
+            break;
+        }
+    }
+    if gone > 0 {
+        out.talk(&format!("note: {gone} messages have no content any more and are left out"));
+    }
+    found.reverse();
+    Ok(found)
 }
 
 /// Whose log it is, by the log's own checkpoint.

@@ -46,6 +46,7 @@ mod send;
 mod serve;
 mod share;
 mod show;
+mod stats;
 mod status;
 mod submit;
 #[cfg(test)]
@@ -88,6 +89,7 @@ pub async fn run(cli: Cli, out: &mut Out) -> Result<(), Failure> {
         Command::List(args) => Box::pin(list::run(args, out)).await,
         Command::Show(args) => Box::pin(show::run(args, out)).await,
         Command::Cases(args) => Box::pin(cases::run(args, out)).await,
+        Command::Stats(args) => Box::pin(stats::run(args, out)).await,
         Command::Case(args) => Box::pin(case::run(args, out)).await,
         Command::Reply(args) => Box::pin(reply::run(*args, out)).await,
         Command::Fetch(args) => Box::pin(fetch::run(args, out)).await,

@@ -6,8 +6,10 @@ use serde_json::{Map, Value};
 use super::connect::{AgencyAccess, AgencyClient};
 use super::exit::{Exit, Failure};
 use super::out::Out;
-use super::view;
+use super::{stats, view};
+use crate::domain::request::{Body, StatisticsReturn};
 use crate::domain::{MessageId, PackageId};
+use crate::envelope::wire::content_from_pb;
 use crate::pb::v1 as pb;
 
 /// Shows a message: what it says, what it carries, how far it has come
@@ -107,7 +109,18 @@ fn print(m: &pb::Message, out: &mut Out) {
     }
     if let Some(content) = &m.content {
         out.data("");
+        if let Some(figures) = statistics(content) {
+            return stats::print(&figures, None, out);
+        }
         out.data(&readable(&view::content(content)));
+    }
+}
+
+/// The figures that it has, where it has some.
+fn statistics(content: &pb::MessageContent) -> Option<StatisticsReturn> {
+    match content_from_pb(content.clone()).ok()?.body {
+        Body::Statistics(figures) => Some(figures),
+        _ => None,
     }
 }
 

@@ -172,6 +172,13 @@ impl AgencyService for Fake {
         found.cloned().map(Response::new).ok_or_else(|| Status::not_found("there is no case"))
     }
 
+    async fn get_statistics(
+        &self,
+        _: Request<pb::GetStatisticsRequest>,
+    ) -> Answer<pb::GetStatisticsResponse> {
+        Err(Status::unimplemented(""))
+    }
+
     async fn watch_inbox(
         &self,
         _: Request<pb::WatchInboxRequest>,

@@ -200,6 +200,13 @@ impl fmt::Display for CaseId {
     }
 }
 
+impl std::str::FromStr for CaseId {
+    type Err = InvalidId;
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        Self::parse(text)
+    }
+}
+
 impl TryFrom<String> for CaseId {
     type Error = InvalidId;
     fn try_from(text: String) -> Result<Self, InvalidId> {

@@ -8,6 +8,7 @@ mod alerts;
 pub(super) mod between;
 pub(super) mod index;
 mod open;
+pub mod statistics;
 #[cfg(test)]
 mod related_tests;
 #[cfg(test)]

@@ -75,6 +75,8 @@ pub struct Gates {
     pub exhibit_lists: Arc<Gate>,
     /// Statements of law that are being read.
     pub statements: Arc<Gate>,
+    /// Statistics that are being counted.
+    pub statistics: Arc<Gate>,
     /// Watchers of the inbox.
     pub inbox_watches: Arc<Gate>,
     /// Exports of the log.
@@ -96,6 +98,7 @@ impl Default for Gates {
             downloads: Gate::new("downloads", limits::DOWNLOADS),
             exhibit_lists: Gate::new("lists of exhibits", limits::EXHIBIT_LISTS),
             statements: Gate::new("lists of statements", limits::STATEMENT_LISTS),
+            statistics: Gate::new("counts of statistics", limits::STATISTICS),
             inbox_watches: Gate::new("watches of the inbox", limits::INBOX_WATCHES),
             exports: Gate::new("exports", limits::EXPORTS),
             offers: Gate::new("offers of packages", limits::OFFERS),

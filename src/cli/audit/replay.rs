@@ -1,6 +1,6 @@
 //! `rogatory audit replay`: what an export leads to, and whether its order is legal.
 
-mod disclosed;
+pub(super) mod disclosed;
 mod excerpt;
 mod print;
 

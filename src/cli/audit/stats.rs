@@ -1,5 +1,8 @@
 //! `rogatory audit stats`: counts and times of an export.
 
+mod figures;
+mod held;
+
 use clap::Args;
 use serde_json::{Map, Value, json};
 
@@ -12,14 +15,26 @@ use crate::cli::out::Out;
 /// Counts what an exported log has, and says how long messages take
 ///
 /// The export is verified on the way. Times are by the clock of the log's owner.
+///
+/// With a year and a disclosure the requests of that year are counted anew, as `rogatory stats` counts
+/// them, and a return that was sent is held against that. Messages that are not disclosed are named.
+///
+///   rogatory audit stats export/ --card xb.pps.card
+///   rogatory audit stats export/ --year 2026 --disclosure 2026.jsonl --compare return.json
 #[derive(Args)]
+#[command(verbatim_doc_comment)]
 pub(super) struct StatsArgs {
     #[command(flatten)]
     export: ExportDir,
+    #[command(flatten)]
+    held: held::HeldArgs,
 }
 
 pub(super) fn run(args: StatsArgs, out: &mut Out) -> Result<(), Failure> {
     let export = args.export.open(out)?;
+    if let Some(year) = args.held.year {
+        return held::run(&export, &args.held, year, out);
+    }
     let mut stats = Stats::default();
     export.verify(out, &mut |_, entry| stats.observe(entry))?;
     if out.is_json() {

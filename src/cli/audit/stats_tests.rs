@@ -15,13 +15,15 @@ fn counts_and_times_are_told() {
     let dir = tempfile::tempdir().expect("a directory");
     export_of(&log, dir.path());
     let (mut out, data, _) = memory(Format::Json);
-    run(StatsArgs { export: ExportDir::of(dir.path()) }, &mut out).expect("counts");
+    run(StatsArgs { export: ExportDir::of(dir.path()), held: held::HeldArgs::default() }, &mut out)
+        .expect("counts");
     let json = data.json();
     assert_eq!((&json["entries"], &json["events"]["RelayAcceptance"]), (&json!(41), &json!(20)));
     let times = &json["times"]["received: acceptance to consignment"];
     assert_eq!((&times["median_ms"], &times["messages"]), (&json!(1500), &json!(20)));
     let (mut out, data, _) = memory(Format::Table);
-    run(StatsArgs { export: ExportDir::of(dir.path()) }, &mut out).expect("counts");
+    run(StatsArgs { export: ExportDir::of(dir.path()), held: held::HeldArgs::default() }, &mut out)
+        .expect("counts");
     assert!(data.text().contains("1.5 s"), "{}", data.text());
     assert!(data.text().contains("2026-11: 41"), "{}", data.text());
 }

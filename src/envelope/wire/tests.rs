@@ -2,6 +2,7 @@
 
 mod arbitrary;
 mod bodies;
+mod figures;
 
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -14,7 +14,7 @@ use crate::domain::MessageId;
 use crate::pb::v1 as pb;
 
 /// What a disclosure file has. No `Debug`: it holds plaintext.
-pub(super) struct Disclosed {
+pub(in crate::cli::audit) struct Disclosed {
     head: Head,
     records: Vec<Record>,
 }
@@ -37,7 +37,7 @@ pub(super) struct Proved {
 
 impl Disclosed {
     /// Reads a disclosure file, a line at a time.
-    pub(super) fn read(path: &Path) -> Result<Self, Failure> {
+    pub(in crate::cli::audit) fn read(path: &Path) -> Result<Self, Failure> {
         let file = File::open(path).map_err(|e| Failure::file(path, "cannot be read", &e))?;
         let mut lines = BufReader::new(file);
         let mut number = 0;
@@ -69,14 +69,30 @@ impl Disclosed {
         Ok(Self { head, records })
     }
 
-    /// Proves every record, or says which one is none of this log's.
-    pub(super) fn prove(self, state: &State) -> Result<Vec<Proved>, Failure> {
-        let unproven = |message: String| Failure::new(Exit::VerificationFailed, message);
+    /// Whether it is of one of these logs.
+    fn is_of(&self, state: &State) -> Result<(), Failure> {
         let ended = state.ended().iter().map(|(origin, _)| origin.as_str());
         if !ended.chain(state.origin()).any(|origin| origin == self.head.log) {
-            let message = format!("the disclosure is of {}, another log", self.head.log);
-            return Err(unproven(message));
+            return Err(unproven(format!("the disclosure is of {}, another log", self.head.log)));
         }
+        Ok(())
+    }
+
+    /// The bytes of every content, once each is proved to be that of its message.
+    pub(in crate::cli::audit) fn contents(
+        self,
+        state: &State,
+    ) -> Result<impl Iterator<Item = (MessageId, Vec<u8>)>, Failure> {
+        self.is_of(state)?;
+        for record in &self.records {
+            record.prove(state).map_err(|error| unproven(error.to_string()))?;
+        }
+        Ok(self.records.into_iter().map(|record| (record.message_id, record.body)))
+    }
+
+    /// Proves every record, or says which one is none of this log's.
+    pub(super) fn prove(self, state: &State) -> Result<Vec<Proved>, Failure> {
+        self.is_of(state)?;
         let prove = |record: &Record| {
             let entry = record.prove(state).map_err(|error| unproven(error.to_string()))?;
             let id = record.message_id;
@@ -99,4 +115,8 @@ impl Disclosed {
         };
         self.records.iter().map(prove).collect()
     }
+}
+
+fn unproven(message: String) -> Failure {
+    Failure::new(Exit::VerificationFailed, message)
 }

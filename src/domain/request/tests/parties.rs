@@ -208,7 +208,7 @@ fn one_body_and_the_right_one() {
     let both = format!("{RETURN}\n[note]\ntext = \"a\"\nlanguage = \"en\"");
     let error = content_from_toml(&both).expect_err("two bodies").to_string();
     assert!(error.contains("a content has one body"), "{error}");
-    assert_eq!(Form::of(MessageKind::StatisticsReturn), Form::Note);
+    assert_eq!(Form::of(MessageKind::StatisticsReturn), Form::Statistics);
 }
 
 #[test]

@@ -366,6 +366,7 @@ pub(super) fn content() -> impl Strategy<Value = Content> {
             .boxed(),
         referral().prop_map(Body::Referral).boxed(),
         super::bodies::body().boxed(),
+        super::figures::figures().prop_map(Body::Statistics).boxed(),
         super::bodies::body().boxed(),
         (referral(), [text(), text(), text()])
             .prop_map(|(like, texts)| {

@@ -1,0 +1,38 @@
+//! Statistics for the client.
+
+use std::sync::Arc;
+
+use tonic::Status;
+
+use super::convert::optional;
+use super::status::{invalid, to_status};
+use crate::domain::limits::SMALLEST_CELL;
+use crate::domain::statistics::{Period, suppress};
+use crate::envelope::wire::statistics_to_pb;
+use crate::exchange::cases::statistics::{Counted, Figures};
+use crate::exchange::{Caller, Exchange};
+use crate::pb::v1 as pb;
+
+/// What the requests of a period add up to.
+pub(super) async fn get(
+    exchange: &Arc<Exchange>,
+    caller: &Caller,
+    request: pb::GetStatisticsRequest,
+) -> Result<pb::GetStatisticsResponse, Status> {
+    let period = Period::parse(&request.from, &request.until);
+    let period = period.map_err(|error| invalid("from", error))?;
+    let peer = optional("peer", &request.peer)?;
+    let _pass = exchange.gates().statistics.enter(&caller.name).map_err(to_status)?;
+    let counted = exchange.statistics(caller, Counted { period, peer }).await;
+    let Figures { whole, unread } = counted.map_err(to_status)?;
+    let (figures, unread) = match request.unsuppressed {
+        true => (whole, unread),
+        false => (suppress(whole, SMALLEST_CELL), 0),
+    };
+    Ok(pb::GetStatisticsResponse {
+        statistics: Some(statistics_to_pb(&figures)),
+        authority: exchange.me().to_string(),
+        all_cases: caller.all_cases,
+        unread,
+    })
+}

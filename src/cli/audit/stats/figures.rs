@@ -1,0 +1,231 @@
+//! The statistics of a node, counted anew from its log and from contents that were disclosed.
+//!
+//! The log says when each message came and went and to whom; the contents, each proven against the
+//! log, say what it was. From both the life of every request is told anew, and counted by the code by
+//! which the node counts. What is not disclosed is named: a count is never short in silence.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use prost::Message as _;
+
+use crate::audit::entry::{Entry, Event};
+use crate::audit::replay::{Side as LogSide, State};
+use crate::cli::exit::{Exit, Failure};
+use crate::domain::clock::Targets;
+use crate::domain::delivery::DeliveryState;
+use crate::domain::lifecycle::{Move, RequestState, Side, Standing};
+use crate::domain::request::{Body, Content, UrgencyLevel};
+use crate::domain::statistics::{Facts, Life, Period, Said, StatisticsReturn, Tally, Way, What};
+use crate::domain::{AuthorityId, MessageId, MessageKind, Timestamp};
+use crate::envelope::wire::content_from_pb;
+use crate::pb::v1 as pb;
+
+/// When a message was submitted here or came into the inbox, and when the other side had it.
+#[derive(Clone, Copy, Default)]
+struct Dates {
+    own: Option<(u64, Timestamp)>,
+    arrived: Option<Timestamp>,
+}
+
+/// What a log says of its messages until a time.
+pub(super) struct Told {
+    as_of: Option<Timestamp>,
+    dates: BTreeMap<MessageId, Dates>,
+    /// Those that were taken back or refused by then.
+    never: Option<BTreeSet<MessageId>>,
+    last: Timestamp,
+}
+
+impl Told {
+    pub(super) fn new(as_of: Option<Timestamp>) -> Self {
+        let last = Timestamp::from_unix_ms(0);
+        Self { as_of, dates: BTreeMap::new(), never: None, last }
+    }
+
+    /// Takes the next entry, before the state has it.
+    pub(super) fn observe(&mut self, index: u64, entry: &Entry, state: &State) {
+        if self.as_of.is_some_and(|as_of| entry.at > as_of) {
+            self.never.get_or_insert_with(|| never(state));
+            return;
+        }
+        self.last = entry.at;
+        let Some(id) = entry.message else { return };
+        let dates = self.dates.entry(id).or_default();
+        match (entry.event, entry.is_recorded_receipt()) {
+            (Event::SubmissionAcceptance | Event::ContentConsignment, false) => {
+                dates.own.get_or_insert((index, entry.at));
+            }
+            (Event::ContentConsignment, true) => {
+                dates.arrived.get_or_insert(entry.at);
+            }
+            _ => {}
+        }
+    }
+
+    fn as_of(&self) -> Timestamp {
+        self.as_of.unwrap_or(self.last)
+    }
+}
+
+fn never(state: &State) -> BTreeSet<MessageId> {
+    let never = [DeliveryState::Cancelled, DeliveryState::Rejected, DeliveryState::NotConsigned];
+    state.messages().filter(|one| never.contains(&one.state)).map(|one| one.id).collect()
+}
+
+/// A content that is proven, and who said it when.
+struct Message {
+    index: u64,
+    at: Timestamp,
+    arrived: Option<Timestamp>,
+    sent: bool,
+    peer: AuthorityId,
+    content: Content,
+    about: Option<MessageId>,
+    told: Option<(Standing, u64)>,
+}
+
+/// What was counted.
+pub(super) struct Figures {
+    pub(super) counted: StatisticsReturn,
+    /// Messages since the period began whose content is not disclosed.
+    pub(super) undisclosed: Vec<MessageId>,
+    /// Those among all of that time that were erased: nobody can disclose them.
+    pub(super) erased: u64,
+}
+
+/// Counts the requests of a period.
+pub(super) fn count(
+    period: Period,
+    targets: &Targets,
+    told: &Told,
+    state: &State,
+    bodies: &BTreeMap<MessageId, pb::MessageBody>,
+) -> Result<Figures, Failure> {
+    let never = told.never.clone().unwrap_or_else(|| never(state));
+    let (mut undisclosed, mut erased) = (Vec::new(), 0);
+    let mut messages: BTreeMap<MessageId, Message> = BTreeMap::new();
+    for (id, dates) in &told.dates {
+        let Some((index, at)) = dates.own.filter(|_| !never.contains(id)) else { continue };
+        let Some(view) = state.message(id) else { continue };
+        let Some(body) = bodies.get(id) else {
+            match view.erased {
+                true => erased += u64::from(id.at() >= period.start()),
+                false if id.at() >= period.start() => undisclosed.push(*id),
+                false => {}
+            }
+            continue;
+        };
+        let (peer, sent) = (peer_of(*id, view.peer)?, view.side == LogSide::Sent);
+        let dated = Dates { own: Some((index, at)), arrived: dates.arrived };
+        messages.insert(*id, message(*id, body, dated, sent, peer)?);
+    }
+    let mut tally = Tally::new(period, told.as_of());
+    for facts in lives(&messages, targets) {
+        tally.add(&facts);
+    }
+    Ok(Figures { counted: tally.finish(), undisclosed, erased })
+}
+
+fn peer_of(id: MessageId, peer: &str) -> Result<AuthorityId, Failure> {
+    let wrong = |error| Failure::new(Exit::VerificationFailed, format!("message {id}: {error}"));
+    AuthorityId::parse(peer).map_err(wrong)
+}
+
+fn message(
+    id: MessageId,
+    body: &pb::MessageBody,
+    dates: Dates,
+    sent: bool,
+    peer: AuthorityId,
+) -> Result<Message, Failure> {
+    let wrong =
+        |what: String| Failure::new(Exit::VerificationFailed, format!("message {id}: {what}"));
+    let content = body.content.clone().ok_or_else(|| wrong("its body has no content".into()))?;
+    let content = content_from_pb(content).map_err(|error| wrong(error.to_string()))?;
+    let standing = |told: &pb::Standing| {
+        let before = RequestState::from_number(told.before);
+        let state = RequestState::from_number(told.state)?;
+        Some((Standing { state, before }, told.number))
+    };
+    let (index, at) = dates.own.unwrap_or((0, id.at()));
+    Ok(Message {
+        index,
+        at,
+        arrived: dates.arrived,
+        sent,
+        peer,
+        about: MessageId::from_slice(&body.request).ok().filter(|_| !content.kind.is_request()),
+        told: body.standing.as_ref().and_then(standing),
+        content,
+    })
+}
+
+/// The facts of every request.
+fn lives<'a>(
+    messages: &'a BTreeMap<MessageId, Message>,
+    targets: &'a Targets,
+) -> impl Iterator<Item = Facts> + 'a {
+    let mut about: BTreeMap<MessageId, Vec<&Message>> = BTreeMap::new();
+    for message in messages.values() {
+        let request = message.about.and_then(|id| messages.get(&id).map(|request| (id, request)));
+        if let Some((id, _)) = request.filter(|(_, request)| request.peer == message.peer) {
+            about.entry(id).or_default().push(message);
+        }
+    }
+    let requests = messages.iter().filter(|(_, one)| one.content.kind.is_request());
+    requests.map(move |(id, request)| {
+        let mut said = about.remove(id).unwrap_or_default();
+        said.sort_by_key(|message| message.index);
+        facts(*id, request, &said, targets)
+    })
+}
+
+fn facts(id: MessageId, request: &Message, said: &[&Message], targets: &Targets) -> Facts {
+    let (way, side) = match request.sent {
+        true => (Way::Made, Side::Requesting),
+        false => (Way::Received, Side::Requested),
+    };
+    let kind = request.content.kind;
+    let mut facts = Facts::new(id, way, request.peer.clone(), kind);
+    if let Body::Request(body) = &request.content.body {
+        facts.what = What::of(body);
+        facts.urgency = body.urgency.level;
+    }
+    // Whatever it calls itself, an emergency request is one: CETS 224 10.
+    if kind == MessageKind::EmergencyRequest {
+        facts.urgency = UrgencyLevel::Emergency;
+    }
+    facts.track = targets.of(request.peer.as_str(), facts.urgency);
+    let mut life = Life::begin(side, request.at, request.arrived);
+    for message in said {
+        let by = if message.sent { side } else { side.other() };
+        life.takes(&step(message, by, request.at));
+        facts.hears(message.content.kind, Some(&message.content));
+    }
+    facts.history = life.into_history();
+    facts
+}
+
+/// What a message does. One that came before its request is judged when that has come.
+fn step(message: &Message, by: Side, begun: Timestamp) -> Said {
+    let (made, review) = match &message.content.body {
+        Body::Note(note) => {
+            let made = Move::of(message.content.kind, note);
+            (made, Timestamp::end_of_day(&note.review_date))
+        }
+        _ => (None, None),
+    };
+    Said { at: message.at.max(begun), by, made, told: message.told, review }
+}
+
+/// The bodies of records that were proven.
+pub(super) fn decode(
+    records: impl Iterator<Item = (MessageId, Vec<u8>)>,
+) -> Result<BTreeMap<MessageId, pb::MessageBody>, Failure> {
+    let body = |(id, bytes): (MessageId, Vec<u8>)| {
+        let unproven =
+            |_| Failure::new(Exit::VerificationFailed, format!("message {id}: no message body"));
+        pb::MessageBody::decode(bytes.as_slice()).map(|body| (id, body)).map_err(unproven)
+    };
+    records.map(body).collect()
+}

@@ -1,0 +1,169 @@
+//! Counting a year anew, and holding a return against it.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::figures::{Figures, Told, count, decode};
+use crate::audit::replay::State;
+use crate::cli::audit::dir::Export;
+use crate::cli::audit::replay::disclosed::Disclosed;
+use crate::cli::audit::when::When;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::files::read_text;
+use crate::cli::out::Out;
+use crate::cli::stats;
+use crate::config::Config;
+use crate::domain::Timestamp;
+use crate::domain::clock::Targets;
+use crate::domain::statistics::{Difference, Period, StatisticsReturn, compare, suppress};
+
+/// What is counted anew, and held against what.
+#[derive(Args, Default)]
+pub(super) struct HeldArgs {
+    /// Counts the requests of this year, UTC
+    #[arg(long, value_name = "YEAR", requires = "disclosure")]
+    pub(super) year: Option<i32>,
+    /// The contents, which `rogatory disclose --year` wrote
+    #[arg(long, value_name = "FILE", requires = "year")]
+    pub(super) disclosure: Option<PathBuf>,
+    /// A return that was sent: what `rogatory show --output json` or `rogatory stats --output json` wrote
+    #[arg(long, value_name = "FILE", requires = "year")]
+    pub(super) compare: Option<PathBuf>,
+    /// As of this time; as of that of the return, or of the last entry, if absent
+    #[arg(long, value_name = "TIME", requires = "year")]
+    pub(super) as_of: Option<When>,
+    /// The node's rogatory.toml, whose section [clock] says what is overdue; the shipped targets if absent
+    #[arg(long, value_name = "FILE", requires = "year")]
+    pub(super) config: Option<PathBuf>,
+}
+
+/// Times of what was sent begin when the receipt came, for the log does not say when the other side
+/// wrote it: they may be shorter by as much.
+const TOLERANCE_SECONDS: u64 = 3600;
+
+/// Differences, and messages that are not disclosed, that are listed; all are counted.
+const LISTED_MAX: usize = 1000;
+
+pub(super) fn run(
+    export: &Export,
+    args: &HeldArgs,
+    year: i32,
+    out: &mut Out,
+) -> Result<(), Failure> {
+    let period = Period::year(year).map_err(|e| Failure::new(Exit::Usage, e.to_string()))?;
+    let reported = args.compare.as_deref().map(read_return).transpose()?;
+    if let Some(reported) = &reported {
+        check_year(reported, &period)?;
+    }
+    let said = reported.as_ref().and_then(|reported| Timestamp::parse(&reported.as_of).ok());
+    let as_of = args.as_of.map(|When(at)| at).or(said);
+    let targets = args.config.as_deref().map(read_targets).transpose()?.unwrap_or_default();
+    let disclosed = args.disclosure.as_deref().map(Disclosed::read).transpose()?;
+    let mut state = State::new(export.card().authority().clone());
+    let mut told = Told::new(as_of);
+    export.verify(out, &mut |index, entry| {
+        told.observe(index, entry, &state);
+        // Whether their order is legal, a replay says.
+        let _ = state.apply(index, entry);
+    })?;
+    let contents = disclosed.map(|one| one.contents(&state)).transpose()?;
+    let bodies = decode(contents.into_iter().flatten())?;
+    let figures = count(period, &targets, &told, &state, &bodies)?;
+    tell(export, figures, reported.as_ref(), out)
+}
+
+fn read_targets(path: &Path) -> Result<Targets, Failure> {
+    let config = Config::parse(path, &read_text(path)?);
+    config.map(|config| config.targets).map_err(|error| Failure::bad_file(path, error))
+}
+
+/// The figures in what a command wrote, or in a message that was shown.
+fn read_return(path: &Path) -> Result<StatisticsReturn, Failure> {
+    let bad = |what: String| Failure::bad_file(path, what);
+    let value: Value = serde_json::from_str(&read_text(path)?).map_err(|e| bad(e.to_string()))?;
+    let places = ["/statistics", "/content/statistics"];
+    let found = places.iter().find_map(|place| value.pointer(place));
+    let found = found.ok_or_else(|| bad("has no `statistics`".into()))?;
+    serde_json::from_value(found.clone()).map_err(|error| bad(error.to_string()))
+}
+
+fn check_year(reported: &StatisticsReturn, period: &Period) -> Result<(), Failure> {
+    if (reported.from.as_str(), reported.until.as_str()) == (period.from(), period.until()) {
+        return Ok(());
+    }
+    let what = format!("the return is about {} to {}", reported.from, reported.until);
+    Err(Failure::new(Exit::BadInput, what).hint("name its year with --year"))
+}
+
+fn tell(
+    export: &Export,
+    figures: Figures,
+    reported: Option<&StatisticsReturn>,
+    out: &mut Out,
+) -> Result<(), Failure> {
+    let Figures { counted, undisclosed, erased } = figures;
+    let smallest = reported.map_or(0, |reported| reported.smallest);
+    let counted = if smallest > 0 { suppress(counted, smallest) } else { counted };
+    let differences = reported.map(|reported| compare(reported, &counted, TOLERANCE_SECONDS));
+    if out.is_json() {
+        out.json(&json!({
+            "log_origin": export.checkpoint().origin,
+            "statistics": counted,
+            "undisclosed": undisclosed.len(),
+            "undisclosed_messages": undisclosed.iter().take(LISTED_MAX).collect::<Vec<_>>(),
+            "erased": erased,
+            "differences": differences.iter().flatten().take(LISTED_MAX).map(to_json)
+                .collect::<Vec<_>>(),
+        }));
+    } else {
+        stats::print(&counted, None, out);
+        undisclosed
+            .iter()
+            .take(LISTED_MAX)
+            .for_each(|id| out.talk(&format!("not disclosed: {id}")));
+    }
+    let short = !undisclosed.is_empty() || erased > 0;
+    if short {
+        let (missing, total) = (undisclosed.len(), erased);
+        out.talk(&format!(
+            "warning: of the messages since the year began {missing} are not disclosed and {total} \
+             were erased: requests among them are not counted"
+        ));
+    }
+    conclude(&differences.unwrap_or_default(), short, out)
+}
+
+fn to_json(one: &Difference) -> Value {
+    json!({
+        "way": one.way,
+        "dimension": one.dimension,
+        "value": one.value,
+        "field": one.field,
+        "reported": one.reported,
+        "counted": one.counted,
+    })
+}
+
+fn conclude(differences: &[Difference], short: bool, out: &mut Out) -> Result<(), Failure> {
+    let Some(first) = differences.first() else { return Ok(()) };
+    let cell = |count: Option<u64>| count.map_or_else(|| "*".to_owned(), |count| count.to_string());
+    let line = |one: &Difference| {
+        let place = [one.way.as_str(), one.dimension.as_str(), &one.value, one.field].join(" ");
+        format!("{place}: {} reported, {} counted", cell(one.reported), cell(one.counted))
+    };
+    if !out.is_json() {
+        differences
+            .iter()
+            .take(LISTED_MAX)
+            .for_each(|one| out.talk(&format!("differs: {}", line(one))));
+    }
+    let count = differences.len();
+    let message = format!("the return differs in {count} cells, the first {}", line(first));
+    let hint = match short {
+        true => "have the messages disclosed that are missing, and count again",
+        false => "the return is not what log and contents add up to: ask its author",
+    };
+    Err(Failure::new(Exit::VerificationFailed, message).hint(hint))
+}

@@ -1,0 +1,138 @@
+use super::*;
+use crate::domain::lifecycle::Move;
+use crate::domain::request::{Note, UrgencyLevel};
+use crate::domain::statistics::{Dimension, ReturnLine, audit_lines};
+use crate::exchange::Role;
+use crate::exchange::standing::tests::Two;
+use crate::exchange::submit::Submission;
+use crate::exchange::testing::{Lone, desk, pair};
+
+use Side::{Requested, Requesting};
+
+async fn figures(lone: &Lone, caller: &Caller, peer: Option<&Lone>) -> Figures {
+    let year = Period::year(lone.x().now().year()).expect("a year");
+    let counted = Counted { period: year, peer: peer.map(|lone| lone.x().me.clone()) };
+    let counted = lone.x().statistics(caller, counted).await;
+    counted.map_err(|error| error.to_string()).expect("counted")
+}
+
+fn line(of: &Figures, way: Way, dimension: Dimension, value: &str) -> Option<ReturnLine> {
+    let is_it = |line: &&ReturnLine| {
+        (line.way, line.dimension, line.value.as_str()) == (way, dimension, value)
+    };
+    of.whole.lines.iter().find(is_it).cloned()
+}
+
+fn requests(of: &Figures, way: Way, dimension: Dimension, value: &str) -> u64 {
+    line(of, way, dimension, value).and_then(|line| line.requests).unwrap_or(0)
+}
+
+#[tokio::test]
+async fn what_one_has_made_is_what_the_other_has_received() {
+    let two = Two::new().await;
+    let (a, b) = (&two.a, &two.b);
+    a.wait_days(2);
+    b.wait_days(2);
+    two.does(Requested, Move::Acknowledge).await;
+    two.does(Requested, Move::AskInformation).await;
+    two.does(Requesting, Move::Inform).await;
+    two.does(Requested, Move::Consult).await;
+    a.wait_days(3);
+    b.wait_days(3);
+    two.does(Requested, Move::Refuse).await;
+    let (made, received) = (figures(a, &desk(), None).await, figures(b, &desk(), None).await);
+    for of in [&made, &received] {
+        assert_eq!(audit_lines(&of.whole), []);
+        assert_eq!(of.unread, 0);
+    }
+    let mut compared = 0;
+    for own in made.whole.lines.iter().filter(|line| line.way == Way::Made) {
+        if own.dimension == Dimension::Peer {
+            continue;
+        }
+        let other = line(&received, Way::Received, own.dimension, &own.value).expect("too");
+        assert_eq!((own.requests, own.info_rounds), (other.requests, other.info_rounds));
+        assert_eq!((own.decision.count, own.overdue), (other.decision.count, other.overdue));
+        compared += 1;
+    }
+    assert!(compared > 7, "{compared}");
+    let day = 24 * 3600;
+    let total = line(&received, Way::Received, Dimension::Total, "").expect("a total");
+    assert_eq!(total.acknowledgement.median_seconds, Some(2 * day));
+    assert_eq!(total.decision.median_seconds, Some(2 * day), "without the wait");
+    assert_eq!((total.info_rounds, total.execution.count), (Some(1), Some(0)));
+    assert_eq!(requests(&received, Way::Received, Dimension::Ground, "ESSENTIAL_INTERESTS"), 1);
+    assert_eq!(requests(&received, Way::Received, Dimension::Outcome, "refused"), 1);
+    assert_eq!(requests(&received, Way::Received, Dimension::Peer, "xa.oag"), 1);
+    assert_eq!(requests(&received, Way::Made, Dimension::Total, ""), 0);
+    assert_eq!(
+        requests(&figures(b, &desk(), Some(b)).await, Way::Received, Dimension::Total, ""),
+        0
+    );
+    assert_eq!(
+        requests(&figures(b, &desk(), Some(a)).await, Way::Received, Dimension::Total, ""),
+        1
+    );
+}
+
+#[tokio::test]
+async fn drafts_never_count_nor_what_was_taken_back_nor_what_one_may_not_see() {
+    let two = Two::new().await;
+    let (a, b) = (&two.a, &two.b);
+    let draft =
+        Note { text: "What would you say?".into(), language: "en".into(), ..Note::default() };
+    let content = Content::note(MessageKind::DraftConsultation, draft);
+    let submission = Submission { content, ..a.submission(b, &[]) };
+    let id = a.x().submit(&desk(), submission).await.map_err(|e| e.to_string()).expect("sent").id;
+    two.comes(Requesting, id).await;
+    let withdrawn = crate::exchange::standing::tests::asked(a, b).await;
+    a.x().cancel(&desk(), withdrawn).await.map(drop).expect("it waits still");
+    for (lone, way) in [(a, Way::Made), (b, Way::Received)] {
+        let of = figures(lone, &desk(), None).await;
+        assert_eq!(requests(&of, way, Dimension::Total, ""), 1, "{way}");
+        assert_eq!(requests(&of, way, Dimension::Kind, "REQUEST"), 1);
+    }
+    let police = Caller { name: "police".into(), roles: vec![Role::Read], all_cases: false };
+    assert_eq!(requests(&figures(a, &police, None).await, Way::Made, Dimension::Total, ""), 0);
+}
+
+#[tokio::test]
+async fn what_was_erased_counts_as_unknown_and_overdue_is_what_the_clocks_say() {
+    let two = Two::new().await;
+    let b = &two.b;
+    b.wait_days(8);
+    let of = figures(b, &desk(), None).await;
+    let total = line(&of, Way::Received, Dimension::Total, "").expect("a total");
+    assert_eq!(total.overdue, Some(1));
+    let reason = crate::domain::Reason::parse("COURT_ORDER").expect("a code");
+    let operator = crate::exchange::testing::operator();
+    b.x()
+        .erase(&operator, two.request, reason)
+        .await
+        .map(drop)
+        .map_err(|e| e.to_string())
+        .expect("erased");
+    let of = figures(b, &desk(), None).await;
+    assert_eq!(of.unread, 1);
+    assert_eq!(requests(&of, Way::Received, Dimension::Instrument, "unknown"), 1);
+    assert_eq!(requests(&of, Way::Received, Dimension::Outcome, "pending"), 1);
+    let urgent = UrgencyLevel::Urgent.as_str();
+    assert_eq!(requests(&of, Way::Received, Dimension::Urgency, urgent), 1, "kept beside it");
+}
+
+#[tokio::test]
+async fn requests_of_other_years_are_passed_over() {
+    let (a, b) = pair().await;
+    let old = crate::exchange::standing::tests::asked(&a, &b).await;
+    a.wait_days(400);
+    for _ in 0..3 {
+        crate::exchange::standing::tests::asked(&a, &b).await;
+        a.wait_ms(1000);
+    }
+    assert_eq!(requests(&figures(&a, &desk(), None).await, Way::Made, Dimension::Total, ""), 3);
+    let period = Period::year(old.at().year()).expect("a year");
+    let counted = Counted { period, peer: None };
+    let then =
+        a.x().statistics(&desk(), counted).await.map_err(|e| e.to_string()).expect("counted");
+    assert_eq!(requests(&then, Way::Made, Dimension::Total, ""), 1);
+}
