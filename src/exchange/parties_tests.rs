@@ -30,6 +30,26 @@ fn referral() -> Content {
     content_from_toml(file).expect("a referral")
 }
 
+fn figures() -> Content {
+    let file = r#"
+        kind = "STATISTICS_RETURN"
+        [statistics]
+        from = "2025-01-01"
+        until = "2025-12-31"
+        as_of = "2026-01-15T09:00:00.000Z"
+        smallest = 5
+        [[statistics.lines]]
+        way = "made"
+        dimension = "total"
+        requests = 0
+        [[statistics.lines]]
+        way = "received"
+        dimension = "total"
+        requests = 12
+    "#;
+    content_from_toml(file).expect("a return")
+}
+
 fn note(kind: MessageKind) -> Content {
     Content::note(kind, Note { text: "Said.".into(), language: "en".into(), ..Note::default() })
 }
@@ -52,7 +72,7 @@ async fn case_content_goes_to_no_organisation_and_comes_from_none() {
         assert!(said.contains("xb.pps is an international organisation"), "{said}");
         assert!(said.contains("UNTOC 18(13)"), "{said}");
     }
-    for content in [referral(), note(MessageKind::StatisticsReturn)] {
+    for content in [referral(), figures()] {
         let kind = content.kind;
         let view = a.x().submit(&desk(), submission(&a, &b, content)).await;
         let view = view.map_err(|error| error.to_string()).expect("sent");

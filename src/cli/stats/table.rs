@@ -18,20 +18,20 @@ pub(crate) fn print(figures: &StatisticsReturn, by: Option<Dimension>, out: &mut
     let fields = [("requests made", period), ("as of", figures.as_of.clone())];
     out.record(&fields, &Value::Null);
     years(figures, out);
+    let always = |one: Dimension| matches!(one, Dimension::Total | Dimension::Year);
+    let wanted = |one: Dimension| by.is_none_or(|by| by == one);
     for dimension in Dimension::ALL.iter().copied() {
-        let wanted = by.is_none_or(|by| by == dimension);
-        let is_own = matches!(dimension, Dimension::Total | Dimension::Year);
-        if wanted && !is_own {
+        if wanted(dimension) && !always(dimension) {
             table(figures, dimension, out);
         }
     }
-    let hidden =
-        figures.lines.iter().any(|line| Column::ALL.iter().any(|c| line.cell(*c).is_none()));
-    if hidden && figures.smallest > 0 {
+    let mut shown =
+        figures.lines.iter().filter(|line| wanted(line.dimension) || always(line.dimension));
+    let is_hidden = |line: &ReturnLine| Column::ALL.iter().any(|one| line.cell(*one).is_none());
+    if figures.smallest > 0 && shown.any(is_hidden) {
         let least = figures.smallest;
-        let what = "a count below";
         out.talk(&format!(
-            "note: {HIDDEN} is {what} {least}, or one that would give such a count away"
+            "note: {HIDDEN} is a count below {least}, or one that would give such a count away"
         ));
     }
 }

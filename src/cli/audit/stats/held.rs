@@ -150,7 +150,8 @@ fn conclude(differences: &[Difference], short: bool, out: &mut Out) -> Result<()
     let Some(first) = differences.first() else { return Ok(()) };
     let cell = |count: Option<u64>| count.map_or_else(|| "*".to_owned(), |count| count.to_string());
     let line = |one: &Difference| {
-        let place = [one.way.as_str(), one.dimension.as_str(), &one.value, one.field].join(" ");
+        let place = [one.way.as_str(), one.dimension.as_str(), &one.value, one.field];
+        let place = place.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
         format!("{place}: {} reported, {} counted", cell(one.reported), cell(one.counted))
     };
     if !out.is_json() {
