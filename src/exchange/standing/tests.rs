@@ -349,6 +349,7 @@ async fn a_peer_that_goes_to_and_fro_fills_no_row() {
     }
     assert_eq!(at.steps.len(), STEPS_MAX);
     assert_eq!(at.steps[0].state, S::Received as i32);
+    assert_eq!(at.steps[STEPS_FIRST - 1].at_ms, STEPS_FIRST as i64 - 2, "by them it is timed");
     assert_eq!(at.steps[STEPS_MAX - 1].at_ms, 2 * STEPS_MAX as i64 - 1);
 }
 
