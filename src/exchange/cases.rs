@@ -8,9 +8,9 @@ mod alerts;
 pub(super) mod between;
 pub(super) mod index;
 mod open;
-pub mod statistics;
 #[cfg(test)]
 mod related_tests;
+pub mod statistics;
 #[cfg(test)]
 mod tests;
 

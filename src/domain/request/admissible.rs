@@ -223,3 +223,17 @@ fn is_foreign(profile: &Profile, basis: &Instrument) -> bool {
 fn shown(basis: &Instrument) -> String {
     format!("{basis:?}")
 }
+
+impl Need {
+    /// The need of an undertaking of a kind.
+    pub fn of_undertaking(kind: UndertakingKind) -> Self {
+        match kind {
+            UndertakingKind::Reciprocity => Self::UndertakingReciprocity,
+            UndertakingKind::Specialty => Self::UndertakingSpecialty,
+            UndertakingKind::ReturnOfItems => Self::UndertakingReturnOfItems,
+            UndertakingKind::Costs => Self::UndertakingCosts,
+            UndertakingKind::NoDeathPenalty => Self::UndertakingNoDeathPenalty,
+            UndertakingKind::SafeConduct => Self::UndertakingSafeConduct,
+        }
+    }
+}

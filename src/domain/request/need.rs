@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::words::{UndertakingKind, words};
+use super::words::words;
 
 words! {
     /// What a rule asks for. The word stands in the data files, in a peer's profile and in findings.
@@ -392,19 +392,5 @@ words! {
         FormElsewhere = "form_elsewhere",
         /// The package of an exhibit.
         FormPart = "form_part",
-    }
-}
-
-impl Need {
-    /// The need of an undertaking of a kind.
-    pub fn of_undertaking(kind: UndertakingKind) -> Self {
-        match kind {
-            UndertakingKind::Reciprocity => Self::UndertakingReciprocity,
-            UndertakingKind::Specialty => Self::UndertakingSpecialty,
-            UndertakingKind::ReturnOfItems => Self::UndertakingReturnOfItems,
-            UndertakingKind::Costs => Self::UndertakingCosts,
-            UndertakingKind::NoDeathPenalty => Self::UndertakingNoDeathPenalty,
-            UndertakingKind::SafeConduct => Self::UndertakingSafeConduct,
-        }
     }
 }
