@@ -2,6 +2,8 @@
 //! where they passed through and where they were exploited. What their nodes say of it agrees.
 #![allow(missing_docs)]
 
+#[path = "scenario/figures.rs"]
+mod figures;
 #[path = "scenario/protected.rs"]
 mod protected;
 mod support;
@@ -339,6 +341,7 @@ async fn three_states_work_one_incident() {
     assert_eq!(destination.limits(&evidence).await, bound);
     is_extradited(&mut destination, &mut origin, &asked).await;
     is_referred(&mut destination, &mut organisation, &unit).await;
+    figures::returns(&mut origin, &mut transit, &mut destination).await;
     let case = transit.case(&parallel).await;
     assert_eq!(case.related_cases[0].case_id, asked.case_id);
     assert_eq!(case.related_cases[0].authority, "xa.oag");

@@ -8,6 +8,7 @@
 mod checks;
 mod desk;
 mod evidence;
+mod figures;
 mod law;
 mod logs;
 mod nodes;
@@ -107,6 +108,7 @@ async fn play(place: &Place, teller: &mut Teller<'_>) -> Result<()> {
     story.hearing(place, &nodes, teller).await?;
     story.referral(place, &nodes, teller).await?;
     story.end(teller).await?;
+    story.figures(teller).await?;
     let told = story.settle(teller).await?;
     teller.chapter("Nobody has to be believed");
     checks::receipts(place, &nodes, &told, teller)?;

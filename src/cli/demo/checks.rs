@@ -29,7 +29,7 @@ pub(super) fn receipts(
     told: &Told,
     teller: &mut Teller<'_>,
 ) -> Result<()> {
-    for sent in &told.sent {
+    for (place_in_story, sent) in (1..).zip(&told.sent) {
         let mut due = vec![(Event::SubmissionAcceptance, &sent.from)];
         due.extend(RECEIVED.map(|event| (event, &sent.to)));
         due.extend(sent.opened.then_some((Event::ContentAccessTracking, &sent.to)));
@@ -40,7 +40,9 @@ pub(super) fn receipts(
             let said = || format!("the {event} of {}", sent.label);
             verify_receipt(sent, found, issuer, nodes.card(issuer)?).with_context(said)?;
             let label = sent.label.replace(' ', "-");
-            let name = format!("receipts/{label}.{number}-{event}.{issuer}.tlog-proof");
+            let name = format!(
+                "receipts/{place_in_story:02}-{label}.{number}-{event}.{issuer}.tlog-proof"
+            );
             fs::write(place.below(name), &found.text)?;
         }
     }

@@ -17,9 +17,10 @@ use crate::cli::exit::Failure;
 use crate::client::Profile;
 use crate::crypto::{Sha256, random};
 use crate::domain::limits::CHUNK_BYTES;
-use crate::domain::request::Content;
+use crate::domain::request::{Content, StatisticsReturn};
 use crate::domain::{AuthorityId, RequestId};
-use crate::envelope::wire::content_to_pb;
+use crate::envelope::wire::{content_to_pb, statistics_from_pb};
+use crate::node::now;
 use crate::pb::v1 as pb;
 use pb::agency_service_client::AgencyServiceClient;
 
@@ -119,6 +120,20 @@ impl Desk {
         self.seen = came.inbox_position;
         let request = pb::GetMessageRequest { name: came.name };
         Ok(self.client.get_message(request).await.map_err(self.said())?.into_inner())
+    }
+
+    /// What the requests of this year add up to: with one peer whole, with all of them as they may be
+    /// sent.
+    pub(super) async fn figures(&mut self, peer: Option<&AuthorityId>) -> Result<StatisticsReturn> {
+        let year = now().year();
+        let request = pb::GetStatisticsRequest {
+            from: format!("{year}-01-01"),
+            until: format!("{year}-12-31"),
+            peer: peer.map(AuthorityId::to_string).unwrap_or_default(),
+            unsuppressed: peer.is_some(),
+        };
+        let answer = self.client.get_statistics(request).await.map_err(self.said())?.into_inner();
+        Ok(statistics_from_pb(answer.statistics.context("the node gives no figures")?)?)
     }
 
     /// A message that it sent or got, by its id.

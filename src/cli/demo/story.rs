@@ -22,7 +22,7 @@ const TO_ORIGIN: &str = include_str!("../../../examples/request-tip.json");
 const TO_TRANSIT: &str = include_str!("../../../examples/request-surveillance.toml");
 
 /// Who says something.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
     Origin,
     Transit,
