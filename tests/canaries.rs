@@ -164,7 +164,7 @@ const SUBMIT: &str = "submit --to xb.pps --request in/request.toml --for xb.pps/
 /// What is refused before anything is sent, and says where, and never what.
 fn refusals(world: &mut World) {
     for (annex, told) in [
-        ("-other.toml", "persons[0].ref: is the ref of no person of the request"),
+        ("-other.toml", "persons[0].ref: is the ref of no person of the message"),
         ("-broken.toml", "an annex has no such field or value there"),
         ("-broken.json", "line 1, column"),
     ] {

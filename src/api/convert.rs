@@ -125,6 +125,10 @@ fn share(row: ShareRow) -> pb::Share {
         consent: message_ref(&row.consent),
         log_index: index_in_log(row.entry_index),
         log: log_of(row.entry_index),
+        package: match PackageId::from_slice(&row.package_id) {
+            Ok(id) => format!("packages/{id}"),
+            Err(_) => String::new(),
+        },
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tonic::Status;
 
-use super::convert::{self, message_name};
+use super::convert::{self, message_name, package_name};
 use super::status::{invalid, to_status, whole};
 use crate::envelope::wire::release_purpose_from_pb;
 use crate::exchange::release::Wish;
@@ -24,7 +24,11 @@ pub(super) async fn share(
     let purpose = release_purpose_from_pb(request.purpose)
         .ok_or_else(|| invalid("purpose", "must be given"))?;
     let notice_follows = request.notice_follows;
-    let wish = Wish { agency: request.agency, purpose, consent, notice_follows };
+    let package = match request.package.as_str() {
+        "" => None,
+        name => Some(package_name("package", name)?),
+    };
+    let wish = Wish { agency: request.agency, package, purpose, consent, notice_follows };
     let acting = exchange.clone();
     let row = whole(async move { acting.share_message(&caller, id, wish).await }).await?;
     exchange.shown(id, row, false).map(convert::message).map_err(to_status)

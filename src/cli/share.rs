@@ -6,10 +6,10 @@ use super::connect::AgencyAccess;
 use super::exit::Failure;
 use super::out::Out;
 use super::view;
-use crate::domain::MessageId;
+use crate::domain::{MessageId, PackageId};
 use crate::pb::v1 as pb;
 
-/// Gives a message of another authority, with what it carries, to a further agency to read
+/// Gives a message of another authority, or a package of it, to a further agency to read
 ///
 /// What was obtained stays within the proceeding for which it was asked for. For anything else its
 /// sender has to consent (`rogatory reply ID --use-purpose "…"` asks); what exculpates an accused
@@ -23,6 +23,9 @@ pub(crate) struct ShareArgs {
     /// The agency that is given it
     #[arg(long, value_name = "AGENCY")]
     with: String,
+    /// A package of it and nothing else: no limit of another part binds that; may be said again for others
+    #[arg(long, value_name = "PACKAGE")]
+    package: Option<PackageId>,
     /// For what
     #[arg(long = "for", value_name = "PURPOSE")]
     purpose: Purpose,
@@ -75,6 +78,7 @@ pub(crate) async fn share(args: ShareArgs, out: &mut Out) -> Result<(), Failure>
         purpose: pb::ReleasePurpose::from(args.purpose) as i32,
         consent: args.consent.map(|id| format!("messages/{id}")).unwrap_or_default(),
         notice_follows: args.notice_follows,
+        package: args.package.map(|id| format!("packages/{id}")).unwrap_or_default(),
     };
     let message = client.share_message(request).await?.into_inner();
     print(&message, out);
@@ -93,13 +97,17 @@ pub(crate) async fn unshare(args: UnshareArgs, out: &mut Out) -> Result<(), Fail
 }
 
 fn print(message: &pb::Message, out: &mut Out) {
-    let header = ["agency", "for", "rests on", "since", "consent", "entry"];
+    let header = ["agency", "part", "for", "rests on", "since", "consent", "entry"];
     out.list(&header, &message.shares, row, view::share);
 }
 
 fn row(share: &pb::Share) -> Vec<String> {
     vec![
         share.agency.clone(),
+        match share.package.trim_start_matches("packages/") {
+            "" => "all".to_owned(),
+            package => package.to_owned(),
+        },
         view::release_purpose(share.purpose).to_owned(),
         share.ground.clone(),
         share.share_time.clone(),

@@ -82,6 +82,7 @@ pub(crate) fn share(share: &pb::Share) -> Value {
         "ground": share.ground,
         "share_time": share.share_time,
         "consent": share.consent.trim_start_matches("messages/"),
+        "package_id": share.package.trim_start_matches("packages/"),
         "log_index": share.log_index,
         "log": share.log,
     })

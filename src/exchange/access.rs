@@ -6,7 +6,7 @@
 use prost::Message as _;
 
 use super::agencies::Caller;
-use super::query::{MessageView, for_caller};
+use super::query::MessageView;
 use super::rows::{AccessRow, MessageRow};
 use super::stored::erased_error;
 use super::{ActionError, Exchange, annex};
@@ -44,12 +44,11 @@ impl Exchange {
         if row.erased.is_none() {
             self.log_access(caller, id, &row, None).await?;
         }
-        let mut view = self.shown(id, row, true)?;
+        let mut view = self.shown_to(caller, id, row, true)?;
         annex::name_officials(&self.store, &mut view.row)?;
         if let Some(body) = &view.body {
             view.limits = self.use_limits(id, &view.row, body)?;
         }
-        view.row = for_caller(caller, view.row);
         Ok(view)
     }
 

@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 
 pub use self::alerts::{Overdue, run};
 use super::agencies::Caller;
-use super::query::visible;
+use super::query::whole;
 use super::rows::{self, MessageDetails, MessageRow, RelatedCaseRow, SENT, StandingRow};
 use super::{ActionError, Exchange};
 use crate::domain::clock::Clock;
@@ -257,7 +257,7 @@ impl Exchange {
         let mut seen = Vec::new();
         let ids = index::scan(&self.store, case.as_str(), which, None, Direction::Backward, most)?;
         for id in ids {
-            let row = rows::message(&self.store, id)?.filter(|row| visible(caller, row));
+            let row = rows::message(&self.store, id)?.filter(|row| whole(caller, row));
             // Erased since the index was read.
             seen.extend(row.filter(|row| row.erased.is_none()).map(|row| (id, row)));
         }

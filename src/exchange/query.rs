@@ -3,7 +3,9 @@
 use super::agencies::Caller;
 use super::cases::index;
 use super::issue::{Issued, own_entry};
-use super::rows::{self, MessageDetails, MessageRow, ReceiptRow, SENT, StandingRow, shape_of};
+use super::rows::{
+    self, MessageDetails, MessageRow, ReceiptRow, SENT, ShareRow, StandingRow, shape_of,
+};
 use super::stored::erased_error;
 use super::{ActionError, Exchange};
 use crate::audit::note::WitnessKey;
@@ -76,10 +78,17 @@ pub struct ReceiptView {
     pub text: String,
 }
 
-/// A row as a caller may have it: who else was given the message is for its owner to know.
+/// A row as a caller may have it: who else was given the message is for its owner to know. Who was given
+/// parts of it sees these, and no more.
 pub(crate) fn for_caller(caller: &Caller, mut row: MessageRow) -> MessageRow {
-    if !owned(caller, &row) {
-        row.shares.retain(|share| share.agency == caller.name);
+    if owned(caller, &row) {
+        return row;
+    }
+    row.shares.retain(|share| share.agency == caller.name);
+    if !whole(caller, &row) {
+        let given = |package: &[u8]| row.shares.iter().any(|share| share.package_id == package);
+        row.packages.retain(|facts| given(&facts.package_id));
+        row.annexes.clear();
     }
     row
 }
@@ -89,7 +98,13 @@ pub(crate) fn owned(caller: &Caller, row: &MessageRow) -> bool {
     caller.all_cases || (!row.agency.is_empty() && row.agency == caller.name)
 }
 
-/// Whether a caller may see a message: it is the caller's, or was shared with it.
+/// Whether all of a message is for a caller: it is the caller's, or was shared with it as a whole.
+pub(crate) fn whole(caller: &Caller, row: &MessageRow) -> bool {
+    let given = |share: &ShareRow| share.agency == caller.name && share.package_id.is_empty();
+    owned(caller, row) || row.shares.iter().any(given)
+}
+
+/// Whether a caller may see a message: it is the caller's, or was shared with it, at least in part.
 pub(crate) fn visible(caller: &Caller, row: &MessageRow) -> bool {
     owned(caller, row) || row.shares.iter().any(|share| share.agency == caller.name)
 }
@@ -105,7 +120,24 @@ impl Exchange {
         // What may not be seen is not there: its existence is somebody's secret too.
         rows::message(&self.store, id)?
             .filter(|row| visible(caller, row))
+            .map(|row| for_caller(caller, row))
             .ok_or_else(|| ActionError::NotFound(format!("there is no message {id}")))
+    }
+
+    /// The view of a message that the caller sees, at least in part: of one that it was given parts of it
+    /// is not told what the message says.
+    pub(super) fn shown_to(
+        &self,
+        caller: &Caller,
+        id: MessageId,
+        row: MessageRow,
+        content: bool,
+    ) -> Result<MessageView, ActionError> {
+        if whole(caller, &row) {
+            return self.shown(id, for_caller(caller, row), content);
+        }
+        let (row, details) = (for_caller(caller, row), MessageDetails::default());
+        Ok(MessageView { id, row, details, body: None, standing: None, limits: Vec::new() })
     }
 
     /// A message, with its content if that is wanted and still there.
@@ -119,7 +151,7 @@ impl Exchange {
         content: bool,
     ) -> Result<MessageView, ActionError> {
         match self.seen(caller, id) {
-            Ok(row) => self.shown(id, for_caller(caller, row), content),
+            Ok(row) => self.shown_to(caller, id, row, content),
             // It may still wait for an approval.
             Err(missing) => match self.seen_draft(caller, id) {
                 Ok(row) => self.shown_draft(id, &row, content),
@@ -176,7 +208,7 @@ impl Exchange {
             after = Some(*last);
             for (id, row) in page {
                 if visible(caller, &row) && filter.fits(&row) && found.len() < limit {
-                    found.push(self.shown(id, for_caller(caller, row), false)?);
+                    found.push(self.shown_to(caller, id, row, false)?);
                 }
             }
         }
@@ -219,7 +251,7 @@ impl Exchange {
             seen = u64::from_be_bytes(key.as_slice().try_into().unwrap_or_default());
             let id = MessageId::from_slice(&id).map_err(ActionError::fault)?;
             if let Some(row) = rows::message(&self.store, id)?.filter(|row| visible(caller, row)) {
-                found.push(self.shown(id, for_caller(caller, row), false)?);
+                found.push(self.shown_to(caller, id, row, false)?);
             }
         }
         Ok((found, seen))

@@ -13,7 +13,7 @@ use crate::domain::delivery::DeliveryState;
 use crate::domain::lifecycle::RequestState;
 use crate::domain::release::{Bearing, Ground, limit_of_persons, limits, limits_of_request};
 use crate::domain::request::{Body, Content, Note, ReleasePurpose, UseConsent, UseLimit};
-use crate::domain::{MessageId, MessageKind};
+use crate::domain::{MessageId, MessageKind, PackageId};
 use crate::envelope::wire::{content_from_pb, release_purpose_to_pb};
 use crate::pb::v1 as pb;
 use crate::store::{Direction, Table, Tx};
@@ -30,6 +30,8 @@ const KEPT_MAX: usize = 64;
 pub struct Wish {
     /// The agency that is given it.
     pub agency: String,
+    /// The package that it is given, and nothing else; all of the message, where none is named.
+    pub package: Option<PackageId>,
     /// For what.
     pub purpose: ReleasePurpose,
     /// The USE_CONSENT_RESPONSE that it rests on.
@@ -139,7 +141,8 @@ impl Exchange {
         }
     }
 
-    /// Gives another agency of this authority a message to read, with what it carries.
+    /// Gives another agency of this authority a message to read, with what it carries; or one package of
+    /// it, which no limit of another part binds.
     ///
     /// # Errors
     /// [`ActionError::NotFound`] for what the caller may not give; [`ActionError::Invalid`] where the
@@ -154,12 +157,13 @@ impl Exchange {
         let row = rows::message(&self.store, id)?.filter(|row| owned(caller, row));
         let row = row.ok_or_else(|| unknown(id))?;
         self.check_grantee(&wish.agency, &row)?;
+        check_part(wish.package, &row)?;
         let body = self.content(id, &row)?;
         let body = body.ok_or_else(|| {
             ActionError::conflict("ERASED", format!("what message {id} says is gone"))
         })?;
         let bearing = Bearing {
-            limits: self.use_limits(id, &row, &body)?,
+            limits: of_part(wish.package, self.use_limits(id, &row, &body)?),
             consented: wish.consent.is_some_and(|consent| has(&row.consents, consent)),
             notified: self.is_notified(&row)?,
         };
@@ -216,13 +220,19 @@ impl Exchange {
             if row.erased.is_some() || (!consent.is_empty() && !row.consents.contains(&consent)) {
                 return Err(ActionError::conflict("MOVED", "it changed this moment: try again"));
             }
-            row.shares.retain(|share| share.agency != wish.agency);
+            let package = wish.package.map(|id| id.as_bytes().to_vec()).unwrap_or_default();
+            row.shares
+                .retain(|share| share.agency != wish.agency || is_other_part(share, &package));
             if row.shares.len() >= SHARES_MAX {
                 let message = format!("message {id} is shared with {SHARES_MAX} agencies already");
                 return Err(ActionError::exhausted("TOO_MANY_SHARES", message));
             }
             let draft = EntryDraft::new(Event::AccessShared).message(id).who(&who);
-            let entry_index = tx.append(draft.code(ground.code()));
+            let draft = draft.code(ground.code());
+            let entry_index = tx.append(match wish.package {
+                Some(package) => draft.package(package),
+                None => draft,
+            });
             row.shares.push(ShareRow {
                 agency: wish.agency,
                 purpose: release_purpose_to_pb(wish.purpose) as i32,
@@ -230,6 +240,7 @@ impl Exchange {
                 at_ms: tx.at().unix_ms(),
                 entry_index,
                 consent,
+                package_id: package,
             });
             put_message(tx, id, &row);
             Ok(row)
@@ -350,6 +361,30 @@ pub(super) fn consents(
 /// Whether a note answers a request for consent, and how.
 pub(super) fn consent_of(kind: MessageKind, note: &Note) -> Option<UseConsent> {
     note.consent.filter(|_| kind == MessageKind::UseConsentResponse)
+}
+
+/// A package that is to be shared alone is one of the message.
+fn check_part(package: Option<PackageId>, row: &MessageRow) -> Result<(), ActionError> {
+    let Some(package) = package else { return Ok(()) };
+    match row.packages.iter().any(|facts| facts.package_id == package.as_bytes()) {
+        true => Ok(()),
+        false => Err(ActionError::invalid("package", "is no package of this message")),
+    }
+}
+
+/// The limits that bind a package: those of the message, and its own. One of an exhibit binds the package,
+/// which is shared as a whole.
+fn of_part(package: Option<PackageId>, mut limits: Vec<UseLimit>) -> Vec<UseLimit> {
+    if package.is_some() {
+        limits.retain(|limit| limit.package.is_none() || limit.package == package);
+    }
+    limits
+}
+
+/// Whether a share stays when its agency is given a part, or all where that is empty: only one of another
+/// part does, beside a part.
+fn is_other_part(share: &ShareRow, package: &[u8]) -> bool {
+    !package.is_empty() && !share.package_id.is_empty() && share.package_id != package
 }
 
 #[cfg(test)]

@@ -87,7 +87,8 @@ impl Two {
         purpose: ReleasePurpose,
         consent: Option<MessageId>,
     ) -> Result<MessageRow, ActionError> {
-        let wish = Wish { agency: "tax".into(), purpose, consent, notice_follows: false };
+        let wish =
+            Wish { agency: "tax".into(), package: None, purpose, consent, notice_follows: false };
         self.a.x().share_message(&desk(), id, wish).await
     }
 
@@ -194,6 +195,7 @@ async fn whoever_it_is_shared_with_reads_and_does_nothing_else() {
     assert_eq!(view.limits.len(), 2, "with its limits");
     let wish = Wish {
         agency: "desk".into(),
+        package: None,
         purpose: ReleasePurpose::SameProceeding,
         consent: None,
         notice_follows: false,
@@ -246,6 +248,63 @@ async fn information_is_bound_as_its_sender_says_and_as_long() {
     assert_eq!(shared.shares[0].ground, "NO_LIMIT");
 }
 
+/// Of two packages one is limited: the other one is given alone, and nothing beside it is told.
+#[tokio::test]
+async fn a_part_is_bound_by_its_own_limits_and_is_all_that_is_given() {
+    let two = Two::new().await;
+    let [limited, free] = [two.b.upload(b"limited").await.id, two.b.upload(b"free").await.id];
+    let mut content = information("", LimitKind::Restricted);
+    if let Body::Note(note) = &mut content.body {
+        note.use_limits[0].package = Some(limited);
+    }
+    let submission = Submission { content, ..two.b.submission(&two.a, &[limited, free]) };
+    let id = two.b.x().submit(&desk(), submission).await.map(|view| view.id).expect("sent");
+    two.a.arrives(&two.b, id).await;
+    two.a.x().consign_all().await.expect("opened");
+    let share = async |package: Option<PackageId>| {
+        let (agency, purpose) = ("tax".to_owned(), ReleasePurpose::OtherPurpose);
+        let wish = Wish { agency, package, purpose, consent: None, notice_follows: false };
+        two.a.x().share_message(&desk(), id, wish).await
+    };
+    for bound in [None, Some(limited)] {
+        assert!(broken(share(bound).await).contains("restricted"), "{bound:?}");
+    }
+    let other = PackageId::new(two.a.x().now(), random());
+    assert_eq!(broken(share(Some(other)).await), "package: is no package of this message");
+    let shared = share(Some(free)).await.expect("no limit binds it");
+    assert_eq!(shared.shares[0].ground, "NO_LIMIT");
+    let logged = two.a.entries(Event::AccessShared).pop().expect("logged").1;
+    assert_eq!(logged.package, Some(free));
+
+    let x = two.a.x();
+    let read = x.read(&tax(), id).await.map_err(|e| e.to_string()).expect("read");
+    assert!(read.body.is_none() && read.limits.is_empty(), "what the message says is not told");
+    assert_eq!(read.row.packages.len(), 1);
+    x.read_package(&tax(), id, free).await.expect("given");
+    assert!(x.package_of(&tax(), id, free).is_ok());
+    assert!(x.read_package(&tax(), id, limited).await.is_err());
+    assert!(x.package_of(&tax(), id, limited).is_err());
+    let listed = x.list(&tax(), &Default::default(), None, 9).map_err(|e| e.to_string());
+    let listed = listed.expect("listed");
+    assert_eq!((listed.len(), listed[0].row.packages.len()), (1, 1));
+    // A part beside a part stays; all takes the place of parts, and a part that of all.
+    let same = |package| Wish {
+        agency: "tax".into(),
+        package,
+        purpose: ReleasePurpose::SameProceeding,
+        consent: None,
+        notice_follows: false,
+    };
+    for (package, shares) in [(Some(limited), 2), (None, 1), (Some(free), 1)] {
+        let row = x.share_message(&desk(), id, same(package)).await.expect("shared");
+        assert_eq!(row.shares.len(), shares, "{package:?}");
+    }
+    assert!(x.read_package(&tax(), id, limited).await.is_err());
+    x.unshare_message(&desk(), id, "tax".into()).await.expect("taken back");
+    assert!(!two.reads(id).await);
+    assert_eq!(two.a.found().await, Vec::<String>::new());
+}
+
 #[tokio::test]
 async fn what_exculpates_is_given_once_its_sender_was_told() {
     let two = Two::new().await;
@@ -254,6 +313,7 @@ async fn what_exculpates_is_given_once_its_sender_was_told() {
     assert!(lacks.starts_with("purpose: its sender has not been told"), "{lacks}");
     let urgent = Wish {
         agency: "tax".into(),
+        package: None,
         purpose: ReleasePurpose::Exculpatory,
         consent: None,
         notice_follows: true,
@@ -277,7 +337,7 @@ async fn whom_it_cannot_be_shared_with_is_named() {
     let to = async |agency: &str| {
         let purpose = ReleasePurpose::SameProceeding;
         let agency = agency.to_owned();
-        let wish = Wish { agency, purpose, consent: None, notice_follows: false };
+        let wish = Wish { agency, package: None, purpose, consent: None, notice_follows: false };
         broken(two.a.x().share_message(&desk(), id, wish).await)
     };
     assert_eq!(to("nobody").await, "agency: is no agency that has access");

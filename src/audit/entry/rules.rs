@@ -165,7 +165,7 @@ impl Event {
             }
             Event::AccessFetched => (&[Who], &[Envelope, Message, Package, Peer]),
             Event::AccessExported => (&[], &[Code, Document, Message, Package, Peer, Who]),
-            Event::AccessShared => (&[Code, Message, Who], &[]),
+            Event::AccessShared => (&[Code, Message, Who], &[Package]),
             // Nobody where its sender has taken its consent back.
             Event::AccessUnshared => (&[Message], &[Who]),
             Event::EraseBody => (&[Code, Message], &[Envelope, Package, Payload, Peer, Who]),

@@ -8,7 +8,7 @@ use crate::domain::{AuthorityId, MessageId, Timestamp};
 use crate::envelope::{ReleaseContext, SealedAnnex};
 use crate::exchange::consign::issue_draft;
 use crate::exchange::issue::release;
-use crate::exchange::query::{ReceiptView, visible};
+use crate::exchange::query::{ReceiptView, whole};
 use crate::exchange::rows::{
     AnnexRow, ErasureRow, MessageRow, OutboxRow, RECEIVED, message_in, put_message,
 };
@@ -185,7 +185,7 @@ impl Exchange {
             .key(&context.official.to_string())
             .who(&who);
         let logged = self.store.commit(move |tx: &mut Tx<'_>| {
-            let row = message_in(tx, id)?.filter(|row| visible(&caller, row));
+            let row = message_in(tx, id)?.filter(|row| whole(&caller, row));
             let mut row =
                 row.ok_or_else(|| ActionError::NotFound(format!("there is no message {id}")))?;
             // Erased since it was read.

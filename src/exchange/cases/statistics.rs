@@ -15,7 +15,7 @@ use crate::domain::{AuthorityId, MessageId, MessageKind, Timestamp};
 use crate::envelope::wire::content_from_pb;
 use crate::exchange::agencies::Caller;
 use crate::exchange::pieces::piece;
-use crate::exchange::query::visible;
+use crate::exchange::query::whole;
 use crate::exchange::rows::{self, MessageRow, SENT, StandingRow, decode};
 use crate::exchange::{ActionError, Exchange};
 use crate::store::{Direction, Table};
@@ -132,7 +132,7 @@ impl Exchange {
         standing: &StandingRow,
     ) -> Result<Option<Facts>, ActionError> {
         let row = rows::message(&self.store, id)?;
-        let counts = |row: &MessageRow| counts(row) && visible(&counting.caller, row);
+        let counts = |row: &MessageRow| counts(row) && whole(&counting.caller, row);
         let Some(row) = row.filter(|row| standing.state != 0 && counts(row)) else {
             return Ok(None);
         };
