@@ -168,7 +168,7 @@ fn update(to: &Node, statements: Vec<pb::FrameworkStatement>) -> pb::SubmitMessa
     let content = pb::MessageContent {
         kind: pb::MessageKind::FrameworkUpdate as i32,
         body: Some(pb::message_content::Body::Framework(framework)),
-        related_cases: Vec::new(),
+        ..Default::default()
     };
     pb::SubmitMessageRequest { content: Some(content), ..submission(to) }
 }

@@ -146,7 +146,7 @@ fn returned(to: &Node, figures: &StatisticsReturn) -> pb::SubmitMessageRequest {
     let content = pb::MessageContent {
         kind: pb::MessageKind::StatisticsReturn as i32,
         body: Some(pb::message_content::Body::Statistics(statistics_to_pb(figures))),
-        related_cases: Vec::new(),
+        ..Default::default()
     };
     pb::SubmitMessageRequest { content: Some(content), ..submission(to) }
 }

@@ -61,6 +61,7 @@ impl AgencyApi {
     ) -> Result<crate::domain::request::Content, Status> {
         let content = content.ok_or_else(|| invalid("content", "must be given"))?;
         content_from_pb(content)
+            .map(crate::domain::request::Content::normalised)
             .map_err(|error| invalid(&format!("content.{}", error.path), error.rule))
     }
 }

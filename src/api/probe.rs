@@ -13,7 +13,7 @@ use crate::crypto::random;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::kind::MessageKind;
 use crate::domain::limits::CLOCK_AHEAD_MAX_MS;
-use crate::domain::request::{Body, Content, Note};
+use crate::domain::request::{Content, Note};
 use crate::domain::{AuthorityId, RequestId};
 use crate::exchange::submit::Submission;
 use crate::exchange::{Caller, Exchange, Peer};
@@ -182,11 +182,7 @@ fn test_message(peer: &AuthorityId) -> Submission {
     Submission {
         request: RequestId::new(random()),
         recipient: peer.clone(),
-        content: Content {
-            kind: MessageKind::Test,
-            body: Body::Note(note),
-            related_cases: Vec::new(),
-        },
+        content: Content::note(MessageKind::Test, note),
         packages: Vec::new(),
         annexes: Vec::new(),
         reference: String::new(),

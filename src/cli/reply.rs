@@ -147,6 +147,7 @@ impl From<DecisionWord> for Decision {
 
 pub(crate) async fn run(args: ReplyArgs, out: &mut Out) -> Result<(), Failure> {
     let content = content(&args)?;
+    send::tell_originals(&content, out);
     send::check(&content, args.file.as_deref())?;
     let annexes = args.send.annexes.read(&content)?;
     let walk = args.send.walk()?;
@@ -196,7 +197,7 @@ fn content(args: &ReplyArgs) -> Result<Content, Failure> {
         (None, false) if !args.condition.is_empty() => MessageKind::ConditionsProposed,
         (None, false) => MessageKind::CaseAcknowledgement,
     };
-    Ok(Content::note(args.kind.unwrap_or(usual), note))
+    Ok(Content::note(args.kind.unwrap_or(usual), note).normalised())
 }
 
 #[cfg(test)]

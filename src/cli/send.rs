@@ -185,6 +185,18 @@ fn needs_file(kind: MessageKind) -> Failure {
     ))
 }
 
+/// Tells that texts were put into the normal form, and that nothing of them is lost.
+pub(crate) fn tell_originals(content: &Content, out: &mut Out) {
+    let texts = match content.originals.len() {
+        0 => return,
+        1 => "1 text is".to_owned(),
+        more => format!("{more} texts are"),
+    };
+    out.talk(&format!(
+        "note: {texts} put into the normal form C of Unicode; as given, they go along under originals"
+    ));
+}
+
 /// The option that a field of a note comes from.
 fn option(field: &str) -> &str {
     match field.strip_prefix("note.").unwrap_or(field) {

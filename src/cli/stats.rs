@@ -161,7 +161,7 @@ async fn send_all(
         return Err(Failure::new(Exit::Failed, what).hint(hint));
     }
     let body = Body::Statistics(given.figures);
-    let content = Content { kind: MessageKind::StatisticsReturn, body, related_cases: Vec::new() };
+    let content = Content::of(MessageKind::StatisticsReturn, body);
     send::check(&content, None)?;
     let (mut sent, mut failed) = (Vec::new(), None);
     for recipient in to {

@@ -49,6 +49,7 @@ pub(crate) struct SubmitArgs {
 
 pub(crate) async fn run(args: SubmitArgs, out: &mut Out) -> Result<(), Failure> {
     let content = content(&args)?;
+    send::tell_originals(&content, out);
     send::check(&content, args.request.as_deref())?;
     let annexes = args.send.annexes.read(&content)?;
     let walk = args.send.walk()?;
@@ -79,7 +80,8 @@ fn content(args: &SubmitArgs) -> Result<Content, Failure> {
         None => {
             let (text, language) = args.text.read()?;
             let note = Note { text, language, ..Note::default() };
-            Ok(Content::note(args.kind.unwrap_or(MessageKind::SpontaneousInformation), note))
+            let kind = args.kind.unwrap_or(MessageKind::SpontaneousInformation);
+            Ok(Content::note(kind, note).normalised())
         }
     }
 }
@@ -95,7 +97,8 @@ pub(crate) fn read_content(file: &Path) -> Result<Content, Failure> {
         }
     };
     let hint = "docs/request.md has every field, and examples/ has whole requests";
-    read.map_err(|error| Failure::bad_file(file, error).hint(hint))
+    let read = read.map_err(|error| Failure::bad_file(file, error).hint(hint))?;
+    Ok(read.normalised())
 }
 
 #[cfg(test)]

@@ -4,10 +4,12 @@
 //! [`limits`] holds every bound.
 
 pub mod authority;
+pub mod characters;
 pub mod clock;
 pub mod delivery;
 pub mod ids;
 pub mod kind;
+pub mod language;
 pub mod lifecycle;
 pub mod limits;
 pub mod organisation;

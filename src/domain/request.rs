@@ -27,6 +27,7 @@ mod handling;
 mod hearing;
 mod need;
 mod note;
+mod original;
 mod parts;
 mod protection;
 mod referral;
@@ -34,7 +35,9 @@ mod roles;
 mod rules;
 mod statistics;
 mod target;
+mod texts;
 mod transfer;
+mod translation;
 mod words;
 
 use serde::{Deserialize, Serialize};
@@ -57,7 +60,7 @@ pub use note::{Defect, Desk, ExhibitVerdict, Forwarded, GROUNDS, Ground, Note, U
 pub use parts::{
     Assistance, Authenticity, CompetentAuthority, Confidentiality, Costs, Deadline,
     DualCriminality, Offence, Person, PriorContact, RelatedCase, RequestingAuthority, RoleChange,
-    Translation, Transnationality, Undertaking, Urgency,
+    Transnationality, Undertaking, Urgency,
 };
 pub use protection::{
     NationalityAnswer, NationalityEvidence, NationalityFinding, NationalityQuery,
@@ -73,6 +76,7 @@ pub use target::Target;
 pub use transfer::{
     SafeConduct, TransferConsent, TransferPurpose, TransferRequest, TransferReturn, TransferTerms,
 };
+pub use translation::{FieldText, Translation};
 pub use words::{
     AssistanceType, CaseRelation, ConsentGiver, Decision, FrameworkSubject, LimitKind,
     OffenceFamily, PersonRole, ProceedingNature, Progress, ProtectionNeed, ReleasePurpose,
@@ -174,5 +178,5 @@ pub const LIST_MAX: usize = 100;
 /// Characters of a person's reference and of an alias: codes that people read out to each other.
 pub const CODE_MAX_CHARS: usize = 32;
 
-/// Bytes of a language tag: RFC 5646 section 4.4.1 says that 35 are enough for any.
-pub const LANGUAGE_MAX_BYTES: usize = 35;
+/// Texts of one translation: each of a long request, its questions among them.
+pub const TRANSLATED_MAX: usize = 1_000;

@@ -22,8 +22,9 @@ pub use figures::{statistics_from_pb, statistics_to_pb};
 pub use parties::framework_to_pb;
 use parties::{framework_from_pb, referral_from_pb, referral_to_pb, return_from_pb, return_to_pb};
 use parts::{
-    defect_from_pb, defect_to_pb, desk_from_pb, desk_to_pb, forwarded_from_pb, forwarded_to_pb,
-    use_limit_from_pb, use_limit_to_pb, verdict_from_pb, verdict_to_pb,
+    defect_from_pb, defect_to_pb, desk_from_pb, desk_to_pb, field_text_from_pb, field_text_to_pb,
+    forwarded_from_pb, forwarded_to_pb, translation_from_pb, translation_to_pb, use_limit_from_pb,
+    use_limit_to_pb, verdict_from_pb, verdict_to_pb,
 };
 use request::{related_case_from_pb, related_case_to_pb, request_from_pb, request_to_pb};
 use words::{Word as _, optional_word, optional_word_to_pb, word};
@@ -138,6 +139,8 @@ pub fn content_to_pb(content: &Content) -> pb::MessageContent {
         kind: content.kind.number(),
         body: Some(body_to_pb(&content.body)),
         related_cases: content.related_cases.iter().map(related_case_to_pb).collect(),
+        translations: content.translations.iter().cloned().map(translation_to_pb).collect(),
+        originals: content.originals.iter().cloned().map(field_text_to_pb).collect(),
     }
 }
 
@@ -150,7 +153,9 @@ pub fn content_from_pb(content: pb::MessageContent) -> Result<Content, WireError
     let missing = || WireError::new("body", "is missing: the one that the kind has");
     let body = body_from_pb(content.body.ok_or_else(missing)?)?;
     let related_cases = list("related_cases", content.related_cases, related_case_from_pb)?;
-    Ok(Content { kind, body, related_cases })
+    let translations = list("translations", content.translations, translation_from_pb)?;
+    let originals = content.originals.into_iter().map(field_text_from_pb).collect();
+    Ok(Content { kind, body, related_cases, translations, originals })
 }
 
 /// A limit of use on the wire.

@@ -27,7 +27,7 @@ fn statement(reference: &str, from: &str) -> Statement {
 
 fn update(statements: Vec<Statement>) -> Content {
     let body = Body::Framework(FrameworkUpdate { statements });
-    Content { kind: MessageKind::FrameworkUpdate, body, related_cases: Vec::new() }
+    Content::of(MessageKind::FrameworkUpdate, body)
 }
 
 /// Submits an update, and has it arrive and be consigned.

@@ -5,6 +5,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use super::cards::CardVersion;
 use super::{ActionError, Exchange};
 use crate::card::{Card, CardBody};
+use crate::domain::language::range_has;
 use crate::domain::{AuthorityId, Timestamp};
 
 /// An authority of the directory, this one among them.
@@ -41,10 +42,7 @@ impl Lookup {
         let among = |wanted: &str, words: &[String]| {
             wanted.is_empty() || words.iter().any(|word| folded(word) == folded(wanted))
         };
-        let speaks = |tag: &String| {
-            let (tag, wanted) = (folded(tag), folded(&self.language));
-            tag == wanted || tag.strip_prefix(&wanted).is_some_and(|rest| rest.starts_with('-'))
-        };
+        let speaks = |tag: &String| range_has(&self.language, tag);
         (self.country.is_empty() || folded(&self.country) == folded(&body.country))
             && among(&self.function, &body.functions)
             && among(&self.convention, &card.conventions())

@@ -320,7 +320,7 @@ pub fn note(kind: pb::MessageKind, text: &str) -> pb::MessageContent {
             language: "en".into(),
             ..pb::Note::default()
         })),
-        related_cases: Vec::new(),
+        ..Default::default()
     }
 }
 

@@ -31,8 +31,7 @@ impl Story {
         for (from, label) in STATES {
             let figures = self.desk(from).figures(None).await?;
             let body = Body::Statistics(figures);
-            let content =
-                Content { kind: MessageKind::StatisticsReturn, body, related_cases: Vec::new() };
+            let content = Content::of(MessageKind::StatisticsReturn, body);
             for (to, _) in STATES.iter().filter(|(to, _)| *to != from) {
                 self.passes(label, from, *to, None, &content).await?;
             }

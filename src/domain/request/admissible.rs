@@ -2,6 +2,7 @@
 //! to: whether it fits them at all.
 
 use super::finding::Lacks;
+use super::translation::{self, BodyTexts};
 use super::words::{AssistanceType, OffenceFamily, UndertakingKind};
 use super::{Instrument, MlaRequest, Need, Target};
 use crate::domain::Profile;
@@ -139,14 +140,16 @@ impl MlaRequest {
     }
 
     /// Whether the other authority can read it.
-    pub(super) fn accepted_language(&self, target: &Target<'_>, found: &mut Lacks) {
+    pub(super) fn accepted_language(
+        &self,
+        target: &Target<'_>,
+        body: &BodyTexts,
+        found: &mut Lacks,
+    ) {
         if self.language.is_empty() {
             return;
         }
-        let translations = self.translations.iter().map(|one| one.language.as_str());
-        let offered: Vec<&str> =
-            std::iter::once(self.language.as_str()).chain(translations).collect();
-        if let Some(message) = target.refuses_languages(&offered) {
+        if let Some(message) = translation::refused(target, &self.translations, body) {
             found.add("language", Need::AcceptedLanguage, &message);
         }
         let oral = target.profile.and_then(|profile| profile.oral_accepted);

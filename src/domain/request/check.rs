@@ -5,6 +5,7 @@ use super::finding::{Finding, Lacks};
 use super::parts::{
     Assistance, Deadline, Offence, Person, PriorContact, RelatedCase, RequestingAuthority,
 };
+use super::translation::{self, BodyTexts};
 use super::words::{AssistanceType, PersonRole, UrgencyLevel};
 use super::{MlaRequest, Need, Target, rules};
 
@@ -138,11 +139,9 @@ impl MlaRequest {
     fn languages(&self, target: &Target<'_>, found: &mut Lacks) {
         found.required("language", Need::Language, &self.language);
         found.language("language", &self.language);
-        found.each("translations", &self.translations, |found, translation| {
-            found.required("language", Need::TranslationLanguage, &translation.language);
-            found.language("language", &translation.language);
-        });
-        self.accepted_language(target, found);
+        let body = BodyTexts::of_request(self);
+        translation::check(found, &self.translations, &body);
+        self.accepted_language(target, &body, found);
         found.within("authenticity", |found| {
             found.required_line("signature", Need::Signature, &self.authenticity.signature);
             found.items("certifications", &self.authenticity.certifications);

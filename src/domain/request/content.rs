@@ -8,7 +8,9 @@ use super::finding::{Finding, Lacks};
 use super::form::{Body, ContentFile, Form};
 use super::opaque_debug;
 use super::words::{Decision, UrgencyLevel};
-use super::{Instrument, MlaRequest, Need, Note, RelatedCase, Target, rules};
+use super::{
+    FieldText, Instrument, MlaRequest, Need, Note, RelatedCase, Target, Translation, rules,
+};
 use crate::domain::MessageKind;
 
 /// What a message says. A file has it as `kind`, a body under the word of its [`Form`], and
@@ -23,6 +25,10 @@ pub struct Content {
     /// Cases of the same incident; a request names them itself, and what belongs to no case has
     /// none.
     pub related_cases: Vec<RelatedCase>,
+    /// Translations of the body, where that is no request; a request has them itself.
+    pub translations: Vec<Translation>,
+    /// Texts as they were given, where they were not in NFC, by their paths in the content.
+    pub originals: Vec<FieldText>,
 }
 
 opaque_debug!(Content);
@@ -30,12 +36,18 @@ opaque_debug!(Content);
 impl Content {
     /// A content of `kind` whose body is a request.
     pub fn request(kind: MessageKind, request: MlaRequest) -> Self {
-        Self { kind, body: Body::Request(Box::new(request)), related_cases: Vec::new() }
+        Self::of(kind, Body::Request(Box::new(request)))
     }
 
     /// A content of `kind` whose body is a note.
     pub fn note(kind: MessageKind, note: Note) -> Self {
-        Self { kind, body: Body::Note(note), related_cases: Vec::new() }
+        Self::of(kind, Body::Note(note))
+    }
+
+    /// A content of `kind` with this body and nothing else.
+    pub fn of(kind: MessageKind, body: Body) -> Self {
+        let (translations, originals) = (Vec::new(), Vec::new());
+        Self { kind, body, related_cases: Vec::new(), translations, originals }
     }
 
     /// Whether the body is the one that its kind has.
@@ -59,13 +71,12 @@ impl Content {
                 self.fits_request(request, target, &mut found);
             }
             Body::Note(note) => {
-                found.within("note", |found| note.walk(target, found));
+                found.within("note", |found| note.walk(found));
                 self.fits_note(note, &mut found);
             }
             other => {
                 let form = other.form().as_str();
                 found.within(form, |found| other.walk(self.kind, found));
-                self.accepted_language(form, target, &mut found);
             }
         }
         if !matches!(self.body, Body::Request(_)) {
@@ -74,6 +85,8 @@ impl Content {
         if matches!(self.body, Body::Extradition(_)) {
             names_its_case(&mut found, &self.related_cases);
         }
+        self.fits_translations(target, &mut found);
+        self.fits_originals(&mut found);
         if !self.has_its_body() {
             let needed = Form::of(self.kind).as_str();
             let message = format!("is not the body of this kind of message: give a {needed}");
@@ -84,15 +97,6 @@ impl Content {
             found.add("related_cases", Need::FormElsewhere, message);
         }
         rules::judge(found.into_list(), bases, target)
-    }
-
-    /// What is said of persons is no use in a language that nobody reads there: UNTOC 18(14).
-    fn accepted_language(&self, form: &str, target: &Target<'_>, found: &mut Lacks) {
-        let language = self.body.language().filter(|language| !language.is_empty());
-        if let Some(message) = language.and_then(|language| target.refuses_languages(&[language])) {
-            let field = format!("{form}.language");
-            found.add(&field, Need::NoteAcceptedLanguage, &message);
-        }
     }
 
     fn fits_request(&self, request: &MlaRequest, target: &Target<'_>, found: &mut Lacks) {

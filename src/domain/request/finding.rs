@@ -7,9 +7,8 @@ use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 use time::{Date, OffsetDateTime};
 
-use super::{
-    CODE_MAX_CHARS, ITEM_MAX_CHARS, LANGUAGE_MAX_BYTES, LINE_MAX_CHARS, LIST_MAX, Need, Rule,
-};
+use super::{CODE_MAX_CHARS, ITEM_MAX_CHARS, LINE_MAX_CHARS, LIST_MAX, Need, Rule};
+use crate::domain::{characters, language};
 
 /// How much a finding matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -211,6 +210,10 @@ impl Lacks {
         if text.chars().any(|c| layout.refuses(c)) {
             self.add(field, Need::FormControl, layout.rule());
         }
+        if let Some((c, name)) = layout.hidden(text) {
+            let message = format!("has U+{:04X}, {name}, which cannot be seen", u32::from(c));
+            self.add(field, Need::FormInvisible, &message);
+        }
     }
 
     /// A day of the calendar, where one is given.
@@ -236,7 +239,7 @@ impl Lacks {
 
     /// A language, where one is given.
     pub(super) fn language(&mut self, field: &str, text: &str) {
-        if !text.is_empty() && !is_language(text) {
+        if !text.is_empty() && !language::is_tag(text) {
             self.add(
                 field,
                 Need::FormLanguage,
@@ -276,10 +279,20 @@ enum Layout {
 
 impl Layout {
     fn refuses(self, c: char) -> bool {
-        // The two overrides show a text in another order than it is read aloud or searched in.
-        let overrides = matches!(c, '\u{202d}' | '\u{202e}');
         let allowed = matches!(self, Self::Running) && matches!(c, '\n' | '\t');
-        overrides || (c.is_control() && !allowed)
+        c.is_control() && !allowed
+    }
+
+    /// The first character that cannot be seen and does not belong there. In paragraphs of Arabic or
+    /// Hebrew, runs in another direction may be marked, and in Thai and Khmer the ends of words; an
+    /// override shows any text in another order than it is read aloud or searched in.
+    fn hidden(self, text: &str) -> Option<(char, &'static str)> {
+        let told = |c: char| characters::invisible(c).map(|name| (c, name));
+        let refused = |c: &char| match self {
+            Self::Line => true,
+            Self::Running => characters::is_override(*c) || matches!(c, '\u{e0000}'..='\u{e007f}'),
+        };
+        text.chars().filter(refused).find_map(told)
     }
 
     fn rule(self) -> &'static str {
@@ -288,15 +301,4 @@ impl Layout {
             Self::Running => "has control characters other than line feeds and tabs",
         }
     }
-}
-
-/// A language and its subtags as BCP 47 writes them: the shape, not the registry.
-fn is_language(text: &str) -> bool {
-    let mut subtags = text.split('-');
-    let primary = subtags.next().unwrap_or("");
-    let primary_ok =
-        (2..=3).contains(&primary.len()) && primary.bytes().all(|b| b.is_ascii_lowercase());
-    let subtag_ok =
-        |s: &str| (1..=8).contains(&s.len()) && s.bytes().all(|b| b.is_ascii_alphanumeric());
-    text.len() <= LANGUAGE_MAX_BYTES && primary_ok && subtags.all(subtag_ok)
 }

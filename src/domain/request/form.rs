@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::finding::Lacks;
 use super::{
-    Content, CostConsultation, ExtraditionNotice, FrameworkUpdate, HearingArrangement, MlaRequest,
-    NationalityAnswer, NationalityQuery, Note, ProtectionReferral, RelatedCase, SafeConduct,
-    StatisticsReturn, Target, TransferConsent, TransferRequest, TransferReturn, VictimProtection,
-    VoluntaryReturn, opaque_debug,
+    Content, CostConsultation, ExtraditionNotice, FieldText, FrameworkUpdate, HearingArrangement,
+    MlaRequest, NationalityAnswer, NationalityQuery, Note, ProtectionReferral, RelatedCase,
+    SafeConduct, StatisticsReturn, Target, TransferConsent, TransferRequest, TransferReturn,
+    Translation, VictimProtection, VoluntaryReturn, opaque_debug,
 };
 use crate::domain::MessageKind;
 
@@ -73,6 +73,10 @@ macro_rules! bodies {
             note: Option<Note>,
             #[serde(default, skip_serializing_if = "Vec::is_empty")]
             related_cases: Vec<RelatedCase>,
+            #[serde(default, skip_serializing_if = "Vec::is_empty")]
+            translations: Vec<Translation>,
+            #[serde(default, skip_serializing_if = "Vec::is_empty")]
+            originals: Vec<FieldText>,
         }
 
         impl TryFrom<ContentFile> for Content {
@@ -81,9 +85,13 @@ macro_rules! bodies {
                 let bodies = [$(file.$field.map(Body::$form),)+ file.note.map(Body::Note)];
                 let mut bodies = bodies.into_iter().flatten();
                 match (bodies.next(), bodies.next()) {
-                    (Some(body), None) => {
-                        Ok(Self { kind: file.kind, body, related_cases: file.related_cases })
-                    }
+                    (Some(body), None) => Ok(Self {
+                        kind: file.kind,
+                        body,
+                        related_cases: file.related_cases,
+                        translations: file.translations,
+                        originals: file.originals,
+                    }),
                     _ => Err(NotOneBody(file.kind)),
                 }
             }
@@ -96,6 +104,8 @@ macro_rules! bodies {
                     $($field: None,)+
                     note: None,
                     related_cases: content.related_cases,
+                    translations: content.translations,
+                    originals: content.originals,
                 };
                 match content.body {
                     $(Body::$form(body) => file.$field = Some(body),)+
@@ -155,7 +165,7 @@ impl Body {
     pub(super) fn walk(&self, kind: MessageKind, found: &mut Lacks) {
         match self {
             Self::Request(body) => body.walk(&Target::default(), found),
-            Self::Note(body) => body.walk(&Target::default(), found),
+            Self::Note(body) => body.walk(found),
             Self::Framework(body) => body.walk(found),
             Self::Referral(body) => body.walk(found),
             Self::VoluntaryReturn(body) => body.walk(found),

@@ -112,6 +112,8 @@ words! {
         AcceptedLanguage = "accepted_language",
         /// The language of each translation.
         TranslationLanguage = "translation_language",
+        /// A translation of all that the other authority acts on.
+        TranslationWhole = "translation_whole",
         /// How it is signed.
         Signature = "signature",
         /// An undertaking of reciprocity.
@@ -392,5 +394,21 @@ words! {
         FormElsewhere = "form_elsewhere",
         /// The package of an exhibit.
         FormPart = "form_part",
+        /// No characters that cannot be seen and change what is.
+        FormInvisible = "form_invisible",
+        /// Texts in the normal form C of Unicode.
+        FormNfc = "form_nfc",
+        /// The originals of texts that are there.
+        FormOriginal = "form_original",
+        /// Translations of texts that are there.
+        FormTranslationField = "form_translation_field",
+        /// Each language, and each text in it, once.
+        FormTranslationTwice = "form_translation_twice",
+        /// Another language than the one translated from.
+        FormTranslationSame = "form_translation_same",
+        /// The exhibit of a package that has a translation.
+        FormTranslationExhibit = "form_translation_exhibit",
+        /// Names in Latin letters, where a scheme is named.
+        FormTransliteration = "form_transliteration",
     }
 }

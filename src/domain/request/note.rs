@@ -171,23 +171,17 @@ impl Note {
     /// Everything that is wrong with it, whatever its kind of message.
     /// [`Content::check`](super::Content::check) adds what the kind asks for.
     pub fn check(&self) -> Vec<Finding> {
-        let target = Target::default();
         let mut found = Lacks::default();
-        self.walk(&target, &mut found);
-        rules::judge(found.into_list(), &[], &target)
+        self.walk(&mut found);
+        rules::judge(found.into_list(), &[], &Target::default())
     }
 
-    pub(super) fn walk(&self, target: &Target<'_>, found: &mut Lacks) {
+    pub(super) fn walk(&self, found: &mut Lacks) {
         found.text("text", &self.text);
         if !self.text.trim().is_empty() {
             found.required("language", Need::NoteLanguage, &self.language);
         }
         found.language("language", &self.language);
-        if !self.language.is_empty()
-            && let Some(message) = target.refuses_languages(&[&self.language])
-        {
-            found.add("language", Need::NoteAcceptedLanguage, &message);
-        }
         self.known_grounds(found);
         self.reasons(found);
         found.date("review_date", &self.review_date);

@@ -192,16 +192,6 @@ pub struct Confidentiality {
     pub reason: String,
 }
 
-/// A translation that goes with the request: UNTOC 18(14).
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Translation {
-    /// BCP 47.
-    pub language: String,
-    /// Certified by a sworn translator or an authority.
-    pub certified: bool,
-}
-
 /// How the authenticity of the request can be established: UNTOC 18(14).
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -275,7 +265,6 @@ opaque_debug!(
     RelatedCase,
     RequestingAuthority,
     RoleChange,
-    Translation,
     Transnationality,
     Undertaking,
     Urgency,

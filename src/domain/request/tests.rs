@@ -33,7 +33,7 @@ fn complete() -> MlaRequest {
         "deadline": {"date": "2027-02-12", "reason": "Trial on 15 March 2027."},
         "urgency": {"level": "urgent", "ground": "Custody."},
         "confidentiality": {"fact_secret": true, "until": "2027-03-15", "reason": "At large."},
-        "language": "en", "translations": [{"language": "zh-Hant", "certified": true}],
+        "language": "en", "translations": [{"language": "zh-Hant", "certified": true, "exhibit": 0}],
         "authenticity": {"signature": "Electronic", "certifications": ["Registrar's"]},
         "undertakings": [{"kind": "specialty", "text": "As in 18(19)."}],
         "prior_contacts": [{"date": "2026-07-22", "channel": "Police", "summary": "Asked."}],

@@ -349,7 +349,7 @@ fn only_requests_are_counted_and_a_body_is_checked() {
     assert!(!draft, "a draft for an opinion never counts");
     let shown = suppress(counted(&[facts(1, Way::Made, "xb.pps", DONE)]), SMALLEST_CELL);
     let body = Body::Statistics(shown.clone());
-    let content = Content { kind: MessageKind::StatisticsReturn, body, related_cases: Vec::new() };
+    let content = Content::of(MessageKind::StatisticsReturn, body);
     assert_eq!(content.check(), []);
     let needs = |of: StatisticsReturn| of.check().iter().map(|f| f.need).collect::<Vec<_>>();
     let named = |value: &str| {

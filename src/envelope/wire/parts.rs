@@ -32,11 +32,11 @@ same! {
     Forwarded { to, date } forwarded_to_pb forwarded_from_pb;
     Confidentiality { fact_secret, substance_secret, until, reason }
         confidentiality_to_pb confidentiality_from_pb;
-    Translation { language, certified } translation_to_pb translation_from_pb;
     Authenticity { signature, certifications } authenticity_to_pb authenticity_from_pb;
     PriorContact { date, channel, summary } prior_contact_to_pb prior_contact_from_pb;
     Costs { ordinary, extraordinary_expected } costs_to_pb costs_from_pb;
     Defect { field, text } defect_to_pb defect_from_pb;
+    FieldText { field, text } field_text_to_pb field_text_from_pb;
 }
 
 pub(super) fn verdict_to_pb(part: domain::ExhibitVerdict) -> pb::ExhibitVerdict {
@@ -63,14 +63,30 @@ pub(in crate::envelope) fn use_limit_to_pb(part: domain::UseLimit) -> pb::UseLim
 
 pub(super) fn use_limit_from_pb(part: pb::UseLimit) -> Result<domain::UseLimit, WireError> {
     let pb::UseLimit { kind, text, until, package_id, exhibit } = part;
-    let package = match package_id.is_empty() {
-        true => None,
-        false => Some(
-            PackageId::from_slice(&package_id)
-                .map_err(|_| WireError::new("package_id", "is not the id of a package"))?,
-        ),
-    };
+    let package = optional_package(&package_id)?;
     Ok(domain::UseLimit { kind: word(kind, "kind")?, text, until, package, exhibit })
+}
+
+pub(super) fn translation_to_pb(part: domain::Translation) -> pb::Translation {
+    let domain::Translation { language, certified, by, scheme, texts, package, exhibit } = part;
+    let texts = texts.into_iter().map(field_text_to_pb).collect();
+    let package_id = package.map_or_else(Vec::new, |id| id.as_bytes().to_vec()).into();
+    pb::Translation { language, certified, by, scheme, texts, package_id, exhibit }
+}
+
+pub(super) fn translation_from_pb(part: pb::Translation) -> Result<domain::Translation, WireError> {
+    let pb::Translation { language, certified, by, scheme, texts, package_id, exhibit } = part;
+    let texts = texts.into_iter().map(field_text_from_pb).collect();
+    let package = optional_package(&package_id)?;
+    Ok(domain::Translation { language, certified, by, scheme, texts, package, exhibit })
+}
+
+fn optional_package(package_id: &[u8]) -> Result<Option<PackageId>, WireError> {
+    if package_id.is_empty() {
+        return Ok(None);
+    }
+    let package = PackageId::from_slice(package_id);
+    package.map(Some).map_err(|_| WireError::new("package_id", "is not the id of a package"))
 }
 
 pub(super) fn requesting_authority_to_pb(

@@ -61,7 +61,7 @@ pub(super) fn request_from_pb(r: pb::MlaRequest) -> Result<MlaRequest, WireError
         urgency: urgency_from_pb(r.urgency)?,
         confidentiality: r.confidentiality.map(parts::confidentiality_from_pb),
         language: r.language,
-        translations: r.translations.into_iter().map(parts::translation_from_pb).collect(),
+        translations: list("translations", r.translations, parts::translation_from_pb)?,
         authenticity: parts::authenticity_from_pb(r.authenticity.unwrap_or_default()),
         undertakings: list("undertakings", r.undertakings, parts::undertaking_from_pb)?,
         prior_contacts: r.prior_contacts.into_iter().map(parts::prior_contact_from_pb).collect(),

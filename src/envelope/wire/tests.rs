@@ -61,6 +61,7 @@ fn full() -> pb::MessageContent {
         kind: 3,
         body: Some(pb::message_content::Body::Request(request)),
         related_cases: vec![related()],
+        ..Default::default()
     }
 }
 
@@ -222,7 +223,7 @@ fn what_cannot_be_read_is_refused_with_its_path() {
 fn what_is_not_said_is_read_as_such() {
     let empty = pb::MlaRequest::default();
     let body = Some(pb::message_content::Body::Request(empty));
-    let content = pb::MessageContent { kind: 3, body, related_cases: Vec::new() };
+    let content = pb::MessageContent { kind: 3, body, ..Default::default() };
     let read = content_from_pb(content).expect("an empty request");
     assert!(read == Content::request(MessageKind::Request, MlaRequest::default()));
 }

@@ -36,9 +36,8 @@ async fn a_case_names_what_it_is_related_to_until_that_is_erased() {
         ..ExtraditionNotice::default()
     };
     let link = Content {
-        kind: MessageKind::ExtraditionLinkProvisionalArrest,
-        body: Body::Extradition(arrest),
         related_cases: vec![own],
+        ..Content::of(MessageKind::ExtraditionLinkProvisionalArrest, Body::Extradition(arrest))
     };
     let linking = Submission {
         content: link,

@@ -133,6 +133,8 @@ mod tests {
             r.translations.push(crate::domain::request::Translation {
                 language: "en-GB".into(),
                 certified: true,
+                exhibit: Some(0),
+                ..Default::default()
             });
         });
         let submission = Submission { content: translated, ..a.submission(&b, &[]) };

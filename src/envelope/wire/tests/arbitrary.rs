@@ -8,9 +8,9 @@ use proptest::sample::select;
 use crate::domain::request::{
     Assistance, AssistanceType, Authenticity, Body, CaseRelation, CompetentAuthority,
     Confidentiality, Consent, ConsentGiver, Content, Costs, Deadline, Decision, Defect, Desk,
-    DualCriminality, ExhibitVerdict, Forwarded, FrameworkSubject, FrameworkUpdate, Instrument,
-    LimitKind, MlaRequest, Note, Offence, OffenceFamily, Person, PersonRole, PriorContact,
-    ProceedingNature, Progress, ProtectionNeed, ProtectionReferral, RelatedCase,
+    DualCriminality, ExhibitVerdict, FieldText, Forwarded, FrameworkSubject, FrameworkUpdate,
+    Instrument, LimitKind, MlaRequest, Note, Offence, OffenceFamily, Person, PersonRole,
+    PriorContact, ProceedingNature, Progress, ProtectionNeed, ProtectionReferral, RelatedCase,
     RequestingAuthority, RoleChange, Statement, Translation, Transnationality, Undertaking,
     UndertakingKind, Urgency, UrgencyLevel, UseConsent, UseLimit, Verdict, VoluntaryReturn,
 };
@@ -22,6 +22,30 @@ pub(super) fn text() -> impl Strategy<Value = String> {
 
 pub(super) fn texts() -> impl Strategy<Value = Vec<String>> {
     vec(text(), 0..3)
+}
+
+fn field_text() -> impl Strategy<Value = FieldText> {
+    let paths = select(&["text", "facts_summary", "offences[0].title", "e\u{301}"][..]);
+    let field = prop_oneof![paths.prop_map(str::to_owned), text()];
+    (field, text()).prop_map(|(field, text)| FieldText { field, text })
+}
+
+fn translation() -> impl Strategy<Value = Translation> {
+    let package = any::<[u8; 10]>()
+        .prop_map(|random| PackageId::new(Timestamp::from_unix_ms(1_795_000_000_000), random));
+    let exhibit = (option::of(package), option::of(any::<u32>()));
+    let lines = [text(), text(), text()];
+    (any::<bool>(), lines, vec(field_text(), 0..4), exhibit).prop_map(
+        |(certified, [language, by, scheme], texts, (package, exhibit))| Translation {
+            language,
+            certified,
+            by,
+            scheme,
+            texts,
+            package,
+            exhibit,
+        },
+    )
 }
 
 fn authority() -> impl Strategy<Value = AuthorityId> {
@@ -133,8 +157,6 @@ fn texts_of_authenticity() -> impl Strategy<Value = Authenticity> {
 fn listed_fields() -> impl Strategy<Value = MlaRequest> {
     let undertaking =
         (select(UndertakingKind::ALL), text()).prop_map(|(kind, text)| Undertaking { kind, text });
-    let translation = (text(), any::<bool>())
-        .prop_map(|(language, certified)| Translation { language, certified });
     let contact = (text(), text(), text()).prop_map(|(date, channel, summary)| PriorContact {
         date,
         channel,
@@ -144,7 +166,7 @@ fn listed_fields() -> impl Strategy<Value = MlaRequest> {
         vec(offence(), 0..3),
         vec(assistance(), 0..3),
         vec(person(), 0..3),
-        vec(translation, 0..3),
+        vec(translation(), 0..3),
         vec(undertaking, 0..3),
         vec(contact, 0..3),
         vec(related_case(), 0..3),
@@ -386,6 +408,9 @@ pub(super) fn content() -> impl Strategy<Value = Content> {
             })
             .boxed(),
     ];
-    (select(MessageKind::ALL), body, vec(related_case(), 0..3))
-        .prop_map(|(kind, body, related_cases)| Content { kind, body, related_cases })
+    let beside = (vec(related_case(), 0..3), vec(translation(), 0..3), vec(field_text(), 0..3));
+    (select(MessageKind::ALL), body, beside).prop_map(|(kind, body, beside)| {
+        let (related_cases, translations, originals) = beside;
+        Content { kind, body, related_cases, translations, originals }
+    })
 }
