@@ -9,7 +9,7 @@ use crate::audit::note::{KeyType, VerifierKey, WitnessKey};
 use crate::crypto::keys::Algorithm;
 use crate::crypto::{Digest, PublicKey, sha256};
 use crate::domain::limits::OFFICIALS_PER_CARD_MAX;
-use crate::domain::{AuthorityId, AuthorityKind, Profile, Timestamp};
+use crate::domain::{AuthorityId, AuthorityKind, Profile, Timestamp, characters, language};
 
 /// What a card says. The order of fields is the order in which people read them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +24,9 @@ pub struct CardBody {
     pub kind: AuthorityKind,
     /// Its name for people, 1 to 200 characters.
     pub name: String,
+    /// The same in other languages and letters; a card that has none leaves it out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<CardName>,
     /// ISO 3166-1 alpha-2, upper case; the authority id begins with it. Of an organisation it is a code
     /// that is reserved for one, as UN is.
     pub country: String,
@@ -64,6 +67,19 @@ pub struct CardBody {
     /// Officials to whom annexes for it can be sealed. Older cards do not have the field.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub officials: Vec<Official>,
+}
+
+/// The name of an authority in a language, or in Latin letters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CardName {
+    /// The name, 1 to 200 characters.
+    pub text: String,
+    /// BCP 47; of a transliteration with its script, as in `th-Latn`.
+    pub language: String,
+    /// By which scheme it is written in Latin letters, as in `RTGS`; a translation has none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub scheme: String,
 }
 
 /// An office to which the particulars of persons can be sealed. What it is called never names a
@@ -133,6 +149,9 @@ pub struct LogKeys {
 }
 
 const NAME_MAX_CHARS: usize = 200;
+const SCHEME_MAX_CHARS: usize = 35;
+/// Languages and spellings of a name: a card has 64 KiB for all that it says.
+const NAMES_MAX: usize = 8;
 const LIST_MAX: usize = 64;
 /// Somewhere in 2255: no trial lasts so long.
 const LATE_MS: i64 = 9_000_000_000_000;
@@ -153,6 +172,7 @@ impl CardBody {
             authority: authority.clone(),
             kind: AuthorityKind::CentralAuthority,
             name: format!("The authority {authority}"),
+            names: Vec::new(),
             country: authority.country().to_ascii_uppercase(),
             version: 1,
             issued: from,
@@ -183,8 +203,9 @@ impl CardBody {
             return Err(field("v", "is not 1: a newer version of this program is needed"));
         }
         if !text_ok(&self.name, NAME_MAX_CHARS) {
-            return Err(field("name", "must have 1 to 200 characters and no control characters"));
+            return Err(field("name", "must have 1 to 200 characters that can be seen"));
         }
+        self.check_names()?;
         if self.country.to_ascii_lowercase() != self.authority.country()
             || self.country != self.country.to_ascii_uppercase()
         {
@@ -213,6 +234,32 @@ impl CardBody {
         self.profile.check().map_err(|error| CardError::Profile(error.to_string()))?;
         self.check_officials()?;
         self.check_log()
+    }
+
+    fn check_names(&self) -> Result<(), CardError> {
+        if self.names.len() > NAMES_MAX {
+            return Err(field("names", "are more than 8"));
+        }
+        for (number, name) in self.names.iter().enumerate() {
+            if !text_ok(&name.text, NAME_MAX_CHARS) {
+                return Err(field("names", "must have 1 to 200 characters that can be seen"));
+            }
+            if !language::is_tag(&name.language) {
+                return Err(field("names", "must have a language tag of BCP 47"));
+            }
+            let scheme = &name.scheme;
+            let transliterated =
+                text_ok(scheme, SCHEME_MAX_CHARS) && language::is_latin(&name.language);
+            if !scheme.is_empty() && !transliterated {
+                let rule = "with a scheme must be in Latin letters and say so, as in th-Latn";
+                return Err(field("names", rule));
+            }
+            let same = |other: &CardName| language::same_tag(&other.language, &name.language);
+            if self.names[..number].iter().any(same) {
+                return Err(field("names", "have a language twice"));
+            }
+        }
+        Ok(())
     }
 
     fn check_officials(&self) -> Result<(), CardError> {
@@ -325,7 +372,8 @@ impl CardBody {
 }
 
 fn text_ok(text: &str, max: usize) -> bool {
-    (1..=max).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+    let hidden = |c: char| c.is_control() || characters::invisible(c).is_some();
+    (1..=max).contains(&text.chars().count()) && !text.chars().any(hidden)
 }
 
 /// Whether a text can be the id of an official: 1 to 48 lower-case letters, digits and hyphens.

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::CardBody;
+use super::{CardBody, CardName};
 use crate::domain::limits::CARD_MAX_BYTES;
 use crate::domain::{AuthorityKind, Profile, Timestamp};
 
@@ -15,6 +15,8 @@ pub struct CardEdit {
     pub kind: Option<AuthorityKind>,
     /// Its name for people.
     pub name: Option<String>,
+    /// The same in other languages and letters.
+    pub names: Option<Vec<CardName>>,
     /// Where its node answers, host:port.
     pub endpoint: Option<String>,
     /// When the card ends. Keys that end with the present card end with the new one.
@@ -64,6 +66,7 @@ impl CardEdit {
         let mut body = card.clone();
         set(&mut body.kind, &self.kind);
         set(&mut body.name, &self.name);
+        set(&mut body.names, &self.names);
         set(&mut body.endpoint, &self.endpoint);
         set(&mut body.functions, &self.functions);
         set(&mut body.languages, &self.languages);

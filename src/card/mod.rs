@@ -11,7 +11,9 @@ mod changes;
 mod edit;
 mod fingerprint;
 
-pub use body::{CardBody, CardKey, LogKeys, Official, TlsTrust, is_endpoint, is_official_id};
+pub use body::{
+    CardBody, CardKey, CardName, LogKeys, Official, TlsTrust, is_endpoint, is_official_id,
+};
 pub use changes::Change;
 pub use edit::{CardEdit, CardEditError};
 pub use fingerprint::{Fingerprint, InvalidFingerprint};

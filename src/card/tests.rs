@@ -44,6 +44,7 @@ pub(super) fn body() -> CardBody {
         authority: AuthorityId::parse("xa.oag").expect("valid"),
         kind: AuthorityKind::CentralAuthority,
         name: "Office of the Attorney General".into(),
+        names: Vec::new(),
         country: "XA".into(),
         version: 1,
         issued: at(1_000),
@@ -119,6 +120,32 @@ fn a_card_comes_back_as_it_was_signed() {
     let silent = CardBody { witness: String::new(), witness_pq: String::new(), ..body() };
     let silent = Card::sign(&silent, &secret(1)).expect("signed");
     assert!(silent.witness_keys().is_empty());
+}
+
+#[test]
+fn names_in_other_letters_are_signed_and_each_says_its_language() {
+    let name = |text: &str, language: &str, scheme: &str| CardName {
+        text: text.into(),
+        language: language.into(),
+        scheme: scheme.into(),
+    };
+    let with = |names: &[CardName]| {
+        let card = Card::sign(&CardBody { names: names.to_vec(), ..body() }, &secret(1));
+        card.and_then(|card| Card::parse(card.text())).map(|card| card.body().names.clone())
+    };
+    let fine =
+        [name("สำนักงานอัยการสูงสุด", "th", ""), name("Samnakngan Aiyakan Sungsut", "th-Latn", "RTGS")];
+    assert_eq!(with(&fine), Ok(fine.to_vec()));
+    for faulty in [
+        vec![name("", "th", "")],
+        vec![name("a\u{202e}b", "th", "")],
+        vec![name("x", "Thai", "")],
+        vec![name("x", "th", "RTGS")],
+        vec![name("x", "th", ""), name("y", "TH".to_lowercase().as_str(), "")],
+        (b'a'..=b'i').map(|b| name("x", &format!("a{}", char::from(b)), "")).collect(),
+    ] {
+        assert!(matches!(with(&faulty), Err(CardError::Field { .. })), "{faulty:?}");
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::files::{read_card, read_text, write_new};
 use super::out::Out;
 use super::view;
 use crate::audit::note::WitnessKey;
-use crate::card::{Card, CardEdit};
+use crate::card::{Card, CardEdit, CardName};
 use crate::pb::v1 as pb;
 use crate::pb::v1::operator_service_client::OperatorServiceClient;
 
@@ -113,12 +113,21 @@ async fn publish(access: &OperatorAccess, file: &Path, out: &mut Out) -> Result<
     access.at(out, act).await
 }
 
+/// A name with what it is written in.
+fn name(name: &CardName) -> String {
+    match name.scheme.as_str() {
+        "" => format!("{} ({})", name.text, name.language),
+        scheme => format!("{} ({}, {scheme})", name.text, name.language),
+    }
+}
+
 fn show(card: &Card, out: &mut Out) {
     let (body, fingerprint) = (card.body(), card.fingerprint());
     let fields = [
         ("authority", body.authority.to_string()),
         ("is", view::not_central(body.kind.as_str())),
         ("name", body.name.clone()),
+        ("names", body.names.iter().map(name).collect::<Vec<_>>().join("\n")),
         ("country", body.country.clone()),
         ("fingerprint", fingerprint.words()),
         ("", fingerprint.hex()),
@@ -137,6 +146,7 @@ fn show(card: &Card, out: &mut Out) {
         "kind": body.kind,
         "profile": card.profile(),
         "name": body.name,
+        "names": body.names,
         "country": body.country,
         "fingerprint": fingerprint.hex(),
         "fingerprint_words": fingerprint.words(),

@@ -42,6 +42,7 @@ mod queue;
 mod receipt;
 mod refusal;
 mod reply;
+mod screen;
 mod send;
 mod serve;
 mod share;

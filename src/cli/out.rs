@@ -4,7 +4,6 @@
 //! object a line. Whatever a person is told beside it goes to standard error. Control characters
 //! never reach a terminal: names and texts come from other States.
 
-use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::os::fd::AsFd as _;
 
@@ -16,6 +15,7 @@ use tokio::io::Interest;
 use tokio::net::unix::pipe;
 
 use super::exit::{Exit, Failure};
+use super::screen::{escaped, isolated, printable};
 
 /// How data is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -88,14 +88,7 @@ impl Out {
 
     /// Writes one JSON object on one line.
     pub fn json(&mut self, value: &Value) {
-        let mut line = String::new();
-        for c in value.to_string().chars() {
-            // JSON leaves these as they are, and terminals may obey them.
-            match c {
-                '\u{7f}'..='\u{9f}' => write!(line, "\\u{:04x}", u32::from(c)).unwrap_or_default(),
-                c => line.push(c),
-            }
-        }
+        let mut line = escaped(&value.to_string());
         line.push('\n');
         self.write(line.as_bytes());
     }
@@ -230,14 +223,6 @@ pub(crate) fn without_numbers(line: &str) -> String {
     line
 }
 
-/// A text without what a terminal would obey: control characters and changes of direction.
-fn printable(text: &str) -> String {
-    let bad = |c: char| {
-        (c.is_control() && !matches!(c, '\n' | '\t')) || matches!(c, '\u{202d}' | '\u{202e}')
-    };
-    text.chars().map(|c| if bad(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
-}
-
 fn table(header: Option<&[&str]>, rows: Vec<Vec<String>>) -> String {
     let mut table = Table::new();
     // As wide as it is, on a terminal too: an id that is broken into two cannot be copied.
@@ -245,7 +230,7 @@ fn table(header: Option<&[&str]>, rows: Vec<Vec<String>>) -> String {
     if let Some(header) = header {
         table.set_header(header.iter().map(|word| word.to_uppercase()));
     }
-    table.add_rows(rows.iter().map(|row| row.iter().map(|cell| printable(cell))));
+    table.add_rows(rows.iter().map(|row| row.iter().map(|cell| isolated(&printable(cell)))));
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }

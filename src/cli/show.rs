@@ -1,5 +1,7 @@
 //! `rogatory show`.
 
+mod language;
+
 use clap::Args;
 use serde_json::{Map, Value};
 
@@ -19,12 +21,15 @@ pub(crate) struct ShowArgs {
     access: AgencyAccess,
     /// The message
     id: MessageId,
+    /// Shows its texts in this language where they were translated into it, as in en or zh-Hant
+    #[arg(long, value_name = "LANGUAGE", value_parser = language::parse)]
+    language: Option<String>,
 }
 
 pub(crate) async fn run(args: ShowArgs, out: &mut Out) -> Result<(), Failure> {
     let mut client = args.access.connect(out).await?;
     let message = message(&mut client, args.id).await?;
-    print(&message, out);
+    print(&message, args.language.as_deref(), out);
     refuse_without_content(&message)
 }
 
@@ -62,7 +67,7 @@ pub(super) async fn message(
     Ok(answer.into_inner())
 }
 
-fn print(m: &pb::Message, out: &mut Out) {
+fn print(m: &pb::Message, wanted: Option<&str>, out: &mut Out) {
     let position = match m.inbox_position {
         0 => String::new(),
         position => position.to_string(),
@@ -99,7 +104,13 @@ fn print(m: &pb::Message, out: &mut Out) {
         ("lost", m.lost_time.clone()),
         ("erased", m.erasure.as_ref().map(erased).unwrap_or_default()),
     ];
-    out.record(&fields, &view::message(m));
+    let read = wanted.zip(m.content.as_ref());
+    let read = read.and_then(|(wanted, content)| language::Read::of(content, wanted));
+    let mut json = view::message(m);
+    if let Some(read) = &read {
+        json["texts"] = read.json();
+    }
+    out.record(&fields, &json);
     if out.is_json() {
         return;
     }
@@ -112,7 +123,10 @@ fn print(m: &pb::Message, out: &mut Out) {
         if let Some(figures) = statistics(content) {
             return stats::print(&figures, None, out);
         }
-        out.data(&readable(&view::content(content)));
+        match &read {
+            Some(read) => read.print(out),
+            None => out.data(&readable(&view::content(content))),
+        }
     }
 }
 
@@ -261,7 +275,7 @@ mod tests {
         };
         let id = "m".to_owned();
         let message = pb::Message { message_id: id, erasure: Some(erasure), ..Default::default() };
-        print(&message, &mut out);
+        print(&message, None, &mut out);
         let told = "erased   2026-11-23T16:28:01.123Z (COURT_ORDER)";
         assert!(data.text().contains(told), "{}", data.text());
         let failure = refuse_without_content(&message).expect_err("it is gone");
@@ -278,7 +292,7 @@ mod tests {
         let packages = vec![pb::Package { package_id: "p".into(), ..Default::default() }];
         let id = "m".to_owned();
         let message = pb::Message { message_id: id, receipts, packages, ..Default::default() };
-        print(&message, &mut out);
+        print(&message, None, &mut out);
         assert!(data.text().contains("\n          ContentConsignment xb.pps"), "{}", data.text());
         assert!(data.text().contains("\nPACKAGE  EXHIBITS"), "{}", data.text());
     }

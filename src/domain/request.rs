@@ -30,6 +30,7 @@ mod note;
 mod original;
 mod parts;
 mod protection;
+mod reading;
 mod referral;
 mod roles;
 mod rules;
@@ -42,7 +43,7 @@ mod words;
 
 use serde::{Deserialize, Serialize};
 
-pub use annex::{Annex, IdentityDocument, Particulars, PersonName, UnreadableAnnex};
+pub use annex::{Annex, IdentityDocument, NameOrder, Particulars, PersonName, UnreadableAnnex};
 pub use basis::{Instrument, TreatyName, UnknownCode, UnknownInstrument};
 pub use content::Content;
 pub use costs::{CostBearer, CostConsultation, CostItem, CostKind, CostStage};
@@ -66,6 +67,7 @@ pub use protection::{
     NationalityAnswer, NationalityEvidence, NationalityFinding, NationalityQuery,
     NationalityStatus, VictimProtection,
 };
+pub use reading::Reading;
 pub use referral::{Consent, ProtectionReferral, VoluntaryReturn};
 pub use roles::{KnownRoles, PersonFault};
 pub use rules::{Rule, RuleSource, Scope, rule_files, rules};

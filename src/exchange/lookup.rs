@@ -59,6 +59,7 @@ impl Lookup {
 /// What words are looked for in.
 fn said(body: &CardBody, conventions: &[String]) -> String {
     let mut said = vec![body.authority.to_string(), body.name.clone(), body.country.clone()];
+    said.extend(body.names.iter().map(|name| name.text.clone()));
     said.push(body.kind.as_str().to_owned());
     said.extend(body.functions.iter().chain(&body.languages).chain(conventions).cloned());
     said.join("\n")

@@ -217,6 +217,7 @@ fn make_card(
         v: 1,
         kind: options.kind,
         name: options.name.clone(),
+        names: Vec::new(),
         country: options.country.to_ascii_uppercase(),
         version: 1,
         issued: now,

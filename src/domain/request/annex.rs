@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::finding::Lacks;
+use super::translation::is_latin;
 use super::{Need, PersonFault, opaque_debug};
 use crate::domain::limits::{ANNEX_MAX_BYTES, ANNEX_PERSONS_MAX};
 
@@ -48,18 +49,44 @@ pub struct Particulars {
     pub notes: String,
 }
 
-/// A name, in its own script and as it is read.
+/// A name, as it is written and as it is read by who cannot read that. Each spelling in which the
+/// person is known is one of the person's names.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PersonName {
     /// As it is written.
     pub text: String,
+    /// The script that it is written in, ISO 15924, as in `Thai`, `Arab`, `Hans` or `Latn`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub script: String,
     /// In Latin letters, where it is written in others.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub transliteration: String,
+    /// How those were found, as in `RTGS`, `ISO 233`, `Pinyin` or `passport`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub scheme: String,
+    /// The part of the text that is the family's name, where there is one.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub family: String,
+    /// The part of the text that is the person's own.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub given: String,
+    /// Which of the two is said first, where both are known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub order: Option<NameOrder>,
     /// Its language, BCP 47.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub language: String,
+}
+
+/// Which part of a name is said first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NameOrder {
+    /// The family's, as in Chinese or Vietnamese.
+    FamilyFirst,
+    /// The person's own, as in Thai or English.
+    GivenFirst,
 }
 
 /// A document that says who somebody is.
@@ -193,9 +220,7 @@ fn particulars(found: &mut Lacks, person: &Particulars) {
     found.required("ref", Need::FormEmptyItem, &person.reference);
     found.code("ref", &person.reference);
     found.each("names", &person.names, |found, name| {
-        found.required_line("text", Need::FormEmptyItem, &name.text);
-        found.line("transliteration", &name.transliteration);
-        found.language("language", &name.language);
+        person_name(found, name);
     });
     found.date("born", &person.born);
     found.country("nationality", &person.nationality);
@@ -208,6 +233,30 @@ fn particulars(found: &mut Lacks, person: &Particulars) {
     found.text("contact", &person.contact);
     found.text("protection", &person.protection);
     found.text("notes", &person.notes);
+}
+
+fn person_name(found: &mut Lacks, name: &PersonName) {
+    found.required_line("text", Need::FormEmptyItem, &name.text);
+    let script = &name.script;
+    let is_script = script.len() == 4 && script.bytes().all(|b| b.is_ascii_alphabetic());
+    let message = "is not four letters of ISO 15924, as in Thai, Arab or Latn";
+    found.add_if(!script.is_empty() && !is_script, "script", Need::FormLanguage, message);
+    found.line("transliteration", &name.transliteration);
+    let latin = name.transliteration.chars().all(is_latin);
+    let message = "is not in Latin letters";
+    found.add_if(!latin, "transliteration", Need::FormTransliteration, message);
+    found.line("scheme", &name.scheme);
+    let schemeless = !name.scheme.is_empty() && name.transliteration.is_empty();
+    let message = "is that of a transliteration, and there is none";
+    found.add_if(schemeless, "scheme", Need::FormTransliteration, message);
+    for (field, part) in [("family", &name.family), ("given", &name.given)] {
+        let foreign = !name.text.contains(part.as_str());
+        found.add_if(foreign, field, Need::FormPart, "is no part of the text of the name");
+    }
+    let whole = !name.family.is_empty() && !name.given.is_empty();
+    let message = "is that of a family's and a given name, and one of them is missing";
+    found.add_if(name.order.is_some() && !whole, "order", Need::FormPart, message);
+    found.language("language", &name.language);
 }
 
 #[cfg(test)]
@@ -255,6 +304,29 @@ mod tests {
         let persons = vec![Particulars { reference: "P1".into(), ..Default::default() }];
         let annex = Annex { persons };
         assert_eq!(fields(&annex, Some(&[])), ["persons[0].ref"]);
+    }
+
+    #[test]
+    fn a_name_has_parts_of_itself_in_latin_letters_too() {
+        let faults = |name: &str| {
+            let json = format!(r#"{{"persons":[{{"ref":"P1","names":[{name}]}}]}}"#);
+            fields(&Annex::from_json(&json).expect("of the form"), None)
+        };
+        let fine = r#"{"text":"陈 小明","script":"Hans","transliteration":"Chén Xiǎomíng",
+            "scheme":"Pinyin","family":"陈","given":"小明","order":"family_first","language":"zh"}"#;
+        assert_eq!(faults(fine), Vec::<String>::new());
+        for (name, field) in [
+            (r#"{"text":"陈","script":"Chinese"}"#, "script"),
+            (r#"{"text":"陈","transliteration":"陈"}"#, "transliteration"),
+            (r#"{"text":"陈","scheme":"Pinyin"}"#, "scheme"),
+            (r#"{"text":"陈","family":"李"}"#, "family"),
+            (r#"{"text":"陈","family":"陈","order":"family_first"}"#, "order"),
+            ("{\"text\":\"a\u{202e}b\"}", "text"),
+        ] {
+            assert_eq!(faults(name), [format!("persons[0].names[0].{field}")], "{name}");
+        }
+        let unknown = Annex::from_json(r#"{"persons":[{"names":[{"order":"any"}]}]}"#);
+        assert!(matches!(unknown, Err(UnreadableAnnex::Form { .. })));
     }
 
     #[test]

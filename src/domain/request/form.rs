@@ -204,6 +204,15 @@ impl Body {
         }
     }
 
+    /// The language that its texts are written in, BCP 47; of a framework update that of its first
+    /// statement, and empty where nothing says it.
+    pub fn written_in(&self) -> &str {
+        match self {
+            Self::Framework(update) => update.statements.first().map_or("", |one| &one.language),
+            other => other.language().unwrap_or_default(),
+        }
+    }
+
     /// The persons of whom it speaks, by reference; `None` where it has no field for them.
     pub fn persons(&self) -> Option<Vec<&str>> {
         fn all(persons: &[String]) -> Vec<&str> {

@@ -4,6 +4,7 @@ mod bodies;
 mod check;
 mod content;
 mod file;
+mod languages;
 mod note;
 mod parties;
 mod peer;

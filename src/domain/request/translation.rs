@@ -84,12 +84,7 @@ pub(super) struct BodyTexts {
 
 impl BodyTexts {
     pub(super) fn of(body: &Body) -> Self {
-        // Of a framework update, that of its first statement.
-        let language = match body {
-            Body::Framework(update) => update.statements.first().map_or("", |one| &one.language),
-            other => other.language().unwrap_or_default(),
-        };
-        Self { form: body.form(), language: language.to_owned(), texts: body.texts() }
+        Self { form: body.form(), language: body.written_in().to_owned(), texts: body.texts() }
     }
 
     pub(super) fn of_request(request: &MlaRequest) -> Self {
@@ -183,17 +178,19 @@ fn translated(
     }
     if transliterates {
         found.required_line(field, Need::FormEmptyItem, &text.text);
-        let other = text.text.chars().any(|c| c.is_alphabetic() && !is_latin_letter(c));
+        let latin = text.text.chars().all(is_latin);
         let message = "is not in Latin letters";
-        found.add_if(other, field, Need::FormTransliteration, message);
+        found.add_if(!latin, field, Need::FormTransliteration, message);
     } else {
         found.required_text(field, Need::FormEmptyItem, &text.text);
     }
 }
 
-/// Latin letters with their marks, and the modifier letters with which schemes write an ayn.
-fn is_latin_letter(c: char) -> bool {
-    matches!(c, 'A'..='Z' | 'a'..='z' | '\u{aa}' | '\u{ba}' | '\u{c0}'..='\u{24f}'
+/// Whether a character may stand among Latin letters: these with their marks, the modifier letters
+/// with which schemes write an ayn, and what is no letter.
+pub(super) fn is_latin(c: char) -> bool {
+    !c.is_alphabetic()
+        || matches!(c, 'A'..='Z' | 'a'..='z' | '\u{aa}' | '\u{ba}' | '\u{c0}'..='\u{24f}'
         | '\u{250}'..='\u{2ff}' | '\u{300}'..='\u{36f}' | '\u{1e00}'..='\u{1eff}'
         | '\u{2c60}'..='\u{2c7f}' | '\u{a720}'..='\u{a7ff}')
 }

@@ -4,6 +4,8 @@ mod arbitrary;
 mod bodies;
 mod figures;
 
+use std::collections::BTreeSet;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use prost::Message as _;
@@ -24,6 +26,42 @@ proptest! {
         prop_assert!(again.as_ref() == Ok(&content));
     }
 
+    /// Putting texts into NFC a second time changes nothing; the originals put back give what was
+    /// there; and a check objects to no text for its form any more.
+    #[test]
+    fn the_normal_form_loses_nothing(content in content()) {
+        let content = Content { originals: Vec::new(), ..content };
+        let normal = content.clone().normalised();
+        prop_assert!(normal.clone().normalised() == normal);
+        let mut given = serde_json::to_value(&normal)?;
+        given.as_object_mut().expect("fields").remove("originals");
+        for_texts(&mut given, String::new(), &mut |path, text| {
+            if let Some(original) = normal.originals.iter().find(|one| one.field == path) {
+                text.clone_from(&original.text);
+            }
+        });
+        prop_assert_eq!(given, serde_json::to_value(&content)?);
+    }
+
+    /// Every text that a body can have is in the table of texts, or is known to be none.
+    #[test]
+    fn every_text_has_a_part(content in content()) {
+        let mut value = serde_json::to_value(&content)?;
+        let body = value.as_object_mut().expect("fields");
+        for beside in ["kind", "related_cases", "translations", "originals"] {
+            body.remove(beside);
+        }
+        let known = known_texts();
+        let mut unknown = Vec::new();
+        for_texts(&mut value, String::new(), &mut |path, _| {
+            let path: String = path.chars().filter(|c| !c.is_ascii_digit()).collect();
+            if !path.starts_with("request.translations[]") && !known.contains(&path) {
+                unknown.push(path);
+            }
+        });
+        prop_assert!(unknown.is_empty(), "rules/texts.toml does not say: {:?}", unknown);
+    }
+
     /// Whatever decodes is read or refused, and a check of it comes to an end.
     #[test]
     fn no_bytes_make_it_panic(bytes in vec(any::<u8>(), 0..200)) {
@@ -33,6 +71,41 @@ proptest! {
             content.check();
         }
     }
+}
+
+/// Goes through every text of a value with its path.
+fn for_texts(value: &mut serde_json::Value, path: String, see: &mut impl FnMut(&str, &mut String)) {
+    match value {
+        serde_json::Value::String(text) => see(&path, text),
+        serde_json::Value::Array(entries) => {
+            for (n, entry) in entries.iter_mut().enumerate() {
+                for_texts(entry, format!("{path}[{n}]"), see);
+            }
+        }
+        serde_json::Value::Object(fields) => {
+            let dot = if path.is_empty() { "" } else { "." };
+            for (name, field) in fields {
+                for_texts(field, format!("{path}{dot}{name}"), see);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What the table has, and the codes, words, dates and ids that nobody translates.
+fn known_texts() -> BTreeSet<String> {
+    let table: toml::Table =
+        toml::from_str(include_str!("../../domain/request/rules/texts.toml")).expect("the table");
+    let mut known: BTreeSet<String> = table
+        .iter()
+        .flat_map(|(form, lists)| {
+            let lists = lists.as_table().expect("lists").values();
+            let texts = lists.flat_map(|list| list.as_array().expect("a list"));
+            texts.map(move |text| format!("{form}.{}", text.as_str().expect("a path")))
+        })
+        .collect();
+    known.extend(include_str!("tests/no_texts.txt").lines().map(str::to_owned));
+    known
 }
 
 #[test]
