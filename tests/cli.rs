@@ -53,6 +53,7 @@ transcripts! {
     directory
     framework
     stats
+    languages
     no_node
     output
 }

@@ -99,7 +99,7 @@ fn one_fault_of_a_translation_is_found() {
         (
             "a name with a break",
             |t| t[2].texts[0].text = "a\nb".into(),
-            "texts.requesting_authority.name",
+            "texts.competent_authority.name",
             Need::FormControl,
         ),
         (
@@ -111,7 +111,7 @@ fn one_fault_of_a_translation_is_found() {
         (
             "a name in its own letters",
             |t| t[2].texts[0].text = "สำนักงาน".into(),
-            "texts.requesting_authority.name",
+            "texts.competent_authority.name",
             Need::FormTransliteration,
         ),
         (
