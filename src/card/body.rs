@@ -4,12 +4,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
 
-use super::{CardError, field};
+use super::{CardError, CardName, field};
 use crate::audit::note::{KeyType, VerifierKey, WitnessKey};
 use crate::crypto::keys::Algorithm;
 use crate::crypto::{Digest, PublicKey, sha256};
 use crate::domain::limits::OFFICIALS_PER_CARD_MAX;
-use crate::domain::{AuthorityId, AuthorityKind, Profile, Timestamp, characters, language};
+use crate::domain::{AuthorityId, AuthorityKind, Profile, Timestamp, characters};
 
 /// What a card says. The order of fields is the order in which people read them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,19 +67,6 @@ pub struct CardBody {
     /// Officials to whom annexes for it can be sealed. Older cards do not have the field.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub officials: Vec<Official>,
-}
-
-/// The name of an authority in a language, or in Latin letters.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CardName {
-    /// The name, 1 to 200 characters.
-    pub text: String,
-    /// BCP 47; of a transliteration with its script, as in `th-Latn`.
-    pub language: String,
-    /// By which scheme it is written in Latin letters, as in `RTGS`; a translation has none.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub scheme: String,
 }
 
 /// An office to which the particulars of persons can be sealed. What it is called never names a
@@ -148,10 +135,7 @@ pub struct LogKeys {
     pub keys: Vec<String>,
 }
 
-const NAME_MAX_CHARS: usize = 200;
-const SCHEME_MAX_CHARS: usize = 35;
-/// Languages and spellings of a name: a card has 64 KiB for all that it says.
-const NAMES_MAX: usize = 8;
+pub(super) const NAME_MAX_CHARS: usize = 200;
 const LIST_MAX: usize = 64;
 /// Somewhere in 2255: no trial lasts so long.
 const LATE_MS: i64 = 9_000_000_000_000;
@@ -234,32 +218,6 @@ impl CardBody {
         self.profile.check().map_err(|error| CardError::Profile(error.to_string()))?;
         self.check_officials()?;
         self.check_log()
-    }
-
-    fn check_names(&self) -> Result<(), CardError> {
-        if self.names.len() > NAMES_MAX {
-            return Err(field("names", "are more than 8"));
-        }
-        for (number, name) in self.names.iter().enumerate() {
-            if !text_ok(&name.text, NAME_MAX_CHARS) {
-                return Err(field("names", "must have 1 to 200 characters that can be seen"));
-            }
-            if !language::is_tag(&name.language) {
-                return Err(field("names", "must have a language tag of BCP 47"));
-            }
-            let scheme = &name.scheme;
-            let transliterated =
-                text_ok(scheme, SCHEME_MAX_CHARS) && language::is_latin(&name.language);
-            if !scheme.is_empty() && !transliterated {
-                let rule = "with a scheme must be in Latin letters and say so, as in th-Latn";
-                return Err(field("names", rule));
-            }
-            let same = |other: &CardName| language::same_tag(&other.language, &name.language);
-            if self.names[..number].iter().any(same) {
-                return Err(field("names", "have a language twice"));
-            }
-        }
-        Ok(())
     }
 
     fn check_officials(&self) -> Result<(), CardError> {
@@ -371,7 +329,7 @@ impl CardBody {
     }
 }
 
-fn text_ok(text: &str, max: usize) -> bool {
+pub(super) fn text_ok(text: &str, max: usize) -> bool {
     let hidden = |c: char| c.is_control() || characters::invisible(c).is_some();
     (1..=max).contains(&text.chars().count()) && !text.chars().any(hidden)
 }

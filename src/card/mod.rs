@@ -10,13 +10,13 @@ mod body;
 mod changes;
 mod edit;
 mod fingerprint;
+mod name;
 
-pub use body::{
-    CardBody, CardKey, CardName, LogKeys, Official, TlsTrust, is_endpoint, is_official_id,
-};
+pub use body::{CardBody, CardKey, LogKeys, Official, TlsTrust, is_endpoint, is_official_id};
 pub use changes::Change;
 pub use edit::{CardEdit, CardEditError};
 pub use fingerprint::{Fingerprint, InvalidFingerprint};
+pub use name::CardName;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;

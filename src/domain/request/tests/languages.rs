@@ -27,108 +27,104 @@ fn found_with(change: impl FnOnce(&mut Vec<Translation>)) -> Vec<(String, Need)>
     request.check().into_iter().map(|one| (one.field, one.need)).collect()
 }
 
+type Change = fn(&mut Vec<Translation>);
+const FAULTS: &[(&str, Change, &str, Need)] = &[
+    (
+        "unknown field",
+        |t| t[1].texts = into("", &[("subjekt", "x")]).texts,
+        "texts.subjekt",
+        Need::FormTranslationField,
+    ),
+    (
+        "a field that is no text",
+        |t| t[1].texts = into("", &[("language", "th")]).texts,
+        "texts.language",
+        Need::FormTranslationField,
+    ),
+    (
+        "a text that is not there",
+        |t| t[1].texts = into("", &[("offences[2].title", "x")]).texts,
+        "texts.offences[2].title",
+        Need::FormTranslationField,
+    ),
+    (
+        "free text for a path",
+        |t| t[1].texts = into("", &[("Somebody’s name", "x")]).texts,
+        "texts.(no path of a field)",
+        Need::FormTranslationField,
+    ),
+    (
+        "an empty text",
+        |t| t[1].texts = into("", &[("stage", " ")]).texts,
+        "texts.stage",
+        Need::FormEmptyItem,
+    ),
+    (
+        "a field twice",
+        |t| t[1].texts = into("", &[("stage", "x"), ("stage", "y")]).texts,
+        "texts.stage",
+        Need::FormTranslationTwice,
+    ),
+    (
+        "a language twice",
+        |t| t[1].language = "EN".to_lowercase(),
+        "language",
+        Need::FormTranslationTwice,
+    ),
+    ("its own language", |t| t[1].language = "th".into(), "language", Need::FormTranslationSame),
+    ("no tag", |t| t[1].language = "Indonesian".into(), "language", Need::FormLanguage),
+    (
+        "a package alone",
+        |t| {
+            t[2].package =
+                crate::domain::PackageId::parse("01934f3e-0000-7000-8000-000000000001").ok();
+        },
+        "exhibit",
+        Need::FormTranslationExhibit,
+    ),
+    ("a mere claim", |t| t[1].exhibit = None, "texts", Need::TranslationWhole),
+    (
+        "a text left out",
+        |t| t[0].texts.retain(|one| one.field != "purpose"),
+        "texts",
+        Need::TranslationWhole,
+    ),
+    (
+        "a name with a break",
+        |t| t[2].texts[0].text = "a\nb".into(),
+        "texts.competent_authority.name",
+        Need::FormControl,
+    ),
+    (
+        "a scheme without script",
+        |t| t[2].language = "lo".into(),
+        "language",
+        Need::FormTransliteration,
+    ),
+    (
+        "a name in its own letters",
+        |t| t[2].texts[0].text = "สำนักงาน".into(),
+        "texts.competent_authority.name",
+        Need::FormTransliteration,
+    ),
+    (
+        "prose in Latin letters",
+        |t| t[2].texts = into("", &[("purpose", "x")]).texts,
+        "texts.purpose",
+        Need::FormTransliteration,
+    ),
+    (
+        "too long",
+        |t| t[0].texts[0].text = "x".repeat(TEXT_MAX_CHARS + 1),
+        "texts.",
+        Need::FormLength,
+    ),
+];
+
 #[test]
 fn one_fault_of_a_translation_is_found() {
-    type Change = fn(&mut Vec<Translation>);
-    let table: &[(&str, Change, &str, Need)] = &[
-        (
-            "unknown field",
-            |t| t[1].texts = into("", &[("subjekt", "x")]).texts,
-            "texts.subjekt",
-            Need::FormTranslationField,
-        ),
-        (
-            "a field that is no text",
-            |t| t[1].texts = into("", &[("language", "th")]).texts,
-            "texts.language",
-            Need::FormTranslationField,
-        ),
-        (
-            "a text that is not there",
-            |t| t[1].texts = into("", &[("offences[2].title", "x")]).texts,
-            "texts.offences[2].title",
-            Need::FormTranslationField,
-        ),
-        (
-            "free text for a path",
-            |t| t[1].texts = into("", &[("Somebody’s name", "x")]).texts,
-            "texts.(no path of a field)",
-            Need::FormTranslationField,
-        ),
-        (
-            "an empty text",
-            |t| t[1].texts = into("", &[("stage", " ")]).texts,
-            "texts.stage",
-            Need::FormEmptyItem,
-        ),
-        (
-            "a field twice",
-            |t| t[1].texts = into("", &[("stage", "x"), ("stage", "y")]).texts,
-            "texts.stage",
-            Need::FormTranslationTwice,
-        ),
-        (
-            "a language twice",
-            |t| t[1].language = "EN".to_lowercase(),
-            "language",
-            Need::FormTranslationTwice,
-        ),
-        (
-            "its own language",
-            |t| t[1].language = "th".into(),
-            "language",
-            Need::FormTranslationSame,
-        ),
-        ("no tag", |t| t[1].language = "Indonesian".into(), "language", Need::FormLanguage),
-        (
-            "a package alone",
-            |t| {
-                t[2].package =
-                    crate::domain::PackageId::parse("01934f3e-0000-7000-8000-000000000001").ok();
-            },
-            "exhibit",
-            Need::FormTranslationExhibit,
-        ),
-        ("a mere claim", |t| t[1].exhibit = None, "texts", Need::TranslationWhole),
-        (
-            "a text left out",
-            |t| t[0].texts.retain(|one| one.field != "purpose"),
-            "texts",
-            Need::TranslationWhole,
-        ),
-        (
-            "a name with a break",
-            |t| t[2].texts[0].text = "a\nb".into(),
-            "texts.competent_authority.name",
-            Need::FormControl,
-        ),
-        (
-            "a scheme without script",
-            |t| t[2].language = "lo".into(),
-            "language",
-            Need::FormTransliteration,
-        ),
-        (
-            "a name in its own letters",
-            |t| t[2].texts[0].text = "สำนักงาน".into(),
-            "texts.competent_authority.name",
-            Need::FormTransliteration,
-        ),
-        (
-            "prose in Latin letters",
-            |t| t[2].texts = into("", &[("purpose", "x")]).texts,
-            "texts.purpose",
-            Need::FormTransliteration,
-        ),
-        (
-            "too long",
-            |t| t[0].texts[0].text = "x".repeat(TEXT_MAX_CHARS + 1),
-            "texts.",
-            Need::FormLength,
-        ),
-    ];
     assert_eq!(found_with(|_| ()), []);
-    for (what, change, field, need) in table {
+    for (what, change, field, need) in FAULTS {
         let found = found_with(change);
         let [(at, one)] = found.as_slice() else { panic!("{what}: {found:?}") };
         assert!(at.contains(field) && at.starts_with("translations["), "{what}: {at}");
