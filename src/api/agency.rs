@@ -12,7 +12,6 @@ use super::standing::Standing;
 use super::status::{invalid, to_status, whole};
 use super::{annex, cases, drafts, evidence, identity, release, statistics};
 use crate::domain::PackageId;
-use crate::envelope::wire::content_from_pb;
 use crate::exchange::gates::Pass;
 use crate::exchange::query::Filter;
 use crate::exchange::submit::Submission;
@@ -54,16 +53,6 @@ impl AgencyApi {
         let view = whole(async move { exchange.submit(&caller, submission).await }).await?;
         Ok(Response::new(convert::message(view)))
     }
-
-    fn content(
-        &self,
-        content: Option<pb::MessageContent>,
-    ) -> Result<crate::domain::request::Content, Status> {
-        let content = content.ok_or_else(|| invalid("content", "must be given"))?;
-        content_from_pb(content)
-            .map(crate::domain::request::Content::normalised)
-            .map_err(|error| invalid(&format!("content.{}", error.path), error.rule))
-    }
 }
 
 fn packages(names: &[String]) -> Result<Vec<PackageId>, Status> {
@@ -87,7 +76,7 @@ impl AgencyService for AgencyApi {
         let submission = Submission {
             request: request_id(&request.request_id)?,
             recipient: parse("recipient", &request.recipient)?,
-            content: self.content(request.content)?,
+            content: convert::content(request.content)?,
             packages: packages(&request.packages)?,
             annexes: annex::sealed(request.annexes)?,
             reference: request.reference,
@@ -105,7 +94,7 @@ impl AgencyService for AgencyApi {
         self.caller(&request, Role::Submit)?;
         let request = request.into_inner();
         let recipient = optional("recipient", &request.recipient)?;
-        let content = self.content(request.content)?;
+        let content = convert::content(request.content)?;
         let checked =
             self.exchange.check_content(recipient.as_ref(), &content).map_err(to_status)?;
         let (findings, left_off) = checked;
@@ -126,7 +115,7 @@ impl AgencyService for AgencyApi {
         let submission = Submission {
             request: request_id(&request.request_id)?,
             recipient: parse("name", &view.row.peer)?,
-            content: self.content(request.content)?,
+            content: convert::content(request.content)?,
             packages: packages(&request.packages)?,
             annexes: annex::sealed(request.annexes)?,
             reference: request.reference,

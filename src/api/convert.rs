@@ -6,9 +6,9 @@ use super::annex::annex;
 use super::status::invalid;
 use crate::card::{Card, CardBody};
 use crate::domain::limits::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
-use crate::domain::request::{Finding, Severity};
+use crate::domain::request::{Content, Finding, Severity};
 use crate::domain::{MessageId, PackageId, RequestId};
-use crate::envelope::wire::use_limits_to_pb;
+use crate::envelope::wire::{content_from_pb, use_limits_to_pb};
 use crate::exchange::Peer;
 use crate::exchange::log::{index_in_log, log_of};
 use crate::exchange::packages::ExhibitInfo;
@@ -32,6 +32,14 @@ pub(super) fn optional<T: std::str::FromStr<Err: std::fmt::Display>>(
     text: &str,
 ) -> Result<Option<T>, Status> {
     if text.is_empty() { Ok(None) } else { parse(field, text).map(Some) }
+}
+
+/// What is to be said, with its texts in NFC.
+pub(super) fn content(content: Option<pb::MessageContent>) -> Result<Content, Status> {
+    let content = content.ok_or_else(|| invalid("content", "must be given"))?;
+    content_from_pb(content)
+        .map(Content::normalised)
+        .map_err(|error| invalid(&format!("content.{}", error.path), error.rule))
 }
 
 /// `messages/{message_id}`, or the id alone.

@@ -306,32 +306,20 @@ words! {
         ForwardedTo = "forwarded_to",
         /// When it went there.
         ForwardedDate = "forwarded_date",
-        /// When somebody was asked.
-        FormConsentDate = "form_consent_date",
-        /// Each measure once.
-        FormMeasureTwice = "form_measure_twice",
-        /// What another measure is.
-        FormMeasureOther = "form_measure_other",
-        /// Each kind of evidence once.
-        FormEvidenceTwice = "form_evidence_twice",
-        /// A number that can be meant.
-        FormNumber = "form_number",
-        /// A moment with its offset.
-        FormTime = "form_time",
-        /// The shape of an amount.
-        FormAmount = "form_amount",
-        /// The shape of a currency.
-        FormCurrency = "form_currency",
+        FormConsentDate = "form_consent_date": "When somebody was asked.",
+        FormMeasureTwice = "form_measure_twice": "Each measure once.",
+        FormMeasureOther = "form_measure_other": "What another measure is.",
+        FormEvidenceTwice = "form_evidence_twice": "Each kind of evidence once.",
+        FormNumber = "form_number": "A number that can be meant.",
+        FormTime = "form_time": "A moment with its offset.",
+        FormAmount = "form_amount": "The shape of an amount.",
+        FormCurrency = "form_currency": "The shape of a currency.",
         /// Persons who are named by codes alone.
         PersonCode = "person_code",
-        /// Each person once.
-        FormPersonTwice = "form_person_twice",
-        /// Each need once.
-        FormNeedTwice = "form_need_twice",
-        /// One person at least.
-        FormPersons = "form_persons",
-        /// The language of what is told of a person.
-        FormTextLanguage = "form_text_language",
+        FormPersonTwice = "form_person_twice": "Each person once.",
+        FormNeedTwice = "form_need_twice": "Each need once.",
+        FormPersons = "form_persons": "One person at least.",
+        FormTextLanguage = "form_text_language": "The language of what is told of a person.",
         /// A calendar year, in a statistics return.
         ReturnPeriod = "return_period",
         /// As of when its figures are.
@@ -348,67 +336,36 @@ words! {
         ReturnSums = "return_sums",
         /// Small counts that cannot be learnt.
         ReturnSmall = "return_small",
-        /// One statement at least.
-        FormStatements = "form_statements",
-        /// A code for each statement, each of them once.
-        FormStatementRef = "form_statement_ref",
-        /// An end that is not before the beginning.
-        FormPeriod = "form_period",
-        /// Another statement than itself that a statement supersedes.
-        FormSupersedes = "form_supersedes",
-        /// An address on the web.
-        FormUrl = "form_url",
-        /// No more characters than fit.
-        FormLength = "form_length",
-        /// No control characters.
-        FormControl = "form_control",
-        /// No more entries than fit.
-        FormCount = "form_count",
-        /// No empty entry.
-        FormEmptyItem = "form_empty_item",
-        /// A day of the calendar.
-        FormDate = "form_date",
-        /// The shape of a country.
-        FormCountry = "form_country",
-        /// The shape of a language tag.
-        FormLanguage = "form_language",
-        /// The shape of a code.
-        FormCode = "form_code",
-        /// The shape of the code of a ground.
-        FormGround = "form_ground",
-        /// Each reference once.
-        FormRefTwice = "form_ref_twice",
-        /// Each basis once.
-        FormBasisTwice = "form_basis_twice",
-        /// Each ground once.
-        FormGroundTwice = "form_ground_twice",
-        /// The name of a related case.
-        FormRelatedCase = "form_related_case",
-        /// Related cases of a request in the request.
-        FormRelatedOutside = "form_related_outside",
-        /// A body that fits the kind of message.
-        FormBody = "form_body",
-        /// A text, where the kind says nothing by itself.
-        FormSilent = "form_silent",
-        /// Nothing that only another kind of message says.
-        FormElsewhere = "form_elsewhere",
-        /// The package of an exhibit.
-        FormPart = "form_part",
-        /// No characters that cannot be seen and change what is.
-        FormInvisible = "form_invisible",
-        /// Texts in the normal form C of Unicode.
-        FormNfc = "form_nfc",
-        /// The originals of texts that are there.
-        FormOriginal = "form_original",
-        /// Translations of texts that are there.
-        FormTranslationField = "form_translation_field",
-        /// Each language, and each text in it, once.
-        FormTranslationTwice = "form_translation_twice",
-        /// Another language than the one translated from.
-        FormTranslationSame = "form_translation_same",
-        /// The exhibit of a package that has a translation.
-        FormTranslationExhibit = "form_translation_exhibit",
-        /// Names in Latin letters, where a scheme is named.
-        FormTransliteration = "form_transliteration",
+        FormStatements = "form_statements": "One statement at least.",
+        FormStatementRef = "form_statement_ref": "A code for each statement, each of them once.",
+        FormPeriod = "form_period": "An end that is not before the beginning.",
+        FormSupersedes = "form_supersedes": "Another statement than itself that a statement supersedes.",
+        FormUrl = "form_url": "An address on the web.",
+        FormLength = "form_length": "No more characters than fit.",
+        FormControl = "form_control": "No control characters.",
+        FormCount = "form_count": "No more entries than fit.",
+        FormEmptyItem = "form_empty_item": "No empty entry.",
+        FormDate = "form_date": "A day of the calendar.",
+        FormCountry = "form_country": "The shape of a country.",
+        FormLanguage = "form_language": "The shape of a language tag.",
+        FormCode = "form_code": "The shape of a code.",
+        FormGround = "form_ground": "The shape of the code of a ground.",
+        FormRefTwice = "form_ref_twice": "Each reference once.",
+        FormBasisTwice = "form_basis_twice": "Each basis once.",
+        FormGroundTwice = "form_ground_twice": "Each ground once.",
+        FormRelatedCase = "form_related_case": "The name of a related case.",
+        FormRelatedOutside = "form_related_outside": "Related cases of a request in the request.",
+        FormBody = "form_body": "A body that fits the kind of message.",
+        FormSilent = "form_silent": "A text, where the kind says nothing by itself.",
+        FormElsewhere = "form_elsewhere": "Nothing that only another kind of message says.",
+        FormPart = "form_part": "The package of an exhibit.",
+        FormInvisible = "form_invisible": "No characters that cannot be seen and change what is.",
+        FormNfc = "form_nfc": "Texts in the normal form C of Unicode.",
+        FormOriginal = "form_original": "The originals of texts that are there.",
+        FormTranslationField = "form_translation_field": "Translations of texts that are there.",
+        FormTranslationTwice = "form_translation_twice": "Each language, and each text in it, once.",
+        FormTranslationSame = "form_translation_same": "Another language than the one translated from.",
+        FormTranslationExhibit = "form_translation_exhibit": "The exhibit of a package that has a translation.",
+        FormTransliteration = "form_transliteration": "Names in Latin letters, where a scheme is named.",
     }
 }

@@ -2,15 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Declares a vocabulary: each variant with its word in JSON and TOML.
+/// Declares a vocabulary: each variant with its word in JSON and TOML. What it is about stands above it,
+/// or behind it where that is short.
 macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$about:meta])* $variant:ident = $word:literal,)+ }) => {
+    ($(#[$doc:meta])* $name:ident { $($(#[$about:meta])* $variant:ident = $word:literal $(: $short:literal)?,)+ }) => {
         $(#[$doc])*
         #[derive(
             Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
         )]
         pub enum $name {
-            $($(#[$about])* #[serde(rename = $word)] $variant,)+
+            $($(#[$about])* $(#[doc = $short])? #[serde(rename = $word)] $variant,)+
         }
 
         impl $name {

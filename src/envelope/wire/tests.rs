@@ -3,6 +3,7 @@
 mod arbitrary;
 mod bodies;
 mod figures;
+mod notes;
 
 use std::collections::BTreeSet;
 

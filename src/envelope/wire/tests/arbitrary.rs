@@ -5,14 +5,14 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use super::notes::note;
 use crate::domain::request::{
     Assistance, AssistanceType, Authenticity, Body, CaseRelation, CompetentAuthority,
-    Confidentiality, Consent, ConsentGiver, Content, Costs, Deadline, Decision, Defect, Desk,
-    DualCriminality, ExhibitVerdict, FieldText, Forwarded, FrameworkSubject, FrameworkUpdate,
-    Instrument, LimitKind, MlaRequest, Note, Offence, OffenceFamily, Person, PersonRole,
-    PriorContact, ProceedingNature, Progress, ProtectionNeed, ProtectionReferral, RelatedCase,
+    Confidentiality, Consent, ConsentGiver, Content, Costs, Deadline, DualCriminality, FieldText,
+    FrameworkSubject, FrameworkUpdate, Instrument, MlaRequest, Offence, OffenceFamily, Person,
+    PersonRole, PriorContact, ProceedingNature, ProtectionNeed, ProtectionReferral, RelatedCase,
     RequestingAuthority, RoleChange, Statement, Translation, Transnationality, Undertaking,
-    UndertakingKind, Urgency, UrgencyLevel, UseConsent, UseLimit, Verdict, VoluntaryReturn,
+    UndertakingKind, Urgency, UrgencyLevel, VoluntaryReturn,
 };
 use crate::domain::{AuthorityId, CaseId, MessageKind, PackageId, Timestamp};
 
@@ -274,58 +274,6 @@ fn request() -> impl Strategy<Value = MlaRequest> {
     })
 }
 
-fn note() -> impl Strategy<Value = Note> {
-    let said = (text(), text(), texts(), option::of(select(Decision::ALL)), any::<bool>());
-    let parts = (
-        option::of(select(Progress::ALL)),
-        text(),
-        texts(),
-        vec((text(), text()).prop_map(|(field, text)| Defect { field, text }), 0..3),
-        vec(exhibit_verdict(), 0..3),
-    );
-    let desk = [text(), text(), text()].prop_map(|[office, reference, contact]| Desk {
-        office,
-        reference,
-        contact,
-    });
-    let forwarded = [text(), text()].prop_map(|[to, date]| Forwarded { to, date });
-    let offices = (option::of(desk), option::of(forwarded));
-    let uses = (vec(use_limit(), 0..3), text(), option::of(select(UseConsent::ALL)), offices);
-    (said, parts, uses).prop_map(|(said, parts, uses)| {
-        let (text, language, grounds, decision, more_to_follow) = said;
-        let (progress, review_date, conditions, defects, verdicts) = parts;
-        let (use_limits, use_purpose, consent, (desk, forwarded)) = uses;
-        Note {
-            text,
-            language,
-            grounds,
-            decision,
-            more_to_follow,
-            progress,
-            review_date,
-            conditions,
-            defects,
-            verdicts,
-            use_limits,
-            use_purpose,
-            consent,
-            desk,
-            forwarded,
-        }
-    })
-}
-
-fn use_limit() -> impl Strategy<Value = UseLimit> {
-    let package = option::of(any::<[u8; 10]>());
-    (select(LimitKind::ALL), text(), text(), package, option::of(any::<u32>())).prop_map(
-        |(kind, text, until, random, exhibit)| {
-            let at = Timestamp::from_unix_ms(1_795_000_000_000);
-            let package = random.map(|random| PackageId::new(at, random));
-            UseLimit { kind, text, until, package, exhibit }
-        },
-    )
-}
-
 fn statement() -> impl Strategy<Value = Statement> {
     let of = (select(FrameworkSubject::ALL), option::of(instrument()), option::of(any::<u32>()));
     let texts = std::array::from_fn::<_, 8, _>(|_| text().boxed());
@@ -366,15 +314,6 @@ fn referral() -> impl Strategy<Value = ProtectionReferral> {
             reason,
             needs,
             language,
-        },
-    )
-}
-
-fn exhibit_verdict() -> impl Strategy<Value = ExhibitVerdict> {
-    (any::<[u8; 10]>(), any::<u32>(), select(Verdict::ALL), text()).prop_map(
-        |(random, exhibit, verdict, text)| {
-            let package = PackageId::new(Timestamp::from_unix_ms(1_795_000_000_000), random);
-            ExhibitVerdict { package, exhibit, verdict, text }
         },
     )
 }
