@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 pub(super) use self::cases::CaseNumbers;
 use self::cases::case_key;
 pub use self::judged::Judged;
-use self::packages::Carried;
+use self::packages::{Carried, check_exhibits};
 use self::pending::Pending;
 pub(super) use self::pending::first_answer;
 pub(super) use self::pending::skip_case_number;
@@ -29,7 +29,7 @@ use crate::crypto::primitives::{pae, random};
 use crate::crypto::{Digest, PublicKey, sha256};
 use crate::domain::delivery::DeliveryState;
 use crate::domain::limits::{DELIVERY_WINDOW_MAX_MS, PACKAGES_PER_MESSAGE_MAX};
-use crate::domain::request::{Body, Content, Finding, Handling};
+use crate::domain::request::{Content, Finding, Handling};
 use crate::domain::{AuthorityId, CaseId, MessageId, MessageKind, PackageId, RequestId};
 use crate::envelope::wire::{content_to_pb, kind_to_pb};
 use crate::envelope::{Draft, SealError, SealedAnnex, SignedMessage, seal, sign};
@@ -201,6 +201,7 @@ impl Exchange {
             self.check_parties(peer, submission, &mut wrong);
         }
         let packages = self.check_packages(caller, &submission.packages, draft, &mut wrong)?;
+        check_exhibits(submission, &packages, &mut wrong);
         let case = self.check_case(caller, submission, &mut wrong)?;
         self.check_annexes(submission, peer.as_deref(), &mut wrong)?;
         let about = self.check_request(caller, submission, &mut wrong)?;
@@ -339,13 +340,6 @@ fn check_form(submission: &Submission, wrong: &mut Vec<Violation>) {
     if submission.packages.len() > PACKAGES_PER_MESSAGE_MAX {
         let rule = format!("must be {PACKAGES_PER_MESSAGE_MAX} at most");
         wrong.push(Violation::new("packages", rule));
-    }
-    if let Body::Framework(update) = &submission.content.body
-        && submission.packages.is_empty()
-        && let Some(n) = update.statements.iter().position(|one| one.exhibit.is_some())
-    {
-        let field = format!("content.framework.statements[{n}].exhibit");
-        wrong.push(Violation::new(field, "is in no package: none goes with the message"));
     }
     if submission.window_ms.is_some_and(|ms| !(1..=DELIVERY_WINDOW_MAX_MS).contains(&ms)) {
         let rule = "must be between one second and 400 days";

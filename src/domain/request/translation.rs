@@ -30,7 +30,7 @@ pub struct Translation {
     /// The texts, each by the path of the field that it translates.
     #[serde(skip_serializing_if = "Vec::is_empty", with = "by_field")]
     pub texts: Vec<FieldText>,
-    /// The package that the translated document is in; that of the message where it has one only.
+    /// The package that the translated document is in; the first of the message where none is named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub package: Option<PackageId>,
     /// The exhibit that has the translated document, from 0.

@@ -89,8 +89,8 @@ pub(super) fn detail(found: &Finding) -> DetailFinding {
 mod tests {
     use super::*;
     use crate::audit::entry::Event;
-    use crate::domain::MessageKind;
     use crate::domain::request::{MlaRequest, Need, request_from_json};
+    use crate::domain::{MessageKind, PackageId};
     use crate::exchange::retention::Rules;
     use crate::exchange::submit::Submission;
     use crate::exchange::testing::{Lone, desk};
@@ -128,17 +128,25 @@ mod tests {
             }
             other => panic!("{other:?}"),
         }
-        let translated = request(|r| {
-            r.language = "fr".into();
-            r.translations.push(crate::domain::request::Translation {
-                language: "en-GB".into(),
-                certified: true,
-                exhibit: Some(0),
-                ..Default::default()
+        let package = a.upload(b"the request in English").await.id;
+        let translated = |exhibit: u32, packages: &[PackageId]| {
+            let content = request(|r| {
+                r.language = "fr".into();
+                r.translations.push(crate::domain::request::Translation {
+                    language: "en-GB".into(),
+                    certified: true,
+                    exhibit: Some(exhibit),
+                    ..Default::default()
+                });
             });
-        });
-        let submission = Submission { content: translated, ..a.submission(&b, &[]) };
-        assert!(a.x().submit(&desk(), submission).await.is_ok());
+            let submission = Submission { content, ..a.submission(&b, packages) };
+            async { a.x().submit(&desk(), submission).await.map(drop).map_err(|e| e.to_string()) }
+        };
+        let claimed = translated(0, &[]).await.expect_err("a document that is not there");
+        assert!(claimed.contains("translations[0].exhibit: is in no package"), "{claimed}");
+        let manifest = translated(1, &[package]).await.expect_err("one behind the last");
+        assert!(manifest.contains("is none of the 1 of the package"), "{manifest}");
+        assert_eq!(translated(0, &[package]).await, Ok(()));
     }
 
     #[tokio::test]

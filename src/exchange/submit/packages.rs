@@ -2,6 +2,8 @@
 
 use zeroize::Zeroizing;
 
+use super::Submission;
+use crate::domain::request::{Body, Content};
 use crate::domain::{MessageId, PackageId};
 use crate::exchange::agencies::Caller;
 use crate::exchange::packages::key_of;
@@ -14,6 +16,76 @@ use crate::store::vault::PackageShape;
 pub(super) struct Carried {
     pub shape: PackageShape,
     pub key: Zeroizing<[u8; 32]>,
+}
+
+/// What a content names of the packages that go with it: where it says so, and what.
+struct Named {
+    field: String,
+    package: Option<PackageId>,
+    exhibit: Option<u32>,
+}
+
+/// The parts that a content names: translated documents, texts of law, what a limit of use is about.
+fn named(content: &Content) -> Vec<Named> {
+    let within = match &content.body {
+        Body::Request(_) => "content.request.translations",
+        _ => "content.translations",
+    };
+    let translations = content.translations().iter().enumerate().map(|(n, one)| Named {
+        field: format!("{within}[{n}]"),
+        package: one.package,
+        exhibit: one.exhibit,
+    });
+    let mut all: Vec<Named> = translations.collect();
+    match &content.body {
+        Body::Note(note) => all.extend(note.use_limits.iter().enumerate().map(|(n, one)| Named {
+            field: format!("content.note.use_limits[{n}]"),
+            package: one.package,
+            exhibit: one.exhibit,
+        })),
+        Body::Framework(update) => {
+            all.extend(update.statements.iter().enumerate().map(|(n, one)| Named {
+                field: format!("content.framework.statements[{n}]"),
+                package: None,
+                exhibit: one.exhibit,
+            }));
+        }
+        _ => {}
+    }
+    all.retain(|one| one.package.is_some() || one.exhibit.is_some());
+    all
+}
+
+/// What a content names of its packages goes along with it. Where it says not in which package, it is the
+/// first. Only where all packages are there: which is missing was said.
+pub(super) fn check_exhibits(
+    submission: &Submission,
+    carried: &[Carried],
+    wrong: &mut Vec<Violation>,
+) {
+    if carried.len() != submission.packages.len() {
+        return;
+    }
+    for Named { field, package, exhibit } in named(&submission.content) {
+        let found = match package {
+            Some(id) => carried.iter().find(|one| one.shape.id == id),
+            None => carried.first(),
+        };
+        let Some(found) = found else {
+            let (part, rule) = match package {
+                Some(_) => ("package", "goes not with the message"),
+                None => ("exhibit", "is in no package: none goes with the message"),
+            };
+            wrong.push(Violation::new(format!("{field}.{part}"), rule));
+            continue;
+        };
+        // The manifest is the last of them, and nobody's exhibit.
+        let exhibits = found.shape.exhibits.saturating_sub(1);
+        if exhibit.is_some_and(|number| number >= exhibits) {
+            let rule = format!("is none of the {exhibits} of the package, which count from 0");
+            wrong.push(Violation::new(format!("{field}.exhibit"), rule));
+        }
+    }
 }
 
 const TAKEN: &str = "went with another message";
