@@ -40,6 +40,20 @@ async fn shown(directory: &mut Directory, of: &Node) -> pb::Authority {
     directory.get_authority(request).await.expect("known").into_inner()
 }
 
+/// Waits until a node's status says that its peer goes by a version of its card.
+async fn says_that_it_goes_by(node: &Node, version: u64) {
+    let mut operator = node.operator().await;
+    let waiting = async {
+        loop {
+            let status = operator.get_status(pb::GetStatusRequest {}).await.expect("answered");
+            if status.into_inner().peers[0].card_version == version {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(DEADLINE, waiting).await.expect("the peer has answered the card");
+}
+
 /// Waits until a node goes by a version of another's card.
 async fn goes_by(directory: &mut Directory, of: &Node, version: u64) -> pb::Authority {
     let waiting = async {
@@ -111,6 +125,7 @@ async fn a_published_card_reaches_running_peers_at_once_and_others_when_they_com
     a.start().await;
     let mut at_a = directory(&a).await;
     assert_eq!(shown(&mut at_a, &a).await.card_version, 3);
+    says_that_it_goes_by(&a, 3).await;
     assert_eq!(logged(&a, Event::CardPublished).await, 2, "a start has nothing to add");
     let search =
         pb::ListAuthoritiesRequest { words: "อัยการ".into(), ..Default::default() };

@@ -299,6 +299,32 @@ fn no_file_is_too_long() {
     fail_if_any(&broken, &format!("files of more than {FILE_LINES_MAX} lines"));
 }
 
+/// Codes that a piece of code gives a refusal: those behind the two that make one.
+fn codes(text: &str) -> Vec<&str> {
+    fn first(call: &str) -> Option<&str> {
+        let quoted = call.trim_start().strip_prefix('"')?;
+        quoted.split_once('"').map(|(code, _)| code)
+    }
+    let behind = |begin| text.split(begin).skip(1);
+    behind("::conflict(").chain(behind("::exhausted(")).filter_map(first).collect()
+}
+
+#[test]
+fn every_code_of_a_refusal_is_documented() {
+    let document = fs::read_to_string(root().join("docs/exchange.md")).expect("readable");
+    let (mut broken, mut found) = (String::new(), 0);
+    for source in sources().iter().filter(|source| !source.test) {
+        for code in codes(&source.text) {
+            found += 1;
+            if !document.contains(&format!("`{code}`")) {
+                let _ = writeln!(broken, "  {code}: src/{}", source.path);
+            }
+        }
+    }
+    assert!(found > 30, "only {found} codes found");
+    fail_if_any(&broken, "codes that docs/exchange.md does not explain");
+}
+
 /// Whether a line begins a function, going by how rustfmt writes one.
 fn begins_function(line: &str) -> bool {
     let mut words = line.split_whitespace();

@@ -9,7 +9,9 @@ use super::exit::Failure;
 use super::out::Out;
 use super::send::{self, Ready, SendArgs, TextArgs};
 use super::submit::read_content;
-use crate::domain::request::{Content, Decision, Defect, Note, Progress, UseConsent};
+use crate::domain::request::{
+    Content, Decision, Defect, Desk, Forwarded, Note, Progress, UseConsent,
+};
 use crate::domain::{MessageId, MessageKind};
 use crate::envelope::wire::content_to_pb;
 use crate::pb::v1 as pb;
@@ -17,6 +19,8 @@ use crate::pb::v1 as pb;
 /// Answers a message: with an acknowledgement, a decision, evidence, or words
 ///
 ///   rogatory reply ID --text "We deal with it under B-17/26" --language en
+///   rogatory reply ID --office "…" --office-reference 2026-17 --text "…"   # acknowledges
+///   rogatory reply ID --forwarded-to "…" --text "…"
 ///   rogatory reply ID --kind CONSULTATION --text "…"        # before a refusal or a postponement
 ///   rogatory reply ID --decision refuse --ground ESSENTIAL_INTERESTS --text "…"
 ///   rogatory reply ID --decision return --defect "purpose=says nothing of its use"
@@ -38,15 +42,19 @@ pub(crate) struct ReplyArgs {
         value_name = "FILE",
         conflicts_with_all = [
             "said", "decision", "ground", "more_to_follow", "progress", "review_date", "condition",
-            "defect", "use_purpose", "consent"
+            "defect", "use_purpose", "consent", "office", "office_reference", "office_contact",
+            "forwarded_to", "forwarded_on"
         ]
     )]
     file: Option<PathBuf>,
     #[command(flatten)]
     text: TextArgs,
+    #[command(flatten)]
+    office: OfficeArgs,
     /// The kind of message; absent: EVIDENCE_PACKAGE with evidence, DECISION with a decision,
     /// STATUS_REPORT with progress, CONDITIONS_PROPOSED with conditions, USE_CONSENT_REQUEST with a
-    /// purpose of use, USE_CONSENT_RESPONSE with consent, else CASE_ACKNOWLEDGEMENT
+    /// purpose of use, USE_CONSENT_RESPONSE with consent, FORWARDING_NOTICE with --forwarded-to, else
+    /// CASE_ACKNOWLEDGEMENT
     #[arg(long, value_parser = send::kind)]
     kind: Option<MessageKind>,
     /// What was decided on the request
@@ -78,6 +86,42 @@ pub(crate) struct ReplyArgs {
     consent: Option<ConsentWord>,
     #[command(flatten)]
     send: SendArgs,
+}
+
+/// Who deals with the request, or to whom it went on.
+#[derive(Args)]
+struct OfficeArgs {
+    /// In an acknowledgement: the office that deals with it
+    #[arg(long, value_name = "TEXT")]
+    office: Option<String>,
+    /// The reference under which that office keeps it
+    #[arg(long, value_name = "TEXT", requires = "office")]
+    office_reference: Option<String>,
+    /// How to reach that office
+    #[arg(long, value_name = "TEXT", requires = "office")]
+    office_contact: Option<String>,
+    /// The authority or office to which it was sent on
+    #[arg(long, value_name = "TEXT")]
+    forwarded_to: Option<String>,
+    /// When, as in 2027-03-31
+    #[arg(long, value_name = "DATE", requires = "forwarded_to")]
+    forwarded_on: Option<String>,
+}
+
+impl OfficeArgs {
+    fn desk(&self) -> Option<Desk> {
+        let said = |text: &Option<String>| text.clone().unwrap_or_default();
+        self.office.clone().map(|office| Desk {
+            office,
+            reference: said(&self.office_reference),
+            contact: said(&self.office_contact),
+        })
+    }
+
+    fn forwarded(&self) -> Option<Forwarded> {
+        let date = self.forwarded_on.clone().unwrap_or_default();
+        self.forwarded_to.clone().map(|to| Forwarded { to, date })
+    }
 }
 
 /// The answer to a request for consent, as the command line spells it.
@@ -186,6 +230,8 @@ fn content(args: &ReplyArgs) -> Result<Content, Failure> {
         defects: args.defect.iter().map(|defect| defect.0.clone()).collect(),
         use_purpose: args.use_purpose.clone().unwrap_or_default(),
         consent: args.consent.map(UseConsent::from),
+        desk: args.office.desk(),
+        forwarded: args.office.forwarded(),
         ..Note::default()
     };
     let usual = match (args.decision, args.send.has_evidence()) {
@@ -195,6 +241,7 @@ fn content(args: &ReplyArgs) -> Result<Content, Failure> {
         (None, false) if args.use_purpose.is_some() => MessageKind::UseConsentRequest,
         (None, false) if args.consent.is_some() => MessageKind::UseConsentResponse,
         (None, false) if !args.condition.is_empty() => MessageKind::ConditionsProposed,
+        (None, false) if args.office.forwarded_to.is_some() => MessageKind::ForwardingNotice,
         (None, false) => MessageKind::CaseAcknowledgement,
     };
     Ok(Content::note(args.kind.unwrap_or(usual), note).normalised())
@@ -227,6 +274,24 @@ mod tests {
             said(&["--kind", "status-report", "--text", "x"]).kind,
             MessageKind::StatusReport
         );
+    }
+
+    #[test]
+    fn who_deals_with_it_is_said_in_fields() {
+        let line = ["--office", "Prosecutor 3", "--office-reference", "26-17", "--text", "x"];
+        let content = said(&line);
+        assert_eq!(content.kind, MessageKind::CaseAcknowledgement);
+        let crate::domain::request::Body::Note(note) = &content.body else { panic!("a note") };
+        let desk = note.desk.as_ref().expect("a desk");
+        assert_eq!((desk.office.as_str(), desk.reference.as_str()), ("Prosecutor 3", "26-17"));
+        assert_eq!(send::check(&content, None), Ok(()));
+        let on = ["--forwarded-to", "Court of P", "--forwarded-on", "2027-13-01", "--text", "x"];
+        let content = said(&on);
+        assert_eq!(content.kind, MessageKind::ForwardingNotice);
+        let wrong = send::check(&content, None).expect_err("no such month").to_string();
+        assert!(wrong.starts_with("--forwarded-on: "), "{wrong}");
+        let alone = Cli::try_parse_from(["rogatory", "reply", ID, "--office-reference", "26-17"]);
+        assert!(alone.is_err(), "a reference is some office's");
     }
 
     #[test]

@@ -48,7 +48,8 @@ fn print(status: &pb::Status, out: &mut Out) {
     out.record(&fields, &view::status(status));
     if !out.is_json() && !status.peers.is_empty() {
         out.data("");
-        let header = ["peer", "link", "queued", "log size", "clock", "reconciled", "trouble"];
+        let header =
+            ["peer", "link", "queued", "log size", "clock", "our card", "reconciled", "trouble"];
         out.list(&header, &status.peers, peer_row, |_| serde_json::Value::Null);
     }
     for warning in &status.warnings {
@@ -86,6 +87,10 @@ fn peer_row(peer: &pb::PeerStatus) -> Vec<String> {
         peer.queued.to_string(),
         peer.log_size.to_string(),
         format!("{:+} ms", peer.clock_offset_ms),
+        match peer.card_version {
+            0 => String::new(),
+            version => version.to_string(),
+        },
         reconciled(peer),
         peer.trouble.clone(),
     ]

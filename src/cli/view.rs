@@ -355,5 +355,6 @@ fn peer_status(p: &pb::PeerStatus) -> Value {
         "clock_offset_ms": p.clock_offset_ms,
         "reconcile_time": p.reconcile_time,
         "reconcile_code": p.reconcile_code,
+        "card_version": p.card_version,
     })
 }

@@ -279,6 +279,24 @@ impl Exchange {
         Ok(card)
     }
 
+    /// Notes which version of our card a peer goes by.
+    pub(super) fn note_our_card_at(&self, authority: &AuthorityId, version: u64) {
+        self.cards_sent.ours().insert(authority.clone(), version);
+    }
+
+    /// The version of our card that a peer says in its Hello that it goes by, noted; `None` where it says
+    /// none.
+    pub(super) fn our_card_said_at(&self, authority: &AuthorityId, version: u64) -> Option<u64> {
+        let said = (version > 0).then_some(version)?;
+        self.note_our_card_at(authority, said);
+        Some(said)
+    }
+
+    /// Which version of our card a peer goes by, where it has said so since the start.
+    pub fn our_card_at(&self, authority: &AuthorityId) -> Option<u64> {
+        self.cards_sent.ours().get(authority).copied()
+    }
+
     /// Forgets which card was not taken: a newer one is here.
     pub(super) fn forget_refused_card(&self, authority: &AuthorityId) {
         self.cards_sent.refused().remove(authority);
@@ -296,17 +314,24 @@ pub(super) struct CardsSent {
     /// Why the last of a peer was not taken; until one is. For the operator, who may be the only one to
     /// know that two of them name one key.
     refused: Mutex<BTreeMap<AuthorityId, String>>,
+    /// Which version of ours each has said that it goes by, since the start.
+    ours: Mutex<BTreeMap<AuthorityId, u64>>,
 }
 
 impl Default for CardsSent {
     fn default() -> Self {
-        Self { budget: Budgets::new(super::budgets::CARDS), refused: Mutex::default() }
+        let (refused, ours) = Default::default();
+        Self { budget: Budgets::new(super::budgets::CARDS), refused, ours }
     }
 }
 
 impl CardsSent {
     fn refused(&self) -> MutexGuard<'_, BTreeMap<AuthorityId, String>> {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ours(&self) -> MutexGuard<'_, BTreeMap<AuthorityId, u64>> {
+        self.ours.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

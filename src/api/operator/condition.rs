@@ -78,6 +78,7 @@ impl OperatorApi {
             clock_offset_ms: link.clock_offset_ms,
             reconcile_time,
             reconcile_code,
+            card_version: self.exchange.our_card_at(name).unwrap_or_default(),
         })
     }
 

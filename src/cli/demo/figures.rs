@@ -41,7 +41,7 @@ impl Story {
             "Each of the three sends the others its figures of the year. They agree.",
             &[
                 &format!(
-                    "{cells} counts and times were compared: what one has made the other has received. \
+                    "{cells} counts were compared: what one has made the other has received. \
                      Nobody keeps a list: they are counted from what was signed, and an auditor counts \
                      them again."
                 ),

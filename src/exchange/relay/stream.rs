@@ -130,7 +130,7 @@ impl Stream {
             rounds: exchange.round.subscribe(),
             round: None,
             cards: exchange.card_changes(),
-            has_card: (reply.held_card_version > 0).then_some(reply.held_card_version),
+            has_card: exchange.our_card_said_at(peer.authority(), reply.held_card_version),
         })
     }
 

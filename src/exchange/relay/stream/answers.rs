@@ -59,6 +59,7 @@ impl Stream {
 
     fn card_answered(&mut self, reply: &pb::CardReply) {
         let peer = self.peer.authority();
+        self.exchange.note_our_card_at(peer, reply.version);
         match &reply.refused {
             None => self.moved = true,
             Some(refusal) => {
