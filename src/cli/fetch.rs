@@ -54,7 +54,11 @@ pub(crate) async fn run(args: FetchArgs, out: &mut Out) -> Result<(), Failure> {
         () = interrupted() => return Err(cut_short(&args.out)),
     };
     fetched.print(&args.out, out);
-    out.talk(&format!("next: rogatory confirm {} --fetched {}", args.id, args.out.display()));
+    let next = match is_draft(&fetched.message) {
+        true => format!("rogatory draft approve {}", args.id),
+        false => format!("rogatory confirm {} --fetched {}", args.id, args.out.display()),
+    };
+    out.talk(&format!("next: {next}"));
     Ok(())
 }
 
@@ -102,7 +106,11 @@ async fn fetch(
         }
         bag.finish(&bag_info(&message, *package))?;
     }
-    let receipts = receipt::receipts_of(client, id).await?;
+    // A draft has gone nowhere, and nobody has acknowledged it.
+    let receipts = match is_draft(&message) {
+        true => Vec::new(),
+        false => receipt::receipts_of(client, id).await?,
+    };
     create_directory(&dir.join(RECEIPTS))?;
     receipt::save(&receipts, &dir.join(RECEIPTS))?;
     let text = format!("{:#}\n", message_json(&message, &packages));
@@ -110,6 +118,11 @@ async fn fetch(
     write_new(&dir.join(MESSAGE_FILE), text.as_bytes())?;
     sync_directory(dir)?;
     Ok(Fetched { message, packages, receipts: receipts.len() })
+}
+
+/// Whether it waits for an approval.
+fn is_draft(message: &pb::Message) -> bool {
+    message.state() == pb::DeliveryState::AwaitingApproval
 }
 
 /// The exhibits of each package.

@@ -289,9 +289,14 @@ fn print(
     out.record(&fields, &json);
     if message.state == pb::DeliveryState::AwaitingApproval as i32 {
         out.talk("note: nothing is sent until another official has read and approved it");
+        let id = &message.message_id;
+        let looks = match message.packages.is_empty() {
+            true => String::new(),
+            false => format!("`rogatory fetch {id} --out DIR`, "),
+        };
         out.talk(&format!(
-            "hint: with the role approve: `rogatory show {id}`, then `rogatory draft approve {id}`",
-            id = message.message_id
+            "hint: with the roles read and approve: `rogatory show {id}`, {looks}then `rogatory draft \
+             approve {id}`"
         ));
     }
     for warning in &message.warnings {
