@@ -114,7 +114,7 @@ fn hint_of_field(details: &ErrorDetails) -> Option<&'static str> {
     let fields = &details.bad_request()?.field_violations;
     let has = |name: &str| fields.iter().any(|one| one.field == name);
     if has("recipient") {
-        return Some("`rogatory peer list` shows the authorities that the node knows");
+        return Some("`rogatory directory list` shows the authorities that the node knows");
     }
     if has("case_id") {
         return Some("name the case with --case, as `rogatory list` shows it");
@@ -177,7 +177,7 @@ mod tests {
         assert_eq!(failure.code, Exit::BadInput);
         let lines = "note.text: is missing\nrecipient: xb.pps is not in the directory";
         assert_eq!(failure.message, lines);
-        assert!(failure.hint.expect("a hint").contains("peer list"));
+        assert!(failure.hint.expect("a hint").contains("directory list"));
     }
 
     #[test]

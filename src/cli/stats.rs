@@ -12,6 +12,7 @@ use super::connect::{AgencyAccess, AgencyClient};
 use super::exit::{Exit, Failure};
 use super::files::write_new;
 use super::out::Out;
+use super::refusal::in_file;
 use super::{send, view};
 use crate::crypto::random;
 use crate::domain::request::{Body, Content};
@@ -185,6 +186,10 @@ async fn send_all(
     };
     let json = |m: &pb::Message| json!({ "peer": m.peer, "message_id": m.message_id, "state": view::state(m.state) });
     out.list(&["peer", "message", "state"], &sent, row, json);
+    // The same for all of them.
+    for warning in sent.first().iter().flat_map(|message| &message.warnings) {
+        out.talk(&format!("warning: {}", in_file(warning)));
+    }
     failed.map_or(Ok(()), Err)
 }
 

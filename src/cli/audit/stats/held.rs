@@ -132,6 +132,9 @@ fn tell(
              were erased: requests among them are not counted"
         ));
     }
+    if differences.as_ref().is_some_and(Vec::is_empty) {
+        out.talk("the return agrees, cell by cell, with what the log and the contents give");
+    }
     conclude(&differences.unwrap_or_default(), short, out)
 }
 
