@@ -144,10 +144,11 @@ pub(super) fn report(request: &pb::CaseRequest, now: Timestamp) -> String {
     };
     let Ok(since) = Timestamp::parse(since) else { return word.to_owned() };
     let days = (now.unix_ms() - since.unix_ms()).max(0) / DAY_MS;
-    let days = if days == 1 { "1 day".to_owned() } else { format!("{days} days") };
-    match word {
-        "none" => format!("none for {days}"),
-        _ => format!("{days} ago"),
+    match (word, days) {
+        ("none", 1) => "none for 1 day".to_owned(),
+        ("none", days) => format!("none for {days} days"),
+        (_, 1) => "1 day ago".to_owned(),
+        (_, days) => format!("{days} days ago"),
     }
 }
 
@@ -164,12 +165,12 @@ pub(super) fn whose(clock: &pb::Clock) -> &'static str {
 
 /// How much of a clock's time is used, and that it is late or stands still.
 pub(super) fn used(clock: &pb::Clock) -> String {
-    let told = match (clock.is_overdue, clock.is_stopped) {
-        (true, _) => ", overdue",
-        (false, true) => ", stopped",
-        (false, false) => "",
-    };
-    format!("{} %{told}", clock.percent)
+    let percent = clock.percent;
+    match (clock.is_overdue, clock.is_stopped) {
+        (true, _) => format!("{percent} %, overdue"),
+        (false, true) => format!("{percent} %, stopped"),
+        (false, false) => format!("{percent} %"),
+    }
 }
 
 /// A case as JSON.

@@ -134,17 +134,15 @@ impl Ready {
         let packages: String = self.packages.iter().map(|id| format!(" --package {id}")).collect();
         let instead = if packages.is_empty() { "" } else { " in place of --evidence" };
         let flags = format!("--request-id {}{packages}{instead}", self.request_id);
-        let sealed_anew = match self.annexes.is_empty() {
-            true => "",
-            false => {
-                " (annexes are sealed anew: REQUEST_ID_REUSED then says that the first one is there)"
-            }
+        let hint = match self.annexes.is_empty() {
+            true => format!("repeat it safely with {flags}: it becomes one message, never two"),
+            false => format!(
+                "repeat it safely with {flags}: it becomes one message, never two (annexes are \
+                 sealed anew: REQUEST_ID_REUSED then says that the first one is there)"
+            ),
         };
-        let hint = format!(
-            "repeat it safely with {flags}: it becomes one message, never two{sealed_anew}"
-        );
         match failure.hint.clone() {
-            Some(first) => failure.hint(format!("{first}; then {hint}")),
+            Some(first) => failure.hint(format!("{first}; {hint}")),
             None => failure.hint(hint),
         }
     }
@@ -187,14 +185,17 @@ fn needs_file(kind: MessageKind) -> Failure {
 
 /// Tells that texts were put into the normal form, and that nothing of them is lost.
 pub(crate) fn tell_originals(content: &Content, out: &mut Out) {
-    let texts = match content.originals.len() {
-        0 => return,
-        1 => "1 text is".to_owned(),
-        more => format!("{more} texts are"),
-    };
-    out.talk(&format!(
-        "note: {texts} put into the normal form C of Unicode; as given, they go along under originals"
-    ));
+    match content.originals.len() {
+        0 => {}
+        1 => out.talk(
+            "note: 1 text is put into the normal form C of Unicode; as given, it goes along under \
+             originals",
+        ),
+        more => out.talk(&format!(
+            "note: {more} texts are put into the normal form C of Unicode; as given, they go along \
+             under originals"
+        )),
+    }
 }
 
 /// The option that a field of a note comes from.
@@ -290,14 +291,16 @@ fn print(
     if message.state == pb::DeliveryState::AwaitingApproval as i32 {
         out.talk("note: nothing is sent until another official has read and approved it");
         let id = &message.message_id;
-        let looks = match message.packages.is_empty() {
-            true => String::new(),
-            false => format!("`rogatory fetch {id} --out DIR`, "),
-        };
-        out.talk(&format!(
-            "hint: with the roles read and approve: `rogatory show {id}`, {looks}then `rogatory draft \
-             approve {id}`"
-        ));
+        out.talk(&match message.packages.is_empty() {
+            true => format!(
+                "hint: with the roles read and approve: `rogatory show {id}`, then `rogatory draft \
+                 approve {id}`"
+            ),
+            false => format!(
+                "hint: with the roles read and approve: `rogatory show {id}`, `rogatory fetch {id} \
+                 --out DIR`, then `rogatory draft approve {id}`"
+            ),
+        });
     }
     for warning in &message.warnings {
         out.talk(&format!("warning: {}", in_file(warning)));

@@ -103,8 +103,10 @@ pub(crate) async fn run(args: StatsArgs, out: &mut Out) -> Result<(), Failure> {
         out.talk("note: this agency does not see all cases: these are the figures of its own");
     }
     if given.unread > 0 {
-        let (count, what) = (given.unread, "whose content was erased are counted as unknown");
-        out.talk(&format!("note: {count} requests {what}"));
+        let count = given.unread;
+        out.talk(&format!(
+            "note: {count} requests whose content was erased are counted as unknown"
+        ));
     }
     Ok(())
 }

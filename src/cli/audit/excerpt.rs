@@ -228,18 +228,21 @@ fn peers_json(peers: &BTreeMap<AuthorityId, Numbers>) -> Map<String, Value> {
 /// What a sound excerpt says about what it leaves out.
 fn proves(report: &ExcerptReport) -> String {
     let (owner, size) = (&report.checkpoint.origin, report.checkpoint.size);
-    let word = format!("is what the owner of {owner} has signed");
     match &report.scope {
         Scope::Peer(peer) => {
             let numbers = report.told.peers.get(peer);
             let (from, last) = numbers.map_or((1, 0), |numbers| (numbers.from, numbers.last));
             format!(
                 "note: between the numbers {from} and {last} nothing with {peer} is missing; that \
-                 nothing came after {last}, of {size} entries, {word}"
+                 nothing came after {last}, of {size} entries, is what the owner of {owner} has \
+                 signed"
             )
         }
         Scope::Case | Scope::Message(_) => {
-            format!("note: that these are all the entries, of {size}, {word}")
+            format!(
+                "note: that these are all the entries, of {size}, is what the owner of {owner} has \
+                 signed"
+            )
         }
     }
 }

@@ -64,14 +64,22 @@ impl Read {
             |one: &&crate::domain::request::Translation| range_has(&self.wanted, &one.language);
         let into: Vec<_> = self.content.translations().iter().filter(into).collect();
         for one in into.iter().filter(|one| one.certified && others < self.readings.len()) {
-            let by = if one.by.is_empty() { String::new() } else { format!(", by {}", one.by) };
-            out.talk(&format!("note: the translation into {} is certified{by}", one.language));
+            let language = &one.language;
+            out.talk(&match one.by.as_str() {
+                "" => format!("note: the translation into {language} is certified"),
+                by => format!("note: the translation into {language} is certified, by {by}"),
+            });
         }
         for (one, exhibit) in into.iter().filter_map(|one| Some((one, one.exhibit?))) {
-            let of = one.package.map_or("the package".into(), |id| format!("package {id}"));
-            let text =
-                format!("the translation into {} is exhibit {exhibit} of {of}", one.language);
-            out.talk(&format!("note: {text}"));
+            let language = &one.language;
+            out.talk(&match one.package {
+                None => format!(
+                    "note: the translation into {language} is exhibit {exhibit} of the package"
+                ),
+                Some(id) => format!(
+                    "note: the translation into {language} is exhibit {exhibit} of package {id}"
+                ),
+            });
         }
         if others > 0 {
             let languages = self.content.translations().iter().map(|one| one.language.as_str());
@@ -79,9 +87,10 @@ impl Read {
                 .chain(languages)
                 .filter(|language| !language.is_empty())
                 .collect();
-            let count = format!("{others} of {} texts", self.readings.len());
             out.talk(&format!(
-                "note: {count} are not there in {}, and shown as they were written; there is {}",
+                "note: {others} of {} texts are not there in {}, and shown as they were written; \
+                 there is {}",
+                self.readings.len(),
                 self.wanted,
                 all.join(", ")
             ));

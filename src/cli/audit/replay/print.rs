@@ -44,8 +44,9 @@ pub(super) fn tables(replayed: &Replayed, proved: Option<&[Proved]>, out: &mut O
     table(&header, replayed.findings.listed.iter().map(finding_row).collect());
     for proved in proved.unwrap_or_default() {
         let (message, entry) = (proved.message, proved.entry);
-        let says = "this content is the one committed to in entry";
-        out.talk(&format!("proved: {message}: {says} {entry}"));
+        out.talk(&format!(
+            "proved: {message}: this content is the one committed to in entry {entry}"
+        ));
     }
 }
 
