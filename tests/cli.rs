@@ -54,6 +54,7 @@ transcripts! {
     framework
     stats
     languages
+    messages
     no_node
     output
 }

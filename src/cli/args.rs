@@ -1,9 +1,10 @@
 //! The command line as a whole: the commands, and what all of them take.
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use super::exit::EXIT_CODES;
-use super::out::Format;
+use super::catalogue::{Catalogue, MessageLanguage};
+use super::exit::{EXIT_CODES, Exit};
+use super::out::{Format, Out};
 use super::{
     agency, annex, audit, cancel, card, case, cases, check, completions, config, confirm, demo,
     directory, disclose, draft, erase, fetch, framework, hold, inbox, init, key, list, log,
@@ -21,8 +22,54 @@ pub struct Cli {
     /// How data is written to standard output
     #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value_t)]
     pub output: Format,
+    /// The language of messages; without it LC_ALL, LC_MESSAGES or LANG say it
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "LANG",
+        env = "ROGATORY_LANG",
+        hide_env = true
+    )]
+    pub messages_in: Option<MessageLanguage>,
     #[command(subcommand)]
     pub(super) command: Command,
+}
+
+impl Cli {
+    /// What the command line says, in whose help and refusals the surroundings choose the language:
+    /// `--messages-in` does it where it stands first or where nothing is wrong before it.
+    ///
+    /// # Errors
+    /// How the process ends, where nothing is left to do: help was asked for, or the line is wrong.
+    pub fn read() -> Result<Self, Exit> {
+        let variable = |name: &str| std::env::var(name).ok();
+        let language = MessageLanguage::of_arguments(std::env::args().skip(1))
+            .or_else(|| MessageLanguage::of_tag(&variable("ROGATORY_LANG")?))
+            .unwrap_or_else(|| MessageLanguage::of_surroundings(variable));
+        let catalogue = Catalogue::of(language);
+        let matches = catalogue.help(Self::command()).try_get_matches();
+        matches.and_then(|matches| Self::from_arg_matches(&matches)).map_err(|error| {
+            if language == MessageLanguage::En {
+                error.exit();
+            }
+            let (mut out, told) = (
+                Out::new(Format::Table, MessageLanguage::En),
+                catalogue.lines(&error.render().to_string()),
+            );
+            match error.use_stderr() {
+                true => out.talk(&told),
+                false => out.data(&told),
+            }
+            if error.use_stderr() { Exit::Usage } else { Exit::Done }
+        })
+    }
+
+    /// The language of messages: what was asked for, or what the surroundings say.
+    pub fn language(&self) -> MessageLanguage {
+        let variable = |name: &str| std::env::var(name).ok();
+        self.messages_in.unwrap_or_else(|| MessageLanguage::of_surroundings(variable))
+    }
 }
 
 #[derive(Subcommand)]

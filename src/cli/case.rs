@@ -66,7 +66,8 @@ async fn show(client: &mut AgencyClient, id: &CaseId, out: &mut Out) -> Result<(
         out.list(&header, &messages, message_row, |_| Value::Null);
     }
     out.data("");
-    out.data(&graph::drawn(&first, &around));
+    let drawn = graph::drawn(&first, &around, out);
+    out.data(&drawn);
     Ok(())
 }
 

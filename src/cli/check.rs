@@ -138,12 +138,12 @@ fn tell(file: &Path, content: &Content, checked: &Checked, out: &mut Out) -> Res
             "findings": findings.iter().map(finding_json).collect::<Vec<_>>(),
         }));
     } else {
-        findings.iter().for_each(|one| out.data(&for_people(one)));
+        findings.iter().for_each(|one| out.data(&for_people(one, out)));
     }
     if checked.left_off > 0 {
         out.talk(&format!("note: {} more are not shown", checked.left_off));
     }
-    let sum = format!("{}, {}", counted(errors, "error"), counted(warnings, "warning"));
+    let sum = format!("{}, {}", errors_told(errors), warnings_told(warnings));
     if errors > 0 {
         let message = format!("{}: {sum}", file.display());
         let hint = "mend the errors; docs/request.md has every field";
@@ -176,9 +176,10 @@ fn severity(one: &pb::Finding) -> &'static str {
 }
 
 /// What is wrong, which rule it is, and what to do.
-fn for_people(one: &pb::Finding) -> String {
-    let head = format!("{}: {}: {}", severity(one), in_file(&one.field), one.message);
-    let why = format!("{}: {}", one.paragraph, one.explanation);
+fn for_people(one: &pb::Finding, out: &Out) -> String {
+    let (severity, message) = (out.told(severity(one)), out.told(&one.message));
+    let head = format!("{severity}: {}: {message}", in_file(&one.field));
+    let why = format!("{}: {}", one.paragraph, out.told(&one.explanation));
     let why: Vec<String> = wrapped(&why).into_iter().map(|line| format!("  {line}")).collect();
     format!("{head}\n{}\n", why.join("\n"))
 }
@@ -198,11 +199,19 @@ fn wrapped(text: &str) -> Vec<String> {
     lines
 }
 
-fn counted(number: usize, what: &str) -> String {
+fn errors_told(number: usize) -> String {
     match number {
-        0 => format!("no {what}s"),
-        1 => format!("1 {what}"),
-        more => format!("{more} {what}s"),
+        0 => "no errors".to_owned(),
+        1 => "1 error".to_owned(),
+        more => format!("{more} errors"),
+    }
+}
+
+fn warnings_told(number: usize) -> String {
+    match number {
+        0 => "no warnings".to_owned(),
+        1 => "1 warning".to_owned(),
+        more => format!("{more} warnings"),
     }
 }
 

@@ -6,6 +6,7 @@
 //! runs; what verifies (receipts, logs) needs no node at all.
 
 pub mod args;
+pub mod catalogue;
 pub mod exit;
 pub mod out;
 
@@ -55,6 +56,7 @@ mod testing;
 mod view;
 
 pub use args::Cli;
+pub use catalogue::MessageLanguage;
 pub use exit::{Exit, Failure};
 pub use out::{Format, Out};
 
@@ -115,11 +117,12 @@ pub fn finish(result: Result<(), Failure>, mut out: Out) -> Exit {
     if let Err(failure) = &result {
         out.failure(failure);
     }
+    let mut again = out.again();
     let written = out.finish();
     match (result, written) {
         (Err(failure), _) => failure.code,
         (Ok(()), Err(failure)) => {
-            Out::new(Format::Table).failure(&failure);
+            again.failure(&failure);
             failure.code
         }
         (Ok(()), Ok(())) => Exit::Done,

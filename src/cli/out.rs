@@ -3,9 +3,13 @@
 //! Standard output has data and nothing else: tables for people or, with `--output json`, one
 //! object a line. Whatever a person is told beside it goes to standard error. Control characters
 //! never reach a terminal: names and texts come from other States.
+//!
+//! It is also the only place that says a thing in another language than English. JSON, and what
+//! others have written, are the same in all of them.
 
 use std::io::{self, Write};
 use std::os::fd::AsFd as _;
+use std::sync::Arc;
 
 use clap::ValueEnum;
 use comfy_table::{ContentArrangement, Table, presets};
@@ -14,6 +18,7 @@ use serde_json::Value;
 use tokio::io::Interest;
 use tokio::net::unix::pipe;
 
+use super::catalogue::{self, Catalogue, MessageLanguage};
 use super::exit::{Exit, Failure};
 use super::screen::{escaped, isolated, printable};
 
@@ -35,12 +40,20 @@ pub struct Out {
     lost: Option<io::Error>,
     /// Whether these are the process's own streams.
     own: bool,
+    catalogue: Arc<Catalogue>,
 }
 
 impl Out {
-    /// Writes to the process's own streams.
-    pub fn new(format: Format) -> Self {
-        Self::to(format, Box::new(io::stdout()), Box::new(io::stderr()), true)
+    /// Writes to the process's own streams, to people in this language.
+    pub fn new(format: Format, language: MessageLanguage) -> Self {
+        let out = Self::to(format, Box::new(io::stdout()), Box::new(io::stderr()), true);
+        Self { catalogue: Arc::new(Catalogue::of(language)), ..out }
+    }
+
+    /// The same streams anew, after data was lost.
+    pub(super) fn again(&self) -> Self {
+        let out = Self::to(Format::Table, Box::new(io::sink()), Box::new(io::stderr()), true);
+        Self { catalogue: Arc::clone(&self.catalogue), ..out }
     }
 
     fn to(
@@ -49,7 +62,7 @@ impl Out {
         talk: Box<dyn Write + Send>,
         own: bool,
     ) -> Self {
-        Self { format, data, talk, lost: None, own }
+        Self { format, data, talk, lost: None, own, catalogue: Arc::default() }
     }
 
     /// Whether data is to be JSON.
@@ -95,6 +108,17 @@ impl Out {
 
     /// Tells the person something, on standard error.
     pub fn talk(&mut self, text: &str) {
+        let text = self.told(text);
+        self.say(&text);
+    }
+
+    /// A text of this program or of a node's in the language of whoever reads it. Not for what
+    /// people have written: that is shown as it is.
+    pub(crate) fn told(&self, english: &str) -> String {
+        self.catalogue.told(english)
+    }
+
+    fn say(&mut self, text: &str) {
         // Nobody is left to be told that telling failed.
         let _ = writeln!(self.talk, "{}", printable(text).trim_end_matches('\n'));
     }
@@ -105,8 +129,8 @@ impl Out {
             return self.json(json);
         }
         let told = fields.iter().filter(|(_, value)| !value.is_empty());
-        let rows = told.map(|(name, value)| vec![(*name).to_owned(), value.clone()]).collect();
-        self.data(&table(None, rows));
+        let row = |(name, value): &(&str, String)| vec![self.told(name), self.value(name, value)];
+        self.data(&table(None, told.map(row).collect()));
     }
 
     /// Many things: a JSON object each, or a table, or the word that there are none.
@@ -122,17 +146,33 @@ impl Out {
         } else if items.is_empty() {
             self.talk("there are none");
         } else {
-            self.data(&table(Some(header), items.iter().map(row).collect()));
+            let cells = |cells: Vec<String>| {
+                let named = header.iter().chain(std::iter::repeat(&"")).zip(cells);
+                named.map(|(name, cell)| self.value(name, &cell)).collect()
+            };
+            let rows = items.iter().map(|item| cells(row(item))).collect();
+            let header: Vec<String> = header.iter().map(|name| self.told(name)).collect();
+            self.data(&table(Some(&header), rows));
+        }
+    }
+
+    /// What stands under a name, said again where it is in our words.
+    fn value(&self, name: &str, value: &str) -> String {
+        match catalogue::is_own(name) {
+            true => self.told(value),
+            false => value.to_owned(),
         }
     }
 
     /// Tells why a command was not done.
     pub fn failure(&mut self, failure: &Failure) {
         for line in failure.message.lines() {
-            self.talk(&format!("error: {}", without_numbers(line)));
+            let (error, line) = (self.told("error"), self.told(&without_numbers(line)));
+            self.say(&format!("{error}: {line}"));
         }
         if let Some(hint) = &failure.hint {
-            self.talk(&format!("hint: {hint}"));
+            let (word, hint) = (self.told("hint"), self.told(hint));
+            self.say(&format!("{word}: {hint}"));
         }
         failure.also.iter().for_each(|other| self.failure(other));
     }
@@ -145,7 +185,7 @@ impl Out {
         };
         let bar = ProgressBar::with_draw_target((total > 0).then_some(total), target);
         bar.set_style(unit.style(total > 0));
-        bar.set_message(what);
+        bar.set_message(self.told(what));
         Progress(bar)
     }
 
@@ -223,7 +263,7 @@ pub(crate) fn without_numbers(line: &str) -> String {
     line
 }
 
-fn table(header: Option<&[&str]>, rows: Vec<Vec<String>>) -> String {
+fn table(header: Option<&[String]>, rows: Vec<Vec<String>>) -> String {
     let mut table = Table::new();
     // As wide as it is, on a terminal too: an id that is broken into two cannot be copied.
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);

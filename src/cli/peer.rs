@@ -219,7 +219,8 @@ fn print_step(step: &pb::TestPeerResponse, out: &mut Out) {
     if out.is_json() {
         out.json(&json!({ "step": step, "ok": ok, "detail": detail, "hint": hint }));
     } else {
-        let (word, detail) = (if *ok { "ok" } else { "FAILED" }, without_numbers(detail));
+        let (word, detail) =
+            (if *ok { "ok" } else { "FAILED" }, out.told(&without_numbers(detail)));
         out.data(&format!("{word:<6}  {step:<8}  {detail}"));
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use crate::cli::out::Out;
 use crate::cli::view;
 use crate::pb::v1 as pb;
 
@@ -29,20 +30,19 @@ struct Node {
 
 /// The case as a tree: its requests with what supplements them, its extraditions, the cases that it is
 /// related to with theirs. Each case stands there with all of it once.
-pub(super) fn drawn(case: &pb::Case, around: &BTreeMap<String, pb::Case>) -> String {
+pub(super) fn drawn(case: &pb::Case, around: &BTreeMap<String, pb::Case>, out: &Out) -> String {
     let mut told = BTreeSet::from([case.case_id.clone()]);
-    let node = Node { text: case.case_id.clone(), below: below(case, around, &mut told, 0) };
-    let mut text = node.text.clone();
-    draw(&node.below, "", &mut text);
+    let mut text = case.case_id.clone();
+    draw(&below(case, around, &mut told, 0), "", out, &mut text);
     text
 }
 
-fn draw(nodes: &[Node], before: &str, text: &mut String) {
+fn draw(nodes: &[Node], before: &str, out: &Out, text: &mut String) {
     for (n, node) in nodes.iter().enumerate() {
         let is_last = n + 1 == nodes.len();
         let (branch, indent) = if is_last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
-        text.push_str(&format!("\n{before}{branch}{}", node.text));
-        draw(&node.below, &format!("{before}{indent}"), text);
+        text.push_str(&format!("\n{before}{branch}{}", out.told(&node.text)));
+        draw(&node.below, &format!("{before}{indent}"), out, text);
     }
 }
 
@@ -53,20 +53,21 @@ fn below(
     depth: usize,
 ) -> Vec<Node> {
     let mut nodes = requests(case);
-    nodes.extend(case.extradition_links.iter().map(|link| Node {
-        text: format!(
-            "{} {}, {} {}",
-            view::kind(link.kind),
-            view::direction(link.direction),
-            link.peer,
-            link.message.trim_start_matches("messages/")
-        ),
-        below: Vec::new(),
-    }));
+    nodes.extend(case.extradition_links.iter().map(link_node));
     for related in &case.related_cases {
         nodes.push(other(related, around, told, depth));
     }
     nodes
+}
+
+fn link_node(link: &pb::ExtraditionLink) -> Node {
+    let (kind, peer) = (view::kind(link.kind), &link.peer);
+    let id = link.message.trim_start_matches("messages/");
+    let text = match pb::Direction::try_from(link.direction) {
+        Ok(pb::Direction::Received) => format!("{kind} received from {peer}, {id}"),
+        _ => format!("{kind} sent to {peer}, {id}"),
+    };
+    Node { text, below: Vec::new() }
 }
 
 /// The requests of a case; those that supplement or mend another one below that.
@@ -79,12 +80,15 @@ fn requests(case: &pb::Case) -> Vec<Node> {
 fn request_node(case: &pb::Case, request: &pb::CaseRequest, depth: usize) -> Node {
     let id = request.message.trim_start_matches("messages/");
     let (kind, state) = (view::kind(request.kind), view::request_state(request.state));
-    let way = if request.is_requested { "from" } else { "to" };
+    let peer = &request.peer;
     let children = case.requests.iter().filter(|child| {
         depth < DEPTH_MAX && child.parent == request.message && child.message != request.message
     });
     Node {
-        text: format!("{kind} {way} {}, {state} {id}", request.peer),
+        text: match request.is_requested {
+            true => format!("{kind} from {peer}, {state} {id}"),
+            false => format!("{kind} to {peer}, {state} {id}"),
+        },
         below: children.map(|child| request_node(case, child, depth + 1)).collect(),
     }
 }
@@ -95,27 +99,23 @@ fn other(
     told: &mut BTreeSet<String>,
     depth: usize,
 ) -> Node {
-    let mut text = format!("{}: ", relation(related.relation));
-    match (related.case_id.as_str(), related.reference.as_str()) {
-        ("", reference) => text.push_str(&format!("{reference:?}")),
-        (id, "") => text.push_str(id),
-        (id, reference) => text.push_str(&format!("{id}, {reference:?}")),
-    }
-    text.push_str(&format!(" of {}", related.authority));
-    let known = around.get(&related.case_id);
-    let below = match known {
-        None => {
-            text.push_str(" (not of this node)");
-            Vec::new()
-        }
-        Some(_) if !told.insert(related.case_id.clone()) => {
-            text.push_str(" (see above)");
-            Vec::new()
-        }
-        Some(case) if depth + 1 < DEPTH_MAX => below(case, around, told, depth + 1),
-        Some(_) => Vec::new(),
+    let (relation, authority) = (relation(related.relation), &related.authority);
+    let which = match (related.case_id.as_str(), related.reference.as_str()) {
+        ("", reference) => format!("{reference:?}"),
+        (id, "") => id.to_owned(),
+        (id, reference) => format!("{id}, {reference:?}"),
     };
-    Node { text, below }
+    let text = format!("{relation}: {which} ({authority})");
+    match around.get(&related.case_id) {
+        None => Node { text: format!("{text}, not of this node"), below: Vec::new() },
+        Some(_) if !told.insert(related.case_id.clone()) => {
+            Node { text: format!("{text}, see above"), below: Vec::new() }
+        }
+        Some(case) if depth + 1 < DEPTH_MAX => {
+            Node { text, below: below(case, around, told, depth + 1) }
+        }
+        Some(_) => Node { text, below: Vec::new() },
+    }
 }
 
 /// The related cases, those that may be seen with theirs.
@@ -153,6 +153,7 @@ fn related(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::out::{Format, testing::memory};
     use crate::cli::testing::case;
 
     fn around(cases: &[pb::Case]) -> BTreeMap<String, pb::Case> {
@@ -169,10 +170,10 @@ mod tests {
             case_id: back,
             reference: String::new(),
         }];
-        let text = drawn(&cases[0], &around(&cases));
-        assert_eq!(text.matches("(see above)").count(), 1, "{text}");
+        let text = drawn(&cases[0], &around(&cases), &memory(Format::Table).0);
+        assert_eq!(text.matches(", see above").count(), 1, "{text}");
         assert!(
-            text.contains("   └─ origin: ROG-XC-MOJ-2026-000001 of xc.moj (see above)"),
+            text.contains("   └─ origin: ROG-XC-MOJ-2026-000001 (xc.moj), see above"),
             "{text}"
         );
         assert_eq!(json(&cases[0], &around(&cases))[0]["is_known"], true);
@@ -190,18 +191,18 @@ mod tests {
             case_id: String::new(),
             reference: "D-9".into(),
         }];
-        let text = drawn(&one, &around(&[one.clone()]));
+        let text = drawn(&one, &around(&[one.clone()]), &memory(Format::Table).0);
         let lines: Vec<&str> = text.lines().collect();
         assert!(lines[1].starts_with("├─ REQUEST to xa.oag, ACKNOWLEDGED "), "{text}");
         assert_eq!(lines[2], "│  └─ REQUEST to xa.oag, ACKNOWLEDGED child");
-        assert_eq!(lines[3], "└─ transit: \"D-9\" of xd.moj (not of this node)");
+        assert_eq!(lines[3], "└─ transit: \"D-9\" (xd.moj), not of this node");
     }
 
     #[test]
     fn a_request_that_names_itself_ends_the_tree() {
         let mut one = case(1);
         one.requests[0].parent = one.requests[0].message.clone();
-        let text = drawn(&one, &around(&[one.clone()]));
+        let text = drawn(&one, &around(&[one.clone()]), &memory(Format::Table).0);
         assert!(text.starts_with("ROG-XC-MOJ-2026-000001"), "{text}");
     }
 }

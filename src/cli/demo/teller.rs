@@ -21,19 +21,27 @@ impl<'o> Teller<'o> {
 
     /// What this is about.
     pub(super) fn title(&mut self, place: &Place) {
-        self.line("A case of trafficking in persons, between three invented States.");
-        self.line("Corvane found the victims. It asks Arkesh, where they were recruited, and");
-        self.line("Belmara, through which they were taken, for evidence that its courts can use.");
-        let afterwards = if place.kept { "and stays there" } else { "and is removed afterwards" };
+        self.text("A case of trafficking in persons, between three invented States.");
+        self.text(
+            "Corvane found the victims. It asks Arkesh, where they were recruited, and Belmara, \
+             through which they were taken, for evidence that its courts can use.",
+        );
         let dir = place.dir().display();
-        self.line(&format!("Everything happens on this machine, below {dir}, {afterwards}."));
+        self.text(&match place.kept {
+            true => format!("Everything happens on this machine, below {dir}, and stays there."),
+            false => {
+                format!(
+                    "Everything happens on this machine, below {dir}, and is removed afterwards."
+                )
+            }
+        });
     }
 
     /// A heading. Programs have no use for it.
     pub(super) fn chapter(&mut self, title: &str) {
         self.chapters += 1;
         self.line("");
-        self.line(&format!("{}. {title}", self.chapters));
+        self.line(&format!("{}. {}", self.chapters, self.out.told(title)));
     }
 
     /// A step: its name and its facts for programs, what happens and why it matters for people.
@@ -47,10 +55,17 @@ impl<'o> Teller<'o> {
             return self.json(&step);
         }
         let mut margin = format!("{seconds:6.2} s  ");
-        for line in wrapped(what).into_iter().chain(why.iter().flat_map(|why| wrapped(why))) {
-            self.line(&format!("{margin}{line}"));
-            margin = " ".repeat(margin.len());
+        for said in [what].iter().chain(why) {
+            for line in wrapped(&self.out.told(said)) {
+                self.line(&format!("{margin}{line}"));
+                margin = " ".repeat(margin.len());
+            }
         }
+    }
+
+    /// A paragraph for people only.
+    fn text(&mut self, text: &str) {
+        wrapped(&self.out.told(text)).iter().for_each(|line| self.line(line));
     }
 
     /// A line for people only.
@@ -79,7 +94,7 @@ impl<'o> Teller<'o> {
         }
         self.json(&end);
         self.line("");
-        self.line(&format!("All of it held, in {seconds:.1} seconds. Where to look next:"));
+        self.text(&format!("All of it held, in {seconds:.1} seconds. Where to look next:"));
         next_steps(place).iter().for_each(|line| self.line(&format!("  {line}")));
     }
 
