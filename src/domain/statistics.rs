@@ -14,6 +14,7 @@ mod facts;
 mod judge;
 mod life;
 mod period;
+mod reckon;
 mod suppress;
 mod tally;
 
@@ -87,6 +88,11 @@ impl Column {
     pub fn is_part(self) -> bool {
         !matches!(self, Self::Requests | Self::InfoRounds)
     }
+
+    /// Whether it says by what it means how many requests there are of some outcomes.
+    fn is_defined(self) -> bool {
+        matches!(self, Self::Overdue | Self::Acknowledged | Self::Decided | Self::Executed)
+    }
 }
 
 impl ReturnLine {
@@ -135,5 +141,7 @@ impl ReturnLine {
     }
 }
 
+#[cfg(test)]
+mod secrecy_tests;
 #[cfg(test)]
 mod tests;

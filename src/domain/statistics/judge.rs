@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::facts::is_value;
+use super::reckon::told;
 use super::suppress::is_small;
 use super::{Column, Dimension, ReturnLine, StatisticsReturn, Way};
 use crate::domain::request::Need;
@@ -39,6 +40,9 @@ pub fn audit_lines(of: &StatisticsReturn) -> Vec<LineFault> {
     // Where the counts contradict each other, nothing follows from them.
     if found.is_empty() {
         found.extend(shown(of));
+    }
+    if found.is_empty() {
+        found.extend(reckoned(of));
     }
     found
 }
@@ -172,4 +176,14 @@ fn residue(table: &Table<'_>, column: Column, least: u64) -> Option<LineFault> {
     let told = missing == 1 || (missing > 1 && rest > 0 && rest < least);
     let message = "can be told by subtracting what is shown from the total";
     told.then(|| fault(table.field(column), Need::ReturnSmall, message))
+}
+
+/// What follows from all that is shown.
+fn reckoned(of: &StatisticsReturn) -> impl Iterator<Item = LineFault> {
+    let told = told(&of.lines, u64::from(of.smallest));
+    told.into_iter().map(|one| {
+        let field = format!("lines[{}].{}", one.line, one.column.as_str());
+        let message = "is a small count that can be told from the other tables and columns";
+        fault(field, Need::ReturnSmall, message)
+    })
 }

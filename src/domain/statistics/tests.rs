@@ -34,7 +34,7 @@ fn peer(name: &str) -> AuthorityId {
 }
 
 /// A request that came to these states, each a day behind the other.
-fn facts(number: u64, way: Way, of: &str, states: &[S]) -> Facts {
+pub(super) fn facts(number: u64, way: Way, of: &str, states: &[S]) -> Facts {
     let request = id(START, number);
     let mut facts = Facts::new(request, way, peer(of), MessageKind::Request);
     let step = |(n, state): (usize, &S)| (at(START + n as i64 * DAY_MS), *state);
@@ -51,13 +51,13 @@ fn year() -> Period {
     Period::year(2026).expect("a year")
 }
 
-fn counted(all: &[Facts]) -> StatisticsReturn {
+pub(super) fn counted(all: &[Facts]) -> StatisticsReturn {
     let mut tally = Tally::new(year(), at(AS_OF));
     all.iter().for_each(|facts| tally.add(facts));
     tally.finish()
 }
 
-fn line<'a>(
+pub(super) fn line<'a>(
     of: &'a StatisticsReturn,
     way: Way,
     dimension: Dimension,
@@ -67,7 +67,7 @@ fn line<'a>(
     found.unwrap_or_else(|| panic!("no line {way} {dimension} {value}"))
 }
 
-const DONE: &[S] = &[
+pub(super) const DONE: &[S] = &[
     S::Received,
     S::Acknowledged,
     S::UnderReview,
@@ -204,7 +204,7 @@ fn a_life_is_told_by_what_was_signed() {
     assert_eq!(told(Side::Requesting), [&[S::Issued], &both[..]].concat());
 }
 
-fn some() -> impl Strategy<Value = Vec<Facts>> {
+pub(super) fn some() -> impl Strategy<Value = Vec<Facts>> {
     let states: Vec<&'static [S]> = vec![
         &[S::Issued],
         &[S::Received],
@@ -212,6 +212,10 @@ fn some() -> impl Strategy<Value = Vec<Facts>> {
         &[S::Received, S::UnderReview, S::Accepted, S::PartlyExecuted],
         &[S::Received, S::UnderReview, S::Consulting, S::Refused],
         &[S::Received, S::Returned],
+        &[S::Received, S::UnderReview, S::Consulting, S::Postponed],
+        &[S::Received, S::UnderReview, S::Accepted, S::Consulting, S::Postponed],
+        &[S::Received, S::UnderReview, S::Accepted, S::Withdrawn, S::Closed],
+        &[S::Received, S::Withdrawn],
         DONE,
     ];
     let peers = select(vec!["xb.pps", "xc.moj", "xd.oag", "xe.min"]);
