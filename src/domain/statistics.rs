@@ -20,7 +20,7 @@ mod tally;
 
 pub use self::compare::{Difference, compare};
 pub use self::csv::to_csv;
-pub use self::facts::{Facts, OFFENCES, UNKNOWN, What};
+pub use self::facts::{Facts, Heard, OFFENCES, UNKNOWN, What};
 pub use self::judge::{LineFault, audit_lines};
 pub use self::life::{Life, Said};
 pub use self::period::{InvalidPeriod, Period};

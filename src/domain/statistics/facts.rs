@@ -68,6 +68,39 @@ fn code(instrument: &Instrument) -> String {
     }
 }
 
+/// What messages about a request say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Heard {
+    info_rounds: u64,
+    has_hearing: bool,
+    has_costs: bool,
+    has_evidence: bool,
+    evidence_bytes: u64,
+    grounds: BTreeSet<&'static str>,
+}
+
+impl Heard {
+    /// Takes what one message says; the content only where it can be read. `bytes` are those of its
+    /// packages, where they are known.
+    pub fn takes(&mut self, kind: MessageKind, content: Option<&Content>, bytes: u64) {
+        match kind {
+            MessageKind::AdditionalInfoRequest => self.info_rounds += 1,
+            MessageKind::HearingArrangement => self.has_hearing = true,
+            MessageKind::CostConsultation => self.has_costs = true,
+            MessageKind::EvidencePackage => {
+                self.has_evidence = true;
+                self.evidence_bytes = self.evidence_bytes.saturating_add(bytes);
+            }
+            _ => {}
+        }
+        if let Some(Content { kind: MessageKind::Decision, body: Body::Note(note), .. }) = content
+            && note.decision.is_some_and(Decision::needs_reasons)
+        {
+            self.grounds.extend(note.grounds.iter().map(|code| ground(code)));
+        }
+    }
+}
+
 /// What of one request is counted. It names no person and no case; the id is for its time and leaves
 /// this module in no result.
 #[derive(Clone, Debug)]
@@ -123,20 +156,14 @@ impl Facts {
         }
     }
 
-    /// Takes what one message about it says; the content only where it can be read.
-    pub fn hears(&mut self, kind: MessageKind, content: Option<&Content>) {
-        match kind {
-            MessageKind::AdditionalInfoRequest => self.info_rounds += 1,
-            MessageKind::HearingArrangement => self.has_hearing = true,
-            MessageKind::CostConsultation => self.has_costs = true,
-            MessageKind::EvidencePackage => self.has_evidence = true,
-            _ => {}
-        }
-        if let Some(Content { kind: MessageKind::Decision, body: Body::Note(note), .. }) = content
-            && note.decision.is_some_and(Decision::needs_reasons)
-        {
-            self.grounds.extend(note.grounds.iter().map(|code| ground(code)));
-        }
+    /// Takes what messages about it say.
+    pub fn hears(&mut self, said: Heard) {
+        self.info_rounds += said.info_rounds;
+        self.has_hearing |= said.has_hearing;
+        self.has_costs |= said.has_costs;
+        self.has_evidence |= said.has_evidence;
+        self.evidence_bytes = self.evidence_bytes.saturating_add(said.evidence_bytes);
+        self.grounds.extend(said.grounds);
     }
 
     /// What became of it: where it stood before it was closed.

@@ -87,11 +87,13 @@ fn a_request_stands_in_a_line_of_each_table() {
         Content::note(MessageKind::Decision, note)
     };
     let grounds = content(Decision::Refuse, &["NE_BIS_IN_IDEM", "A_WORD_OF_ITS_OWN"]);
-    one.hears(MessageKind::Decision, Some(&grounds));
-    one.hears(MessageKind::Decision, Some(&content(Decision::Accept, &["POLITICAL"])));
-    one.hears(MessageKind::AdditionalInfoRequest, None);
-    one.hears(MessageKind::AdditionalInfoRequest, None);
-    one.hears(MessageKind::HearingArrangement, None);
+    let mut heard = Heard::default();
+    heard.takes(MessageKind::Decision, Some(&grounds), 0);
+    heard.takes(MessageKind::Decision, Some(&content(Decision::Accept, &["POLITICAL"])), 0);
+    heard.takes(MessageKind::AdditionalInfoRequest, None, 0);
+    heard.takes(MessageKind::AdditionalInfoRequest, None, 0);
+    heard.takes(MessageKind::HearingArrangement, None, 0);
+    one.hears(heard);
     let figures = counted(&[one, facts(2, Way::Received, "xb.pps", DONE)]);
     let of = |dimension, value| line(&figures, Way::Received, dimension, value);
     assert_eq!(of(Dimension::Total, "").requests, Some(2));

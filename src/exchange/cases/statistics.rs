@@ -4,13 +4,14 @@
 //! for, and on which grounds it was refused, stands in bodies that are opened for a moment, a request
 //! at a time. Nothing of a body is given out but that it counts.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::index;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::lifecycle::{RequestState, Side};
 use crate::domain::request::{Body, Content};
-use crate::domain::statistics::{Facts, Period, StatisticsReturn, Tally, Way, What};
+use crate::domain::statistics::{Facts, Heard, Period, StatisticsReturn, Tally, Way, What};
 use crate::domain::{AuthorityId, MessageId, MessageKind, Timestamp};
 use crate::envelope::wire::content_from_pb;
 use crate::exchange::agencies::Caller;
@@ -23,8 +24,7 @@ use crate::store::{Direction, Table};
 /// Requests that one call counts: a hundred years of a large State, in some 15 MB.
 pub const REQUESTS_MAX: u64 = 50_000;
 
-/// Rows that one call reads: minutes of work at most. Only a case with thousands of messages and
-/// requests makes so many.
+/// Rows that one call reads, each once: minutes of work at most.
 const ROWS_MAX: u64 = 2_000_000;
 
 /// Requests that are counted before the thread is given back.
@@ -59,13 +59,34 @@ struct Counting {
     rows: u64,
     /// The last request that was looked at.
     after: Vec<u8>,
+    /// The cases that were gone through, each once.
+    cases: BTreeMap<String, OfCase>,
+    /// Requests of which something is kept there.
+    kept: u64,
 }
 
+/// What the messages of a case say about its requests that are still to be counted.
+type OfCase = BTreeMap<MessageId, Heard>;
+
 impl Counting {
+    fn begin(caller: &Caller, Counted { period, peer }: Counted, now: Timestamp) -> Self {
+        let after = first_key(period.start());
+        Self {
+            caller: caller.clone(),
+            peer,
+            tally: Tally::new(period, now),
+            unread: 0,
+            rows: 0,
+            after,
+            cases: BTreeMap::new(),
+            kept: 0,
+        }
+    }
+
     /// Notes that rows were read.
     fn reads(&mut self, rows: usize) -> Result<(), ActionError> {
         self.rows += rows as u64;
-        if self.rows <= ROWS_MAX && self.tally.requests() <= REQUESTS_MAX {
+        if self.rows <= ROWS_MAX && self.tally.requests() + self.kept <= REQUESTS_MAX {
             return Ok(());
         }
         let message =
@@ -85,11 +106,7 @@ impl Exchange {
         caller: &Caller,
         counted: Counted,
     ) -> Result<Figures, ActionError> {
-        let Counted { period, peer } = counted;
-        let after = first_key(period.start());
-        let tally = Tally::new(period, self.now());
-        let caller = caller.clone();
-        let mut counting = Counting { caller, peer, tally, unread: 0, rows: 0, after };
+        let mut counting = Counting::begin(caller, counted, self.now());
         loop {
             let exchange = self.clone();
             let (next, more) = piece(move || {
@@ -150,38 +167,62 @@ impl Exchange {
             Some(Body::Request(request)) => facts.what = What::of(&request),
             _ => counting.unread += 1,
         }
-        self.count_said(counting, id, &row, &mut facts)?;
+        facts.hears(self.heard(counting, id, &row)?);
         Ok(Some(facts))
     }
 
-    /// Takes what the messages of its case say about a request.
-    fn count_said(
+    /// What the messages of its case say about a request.
+    fn heard(
         &self,
         counting: &mut Counting,
         request: MessageId,
         row: &MessageRow,
-        facts: &mut Facts,
-    ) -> Result<(), ActionError> {
-        let mut after = None;
+    ) -> Result<Heard, ActionError> {
+        if !counting.cases.contains_key(&row.case_id) {
+            let all = self.heard_in(counting, &row.case_id)?;
+            counting.cases.insert(row.case_id.clone(), all);
+        }
+        let heard = counting.cases.get_mut(&row.case_id).and_then(|all| all.remove(&request));
+        counting.kept -= u64::from(heard.is_some());
+        Ok(heard.unwrap_or_default())
+    }
+
+    /// What the messages of a case say, by the request that they are about. Went one through them for
+    /// each request, whoever may write in the case would make it endless.
+    fn heard_in(&self, counting: &mut Counting, case: &str) -> Result<OfCase, ActionError> {
+        let (mut all, mut after) = (OfCase::new(), None);
         loop {
-            let (case, forward) = (row.case_id.as_str(), Direction::Forward);
+            let forward = Direction::Forward;
             let page = index::scan(&self.store, case, index::ANY, after, forward, MESSAGES_PAGE)?;
             counting.reads(page.len())?;
-            let Some(last) = page.last() else { return Ok(()) };
+            let Some(last) = page.last() else { return Ok(all) };
             after = Some(*last);
             for id in page {
-                let about = |row: &MessageRow| counts(row) && row.request == request.as_bytes();
-                let Some(row) = rows::message(&self.store, id)?.filter(about) else { continue };
-                let Some(kind) = MessageKind::from_number(row.kind) else { continue };
-                let has_grounds = kind == MessageKind::Decision && gives_grounds(&row);
-                let content = if has_grounds { self.said(id, &row)? } else { None };
-                facts.hears(kind, content.as_ref());
-                let bytes = row.packages.iter().map(|package| package.sealed_bytes).sum::<u64>();
-                if kind == MessageKind::EvidencePackage {
-                    facts.evidence_bytes = facts.evidence_bytes.saturating_add(bytes);
-                }
+                let Some(row) = rows::message(&self.store, id)?.filter(counts) else { continue };
+                let request = MessageId::from_slice(&row.request).ok();
+                let in_period = |request: &MessageId| counting.tally.period().has(request.at());
+                let Some(request) = request.filter(in_period) else { continue };
+                let kind = MessageKind::from_number(row.kind).filter(|kind| !kind.is_request());
+                let Some(kind) = kind else { continue };
+                counting.kept += u64::from(!all.contains_key(&request));
+                let heard = all.entry(request).or_default();
+                self.hear_message(id, &row, kind, heard)?;
             }
         }
+    }
+
+    fn hear_message(
+        &self,
+        id: MessageId,
+        row: &MessageRow,
+        kind: MessageKind,
+        heard: &mut Heard,
+    ) -> Result<(), ActionError> {
+        let has_grounds = kind == MessageKind::Decision && gives_grounds(row);
+        let content = if has_grounds { self.said(id, row)? } else { None };
+        let bytes = row.packages.iter().map(|package| package.sealed_bytes).sum::<u64>();
+        heard.takes(kind, content.as_ref(), bytes);
+        Ok(())
     }
 
     /// The content of a message; `None` where it is gone.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::domain::CaseId;
 use crate::domain::lifecycle::Move;
 use crate::domain::request::{Note, UrgencyLevel};
 use crate::domain::statistics::{Dimension, ReturnLine, audit_lines};
@@ -135,4 +136,32 @@ async fn requests_of_other_years_are_passed_over() {
     let then =
         a.x().statistics(&desk(), counted).await.map_err(|e| e.to_string()).expect("counted");
     assert_eq!(requests(&then, Way::Made, Dimension::Total, ""), 1);
+}
+
+/// Whoever writes many requests into one case does not make it uncountable.
+#[tokio::test]
+async fn a_case_is_gone_through_once_for_all_its_requests() {
+    let two = Two::new().await;
+    let (a, b) = (&two.a, &two.b);
+    let case = CaseId::parse(&b.row(two.request).case_id).expect("a case");
+    for _ in 1..12 {
+        let (content, case) = (crate::exchange::standing::tests::example(a), Some(case.clone()));
+        let submission = Submission { content, case, ..a.submission(b, &[]) };
+        let sent = a.x().submit(&desk(), submission).await;
+        two.comes(Requesting, sent.map_err(|e| e.to_string()).expect("sent").id).await;
+    }
+    two.does(Requested, Move::Acknowledge).await;
+    two.does(Requested, Move::AskInformation).await;
+    let period = Period::year(b.x().now().year()).expect("a year");
+    let mut counting = Counting::begin(&desk(), Counted { period, peer: None }, b.x().now());
+    while b.x().count_some(&mut counting).map_err(|e| e.to_string()).expect("counted") {}
+    assert_eq!(
+        (counting.rows, counting.kept),
+        (12 + 14, 0),
+        "each request, and each message, once"
+    );
+    let whole = counting.tally.finish();
+    let of = Figures { whole, unread: counting.unread };
+    let total = line(&of, Way::Received, Dimension::Total, "").expect("a total");
+    assert_eq!((total.requests, total.info_rounds), (Some(12), Some(1)));
 }

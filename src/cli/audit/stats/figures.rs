@@ -15,7 +15,9 @@ use crate::domain::clock::Targets;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::lifecycle::{Move, RequestState, Side, Standing};
 use crate::domain::request::{Body, Content, UrgencyLevel};
-use crate::domain::statistics::{Facts, Life, Period, Said, StatisticsReturn, Tally, Way, What};
+use crate::domain::statistics::{
+    Facts, Heard, Life, Period, Said, StatisticsReturn, Tally, Way, What,
+};
 use crate::domain::{AuthorityId, MessageId, MessageKind, Timestamp};
 use crate::envelope::wire::content_from_pb;
 use crate::pb::v1 as pb;
@@ -197,11 +199,13 @@ fn facts(id: MessageId, request: &Message, said: &[&Message], targets: &Targets)
     }
     facts.track = targets.of(request.peer.as_str(), facts.urgency);
     let mut life = Life::begin(side, request.at, request.arrived);
+    let mut heard = Heard::default();
     for message in said {
         let by = if message.sent { side } else { side.other() };
         life.takes(&step(message, by, request.at));
-        facts.hears(message.content.kind, Some(&message.content));
+        heard.takes(message.content.kind, Some(&message.content), 0);
     }
+    facts.hears(heard);
     facts.history = life.into_history();
     facts
 }
