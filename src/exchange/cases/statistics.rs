@@ -198,6 +198,8 @@ impl Exchange {
             let Some(last) = page.last() else { return Ok(all) };
             after = Some(*last);
             for id in page {
+                // What one may not read is not counted for one either.
+                let counts = |row: &MessageRow| counts(row) && whole(&counting.caller, row);
                 let Some(row) = rows::message(&self.store, id)?.filter(counts) else { continue };
                 let request = MessageId::from_slice(&row.request).ok();
                 let in_period = |request: &MessageId| counting.tally.period().has(request.at());

@@ -4,6 +4,7 @@ use crate::domain::lifecycle::Move;
 use crate::domain::request::{Note, UrgencyLevel};
 use crate::domain::statistics::{Dimension, ReturnLine, audit_lines};
 use crate::exchange::Role;
+use crate::exchange::rows::{ShareRow, message_in, put_message};
 use crate::exchange::standing::tests::Two;
 use crate::exchange::submit::Submission;
 use crate::exchange::testing::{Lone, desk, pair};
@@ -164,4 +165,30 @@ async fn a_case_is_gone_through_once_for_all_its_requests() {
     let of = Figures { whole, unread: counting.unread };
     let total = line(&of, Way::Received, Dimension::Total, "").expect("a total");
     assert_eq!((total.requests, total.info_rounds), (Some(12), Some(1)));
+}
+
+/// Who was given a request learns nothing of the messages about it.
+#[tokio::test]
+async fn what_one_may_not_read_is_not_counted() {
+    let two = Two::new().await;
+    let (b, request) = (&two.b, two.request);
+    two.does(Requested, Move::Acknowledge).await;
+    two.does(Requested, Move::AskInformation).await;
+    two.does(Requested, Move::Consult).await;
+    two.does(Requested, Move::Refuse).await;
+    let shared = b.x().store.commit(move |tx| {
+        let mut row = message_in(tx, request)?.expect("there");
+        row.shares.push(ShareRow { agency: "tax-desk".into(), ..ShareRow::default() });
+        put_message(tx, request, &row);
+        Ok::<_, ActionError>(())
+    });
+    shared.await.expect("committed");
+    let tax = Caller { name: "tax-desk".into(), roles: vec![Role::Read], all_cases: false };
+    for (caller, rounds, grounds) in [(desk(), 1, 1), (tax, 0, 0)] {
+        let of = figures(b, &caller, None).await;
+        let total = line(&of, Way::Received, Dimension::Total, "").expect("a total");
+        assert_eq!((total.requests, total.info_rounds), (Some(1), Some(rounds)), "{}", caller.name);
+        let ground = requests(&of, Way::Received, Dimension::Ground, "ESSENTIAL_INTERESTS");
+        assert_eq!(ground, grounds, "{}", caller.name);
+    }
 }
