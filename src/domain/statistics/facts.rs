@@ -156,11 +156,16 @@ impl Facts {
         }
     }
 
-    /// Takes what messages about it say.
-    pub fn hears(&mut self, said: Heard) {
-        self.info_rounds += said.info_rounds;
+    /// Takes what messages of one side about it say. Either arranges hearings and speaks of costs; to ask
+    /// for information, to send evidence and to decide is for the requested one: what the other claims
+    /// of that is nothing.
+    pub fn hears(&mut self, by: Side, said: Heard) {
         self.has_hearing |= said.has_hearing;
         self.has_costs |= said.has_costs;
+        if by == Side::Requesting {
+            return;
+        }
+        self.info_rounds += said.info_rounds;
         self.has_evidence |= said.has_evidence;
         self.evidence_bytes = self.evidence_bytes.saturating_add(said.evidence_bytes);
         self.grounds.extend(said.grounds);

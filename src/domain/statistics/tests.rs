@@ -93,7 +93,12 @@ fn a_request_stands_in_a_line_of_each_table() {
     heard.takes(MessageKind::AdditionalInfoRequest, None, 0);
     heard.takes(MessageKind::AdditionalInfoRequest, None, 0);
     heard.takes(MessageKind::HearingArrangement, None, 0);
-    one.hears(heard);
+    one.hears(Side::Requested, heard.clone());
+    let mut lies = facts(3, Way::Received, "xb.pps", &[S::Received]);
+    heard.takes(MessageKind::EvidencePackage, None, 1_000);
+    lies.hears(Side::Requesting, heard);
+    assert_eq!((lies.info_rounds, lies.has_hearing, lies.has_evidence), (0, true, false));
+    assert_eq!((lies.evidence_bytes, lies.grounds.len()), (0, 0), "not for it to say");
     let figures = counted(&[one, facts(2, Way::Received, "xb.pps", DONE)]);
     let of = |dimension, value| line(&figures, Way::Received, dimension, value);
     assert_eq!(of(Dimension::Total, "").requests, Some(2));

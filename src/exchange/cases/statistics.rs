@@ -66,7 +66,14 @@ struct Counting {
 }
 
 /// What the messages of a case say about its requests that are still to be counted.
-type OfCase = BTreeMap<MessageId, Heard>;
+type OfCase = BTreeMap<MessageId, Sides>;
+
+/// What messages about a request say: ours, and those of the other side.
+#[derive(Default)]
+struct Sides {
+    sent: Heard,
+    received: Heard,
+}
 
 impl Counting {
     fn begin(caller: &Caller, Counted { period, peer }: Counted, now: Timestamp) -> Self {
@@ -167,7 +174,9 @@ impl Exchange {
             Some(Body::Request(request)) => facts.what = What::of(&request),
             _ => counting.unread += 1,
         }
-        facts.hears(self.heard(counting, id, &row)?);
+        let Sides { sent, received } = self.heard(counting, id, &row)?;
+        facts.hears(standing.side(), sent);
+        facts.hears(standing.side().other(), received);
         Ok(Some(facts))
     }
 
@@ -177,7 +186,7 @@ impl Exchange {
         counting: &mut Counting,
         request: MessageId,
         row: &MessageRow,
-    ) -> Result<Heard, ActionError> {
+    ) -> Result<Sides, ActionError> {
         if !counting.cases.contains_key(&row.case_id) {
             let all = self.heard_in(counting, &row.case_id)?;
             counting.cases.insert(row.case_id.clone(), all);
@@ -207,7 +216,9 @@ impl Exchange {
                 let kind = MessageKind::from_number(row.kind).filter(|kind| !kind.is_request());
                 let Some(kind) = kind else { continue };
                 counting.kept += u64::from(!all.contains_key(&request));
-                let heard = all.entry(request).or_default();
+                let sides: &mut Sides = all.entry(request).or_default();
+                let is_sent = row.direction == SENT;
+                let heard = if is_sent { &mut sides.sent } else { &mut sides.received };
                 self.hear_message(id, &row, kind, heard)?;
             }
         }

@@ -192,3 +192,23 @@ async fn what_one_may_not_read_is_not_counted() {
         assert_eq!(ground, grounds, "{}", caller.name);
     }
 }
+
+/// A requesting node that does not keep to the table says of its own request what is not for it to say.
+#[tokio::test]
+async fn the_requesting_side_asks_for_no_information_and_sends_no_evidence() {
+    let two = Two::new().await;
+    for lie in [MessageKind::AdditionalInfoRequest, MessageKind::EvidencePackage] {
+        let id = two.does(Requesting, Move::Query).await;
+        let told = two.b.x().store.commit(move |tx| {
+            let mut row = message_in(tx, id)?.expect("there");
+            row.kind = crate::envelope::wire::kind_to_pb(lie) as i32;
+            put_message(tx, id, &row);
+            Ok::<_, ActionError>(())
+        });
+        told.await.expect("committed");
+    }
+    let of = figures(&two.b, &desk(), None).await;
+    let total = line(&of, Way::Received, Dimension::Total, "").expect("a total");
+    assert_eq!((total.requests, total.info_rounds), (Some(1), Some(0)));
+    assert_eq!((total.with_evidence, total.evidence_bytes), (Some(0), Some(0)));
+}

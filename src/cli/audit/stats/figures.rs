@@ -199,13 +199,13 @@ fn facts(id: MessageId, request: &Message, said: &[&Message], targets: &Targets)
     }
     facts.track = targets.of(request.peer.as_str(), facts.urgency);
     let mut life = Life::begin(side, request.at, request.arrived);
-    let mut heard = Heard::default();
     for message in said {
         let by = if message.sent { side } else { side.other() };
         life.takes(&step(message, by, request.at));
+        let mut heard = Heard::default();
         heard.takes(message.content.kind, Some(&message.content), 0);
+        facts.hears(by, heard);
     }
-    facts.hears(heard);
     facts.history = life.into_history();
     facts
 }
