@@ -184,6 +184,7 @@ async fn contents_are_disclosed_to_whoever_audits_and_reads_and_to_nobody_else()
         envelope_digest,
         salt: disclosed.salt.as_ref().try_into().expect("32 bytes"),
         body: disclosed.body.to_vec(),
+        request_unknown: disclosed.request_unknown,
     };
     assert_eq!(record.case_id, sent.case_id);
     let entry = record.prove(&state).expect("proved");

@@ -256,6 +256,7 @@ impl AuditService for AuditApi {
             envelope_digest: hex::encode(disclosed.envelope),
             salt: disclosed.salt.to_vec().into(),
             body: disclosed.body.to_vec().into(),
+            request_unknown: disclosed.request_unknown,
         }))
     }
 }

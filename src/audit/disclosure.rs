@@ -49,6 +49,10 @@ pub struct Record {
     /// The content as it was sealed: a `rogatory.v1.MessageBody`, in base64.
     #[serde(with = "base64_bytes")]
     pub body: Vec<u8>,
+    /// The node says that what it answers is not of the request that it names (`REQUEST_UNKNOWN`): that
+    /// stands in no body, so nothing here proves it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub request_unknown: bool,
 }
 
 /// Why a record does not belong to the log.
@@ -157,6 +161,7 @@ mod tests {
             envelope_digest: envelope(1),
             salt: [7; 32],
             body: b"what was sent".to_vec(),
+            request_unknown: false,
         }
     }
 

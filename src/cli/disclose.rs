@@ -156,6 +156,7 @@ async fn disclose(client: &mut Client, id: MessageId) -> Result<Record, Failure>
     hex::decode_to_slice(&answer.envelope_digest, &mut envelope_digest)
         .map_err(|_| fault("the node's envelope digest is no SHA-256"))?;
     let salt = answer.salt.as_ref().try_into().map_err(|_| fault("the node's salt is no salt"))?;
-    let body = answer.body.to_vec();
-    Ok(Record { message_id: id, case_id: answer.case_id, envelope_digest, salt, body })
+    let (body, request_unknown) = (answer.body.to_vec(), answer.request_unknown);
+    let case_id = answer.case_id;
+    Ok(Record { message_id: id, case_id, envelope_digest, salt, body, request_unknown })
 }

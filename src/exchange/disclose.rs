@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use super::query::owned;
 use super::rows::{MessageRow, message_in};
+use super::standing::REQUEST_UNKNOWN;
 use super::stored::erased_error;
 use super::{ActionError, Caller, Exchange, Role};
 use crate::audit::entry::{EntryDraft, Event};
@@ -30,6 +31,8 @@ pub struct Disclosed {
     pub salt: Digest,
     /// The bytes that were sealed.
     pub body: Zeroizing<Vec<u8>>,
+    /// What it answers is not of the request that the body names.
+    pub request_unknown: bool,
 }
 
 impl Exchange {
@@ -59,7 +62,14 @@ impl Exchange {
         let case_id = revealed.body().map_err(ActionError::fault)?.case_id;
         self.log_disclosure(caller, id).await?;
         let Revealed { salt, plaintext, .. } = revealed;
-        Ok(Disclosed { message: id, case_id, envelope: row.digest(), salt, body: plaintext })
+        Ok(Disclosed {
+            message: id,
+            case_id,
+            envelope: row.digest(),
+            salt,
+            body: plaintext,
+            request_unknown: row.move_notice == REQUEST_UNKNOWN,
+        })
     }
 
     async fn log_disclosure(&self, caller: &Caller, id: MessageId) -> Result<(), ActionError> {

@@ -38,11 +38,11 @@ const SKIPPED: u64 = 1 << 20;
 
 /// The message is about a request that is not known here, or is another one than that of the message
 /// which it answers.
-const REQUEST_UNKNOWN: &str = "REQUEST_UNKNOWN";
+pub(super) const REQUEST_UNKNOWN: &str = "REQUEST_UNKNOWN";
 /// It came when the request stood elsewhere already: nobody's fault.
 const CROSSED: &str = "CROSSED";
 /// A newer message of the requested authority was here before it.
-const OVERTAKEN: &str = "OVERTAKEN";
+pub(super) const OVERTAKEN: &str = "OVERTAKEN";
 /// The requested authority does what the table does not allow.
 const ILLEGAL_MOVE: &str = "ILLEGAL_MOVE";
 

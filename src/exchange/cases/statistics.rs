@@ -18,6 +18,7 @@ use crate::exchange::agencies::Caller;
 use crate::exchange::pieces::piece;
 use crate::exchange::query::whole;
 use crate::exchange::rows::{self, MessageRow, SENT, StandingRow, decode};
+use crate::exchange::standing::OVERTAKEN;
 use crate::exchange::{ActionError, Exchange};
 use crate::store::{Direction, Table};
 
@@ -260,8 +261,12 @@ fn counts(row: &MessageRow) -> bool {
     row.direction != SENT || !never.contains(&row.delivery())
 }
 
-/// Whether a decision left the request where one is due to say why.
+/// Whether a decision left the request where one is due to say why, or may have if it was overtaken:
+/// its author counts it all the same.
 fn gives_grounds(row: &MessageRow) -> bool {
+    if row.move_notice == OVERTAKEN {
+        return true;
+    }
     let state = RequestState::from_number(row.request_state);
     matches!(state, Some(RequestState::Refused | RequestState::Postponed))
 }

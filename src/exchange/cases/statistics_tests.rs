@@ -193,6 +193,25 @@ async fn what_one_may_not_read_is_not_counted() {
     }
 }
 
+/// A decision that comes behind a later message is counted by both.
+#[tokio::test]
+async fn a_decision_that_was_overtaken_has_its_grounds() {
+    let two = Two::new().await;
+    two.does(Requested, Move::Acknowledge).await;
+    two.does(Requested, Move::Consult).await;
+    let sent = async |made| two.sends(Requested, made).await.map_err(|e| e.to_string());
+    let refused = sent(Move::Refuse).await.expect("legal");
+    let report = sent(Move::Report).await.expect("legal");
+    two.comes(Requested, report).await;
+    two.comes(Requested, refused).await;
+    assert_eq!(two.a.row(refused).move_notice, OVERTAKEN);
+    for (lone, way) in [(&two.a, Way::Made), (&two.b, Way::Received)] {
+        let of = figures(lone, &desk(), None).await;
+        assert_eq!(requests(&of, way, Dimension::Ground, "ESSENTIAL_INTERESTS"), 1, "{way}");
+        assert_eq!(requests(&of, way, Dimension::Outcome, "refused"), 1, "{way}");
+    }
+}
+
 /// A requesting node that does not keep to the table says of its own request what is not for it to say.
 #[tokio::test]
 async fn the_requesting_side_asks_for_no_information_and_sends_no_evidence() {

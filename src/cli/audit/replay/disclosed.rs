@@ -78,16 +78,13 @@ impl Disclosed {
         Ok(())
     }
 
-    /// The bytes of every content, once each is proved to be that of its message.
-    pub(in crate::cli::audit) fn contents(
-        self,
-        state: &State,
-    ) -> Result<impl Iterator<Item = (MessageId, Vec<u8>)>, Failure> {
+    /// Every record, once each content is proved to be that of its message.
+    pub(in crate::cli::audit) fn contents(self, state: &State) -> Result<Vec<Record>, Failure> {
         self.is_of(state)?;
         for record in &self.records {
             record.prove(state).map_err(|error| unproven(error.to_string()))?;
         }
-        Ok(self.records.into_iter().map(|record| (record.message_id, record.body)))
+        Ok(self.records)
     }
 
     /// Proves every record, or says which one is none of this log's.

@@ -33,6 +33,7 @@ fn record() -> Record {
         envelope_digest: envelope(1),
         salt: [7; 32],
         body: body(),
+        request_unknown: false,
     }
 }
 

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use prost::Message as _;
 
+use crate::audit::disclosure::Record;
 use crate::audit::entry::{Entry, Event};
 use crate::audit::replay::{Side as LogSide, State};
 use crate::cli::exit::{Exit, Failure};
@@ -93,6 +94,15 @@ pub(super) struct Figures {
     pub(super) undisclosed: Vec<MessageId>,
     /// Those among all of that time that were erased: nobody can disclose them.
     pub(super) erased: u64,
+    /// Those of the other side about which the node says that what they answer is not of the request that
+    /// they name: it has not acted on them, and they are not counted.
+    pub(super) request_unknown: Vec<MessageId>,
+}
+
+/// What was disclosed of a message.
+pub(super) struct Disclosed {
+    body: pb::MessageBody,
+    request_unknown: bool,
 }
 
 /// Counts the requests of a period.
@@ -101,15 +111,15 @@ pub(super) fn count(
     targets: &Targets,
     told: &Told,
     state: &State,
-    bodies: &BTreeMap<MessageId, pb::MessageBody>,
+    contents: &BTreeMap<MessageId, Disclosed>,
 ) -> Result<Figures, Failure> {
     let never = told.never.clone().unwrap_or_else(|| never(state));
-    let (mut undisclosed, mut erased) = (Vec::new(), 0);
+    let (mut undisclosed, mut request_unknown, mut erased) = (Vec::new(), Vec::new(), 0);
     let mut messages: BTreeMap<MessageId, Message> = BTreeMap::new();
     for (id, dates) in &told.dates {
         let Some((index, at)) = dates.own.filter(|_| !never.contains(id)) else { continue };
         let Some(view) = state.message(id) else { continue };
-        let Some(body) = bodies.get(id) else {
+        let Some(content) = contents.get(id) else {
             match view.erased {
                 true => erased += u64::from(id.at() >= period.start()),
                 false if id.at() >= period.start() => undisclosed.push(*id),
@@ -119,13 +129,18 @@ pub(super) fn count(
         };
         let (peer, sent) = (peer_of(*id, view.peer)?, view.side == LogSide::Sent);
         let dated = Dates { own: Some((index, at)), arrived: dates.arrived };
-        messages.insert(*id, message(*id, body, dated, sent, peer)?);
+        let mut message = message(*id, &content.body, dated, sent, peer)?;
+        // Of what it sends a node knows what it is about.
+        if content.request_unknown && !sent && message.about.take().is_some() {
+            request_unknown.push(*id);
+        }
+        messages.insert(*id, message);
     }
     let mut tally = Tally::new(period, told.as_of());
     for facts in lives(&messages, targets) {
         tally.add(&facts);
     }
-    Ok(Figures { counted: tally.finish(), undisclosed, erased })
+    Ok(Figures { counted: tally.finish(), undisclosed, erased, request_unknown })
 }
 
 fn peer_of(id: MessageId, peer: &str) -> Result<AuthorityId, Failure> {
@@ -222,14 +237,18 @@ fn step(message: &Message, by: Side, begun: Timestamp) -> Said {
     Said { at: message.at.max(begun), by, made, told: message.told, review }
 }
 
-/// The bodies of records that were proven.
-pub(super) fn decode(
-    records: impl Iterator<Item = (MessageId, Vec<u8>)>,
-) -> Result<BTreeMap<MessageId, pb::MessageBody>, Failure> {
-    let body = |(id, bytes): (MessageId, Vec<u8>)| {
+/// What records say that were proven.
+pub(super) fn decode(records: Vec<Record>) -> Result<BTreeMap<MessageId, Disclosed>, Failure> {
+    let content = |record: Record| {
+        let Record { message_id: id, body, request_unknown, .. } = record;
         let unproven =
             |_| Failure::new(Exit::VerificationFailed, format!("message {id}: no message body"));
-        pb::MessageBody::decode(bytes.as_slice()).map(|body| (id, body)).map_err(unproven)
+        let body = pb::MessageBody::decode(body.as_slice()).map_err(unproven)?;
+        Ok((id, Disclosed { body, request_unknown }))
     };
-    records.map(body).collect()
+    records.into_iter().map(content).collect()
 }
+
+#[cfg(test)]
+#[path = "figures_tests.rs"]
+mod tests;

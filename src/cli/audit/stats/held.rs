@@ -68,9 +68,9 @@ pub(super) fn run(
         // Whether their order is legal, a replay says.
         let _ = state.apply(index, entry);
     })?;
-    let contents = disclosed.map(|one| one.contents(&state)).transpose()?;
-    let bodies = decode(contents.into_iter().flatten())?;
-    let figures = count(period, &targets, &told, &state, &bodies)?;
+    let records = disclosed.map(|one| one.contents(&state)).transpose()?.unwrap_or_default();
+    let contents = decode(records)?;
+    let figures = count(period, &targets, &told, &state, &contents)?;
     tell(export, figures, reported.as_ref(), out)
 }
 
@@ -103,7 +103,7 @@ fn tell(
     reported: Option<&StatisticsReturn>,
     out: &mut Out,
 ) -> Result<(), Failure> {
-    let Figures { counted, undisclosed, erased } = figures;
+    let Figures { counted, undisclosed, erased, request_unknown } = figures;
     let smallest = reported.map_or(0, |reported| reported.smallest);
     let counted = if smallest > 0 { suppress(counted, smallest) } else { counted };
     let differences = reported.map(|reported| compare(reported, &counted, TOLERANCE_SECONDS));
@@ -114,6 +114,9 @@ fn tell(
             "undisclosed": undisclosed.len(),
             "undisclosed_messages": undisclosed.iter().take(LISTED_MAX).collect::<Vec<_>>(),
             "erased": erased,
+            "request_unknown": request_unknown.len(),
+            "request_unknown_messages": request_unknown.iter().take(LISTED_MAX)
+                .collect::<Vec<_>>(),
             "differences": differences.iter().flatten().take(LISTED_MAX).map(to_json)
                 .collect::<Vec<_>>(),
         }));
@@ -123,6 +126,10 @@ fn tell(
             .iter()
             .take(LISTED_MAX)
             .for_each(|id| out.talk(&format!("not disclosed: {id}")));
+        request_unknown
+            .iter()
+            .take(LISTED_MAX)
+            .for_each(|id| out.talk(&format!("not counted: {id}")));
     }
     let short = !undisclosed.is_empty() || erased > 0;
     if short {
@@ -130,6 +137,13 @@ fn tell(
         out.talk(&format!(
             "warning: of the messages since the year began {missing} are not disclosed and {total} \
              were erased: requests among them are not counted"
+        ));
+    }
+    if !request_unknown.is_empty() {
+        let count = request_unknown.len();
+        out.talk(&format!(
+            "warning: {count} messages are not counted: the node says that what each answers is not of \
+             the request that it names (REQUEST_UNKNOWN), and nothing in the export proves that"
         ));
     }
     if differences.as_ref().is_some_and(Vec::is_empty) {
