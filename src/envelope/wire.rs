@@ -115,7 +115,7 @@ bodies! {
     Framework: framework_to_pb, framework_from_pb;
     Referral: referral_to_pb, referral_from_pb;
     VoluntaryReturn: return_to_pb, return_from_pb;
-    Statistics: statistics_to_pb, statistics_from_pb;
+    Statistics: statistics_to_pb, figures::sent_from_pb;
     Hearing: bodies::hearing_to_pb, bodies::hearing_from_pb;
     TransferRequest: bodies::transfer_request_to_pb, bodies::transfer_request_from_pb;
     TransferConsent: bodies::transfer_consent_to_pb, bodies::transfer_consent_from_pb;

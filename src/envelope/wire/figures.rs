@@ -2,6 +2,7 @@
 
 use super::words::{Word as _, word};
 use super::{WireError, list};
+use crate::domain::limits::RETURN_LINES_MAX;
 use crate::domain::request as domain;
 use crate::pb::v1 as pb;
 
@@ -26,6 +27,16 @@ pub fn statistics_from_pb(
     let pb::StatisticsReturn { from, until, as_of, smallest, lines } = figures;
     let lines = list("lines", lines, line_from_pb)?;
     Ok(domain::StatisticsReturn { from, until, as_of, smallest, lines })
+}
+
+/// A return that somebody sends: of more lines than one may have none is read.
+pub(super) fn sent_from_pb(
+    figures: pb::StatisticsReturn,
+) -> Result<domain::StatisticsReturn, WireError> {
+    if figures.lines.len() > RETURN_LINES_MAX {
+        return Err(WireError::new("lines", "has more than 1000 lines"));
+    }
+    statistics_from_pb(figures)
 }
 
 fn line_to_pb(line: &domain::ReturnLine) -> pb::StatisticsLine {
@@ -74,4 +85,25 @@ fn times_to_pb(times: domain::Times) -> Option<pb::StatisticsTimes> {
 fn times_from_pb(times: Option<pb::StatisticsTimes>) -> domain::Times {
     let pb::StatisticsTimes { count, median_seconds, p90_seconds } = times.unwrap_or_default();
     domain::Times { count, median_seconds, p90_seconds }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_return_of_too_many_lines_is_not_read() {
+        let line = domain::ReturnLine::new(
+            domain::StatisticsWay::Made,
+            domain::StatisticsDimension::Total,
+            "",
+        );
+        let of = |count: usize| pb::StatisticsReturn {
+            lines: vec![line_to_pb(&line); count],
+            ..Default::default()
+        };
+        assert!(sent_from_pb(of(RETURN_LINES_MAX)).is_ok());
+        let refused = sent_from_pb(of(RETURN_LINES_MAX + 1)).expect_err("too many");
+        assert!(refused.to_string().contains(&format!("{RETURN_LINES_MAX} lines")), "{refused}");
+    }
 }
