@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::connect::AgencyAccess;
-use super::exit::Failure;
+use super::exit::{Exit, Failure};
 use super::out::Out;
 use super::send::{self, Ready, SendArgs, TextArgs};
 use super::submit::read_content;
@@ -234,6 +234,11 @@ fn content(args: &ReplyArgs) -> Result<Content, Failure> {
         forwarded: args.office.forwarded(),
         ..Note::default()
     };
+    let silent = Note { language: note.language.clone(), ..Note::default() };
+    let bare = note == silent && !args.send.has_evidence();
+    if bare && args.kind.is_none() {
+        return Err(says_nothing());
+    }
     let usual = match (args.decision, args.send.has_evidence()) {
         (Some(_), _) => MessageKind::Decision,
         (None, true) => MessageKind::EvidencePackage,
@@ -247,6 +252,14 @@ fn content(args: &ReplyArgs) -> Result<Content, Failure> {
     Ok(Content::note(args.kind.unwrap_or(usual), note).normalised())
 }
 
+/// An acknowledgement that nobody meant would still be signed, sealed and sent.
+fn says_nothing() -> Failure {
+    Failure::new(Exit::Usage, "the reply says nothing").hint(
+        "say it with --text or --file; an acknowledgement without a text is sent with \
+         --kind CASE_ACKNOWLEDGEMENT",
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use clap::Parser as _;
@@ -258,16 +271,32 @@ mod tests {
     const ID: &str = "01934f3e-0000-7000-8000-000000000001";
 
     fn said(line: &[&str]) -> Content {
+        read(line).expect("a content")
+    }
+
+    fn read(line: &[&str]) -> Result<Content, Failure> {
         let cli = Cli::try_parse_from([&["rogatory", "reply", ID], line].concat());
         match cli.expect("a command line").command {
-            Command::Reply(args) => content(&args).expect("a content"),
+            Command::Reply(args) => content(&args),
             _ => panic!("not a reply"),
         }
     }
 
     #[test]
+    fn an_acknowledgement_that_says_nothing_is_asked_for_by_its_name() {
+        for line in [&[][..], &["--text", ""], &["--reference", "A-1"]] {
+            let refused = read(line).expect_err("says nothing");
+            assert_eq!(refused.code, Exit::Usage, "{line:?}");
+            assert!(refused.hint.expect("a hint").contains("--text"), "{line:?}");
+        }
+        let bare = said(&["--kind", "case-acknowledgement"]);
+        assert_eq!(bare.kind, MessageKind::CaseAcknowledgement);
+        assert_eq!(send::check(&bare, None), Ok(()));
+    }
+
+    #[test]
     fn what_is_given_decides_the_kind() {
-        assert_eq!(said(&[]).kind, MessageKind::CaseAcknowledgement);
+        assert_eq!(said(&["--text", "x"]).kind, MessageKind::CaseAcknowledgement);
         assert_eq!(said(&["--evidence", "a", "b"]).kind, MessageKind::EvidencePackage);
         assert_eq!(said(&["--decision", "accept-partially"]).kind, MessageKind::Decision);
         assert_eq!(
