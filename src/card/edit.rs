@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::{CardBody, CardName};
 use crate::domain::limits::CARD_MAX_BYTES;
+use crate::domain::nearest::with_nearest;
 use crate::domain::{AuthorityKind, Profile, Timestamp};
 
 /// A file of changes, TOML. What it does not say stays as it is; a list that it has takes the place
@@ -57,7 +58,7 @@ impl CardEdit {
         toml::from_str(file).map_err(|error| {
             let start = error.span().map_or(0, |span| span.start);
             let line = file.get(..start).unwrap_or("").matches('\n').count() + 1;
-            CardEditError::Toml { line, problem: error.message().to_owned() }
+            CardEditError::Toml { line, problem: with_nearest(error.message()).into_owned() }
         })
     }
 

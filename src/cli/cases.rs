@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::closed::none_of;
 use super::connect::{AgencyAccess, AgencyClient};
 use super::exit::Failure;
 use super::out::Out;
@@ -36,7 +37,7 @@ fn state(word: &str) -> Result<RequestState, String> {
     let found = RequestState::ALL.iter().copied().find(|state| state.as_str() == wanted);
     found.ok_or_else(|| {
         let words: Vec<&str> = RequestState::ALL.iter().map(|state| state.as_str()).collect();
-        format!("a state is one of {}", words.join(", "))
+        none_of(word, &words)
     })
 }
 

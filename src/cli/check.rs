@@ -12,6 +12,7 @@ use super::out::Out;
 use super::refusal::in_file;
 use super::send;
 use super::submit::read_content;
+use crate::domain::nearest::with_nearest;
 use crate::domain::request::{Content, Finding, Severity, Target};
 use crate::domain::{AuthorityId, MessageKind, Profile};
 use crate::envelope::wire::content_to_pb;
@@ -97,14 +98,21 @@ fn here(args: &CheckArgs, content: &Content) -> Result<Checked, Failure> {
 fn read_profile(file: &Path) -> Result<Profile, Failure> {
     let text = read_text(file)?;
     let profile: Profile = match file.extension().and_then(|ending| ending.to_str()) {
-        Some("json") => serde_json::from_str(&text).map_err(|e| Failure::bad_file(file, e))?,
-        Some("toml") => toml::from_str(&text).map_err(|e| Failure::bad_file(file, e.message()))?,
+        Some("json") => {
+            let bad = |e: serde_json::Error| bad_word(file, &e.to_string());
+            serde_json::from_str(&text).map_err(bad)?
+        }
+        Some("toml") => toml::from_str(&text).map_err(|e| bad_word(file, e.message()))?,
         _ => {
             return Err(Failure::bad_file(file, "has a name that ends in neither .json nor .toml"));
         }
     };
     profile.check().map_err(|error| Failure::bad_file(file, error))?;
     Ok(profile)
+}
+
+fn bad_word(file: &Path, problem: &str) -> Failure {
+    Failure::bad_file(file, with_nearest(problem))
 }
 
 /// A finding as a node would answer it.
@@ -243,7 +251,7 @@ mod tests {
         assert_eq!(good.undertakings.len(), 1);
         assert_eq!(read("b.json", "{}").expect("silent"), Profile::default());
         for (name, text, told) in [
-            ("c.toml", "undertaking = []", "unknown field"),
+            ("c.toml", "undertaking = []", "did you mean `undertakings`?"),
             ("d.json", "{", "EOF"),
             ("e.txt", "", ".json nor .toml"),
             ("f.toml", "[thresholds]\nmin_penalty_months = 0", "thresholds.min_penalty_months"),

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use prost::Message as _;
 use serde_json::{Value, json};
 
+use super::closed::none_of;
 use super::connect::AgencyAccess;
 use super::exit::Failure;
 use super::out::Out;
@@ -76,7 +77,7 @@ fn subject(word: &str) -> Result<FrameworkSubject, String> {
     let found = FrameworkSubject::ALL.iter().copied().find(|subject| subject.as_str() == word);
     found.ok_or_else(|| {
         let words: Vec<&str> = FrameworkSubject::ALL.iter().map(|s| s.as_str()).collect();
-        format!("it is one of {}", words.join(", "))
+        none_of(word, &words)
     })
 }
 

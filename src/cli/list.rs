@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::closed::none_of;
 use super::connect::{AgencyAccess, AgencyClient};
 use super::exit::Failure;
 use super::out::Out;
@@ -40,7 +41,7 @@ fn state(word: &str) -> Result<DeliveryState, String> {
     let found = DeliveryState::ALL.into_iter().find(|state| state.as_str() == wanted);
     found.ok_or_else(|| {
         let words: Vec<&str> = DeliveryState::ALL.iter().map(|state| state.as_str()).collect();
-        format!("a state is one of {}", words.join(", "))
+        none_of(word, &words)
     })
 }
 

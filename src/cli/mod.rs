@@ -18,6 +18,7 @@ mod card;
 mod case;
 mod cases;
 mod check;
+mod closed;
 mod completions;
 mod config;
 mod confirm;

@@ -8,6 +8,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 pub(crate) use self::table::print;
+use super::closed::none_of;
 use super::connect::{AgencyAccess, AgencyClient};
 use super::exit::{Exit, Failure};
 use super::files::write_new;
@@ -72,7 +73,7 @@ pub(crate) fn dimension(word: &str) -> Result<Dimension, String> {
     let words = || Dimension::ALL.iter().copied().filter(|one| *one != Dimension::Total);
     words().find(|one| one.as_str() == word).ok_or_else(|| {
         let words: Vec<&str> = words().map(Dimension::as_str).collect();
-        format!("it is one of {}", words.join(", "))
+        none_of(word, &words)
     })
 }
 

@@ -9,6 +9,7 @@ use std::path::Path;
 use toml::de::{DeTable, DeValue};
 
 use super::{Finding, Severity};
+use crate::domain::nearest::nearest;
 
 const EVERY_KEY: &str = "docs/configuration.md lists every key";
 
@@ -258,11 +259,16 @@ impl<'a> Reader<'a> {
     pub(super) fn end(&mut self, section: Section<'a>) {
         let Section { name, values, known, .. } = section;
         for (key, (line, _)) in values {
+            let near = nearest(&key, known.iter().copied());
             let (full, place) = match name.as_str() {
                 "" => (key, "the file".to_owned()),
                 _ => (format!("{name}.{key}"), format!("[{name}]")),
             };
-            let hint = format!("{place} has {}; {EVERY_KEY}", known.join(", "));
+            let all = known.join(", ");
+            let hint = match near {
+                Some(near) => format!("did you mean {near}? {place} has {all}; {EVERY_KEY}"),
+                None => format!("{place} has {all}; {EVERY_KEY}"),
+            };
             self.fault(Some(line), Some(full), "is not a key", hint);
         }
     }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::nearest::nearest;
+
 /// Declares the kinds once: variant, number, word and what it is for.
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident = $number:literal, $word:literal;)+) => {
@@ -140,11 +142,26 @@ kinds! {
 }
 
 /// Why a text is not the word for a [`MessageKind`].
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{given:?} is not a kind of message: upper case with underscores, as in STATUS_REPORT")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownKind {
     given: String,
+    near: Option<&'static str>,
 }
+
+impl fmt::Display for UnknownKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let given = &self.given;
+        match self.near {
+            Some(near) => write!(f, "{given:?} is not a kind of message: did you mean {near}?"),
+            None => write!(
+                f,
+                "{given:?} is not a kind of message: upper case with underscores, as in STATUS_REPORT"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for UnknownKind {}
 
 impl MessageKind {
     /// From the word for it, exactly as [`as_str`](Self::as_str) writes it.
@@ -153,7 +170,10 @@ impl MessageKind {
     /// [`UnknownKind`], which quotes what was given.
     pub fn parse(word: &str) -> Result<Self, UnknownKind> {
         let found = Self::ALL.iter().copied().find(|kind| kind.as_str() == word);
-        found.ok_or_else(|| UnknownKind { given: word.chars().take(80).collect() })
+        found.ok_or_else(|| UnknownKind {
+            given: word.chars().take(80).collect(),
+            near: nearest(word, Self::ALL.iter().map(|kind| kind.as_str())),
+        })
     }
 
     /// From its number on the wire and in the rows.
@@ -287,6 +307,14 @@ mod tests {
         for bad in [i32::MIN, -1, 0, past_the_last, i32::MAX] {
             assert_eq!(MessageKind::from_number(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn a_misspelt_word_is_answered_with_the_one_that_was_meant() {
+        let told = |word| MessageKind::parse(word).expect_err("no kind").to_string();
+        assert!(told("STATUS_QUERRY").ends_with("did you mean STATUS_QUERY?"));
+        assert!(told("ACKNOWLEDGEMENT").ends_with("did you mean CASE_ACKNOWLEDGEMENT?"));
+        assert!(told("PAMPHLET").ends_with("as in STATUS_REPORT"));
     }
 
     #[test]

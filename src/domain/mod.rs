@@ -12,6 +12,7 @@ pub mod kind;
 pub mod language;
 pub mod lifecycle;
 pub mod limits;
+pub mod nearest;
 pub mod organisation;
 pub mod profile;
 pub mod reason;

@@ -8,6 +8,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use super::{Content, MlaRequest};
 use crate::domain::MessageKind;
 use crate::domain::limits::BODY_MAX_BYTES;
+use crate::domain::nearest::with_nearest;
 
 /// Why a file could not be read, and where.
 ///
@@ -41,10 +42,8 @@ impl UnreadableFile {
         let (line, column) = (error.line(), error.column());
         let text = error.to_string();
         // The position is said once, in front, in the same words for both formats.
-        let problem = match text.strip_suffix(&format!(" at line {line} column {column}")) {
-            Some(bare) => bare.to_owned(),
-            None => text,
-        };
+        let bare = text.strip_suffix(&format!(" at line {line} column {column}"));
+        let problem = with_nearest(bare.unwrap_or(&text)).into_owned();
         Self { line: line.max(1), column: column.max(1), problem }
     }
 
@@ -53,7 +52,7 @@ impl UnreadableFile {
         let before = file.get(..start).unwrap_or("");
         let line = before.matches('\n').count() + 1;
         let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-        Self { line, column, problem: error.message().to_owned() }
+        Self { line, column, problem: with_nearest(error.message()).into_owned() }
     }
 }
 

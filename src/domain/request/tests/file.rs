@@ -71,7 +71,13 @@ fn errors_say_where() {
     let rows: &[(&str, &str, usize, usize, &str)] = &[
         ("not JSON", "{\n  \"subject\" 1}", 2, 13, "expected `:`"),
         ("ends early", "{\n  \"subject\": \"x\"", 2, 16, "EOF"),
-        ("unknown field", "{\n  \"subjekt\": \"x\"}", 2, 11, "unknown field `subjekt`"),
+        (
+            "unknown field",
+            "{\n  \"subjekt\": \"x\"}",
+            2,
+            11,
+            "unknown field `subjekt`: did you mean `subject`?",
+        ),
         ("unknown word", "{\n  \"nature\": \"inquest\"}", 2, 21, "unknown variant `inquest`"),
         ("unknown basis", "{\"legal_basis\": [\n\"UN\"]}", 2, 5, "code of a legal basis"),
         ("field twice", "{\"subject\": \"a\",\n \"subject\": \"b\"}", 2, 10, "duplicate field"),
