@@ -1,5 +1,7 @@
 //! `rogatory reply`.
 
+mod elsewhere;
+
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -206,7 +208,9 @@ pub(crate) async fn run(args: ReplyArgs, out: &mut Out) -> Result<(), Failure> {
         reference: ready.reference.clone(),
         expire_after_seconds: ready.expire_after_seconds,
     };
-    let answer = client.reply_message(request).await.map_err(|status| ready.failure(status))?;
+    let said = (args.id, &content, args.file.as_deref());
+    let answer = client.reply_message(request).await;
+    let answer = answer.map_err(|status| elsewhere::failure(status, &ready, said, out))?;
     send::tell(&answer.into_inner(), Some(&ready.request_id), &mut client, out).await;
     Ok(())
 }

@@ -155,14 +155,7 @@ pub(crate) fn check(content: &Content, file: Option<&Path>) -> Result<(), Failur
         return Err(needs_file(content.kind));
     }
     let errors = content.check().into_iter().filter(|one| one.severity == Severity::Error);
-    let line = |one: Finding| match file {
-        Some(file) => {
-            let field = in_file(&one.field);
-            format!("{}: {field}: {} ({})", file.display(), one.message, one.paragraph)
-        }
-        None => format!("{}: {} ({})", option(&one.field), one.message, one.paragraph),
-    };
-    let lines: Vec<String> = errors.map(line).collect();
+    let lines: Vec<String> = errors.map(|one| line(&one, file)).collect();
     let hint = match file {
         Some(_) => "nothing was sent: mend these and submit again; docs/request.md has every field",
         None => "nothing was sent: mend these and send it again",
@@ -170,6 +163,17 @@ pub(crate) fn check(content: &Content, file: Option<&Path>) -> Result<(), Failur
     match lines.is_empty() {
         true => Ok(()),
         false => Err(Failure::new(Exit::BadInput, lines.join("\n")).hint(hint)),
+    }
+}
+
+/// A finding with what the person wrote: a field of the file, or an option.
+pub(crate) fn line(one: &Finding, file: Option<&Path>) -> String {
+    match file {
+        Some(file) => {
+            let field = in_file(&one.field);
+            format!("{}: {field}: {} ({})", file.display(), one.message, one.paragraph)
+        }
+        None => format!("{}: {} ({})", option(&one.field), one.message, one.paragraph),
     }
 }
 

@@ -152,8 +152,24 @@ pub struct Illegal {
     pub side: Side,
     /// Where the request stands.
     pub state: RequestState,
-    /// The rule, with its paragraph; or which moves there are.
+    /// The rule, with its paragraph.
     pub why: String,
+    /// The moves that this side may make instead.
+    pub may: Vec<Move>,
+}
+
+/// How [`Illegal::instead`] begins where there are moves to name.
+pub const MAY_COME: &str = "what may come now is ";
+
+impl Illegal {
+    /// What the side may do instead, for people.
+    pub fn instead(&self) -> String {
+        let moves = self.may.iter().map(|one| one.as_str()).collect::<Vec<_>>().join(", ");
+        match self.may.is_empty() {
+            true => "nothing can be done with it any more".to_owned(),
+            false => format!("{MAY_COME}{moves}"),
+        }
+    }
 }
 
 impl Standing {
@@ -189,14 +205,8 @@ impl Standing {
     }
 
     fn illegal(self, side: Side, made: Move) -> Illegal {
-        let legal = self.legal(side);
-        let rule = table::rule_against(side, made, self);
-        let moves = legal.iter().map(|one| one.as_str()).collect::<Vec<_>>().join(", ");
-        let may = match legal.is_empty() {
-            true => "nothing can be done with it any more".to_owned(),
-            false => format!("what may come now is {moves}"),
-        };
-        Illegal { made, side, state: self.state, why: format!("{rule}; {may}") }
+        let why = table::rule_against(side, made, self);
+        Illegal { made, side, state: self.state, why, may: self.legal(side) }
     }
 }
 

@@ -116,13 +116,15 @@ fn a_final_state_is_left_for_closed_only() {
 fn an_illegal_move_is_told_with_those_that_are_legal() {
     let under_review = Standing::from(S::UnderReview);
     let illegal = under_review.after(Side::Requested, Move::ProposeConditions);
-    let told = illegal.expect_err("too early").to_string();
-    for part in ["UNDER_REVIEW", "CONDITIONS_PROPOSED", "it follows CONSULTING", "DECISION accept"]
-    {
+    let illegal = illegal.expect_err("too early");
+    let told = illegal.to_string();
+    for part in ["UNDER_REVIEW", "CONDITIONS_PROPOSED", "it follows CONSULTING"] {
         assert!(told.contains(part), "{told}");
     }
+    assert!(illegal.instead().starts_with(MAY_COME), "{}", illegal.instead());
+    assert!(illegal.instead().contains("DECISION accept"), "{}", illegal.instead());
     let closed = Standing::from(S::Closed);
-    let told = closed.after(Side::Requesting, Move::Withdraw).expect_err("over").to_string();
+    let told = closed.after(Side::Requesting, Move::Withdraw).expect_err("over").instead();
     assert!(told.contains("nothing can be done with it any more"), "{told}");
 }
 

@@ -3,8 +3,8 @@
 use super::{SENT_MAX, STEPS_FIRST, STEPS_MAX};
 use crate::domain::MessageId;
 use crate::domain::lifecycle::{Illegal, Move, RequestState, Side, Standing};
-use crate::exchange::ActionError;
 use crate::exchange::rows::{SENT, SentMove, StandingRow, Step};
+use crate::exchange::{ActionError, Violation};
 use crate::pb::v1 as pb;
 
 impl StandingRow {
@@ -118,5 +118,6 @@ pub(in crate::exchange) struct Next {
 }
 
 fn illegal(illegal: Illegal) -> ActionError {
-    ActionError::invalid("content.kind", illegal.to_string())
+    let told = [illegal.to_string(), illegal.instead()];
+    ActionError::Invalid(told.map(|rule| Violation::new("content.kind", rule)).into())
 }
