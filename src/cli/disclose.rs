@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use serde_json::json;
 use tonic::transport::Channel;
 
@@ -31,14 +31,15 @@ use crate::pb::v1::audit_service_client::AuditServiceClient;
 ///   rogatory disclose --year 2026 --out 2026.jsonl
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
+#[command(group(ArgGroup::new("which").required(true).args(["messages", "year"])))]
 pub(crate) struct DiscloseArgs {
     #[command(flatten)]
     access: AgencyAccess,
     /// A message; may be given several times
-    #[arg(long = "message", required_unless_present = "year", value_name = "ID")]
+    #[arg(long = "message", value_name = "ID")]
     messages: Vec<MessageId>,
     /// Every message made in this year, UTC, or since
-    #[arg(long, value_name = "YEAR", conflicts_with = "messages")]
+    #[arg(long, value_name = "YEAR")]
     year: Option<i32>,
     /// Where: a new file
     #[arg(long, value_name = "FILE")]

@@ -167,7 +167,7 @@ async fn send_all(
     let body = Body::Statistics(given.figures);
     let content = Content::of(MessageKind::StatisticsReturn, body);
     send::check(&content, None)?;
-    let (mut sent, mut failed) = (Vec::new(), None);
+    let (mut sent, mut failed) = (Vec::new(), Vec::new());
     for recipient in to {
         let request = pb::SubmitMessageRequest {
             request_id: RequestId::new(random()).to_string(),
@@ -179,8 +179,8 @@ async fn send_all(
             Ok(message) => sent.push(message.into_inner()),
             Err(status) => {
                 let failure = Failure::from(status);
-                out.talk(&format!("error: {recipient}: {}", failure.message));
-                failed = Some(failure);
+                let message = format!("{recipient}: {}", failure.message);
+                failed.push(Failure { message, ..failure });
             }
         }
     }
@@ -193,7 +193,7 @@ async fn send_all(
     for warning in sent.first().iter().flat_map(|message| &message.warnings) {
         out.talk(&format!("warning: {}", in_file(warning)));
     }
-    failed.map_or(Ok(()), Err)
+    Failure::all(failed).map_or(Ok(()), Err)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 
 use super::connect::AgencyAccess;
 use super::exit::Failure;
@@ -26,6 +26,7 @@ use crate::pb::v1 as pb;
 /// A request file has the fields of UNTOC Article 18(15); docs/request.md describes them.
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
+#[command(group(ArgGroup::new("says").required(true).args(["request", "text", "text_file"])))]
 pub(crate) struct SubmitArgs {
     #[command(flatten)]
     access: AgencyAccess,
@@ -33,7 +34,7 @@ pub(crate) struct SubmitArgs {
     #[arg(long, value_name = "AUTHORITY")]
     to: AuthorityId,
     /// The request: a .json or .toml file
-    #[arg(long, value_name = "FILE", required_unless_present = "said", conflicts_with = "said")]
+    #[arg(long, value_name = "FILE")]
     request: Option<PathBuf>,
     #[command(flatten)]
     text: TextArgs,

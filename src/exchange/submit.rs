@@ -194,8 +194,7 @@ impl Exchange {
         check_form(submission, &mut wrong);
         self.check_known_case(caller, submission, &mut wrong)?;
         if peer.is_none() {
-            let rule = format!("{} is not in the directory of this node", submission.recipient);
-            wrong.push(Violation::new("recipient", rule));
+            wrong.push(self.no_recipient(&submission.recipient));
         }
         if let Some(peer) = &peer {
             self.check_parties(peer, submission, &mut wrong);

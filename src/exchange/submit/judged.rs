@@ -21,14 +21,14 @@ impl Exchange {
     /// [`FINDINGS_MAX`], and how much more there is. Without a recipient only the instruments count.
     ///
     /// # Errors
-    /// [`ActionError::Invalid`] where the recipient is not in the directory.
+    /// [`ActionError::Invalid`] where the recipient is not in the directory, or this authority.
     pub fn check_content(
         &self,
         recipient: Option<&AuthorityId>,
         content: &Content,
     ) -> Result<(Vec<Finding>, usize), ActionError> {
-        let peer = recipient.map(|id| self.directory.get(id).ok_or_else(|| unknown(id)));
-        let peer = peer.transpose()?;
+        let peer = recipient.map(|id| self.directory.get(id).ok_or_else(|| self.no_recipient(id)));
+        let peer = peer.transpose().map_err(|wrong| ActionError::Invalid(vec![wrong]))?;
         let mut findings = self.findings(content, peer.as_deref());
         let left_off = findings.len().saturating_sub(FINDINGS_MAX);
         if left_off > 0 {
@@ -50,6 +50,15 @@ impl Exchange {
         Judged { wrong: errors.into_iter().map(violation).collect(), warnings }
     }
 
+    /// Why nothing goes to whoever is not in the directory.
+    pub(super) fn no_recipient(&self, id: &AuthorityId) -> Violation {
+        let rule = match *id == self.me {
+            true => format!("{id} is this authority: it sends nothing to itself"),
+            false => format!("{id} is not in the directory of this node"),
+        };
+        Violation::new("recipient", rule)
+    }
+
     fn findings(&self, content: &Content, peer: Option<&Peer>) -> Vec<Finding> {
         let target = peer.map(Peer::target).unwrap_or_default();
         content.check_for(&Target { sender: Some(&self.me), ..target })
@@ -67,10 +76,6 @@ impl Peer {
             ..Target::default()
         }
     }
-}
-
-fn unknown(id: &AuthorityId) -> ActionError {
-    ActionError::invalid("recipient", format!("{id} is not in the directory of this node"))
 }
 
 /// A warning as it is kept with its message.
