@@ -77,6 +77,12 @@ pub enum AuthenticateError {
     /// Its window is longer than allowed, or ends before it begins.
     #[error("the delivery window is longer than 400 days or ends before it begins")]
     Window,
+    /// Its id was given at another time: ids stand in the order of their times, and one of a time that
+    /// has not come would stand before all others for as long.
+    #[error(
+        "the message id is of {0}: it must be of at most 5 minutes after the message was made, and of at most 400 days before"
+    )]
+    IdTime(Timestamp),
     /// Its suite is below what we accept.
     #[error("the message uses a weaker signature suite than this authority accepts")]
     WeakSuite,
@@ -102,6 +108,7 @@ impl AuthenticateError {
             Self::Expired(_) => "MESSAGE_EXPIRED",
             Self::FromTheFuture(_) => "MESSAGE_FROM_THE_FUTURE",
             Self::Window => "BAD_DELIVERY_WINDOW",
+            Self::IdTime(_) => "BAD_MESSAGE_ID",
             Self::WeakSuite => "WEAK_SUITE",
             Self::UnknownSigner(_) => "UNKNOWN_SIGNER",
             Self::WrongSigners => "WRONG_SIGNERS",
@@ -160,6 +167,11 @@ fn check_times(header: &Header, now: Timestamp) -> Result<(), AuthenticateError>
     // Duplicates are known for ever, so expiry is what bounds how late a *first* arrival may be.
     if header.expires < now {
         return Err(AuthenticateError::Expired(header.expires));
+    }
+    // The id of a draft is older than its message by as long as the approval took.
+    let late = header.message.at().unix_ms() - header.created.unix_ms();
+    if !(-DELIVERY_WINDOW_MAX_MS..=CLOCK_AHEAD_MAX_MS).contains(&late) {
+        return Err(AuthenticateError::IdTime(header.message.at()));
     }
     Ok(())
 }

@@ -154,6 +154,34 @@ fn addresses_times_and_suites_are_judged() {
 }
 
 #[test]
+fn an_id_is_of_the_time_at_which_its_message_was_made() {
+    const MINUTE: i64 = 60_000;
+    const DAY: i64 = 24 * 60 * MINUTE;
+    let (created, keys) = (at(500 * DAY), |_| vec![seed(2).public(Algorithm::Ed25519)]);
+    let judge = |given: i64| {
+        let message = MessageId::new(at(given), [1; 10]);
+        let expires = created.plus_ms(DAY);
+        let (key, theirs) = (signer(2, Role::Signing), recipient());
+        let draft = Draft { message, created, expires, ..draft() };
+        let sealed = seal(draft, &[theirs.public()], &[key.public()]).expect("sealed");
+        let signed = sign(sealed, &[&key]).expect("signed");
+        let peer = authority("xa.oag");
+        let trust = SenderTrust { peer: &peer, keys: &keys, min_suite: Suite::One };
+        let incoming = Incoming(signed.bytes().clone());
+        let judged = authenticate(incoming, &authority("xb.pps"), &trust, created);
+        judged.err().map(|error| error.code())
+    };
+    let made = created.unix_ms();
+    for sound in [made, made + 5 * MINUTE, made - 400 * DAY] {
+        assert_eq!(judge(sound), None);
+    }
+    // The last: the first day of the year 9999.
+    for wrong in [made + 5 * MINUTE + 1, made - 400 * DAY - 1, 253_370_764_800_000] {
+        assert_eq!(judge(wrong), Some("BAD_MESSAGE_ID"));
+    }
+}
+
+#[test]
 fn a_signature_can_neither_be_stripped_nor_the_suite_rewritten() {
     let (ed, pq) = (signer(2, Role::Signing), signer(3, Role::SigningPq));
     let message = signed_with(&[&ed, &pq]);

@@ -26,15 +26,17 @@ use crate::domain::lifecycle::RequestState;
 use crate::domain::{AuthorityId, CaseId, MessageId, Timestamp};
 use crate::store::{Direction, Table};
 
-/// Requests of one case that are looked at: the newest. A case that has more is many cases.
+/// Requests of one case that are shown, made by either side: the newest that the caller may see. A case
+/// that has more is many cases.
 const REQUESTS_MAX: usize = 100;
-/// Messages of one case that are looked at for what they name: the newest.
+/// Messages of one case, sent or received, that are looked at for what they name: the newest that the
+/// caller may see.
 const MESSAGES_MAX: usize = 500;
 /// Messages that are looked at for the peer of a case without requests.
 const PEERS_MAX: usize = 20;
 /// Cases that one call looks at: what it has found by then is its page.
 const CASES_MAX: usize = 1000;
-/// Requests that one call looks at, likewise.
+/// Messages that one call looks at, likewise.
 const WORK_MAX: usize = 4000;
 /// Cases whose ids are read at once.
 const PAGE: usize = 100;
@@ -136,8 +138,8 @@ impl Exchange {
         if !self.sees_case(caller, id)? {
             return Err(ActionError::NotFound(format!("there is no case {id}")));
         }
-        let mut case = self.case_at(caller, id.clone(), self.now())?;
-        for message in self.messages_seen(caller, id, index::ANY, MESSAGES_MAX)? {
+        let (mut case, _) = self.case_at(caller, id.clone(), self.now())?;
+        for message in self.messages_seen(caller, id, index::ANY, MESSAGES_MAX)?.0 {
             let (id, row) = message;
             let details = self.details(id, &row)?;
             if row.direction == SENT && !details.reference.is_empty() {
@@ -150,7 +152,7 @@ impl Exchange {
             }
             case.peers.insert(row.peer);
         }
-        let links = self.messages_seen(caller, id, index::EXTRADITION, MESSAGES_MAX)?;
+        let (links, _) = self.messages_seen(caller, id, index::EXTRADITION, MESSAGES_MAX)?;
         case.links = links.into_iter().map(|(id, row)| LinkView { id, row }).collect();
         Ok(case)
     }
@@ -180,9 +182,9 @@ impl Exchange {
                     return Ok((found, after));
                 }
                 after = Some(id.clone());
-                let case = self.case_at(caller, id, now)?;
+                let (case, messages) = self.case_at(caller, id, now)?;
                 looked += 1;
-                work += 1 + case.requests.len();
+                work += 1 + messages;
                 if filter.fits(&case) {
                     found.push(case);
                 }
@@ -209,58 +211,59 @@ impl Exchange {
         rows.iter().map(id).collect()
     }
 
-    /// A case with its requests.
+    /// A case with its requests; beside it how many messages were looked at for it.
     fn case_at(
         &self,
         caller: &Caller,
         id: CaseId,
         now: Timestamp,
-    ) -> Result<CaseView, ActionError> {
-        let mut requests = self.requests_of(caller, &id, now)?;
+    ) -> Result<(CaseView, usize), ActionError> {
+        let (mut requests, mut looked) = self.requests_of(caller, &id, now)?;
         requests.reverse();
         let mut peers: BTreeSet<String> =
             requests.iter().map(|request| request.row.peer.clone()).collect();
         if peers.is_empty() {
-            let seen = self.messages_seen(caller, &id, index::ANY, PEERS_MAX)?;
+            let (seen, more) = self.messages_seen(caller, &id, index::ANY, PEERS_MAX)?;
+            looked += more;
             peers.extend(seen.into_iter().map(|(_, row)| row.peer));
         }
         let (references, related, links) = Default::default();
-        Ok(CaseView { id, peers, requests, references, related, links })
+        Ok((CaseView { id, peers, requests, references, related, links }, looked))
     }
 
-    /// The requests of a case that a caller may see, the newest first.
+    /// The requests of a case that a caller may see, the newest first; beside them how many messages
+    /// were looked at.
     fn requests_of(
         &self,
         caller: &Caller,
         case: &CaseId,
         now: Timestamp,
-    ) -> Result<Vec<RequestView>, ActionError> {
+    ) -> Result<(Vec<RequestView>, usize), ActionError> {
         let mut requests = Vec::new();
-        for (id, row) in self.messages_seen(caller, case, index::REQUESTS, REQUESTS_MAX)? {
+        let (seen, looked) = self.messages_seen(caller, case, index::REQUESTS, REQUESTS_MAX)?;
+        for (id, row) in seen {
             let standing = rows::load::<StandingRow>(&self.store, Table::Standings, id.as_bytes())?;
             let Some(standing) = standing else { continue };
             let details = self.details(id, &row)?;
             let clocks = standing.clocks(&row, &self.settings.targets, now);
             requests.push(RequestView { id, row, details, standing, clocks });
         }
-        Ok(requests)
+        Ok((requests, looked))
     }
 
-    /// Messages of a case that a caller may see, the newest first, of the `most` newest.
+    /// Messages of a case that a caller may see, the newest first: up to `most` of those sent, and of
+    /// those received.
     fn messages_seen(
         &self,
         caller: &Caller,
         case: &CaseId,
         which: u8,
         most: usize,
-    ) -> Result<Vec<(MessageId, MessageRow)>, ActionError> {
-        let mut seen = Vec::new();
-        let ids = index::scan(&self.store, case.as_str(), which, None, Direction::Backward, most)?;
-        for id in ids {
-            let row = rows::message(&self.store, id)?.filter(|row| whole(caller, row));
+    ) -> Result<index::Found<MessageRow>, ActionError> {
+        index::newest(&self.store, case.as_str(), which, most, |id| {
             // Erased since the index was read.
-            seen.extend(row.filter(|row| row.erased.is_none()).map(|row| (id, row)));
-        }
-        Ok(seen)
+            let seen = |row: &MessageRow| whole(caller, row) && row.erased.is_none();
+            Ok(rows::message(&self.store, id)?.filter(seen))
+        })
     }
 }

@@ -231,7 +231,7 @@ impl<'a, 'b> Check<'a, 'b> {
     fn message(&mut self, id: MessageId, bodies: bool) -> Result<(), ActionError> {
         self.report.messages += 1;
         let store = &self.exchange.store;
-        let kept = Kept::read(id, |table, key| Ok(store.get(table, key)?))?;
+        let kept = Kept::read(&self.exchange.home, id, |table, key| Ok(store.get(table, key)?))?;
         let slot = kept.row.as_ref().filter(|row| row.lost_ms == 0).map(|row| row.body_slot);
         let mut detail = difference(&self.state, &self.recorded, id, &kept);
         if detail.is_some() {
@@ -251,8 +251,9 @@ impl<'a, 'b> Check<'a, 'b> {
     /// Reads rows and size of the log in a commit, where nothing happens between the two, and
     /// replays up to there.
     fn at_one_moment(&mut self, id: MessageId) -> Result<Option<String>, ActionError> {
+        let home = self.exchange.home.clone();
         let look = move |tx: &mut Tx<'_>| {
-            let kept = Kept::read(id, |table, key| Ok(tx.get(table, key)))?;
+            let kept = Kept::read(&home, id, |table, key| Ok(tx.get(table, key)))?;
             Ok::<_, ActionError>((tx.next_index(), kept))
         };
         let (size, kept) = self.exchange.store.commit_blocking(look)?.value;

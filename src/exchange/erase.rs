@@ -13,6 +13,7 @@ use super::rows::{
 };
 use super::{ActionError, Exchange};
 use crate::audit::entry::{EntryDraft, Event};
+use crate::crypto::HomeKey;
 use crate::domain::{MessageId, Reason, Timestamp};
 use crate::store::{BodySlot, Table, Tx};
 
@@ -74,8 +75,9 @@ impl Exchange {
         reason: Reason,
     ) -> Result<Erased, ActionError> {
         self.check_writable()?;
+        let home = self.home.clone();
         let committed =
-            self.store.commit(move |tx| erase_in(tx, id, &reason, who.as_deref())).await?;
+            self.store.commit(move |tx| erase_in(tx, &home, id, &reason, who.as_deref())).await?;
         if committed.value.packages > 0 && !committed.value.earlier {
             self.remover.notify_one();
         }
@@ -86,6 +88,7 @@ impl Exchange {
 /// On the writer's thread: neither a hold nor anything else can come between.
 fn erase_in(
     tx: &mut Tx<'_>,
+    home: &HomeKey,
     id: MessageId,
     reason: &Reason,
     who: Option<&str>,
@@ -108,13 +111,14 @@ fn erase_in(
     let entry_index = tx.append(draft);
     let at_ms = tx.at().unix_ms();
     let erased = ErasureRow { at_ms, code: reason.to_string(), entry_index };
-    erase_content(tx, id, &mut row, erased.clone())?;
+    erase_content(tx, home, id, &mut row, erased.clone())?;
     Ok(Erased::of(id, &row, &erased, false))
 }
 
 /// Destroys what is stored of a message, and notes in its row that an entry says so.
 pub(super) fn erase_content(
     tx: &mut Tx<'_>,
+    home: &HomeKey,
     id: MessageId,
     row: &mut MessageRow,
     erased: ErasureRow,
@@ -138,7 +142,7 @@ pub(super) fn erase_content(
     }
     // To which case it belonged is content too, as far as a row can forget: earlier frames of the
     // journal know it, under the home's key.
-    index::forget(tx, id, row);
+    index::forget(tx, home, id, row);
     row.case_id.clear();
     row.request.clear();
     row.erased = Some(erased);

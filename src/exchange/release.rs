@@ -16,12 +16,10 @@ use crate::domain::request::{Body, Content, Note, ReleasePurpose, UseConsent, Us
 use crate::domain::{MessageId, MessageKind, PackageId};
 use crate::envelope::wire::{content_from_pb, release_purpose_to_pb};
 use crate::pb::v1 as pb;
-use crate::store::{Direction, Table, Tx};
+use crate::store::{Table, Tx};
 
 /// Agencies that one message is shared with at a time.
 const SHARES_MAX: usize = 64;
-/// Requests of a case that are looked through for one that confirms what police have told.
-const REQUESTS_MAX: usize = 256;
 /// Consents, and notices, that are kept of one message; of more, the newest.
 const KEPT_MAX: usize = 64;
 
@@ -75,20 +73,19 @@ impl Exchange {
 
     /// Whether a formal request that answers what police have told was executed, wholly or in part.
     fn is_confirmed(&self, id: MessageId, row: &MessageRow) -> Result<bool, ActionError> {
-        let (store, case, which) = (&self.store, &row.case_id, index::REQUESTS);
-        let formal = index::scan(store, case, which, None, Direction::Backward, REQUESTS_MAX)?;
-        for request in formal {
-            let asks = rows::message(store, request)?;
+        let executed = |request: MessageId| {
             let answers =
-                asks.is_some_and(|asks| asks.in_reply_to == id.as_bytes() && asks.peer == row.peer);
-            let key = request.as_bytes();
-            let standing = rows::load::<StandingRow>(store, Table::Standings, key)?;
-            let executed = standing.is_some_and(|at| at.steps.iter().any(is_executed));
-            if answers && executed {
-                return Ok(true);
+                |asks: &MessageRow| asks.in_reply_to == id.as_bytes() && asks.peer == row.peer;
+            if !rows::message(&self.store, request)?.is_some_and(|asks| answers(&asks)) {
+                return Ok(None);
             }
-        }
-        Ok(false)
+            let (table, key) = (Table::Standings, request.as_bytes());
+            let standing = rows::load::<StandingRow>(&self.store, table, key)?;
+            Ok(standing.filter(|at| at.steps.iter().any(is_executed)))
+        };
+        let (case, which) = (row.case_id.as_str(), index::REQUESTS);
+        let (found, _) = index::newest(&self.store, case, which, 1, executed)?;
+        Ok(!found.is_empty())
     }
 
     fn content_of(&self, id: MessageId, row: &MessageRow) -> Result<Option<Content>, ActionError> {

@@ -6,14 +6,11 @@ use super::{ActionError, Exchange};
 use crate::domain::MessageId;
 use crate::domain::request::{Body, KnownRoles, PersonFault};
 use crate::envelope::wire::content_from_pb;
-use crate::store::Direction;
 
 /// Requests of ours in one case that are opened to know what its persons are; of more, the newest.
 const SENT_MAX: usize = 256;
 /// Requests of a peer: what it sends is its to choose, and what that costs is not.
 const RECEIVED_MAX: usize = 16;
-/// Requests of a case, of whomever, that are looked through for them.
-const REQUESTS_MAX: usize = 4096;
 
 /// Whose requests of which case.
 pub(super) struct CaseOf<'a> {
@@ -80,17 +77,10 @@ impl Exchange {
     /// The newest messages of a case that say what persons are and were not erased, the oldest of
     /// them first.
     fn earlier(&self, of: &CaseOf<'_>) -> Result<Vec<(MessageId, MessageRow)>, ActionError> {
-        let (case, which) = (of.case, index::ROLES);
-        let back = Direction::Backward;
+        let side = (of.case, index::ROLES, of.direction, of.peer);
         let most = if of.direction == SENT { SENT_MAX } else { RECEIVED_MAX };
-        let mut found = Vec::new();
-        for id in index::scan(&self.store, case, which, None, back, REQUESTS_MAX)? {
-            let row = rows::message(&self.store, id)?;
-            found.extend(row.filter(|row| is_of(row, of)).map(|row| (id, row)));
-            if found.len() >= most {
-                break;
-            }
-        }
+        let wanted = |id| Ok(rows::message(&self.store, id)?.filter(|row| is_of(row, of)));
+        let (mut found, _) = index::newest_with(&self.store, &self.home, side, most, wanted)?;
         found.sort_by_key(|(_, row)| place(row));
         Ok(found)
     }

@@ -87,11 +87,14 @@ pub enum Table {
     AgencyCases = 0x2e,
     /// Which message a sealed annex goes with, so that it goes with no other. Key: annex id.
     Annexes = 0x2f,
+    /// The messages of each case by who sent them to whom. Key: case id, a zero byte, one byte that says
+    /// which of them, one byte for the direction, blinded authority id of the peer, message id.
+    CaseSides = 0x30,
 }
 
 impl Table {
     /// All of them, by number.
-    pub const ALL: [Table; 32] = [
+    pub const ALL: [Table; 33] = [
         Table::Messages,
         Table::Outbox,
         Table::Inbox,
@@ -124,6 +127,7 @@ impl Table {
         Table::CaseMessages,
         Table::AgencyCases,
         Table::Annexes,
+        Table::CaseSides,
     ];
 
     pub(super) fn number(self) -> u8 {

@@ -41,7 +41,7 @@ impl Exchange {
             return Ok(None);
         }
         let mut open = Vec::new();
-        for request in self.requests_of(caller, case, self.now())? {
+        for request in self.requests_of(caller, case, self.now())?.0 {
             let is_open = RequestState::from_number(request.standing.state)
                 .is_some_and(|state| !state.is_final());
             let is_ours = request.standing.side() == Side::Requesting;

@@ -206,6 +206,59 @@ async fn another_agency_of_the_node_learns_of_no_case() {
     assert!(listed(&two.b, &agency("third"), &CaseFilter::default()).is_empty());
 }
 
+/// As if a peer had sent many requests in a case, all of them newer than what is there, and all of them
+/// given to one agency.
+async fn floods(lone: &Lone, of: MessageId, given_to: &str, many: usize) {
+    let later = lone.x().now().plus_ms(1000);
+    let ids: Vec<_> = (0..many).map(|_| MessageId::new(later, random())).collect();
+    let mut row = MessageRow { direction: rows::RECEIVED, ..lone.row(of) };
+    given_to.clone_into(&mut row.agency);
+    // A commit takes so many rows.
+    for some in ids.chunks(50) {
+        let (home, flood, row) = (lone.x().home.clone(), some.to_vec(), row.clone());
+        let sending = move |tx: &mut crate::store::Tx<'_>| {
+            for id in flood {
+                index::note(tx, &home, id, &row);
+                rows::put_message(tx, id, &row);
+                let standing = StandingRow { state: S::Received as i32, ..StandingRow::default() };
+                let standing = prost::Message::encode_to_vec(&standing);
+                tx.put(Table::Standings, id.as_bytes(), standing);
+            }
+            Ok::<_, ActionError>(())
+        };
+        lone.x().store.commit(sending).await.expect("committed");
+    }
+}
+
+#[tokio::test]
+async fn a_peer_that_writes_much_hides_no_request_of_ours() {
+    let two = Two::new().await;
+    two.does(Requested, Move::Acknowledge).await;
+    days(&two, 100);
+    let case = case_of(&two.a, two.request);
+    let overdue = CaseFilter { overdue: true, ..CaseFilter::default() };
+    assert_eq!(listed(&two.a, &agency("desk"), &overdue), [case.to_string()]);
+    // Nothing that it may see, and then what it sees.
+    for given_to in ["other", "desk"] {
+        floods(&two.a, two.request, given_to, MESSAGES_MAX + 1).await;
+        assert_eq!(listed(&two.a, &agency("desk"), &overdue), [case.to_string()]);
+        let seen = two.a.x().case(&agency("desk"), &case).map_err(|e| e.to_string());
+        let seen = seen.expect("seen");
+        assert!(seen.requests.iter().any(|request| request.id == two.request));
+        assert!(seen.requests.len() <= 2 * REQUESTS_MAX);
+        assert!(!seen.references.is_empty());
+    }
+    // A query is about the one request that is open still, and ours.
+    let query = Submission {
+        request: RequestId::new(random()),
+        content: note(Move::Query),
+        case: Some(case),
+        ..two.a.submission(&two.b, &[])
+    };
+    let sent = two.a.x().submit(&desk(), query).await.map_err(|error| error.to_string());
+    assert_eq!(two.a.row(sent.expect("submitted").id).in_reply_to, two.request.as_bytes());
+}
+
 #[tokio::test]
 async fn a_case_has_its_messages_and_forgets_what_was_erased() {
     let mut two = Two::new().await;
@@ -242,6 +295,14 @@ async fn a_case_has_its_messages_and_forgets_what_was_erased() {
         let key = index::key(case.as_str(), which, two.request);
         assert_eq!(two.a.x().store.get(Table::CaseMessages, &key).expect("readable"), None);
     }
+    let sides = two.a.x().store.scan(
+        Table::CaseSides,
+        case.as_str().as_bytes(),
+        None,
+        Direction::Forward,
+        10,
+    );
+    assert_eq!(sides.expect("readable").len(), 1, "the other message");
     assert_eq!(two.b.found().await, Vec::<String>::new());
 }
 

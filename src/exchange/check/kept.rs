@@ -1,6 +1,6 @@
 //! What the node keeps of a message, in all the tables that name it.
 
-use crate::crypto::Digest;
+use crate::crypto::{Digest, HomeKey};
 use crate::domain::MessageId;
 use crate::exchange::ActionError;
 use crate::exchange::cases::index;
@@ -26,6 +26,7 @@ pub(super) struct Kept {
 impl Kept {
     /// `get` reads a row: of the index, or at one moment, in a commit.
     pub(super) fn read(
+        home: &HomeKey,
         id: MessageId,
         mut get: impl FnMut(Table, &[u8]) -> Result<Option<Vec<u8>>, ActionError>,
     ) -> Result<Self, ActionError> {
@@ -33,17 +34,18 @@ impl Kept {
         let row = get(Table::Messages, key)?.map(|row| decode::<MessageRow>(&row)).transpose()?;
         let queued = get(Table::Outbox, key)?.map(|row| decode::<OutboxRow>(&row)).transpose()?;
         let position = row.as_ref().map_or(0, |row| row.inbox_position);
-        let case = row.as_ref().map(|row| row.case_id.clone()).filter(|case| !case.is_empty());
         Ok(Self {
             queued: queued.map(|queued| queued.held),
             unopened: get(Table::Unopened, key)?.is_some(),
             on_hold: get(Table::Holds, key)?.is_some(),
             in_inbox: get(Table::Inbox, &position.to_be_bytes())?.as_deref() == Some(&key[..]),
-            case_known: match case {
-                Some(case) => {
-                    let of_case = index::key(&case, index::ANY, id);
-                    get(Table::Cases, case.as_bytes())?.is_some()
+            case_known: match row.as_ref().filter(|row| !row.case_id.is_empty()) {
+                Some(row) => {
+                    let of_case = index::key(&row.case_id, index::ANY, id);
+                    let of_side = index::side_key(home, row, index::ANY, id);
+                    get(Table::Cases, row.case_id.as_bytes())?.is_some()
                         && get(Table::CaseMessages, &of_case)?.is_some()
+                        && get(Table::CaseSides, &of_side)?.is_some()
                 }
                 None => true,
             },

@@ -237,7 +237,7 @@ impl Kept {
         let mut row = known(tx, position, id)?;
         let code = entry.code.clone().unwrap_or_default();
         let erasure = ErasureRow { at_ms: entry.at.unix_ms(), code, entry_index: position };
-        erase_content(tx, id, &mut row, erasure)
+        erase_content(tx, &self.home, id, &mut row, erasure)
     }
 
     pub(super) fn hold(
