@@ -15,7 +15,7 @@ pub use self::judged::Judged;
 use self::packages::{Carried, check_exhibits};
 use self::pending::Pending;
 pub(super) use self::pending::first_answer;
-pub(super) use self::pending::skip_case_number;
+pub(super) use self::pending::{last_case_in, skip_case_number};
 use super::agencies::Caller;
 use super::cases::index;
 use super::drafts::Approval;

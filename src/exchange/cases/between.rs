@@ -4,17 +4,37 @@
 //! and what it says would stand there among what others have said.
 
 use super::index;
+use crate::crypto::HomeKey;
 use crate::domain::{AuthorityId, CaseId};
-use crate::exchange::submit::Submission;
+use crate::exchange::submit::{Submission, last_case_in};
 use crate::exchange::{ActionError, Exchange, Violation};
 use crate::store::{Table, Tx};
 
-/// Where it is noted that messages were lost with a disk: which cases they were of, nobody knows.
-const LOST: &[u8] = b"lost_messages";
+/// Where it is noted that messages to a peer were lost with a disk: which cases they were of, nobody
+/// knows.
+fn lost_key(home: &HomeKey, peer: &str) -> Vec<u8> {
+    [b"lost_messages/".as_slice(), &home.blind("lost_messages", peer.as_bytes())].concat()
+}
 
-/// Notes that a message was lost.
-pub(in crate::exchange) fn note_lost(tx: &mut Tx<'_>) {
-    tx.put(Table::Settings, LOST, vec![1]);
+/// Notes that a message to a peer was lost that was sent in a year: it may have been in any case that
+/// had been opened by then, and in no later one.
+pub(in crate::exchange) fn note_lost(
+    tx: &mut Tx<'_>,
+    home: &HomeKey,
+    peer: &str,
+    year: i32,
+) -> Result<(), ActionError> {
+    let opened = last_case_in(tx, year)?;
+    let value = [year.to_be_bytes().as_slice(), &opened.to_be_bytes()].concat();
+    tx.put(Table::Settings, &lost_key(home, peer), value);
+    Ok(())
+}
+
+/// The year and number of a case, of which a row of [`lost_key`] has the last that may have had a lost
+/// message.
+fn lost_until(value: &[u8]) -> Option<(i32, u64)> {
+    let (year, number) = value.split_first_chunk::<4>()?;
+    Some((i32::from_be_bytes(*year), u64::from_be_bytes(number.try_into().ok()?)))
 }
 
 impl Exchange {
@@ -36,7 +56,7 @@ impl Exchange {
     }
 
     /// Whether a peer may write in a case: one that it has opened, or one of ours in which we have
-    /// written to it.
+    /// written to it, as far as what we wrote to it is known.
     ///
     /// # Errors
     /// [`ActionError::Fault`] when the store cannot be read.
@@ -56,13 +76,16 @@ impl Exchange {
         }
         // Its number was given, and the rest is gone.
         let given = case.sequence() <= self.cases.last(&self.store, case.year())?;
-        Ok(given && self.store.get(Table::Settings, LOST)?.is_some())
+        let lost = self.store.get(Table::Settings, &lost_key(&self.home, peer.as_str()))?;
+        let until = lost.as_deref().and_then(lost_until);
+        Ok(given && until.is_some_and(|until| (case.year(), case.sequence()) <= until))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exchange::submit::skip_case_number;
     use crate::exchange::testing::{desk, pair};
 
     fn third() -> AuthorityId {
@@ -88,15 +111,20 @@ mod tests {
     async fn what_was_lost_may_be_gone_on_with() {
         let (a, b) = pair().await;
         let (peer, year) = (b.x().me.clone(), a.x().now().year());
-        let lost = CaseId::new(&a.x().me, year, 1);
+        let nth = |number| CaseId::new(&a.x().me, year, number);
+        let (home, to) = (a.x().home.clone(), peer.to_string());
         let commit = a.x().store.commit(move |tx| {
-            note_lost(tx);
-            crate::exchange::submit::skip_case_number(tx, year)
+            skip_case_number(tx, year)?;
+            note_lost(tx, &home, &to, year)?;
+            // One to somebody else, who opened nothing.
+            skip_case_number(tx, year)
         });
         commit.await.expect("durable");
-        assert!(a.x().is_between(&peer, &lost).expect("read"));
-        let never = CaseId::new(&a.x().me, year, 2);
-        assert!(!a.x().is_between(&peer, &never).expect("read"));
+        let between = |of: &AuthorityId, number| a.x().is_between(of, &nth(number)).expect("read");
+        assert!(between(&peer, 1));
+        assert!(!between(&third(), 1), "nothing to it was lost");
+        assert!(!between(&peer, 2), "it was opened behind all that was lost to this peer");
+        assert!(!between(&peer, 3), "never given");
     }
 
     #[tokio::test]

@@ -37,6 +37,8 @@ impl Kept {
             (_, true) => self.recorded(tx, position, entry),
             (Event::SubmissionAcceptance, _) => {
                 skip_case_number(tx, entry.at.year())?;
+                let (_, peer) = about(position, entry)?;
+                note_lost(tx, &self.home, peer.as_str(), entry.at.year())?;
                 self.begins(tx, position, entry, SENT)
             }
             (Event::RelayAcceptance, _) => self.begins(tx, position, entry, RECEIVED),
@@ -77,7 +79,6 @@ impl Kept {
             lost_ms: entry.at.unix_ms().max(1),
             ..MessageRow::default()
         };
-        note_lost(tx);
         put_message(tx, id, &row);
         Ok(())
     }
@@ -195,7 +196,6 @@ impl Kept {
                     tx.erase(BodySlot(row.body_slot));
                     annex::drop_all(tx, row);
                     row.lost_ms = entry.at.unix_ms().max(1);
-                    note_lost(tx);
                 }
             }
         }

@@ -124,9 +124,15 @@ impl Pending {
 
 /// Gives no number of a year again that a lost submission may have been given.
 pub(in crate::exchange) fn skip_case_number(tx: &mut Tx<'_>, year: i32) -> Result<(), ActionError> {
+    let known = last_case_in(tx, year)?;
+    put_case_number(tx, year, known + 1)
+}
+
+/// The number of a case that was given last in a year; 0 where none was.
+pub(in crate::exchange) fn last_case_in(tx: &mut Tx<'_>, year: i32) -> Result<u64, ActionError> {
     let known = tx.get(Table::Settings, &super::case_key(year));
     let known = known.map_or(Ok(0), |bytes| bytes.as_slice().try_into().map(u64::from_be_bytes));
-    put_case_number(tx, year, known.map_err(ActionError::fault)? + 1)
+    known.map_err(ActionError::fault)
 }
 
 fn put_case_number(tx: &mut Tx<'_>, year: i32, number: u64) -> Result<(), ActionError> {
