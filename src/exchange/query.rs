@@ -8,6 +8,7 @@ use super::rows::{
 };
 use super::stored::erased_error;
 use super::{ActionError, Exchange};
+use crate::audit::entry::Event;
 use crate::audit::note::WitnessKey;
 use crate::audit::policy::Level;
 use crate::domain::limits::PAGE_SIZE_MAX;
@@ -93,6 +94,23 @@ pub(crate) fn for_caller(caller: &Caller, mut row: MessageRow) -> MessageRow {
     row
 }
 
+/// A row as somebody may have it who was given parts of the message: that there is such a message, and
+/// nothing of what it is about.
+fn in_part(mut row: MessageRow) -> MessageRow {
+    row.handling = 0;
+    row.request_state = 0;
+    row.request.clear();
+    row.in_reply_to.clear();
+    row.move_notice.clear();
+    row.receipts.retain(|receipt| !is_of_annex(receipt));
+    row
+}
+
+/// A receipt that names an annex, and the official who opened it.
+fn is_of_annex(receipt: &ReceiptRow) -> bool {
+    receipt.event == Event::ContentAccessTracking.as_str()
+}
+
 /// Whether a message is the caller's to act upon: it is its own, or it sees all cases.
 pub(crate) fn owned(caller: &Caller, row: &MessageRow) -> bool {
     caller.all_cases || (!row.agency.is_empty() && row.agency == caller.name)
@@ -136,7 +154,7 @@ impl Exchange {
         if whole(caller, &row) {
             return self.shown(id, for_caller(caller, row), content);
         }
-        let (row, details) = (for_caller(caller, row), MessageDetails::default());
+        let (row, details) = (in_part(for_caller(caller, row)), MessageDetails::default());
         Ok(MessageView { id, row, details, body: None, standing: None, limits: Vec::new() })
     }
 
@@ -267,6 +285,7 @@ impl Exchange {
         id: MessageId,
     ) -> Result<(MessageRow, Vec<ReceiptView>), ActionError> {
         let row = self.seen(caller, id)?;
+        let row = if whole(caller, &row) { row } else { in_part(row) };
         // Every message has the receipt of its coming here; the others are noted in the row.
         let counterpart = self.witness_of(&row);
         let mut receipts = vec![self.own_receipt_view(row.entry_index, &counterpart)?];

@@ -271,6 +271,18 @@ async fn a_part_is_bound_by_its_own_limits_and_is_all_that_is_given() {
     }
     let other = PackageId::new(two.a.x().now(), random());
     assert_eq!(broken(share(Some(other)).await), "package: is no package of this message");
+    // What the row says of the content, as if it had all of that.
+    let says = move |tx: &mut Tx<'_>| {
+        let mut row = message_in(tx, id)?.expect("there");
+        row.handling = crate::domain::request::Handling::ProtectedChild as i32;
+        (row.request_state, row.move_notice) = (RequestState::Accepted as i32, "CROSSED".into());
+        (row.request, row.in_reply_to) = (vec![1; 16], vec![2; 16]);
+        let event = Event::ContentAccessTracking.as_str().to_owned();
+        row.receipts.push(rows::ReceiptRow { event, ..rows::ReceiptRow::default() });
+        put_message(tx, id, &row);
+        Ok::<_, ActionError>(())
+    };
+    two.a.x().store.commit(says).await.expect("committed");
     let shared = share(Some(free)).await.expect("no limit binds it");
     assert_eq!(shared.shares[0].ground, "NO_LIMIT");
     let logged = two.a.entries(Event::AccessShared).pop().expect("logged").1;
@@ -280,6 +292,16 @@ async fn a_part_is_bound_by_its_own_limits_and_is_all_that_is_given() {
     let read = x.read(&tax(), id).await.map_err(|e| e.to_string()).expect("read");
     assert!(read.body.is_none() && read.limits.is_empty(), "what the message says is not told");
     assert_eq!(read.row.packages.len(), 1);
+    let (row, receipts) = x.receipts(&tax(), id).map_err(|e| e.to_string()).expect("readable");
+    for row in [&read.row, &row] {
+        assert_eq!((row.handling, row.request_state), (0, 0));
+        assert!(row.request.is_empty() && row.in_reply_to.is_empty());
+        assert!(row.move_notice.is_empty());
+    }
+    let of_annex = Event::ContentAccessTracking.as_str();
+    assert!(!receipts.iter().any(|receipt| receipt.event == of_annex));
+    assert!(!read.row.receipts.iter().any(|receipt| receipt.event == of_annex));
+    assert_ne!(two.a.row(id).handling, 0, "it is the view that does not tell");
     x.read_package(&tax(), id, free).await.expect("given");
     assert!(x.package_of(&tax(), id, free).is_ok());
     assert!(x.read_package(&tax(), id, limited).await.is_err());
