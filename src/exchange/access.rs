@@ -6,13 +6,13 @@
 use prost::Message as _;
 
 use super::agencies::Caller;
-use super::query::MessageView;
+use super::query::{MessageView, whole};
 use super::rows::{AccessRow, MessageRow};
 use super::stored::erased_error;
 use super::{ActionError, Exchange, annex};
 use crate::audit::entry::{EntryDraft, Event};
 use crate::crypto::primitives::pae;
-use crate::domain::request::Handling;
+use crate::domain::request::{Handling, UseLimit};
 use crate::domain::time::DAY_MS;
 use crate::domain::{MessageId, PackageId, Timestamp};
 use crate::store::{Direction, Table, Tx};
@@ -44,12 +44,33 @@ impl Exchange {
         if row.erased.is_none() {
             self.log_access(caller, id, &row, None).await?;
         }
+        // What binds the parts of whom no more is told.
+        let of_parts = match whole(caller, &row) {
+            true => Vec::new(),
+            false => self.limits_of_parts(id, &row)?,
+        };
         let mut view = self.shown_to(caller, id, row, true)?;
+        view.limits = of_parts;
         annex::name_officials(&self.store, &mut view.row)?;
         if let Some(body) = &view.body {
             view.limits = self.use_limits(id, &view.row, body)?;
         }
         Ok(view)
+    }
+
+    /// What limits the use of the packages that a row still has, for somebody who was given these alone.
+    fn limits_of_parts(
+        &self,
+        id: MessageId,
+        row: &MessageRow,
+    ) -> Result<Vec<UseLimit>, ActionError> {
+        let Some(body) = self.content(id, row)? else { return Ok(Vec::new()) };
+        let mut limits = self.use_limits(id, row, &body)?;
+        let given = |package: &PackageId| {
+            row.packages.iter().any(|facts| facts.package_id == package.as_bytes())
+        };
+        limits.retain(|limit| limit.package.as_ref().is_none_or(given));
+        Ok(limits)
     }
 
     /// Logs that the caller is about to be given what is in a package.
