@@ -26,8 +26,8 @@ pub(super) const SUCCESSIONS: (u32, i64) = (64, 3_600_000);
 /// has a few in a year, and the one of its day that was wrong.
 pub(super) const CARDS: (u32, i64) = (8, 3_600_000);
 
-/// Acts of one agency that are entries for ever and cost it nothing: to open an annex, to share a message
-/// or to end that. A desk has some in a day; the rest is a program that goes round and round.
+/// Acts of one agency that are entries for ever and cost it nothing: to open an annex, or to share a
+/// message, which may be ended once. A desk has some in a day; the rest is a program that goes round and round.
 pub(super) const ACTS: (u32, i64) = (256, 10_000);
 
 /// A budget for each of many. Its callers give it names of peers, agencies and known logs only, so
@@ -112,8 +112,7 @@ impl Exchange {
             return Ok(());
         }
         let message = format!(
-            "{} has opened annexes, shared messages and ended that too often: each is an entry of the log \
-             for ever, and there is one more in {} s",
+            "{} has opened annexes and shared messages too often: each is an entry of the log for ever, and there is one more in {} s",
             caller.name,
             ACTS.1 / 1000
         );
