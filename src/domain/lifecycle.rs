@@ -167,7 +167,7 @@ impl Illegal {
         let moves = self.may.iter().map(|one| one.as_str()).collect::<Vec<_>>().join(", ");
         match self.may.is_empty() {
             true => "nothing can be done with it any more".to_owned(),
-            false => format!("{MAY_COME}{moves}"),
+            false => format!("what may come now is {moves}"),
         }
     }
 }

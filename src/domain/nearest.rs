@@ -33,14 +33,19 @@ fn plain(word: &str) -> String {
 /// What a format's reader says of a word that it does not know, with the one that was meant in the
 /// place of all that there are. Whatever else it says stays as it is.
 pub fn with_nearest(problem: &str) -> Cow<'_, str> {
-    let fields = problem.strip_prefix("unknown field `").map(|rest| ("field", rest));
-    let words = || problem.strip_prefix("unknown variant `").map(|rest| ("word", rest));
-    let told = fields.or_else(words).and_then(|(what, rest)| {
-        let (given, known) = rest.split_once("`, expected ")?;
-        let near = nearest(given, known.split('`').skip(1).step_by(2))?;
-        Some(format!("unknown {what} `{given}`: did you mean `{near}`?"))
-    });
-    told.map_or(Cow::Borrowed(problem), Cow::Owned)
+    let meant = |start| {
+        let (given, known) = problem.strip_prefix(start)?.split_once("`, expected ")?;
+        Some((given, nearest(given, known.split('`').skip(1).step_by(2))?))
+    };
+    match (meant("unknown field `"), meant("unknown variant `")) {
+        (Some((given, near)), _) => {
+            Cow::Owned(format!("unknown field `{given}`: did you mean `{near}`?"))
+        }
+        (None, Some((given, near))) => {
+            Cow::Owned(format!("unknown word `{given}`: did you mean `{near}`?"))
+        }
+        (None, None) => Cow::Borrowed(problem),
+    }
 }
 
 #[cfg(test)]
