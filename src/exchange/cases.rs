@@ -6,6 +6,8 @@
 
 mod alerts;
 pub(super) mod between;
+#[cfg(test)]
+mod flood_tests;
 pub(super) mod index;
 mod open;
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::exchange::testing::{HOUR_MS, Lone, desk, operator, pair};
 use RequestState as S;
 use Side::{Requested, Requesting};
 
-fn days(two: &Two, days: i64) {
+pub(super) fn days(two: &Two, days: i64) {
     two.a.wait_days(days);
     two.b.wait_days(days);
 }
@@ -36,11 +36,11 @@ fn clock(lone: &Lone, request: MessageId, duty: Duty) -> Option<(i64, bool)> {
     Some((clock.used_ms / (24 * HOUR_MS), clock.done.is_some()))
 }
 
-fn agency(name: &str) -> Caller {
+pub(super) fn agency(name: &str) -> Caller {
     Caller { name: name.into(), roles: vec![Role::Submit, Role::Read], all_cases: false }
 }
 
-fn listed(lone: &Lone, caller: &Caller, filter: &CaseFilter) -> Vec<String> {
+pub(super) fn listed(lone: &Lone, caller: &Caller, filter: &CaseFilter) -> Vec<String> {
     let page = lone.x().list_cases(caller, filter, None, 100).map_err(|e| e.to_string());
     let (cases, more) = page.expect("listed");
     assert_eq!(more, None);
@@ -204,59 +204,6 @@ async fn another_agency_of_the_node_learns_of_no_case() {
     assert!(two.b.x().view(&agency("third"), id, false).is_ok());
     assert!(told(&two.b, &agency("third"), &case).contains("there is no case"));
     assert!(listed(&two.b, &agency("third"), &CaseFilter::default()).is_empty());
-}
-
-/// As if a peer had sent many requests in a case, all of them newer than what is there, and all of them
-/// given to one agency.
-async fn floods(lone: &Lone, of: MessageId, given_to: &str, many: usize) {
-    let later = lone.x().now().plus_ms(1000);
-    let ids: Vec<_> = (0..many).map(|_| MessageId::new(later, random())).collect();
-    let mut row = MessageRow { direction: rows::RECEIVED, ..lone.row(of) };
-    given_to.clone_into(&mut row.agency);
-    // A commit takes so many rows.
-    for some in ids.chunks(50) {
-        let (home, flood, row) = (lone.x().home.clone(), some.to_vec(), row.clone());
-        let sending = move |tx: &mut crate::store::Tx<'_>| {
-            for id in flood {
-                index::note(tx, &home, id, &row);
-                rows::put_message(tx, id, &row);
-                let standing = StandingRow { state: S::Received as i32, ..StandingRow::default() };
-                let standing = prost::Message::encode_to_vec(&standing);
-                tx.put(Table::Standings, id.as_bytes(), standing);
-            }
-            Ok::<_, ActionError>(())
-        };
-        lone.x().store.commit(sending).await.expect("committed");
-    }
-}
-
-#[tokio::test]
-async fn a_peer_that_writes_much_hides_no_request_of_ours() {
-    let two = Two::new().await;
-    two.does(Requested, Move::Acknowledge).await;
-    days(&two, 100);
-    let case = case_of(&two.a, two.request);
-    let overdue = CaseFilter { overdue: true, ..CaseFilter::default() };
-    assert_eq!(listed(&two.a, &agency("desk"), &overdue), [case.to_string()]);
-    // Nothing that it may see, and then what it sees.
-    for given_to in ["other", "desk"] {
-        floods(&two.a, two.request, given_to, MESSAGES_MAX + 1).await;
-        assert_eq!(listed(&two.a, &agency("desk"), &overdue), [case.to_string()]);
-        let seen = two.a.x().case(&agency("desk"), &case).map_err(|e| e.to_string());
-        let seen = seen.expect("seen");
-        assert!(seen.requests.iter().any(|request| request.id == two.request));
-        assert!(seen.requests.len() <= 2 * REQUESTS_MAX);
-        assert!(!seen.references.is_empty());
-    }
-    // A query is about the one request that is open still, and ours.
-    let query = Submission {
-        request: RequestId::new(random()),
-        content: note(Move::Query),
-        case: Some(case),
-        ..two.a.submission(&two.b, &[])
-    };
-    let sent = two.a.x().submit(&desk(), query).await.map_err(|error| error.to_string());
-    assert_eq!(two.a.row(sent.expect("submitted").id).in_reply_to, two.request.as_bytes());
 }
 
 #[tokio::test]
