@@ -25,6 +25,7 @@ mod form;
 mod framework;
 mod handling;
 mod hearing;
+mod lengths;
 mod need;
 mod note;
 mod original;

@@ -155,7 +155,8 @@ impl Exchange {
         Ok(())
     }
 
-    fn access_key(
+    /// The row that says that an access was logged, on its day.
+    pub(super) fn access_key(
         &self,
         at: Timestamp,
         caller: &Caller,
@@ -174,7 +175,7 @@ impl Exchange {
     }
 }
 
-fn forget_other_days(tx: &mut Tx<'_>, key: &AccessKey) {
+pub(super) fn forget_other_days(tx: &mut Tx<'_>, key: &AccessKey) {
     let oldest = tx.scan(Table::Access, b"", None, Direction::Forward, FORGOTTEN_AT_ONCE);
     for (old, _) in oldest.iter().filter(|(old, _)| old[..] < key[..4]) {
         tx.delete(Table::Access, old);

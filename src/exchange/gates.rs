@@ -75,6 +75,8 @@ pub struct Gates {
     pub exhibit_lists: Arc<Gate>,
     /// Statements of law that are being read.
     pub statements: Arc<Gate>,
+    /// Contents that are being checked.
+    pub checks: Arc<Gate>,
     /// Statistics that are being counted.
     pub statistics: Arc<Gate>,
     /// Watchers of the inbox.
@@ -98,6 +100,7 @@ impl Default for Gates {
             downloads: Gate::new("downloads", limits::DOWNLOADS),
             exhibit_lists: Gate::new("lists of exhibits", limits::EXHIBIT_LISTS),
             statements: Gate::new("lists of statements", limits::STATEMENT_LISTS),
+            checks: Gate::new("checks of contents", limits::CHECKS),
             statistics: Gate::new("counts of statistics", limits::STATISTICS),
             inbox_watches: Gate::new("watches of the inbox", limits::INBOX_WATCHES),
             exports: Gate::new("exports", limits::EXPORTS),

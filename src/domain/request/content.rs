@@ -63,6 +63,9 @@ impl Content {
     /// The same, with what the authority that it goes to publishes about itself.
     pub fn check_for(&self, target: &Target<'_>) -> Vec<Finding> {
         let mut found = Lacks::default();
+        if self.has_too_long_lists(&mut found) {
+            return rules::judge(found.into_list(), &[], target);
+        }
         let mut bases: &[Instrument] = &[];
         match &self.body {
             Body::Request(request) => {

@@ -1,7 +1,7 @@
 //! Texts are in NFC (Unicode TR 15), so that what looks alike is alike. What was given otherwise is
 //! kept beside it, byte for byte, and signed with it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use unicode_normalization::{UnicodeNormalization as _, is_nfc};
@@ -20,13 +20,14 @@ impl Content {
     pub fn normalised(self) -> Self {
         let mut value = json_of(&self);
         let mut originals = self.originals.clone();
+        let known: BTreeSet<&str> = self.originals.iter().map(|one| one.field.as_str()).collect();
         for_texts(&mut value, &mut |path, text| {
             if is_nfc(text) {
                 return;
             }
             let given = std::mem::take(text);
             *text = given.nfc().collect();
-            if !self.originals.iter().any(|one| one.field == path) {
+            if !known.contains(path) {
                 originals.push(FieldText { field: path.to_owned(), text: given });
             }
         });

@@ -7,6 +7,8 @@
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 use std::sync::LazyLock;
 
@@ -156,16 +158,20 @@ fn read(files: &[(&str, &str)]) -> Result<Vec<Rule>, String> {
 pub(super) fn judge(lacks: Vec<Lack>, bases: &[Instrument], target: &Target<'_>) -> Vec<Finding> {
     let table = table_of(target.profile);
     let mut found: Vec<Finding> = Vec::new();
+    let mut places: HashMap<(String, String), usize> = HashMap::new();
     for lack in lacks {
         let Some(rule) = governing(&table, lack.need, bases, target) else { continue };
         let finding = Finding::new(rule, lack);
         // Two needs may be met by one word: it is asked for once, and as gravely as either does.
-        let same =
-            |one: &&mut Finding| one.field == finding.field && one.message == finding.message;
-        match found.iter_mut().find(same) {
-            Some(other) if other.severity < finding.severity => *other = finding,
-            Some(_) => {}
-            None => found.push(finding),
+        match places.entry((finding.field.clone(), finding.message.clone())) {
+            Entry::Occupied(place) if found[*place.get()].severity < finding.severity => {
+                found[*place.get()] = finding;
+            }
+            Entry::Occupied(_) => {}
+            Entry::Vacant(place) => {
+                place.insert(found.len());
+                found.push(finding);
+            }
         }
     }
     found

@@ -242,8 +242,8 @@ mod by_field {
         texts: &[FieldText],
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        let twice = |(n, one): (usize, &FieldText)| texts[..n].iter().any(|o| o.field == one.field);
-        match texts.iter().enumerate().any(twice) {
+        let fields: BTreeSet<&str> = texts.iter().map(|one| one.field.as_str()).collect();
+        match fields.len() < texts.len() {
             true => serializer.collect_seq(texts),
             false => serializer.collect_map(texts.iter().map(|one| (&one.field, &one.text))),
         }

@@ -7,11 +7,12 @@ use super::body::from_body;
 use super::{DraftRow, draft_in, draft_of};
 use crate::audit::entry::{EntryDraft, Event};
 use crate::domain::{MessageId, PackageId};
+use crate::exchange::access::forget_other_days;
 use crate::exchange::agencies::Caller;
 use crate::exchange::annex::officials;
 use crate::exchange::packages::key_of;
 use crate::exchange::rows::{
-    self, AnnexRow, DraftBody, DraftPackageRead, PackageFacts, PackageRow, shape_of,
+    self, AccessRow, AnnexRow, DraftBody, DraftPackageRead, PackageFacts, PackageRow, shape_of,
 };
 use crate::exchange::{ActionError, Exchange};
 use crate::store::Table;
@@ -80,7 +81,7 @@ impl Exchange {
     }
 
     /// Logs that the caller is about to be given what is in a package that waits with a draft; whether
-    /// there is such a one. Every time: it is read once or twice, before it is approved.
+    /// there is such a one. Once a day, as other accesses are: whoever asks again and again fills no log.
     pub(in crate::exchange) async fn reads_package_of_draft(
         &self,
         caller: &Caller,
@@ -90,6 +91,7 @@ impl Exchange {
         if self.waiting_package(caller, id, package)?.is_none() {
             return Ok(false);
         }
+        let key = self.access_key(self.now(), caller, id, Some(package), false);
         self.check_writable()?;
         let draft = EntryDraft::new(Event::AccessFetched).who(&self.handle(&caller.name));
         let draft = draft.message(id).package(package);
@@ -99,7 +101,11 @@ impl Exchange {
         };
         let log = self.store.commit(move |tx| {
             let mut row = draft_in(tx, id)?;
-            tx.append(draft);
+            if tx.get(Table::Access, &key).is_none() {
+                forget_other_days(tx, &key);
+                let entry_index = tx.append(draft);
+                tx.put(Table::Access, &key, AccessRow { entry_index }.encode_to_vec());
+            }
             if row.agency != reader.agency && !row.package_readers.contains(&reader) {
                 row.package_readers.push(reader);
                 tx.put(Table::Drafts, id.as_bytes(), row.encode_to_vec());

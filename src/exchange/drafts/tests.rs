@@ -190,6 +190,11 @@ async fn a_package_waits_with_its_draft() {
     assert!(a.x().package_of(&stranger(), id, shape.id).is_err());
     let fetched = a.entries(Event::AccessFetched);
     assert_eq!(fetched.last().and_then(|(_, entry)| entry.package), Some(shape.id));
+    for caller in [chief(), author(), chief(), author()] {
+        a.x().read_package(&caller, id, shape.id).await.expect("readable");
+    }
+    let again = a.entries(Event::AccessFetched).len();
+    assert_eq!(again, fetched.len() + 1, "once a day each: nobody fills the log by it");
     a.x().approve(&chief(), id).await.map(drop).expect("approved");
     assert!(a.x().package_of(&desk(), id, shape.id).is_ok());
     assert!(a.x().package_of(&chief(), id, shape.id).is_err(), "it is another's now");

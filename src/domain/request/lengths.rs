@@ -1,0 +1,112 @@
+//! Lists that are longer than any may be. They are found before anything else is looked at: checks
+//! compare entries with each other, and nobody is to make them do so half a million times (I7).
+
+use serde_json::Value;
+
+use super::finding::Lacks;
+use super::texts::json_of;
+use super::{Content, LIST_MAX, Need, TRANSLATED_MAX};
+
+impl Content {
+    /// Finds the lists that are too long; true where there is one.
+    pub(super) fn has_too_long_lists(&self, found: &mut Lacks) -> bool {
+        let mut any = false;
+        too_long(&json_of(self), &mut String::new(), &mut |list, most| {
+            any = true;
+            found.add(list, Need::FormCount, &format!("has more than {most} entries"));
+        });
+        any
+    }
+}
+
+/// How many entries a list may have. Originals are as many as there are texts, and are gone through
+/// once; the lines of a return have their own rule.
+fn most_of(list: &str) -> usize {
+    match list {
+        "statistics.lines" | "originals" => usize::MAX,
+        texts if texts.ends_with("].texts") => TRANSLATED_MAX,
+        _ => LIST_MAX,
+    }
+}
+
+/// What is in a list that is too long is not looked at.
+fn too_long(value: &Value, path: &mut String, tell: &mut impl FnMut(&str, usize)) {
+    let (length, most) = (path.len(), most_of(path));
+    match value {
+        Value::Array(entries) if entries.len() > most => tell(path, most),
+        Value::Object(fields) if most == TRANSLATED_MAX && fields.len() > most => tell(path, most),
+        Value::Array(entries) => {
+            for (number, entry) in entries.iter().enumerate() {
+                path.push_str(&format!("[{number}]"));
+                too_long(entry, path, tell);
+                path.truncate(length);
+            }
+        }
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                if !path.is_empty() {
+                    path.push('.');
+                }
+                path.push_str(name);
+                too_long(field, path, tell);
+                path.truncate(length);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::domain::MessageKind;
+    use crate::domain::request::translation::{FieldText, Translation};
+    use crate::domain::request::{Note, Severity};
+
+    fn note() -> Note {
+        Note { text: "x".into(), language: "en".into(), ..Note::default() }
+    }
+
+    fn told(content: &Content) -> Vec<(String, String)> {
+        content.check().into_iter().map(|one| (one.field, one.message)).collect()
+    }
+
+    /// Nothing of it is compared with anything: a quarter of a million entries are one finding.
+    #[test]
+    fn a_list_that_is_far_too_long_is_one_error_and_not_gone_through() {
+        let conditions = vec![String::new(); 250_000];
+        let long = Content::note(MessageKind::StatusReport, Note { conditions, ..note() });
+        let found = long.check();
+        assert_eq!(found.len(), 1);
+        assert_eq!(
+            (found[0].field.as_str(), found[0].severity),
+            ("note.conditions", Severity::Error)
+        );
+        assert_eq!(found[0].message, format!("has more than {LIST_MAX} entries"));
+    }
+
+    #[test]
+    fn translated_texts_have_their_own_bound_in_either_form() {
+        for field in [|_: usize| "a".to_owned(), |n: usize| format!("a{n}")] {
+            let texts = (0..=TRANSLATED_MAX)
+                .map(|n| FieldText { field: field(n), text: "b".into() })
+                .collect();
+            let one = Translation { language: "th".into(), texts, ..Translation::default() };
+            let content = Content::note(MessageKind::StatusReport, note());
+            let found = told(&Content { translations: vec![one], ..content });
+            let message = format!("has more than {TRANSLATED_MAX} entries");
+            assert_eq!(found, [("translations[0].texts".to_owned(), message)]);
+        }
+    }
+
+    #[test]
+    fn what_is_said_twice_is_told_once() {
+        let conditions = vec![String::new(); LIST_MAX];
+        let content = Content::note(MessageKind::StatusReport, Note { conditions, ..note() });
+        let found = told(&content);
+        let distinct: BTreeSet<_> = found.iter().collect();
+        assert_eq!(distinct.len(), found.len());
+    }
+}
