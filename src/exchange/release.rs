@@ -107,9 +107,11 @@ impl Exchange {
     }
 
     /// The conditions on which the request that a message is about was accepted; an empty text
-    /// stands for those that were erased.
+    /// stands for those that were erased. They bind who is assisted, and not who has set them: UNTOC
+    /// 18(26).
     fn accepted(&self, row: &MessageRow) -> Result<Vec<String>, ActionError> {
         let standing = rows::load::<StandingRow>(&self.store, Table::Standings, &row.request)?;
+        let standing = standing.filter(|at| !at.is_requested());
         let accepting = standing.and_then(|at| MessageId::from_slice(&at.conditions).ok());
         let Some(id) = accepting else { return Ok(Vec::new()) };
         match rows::message(&self.store, id)? {

@@ -63,8 +63,8 @@ impl Two {
         self.says(from_a, content, Some(answers)).await.expect("sent")
     }
 
-    /// Evidence that answers a request of A, which was accepted on a condition.
-    async fn evidence(&self) -> MessageId {
+    /// A request of A, which was accepted on a condition.
+    async fn accepted(&self) -> MessageId {
         let mut request = request_from_json(REQUEST).expect("an example");
         request.requesting_authority.id = Some(self.a.x().me.clone());
         request.requesting_authority.country = "XA".into();
@@ -79,6 +79,13 @@ impl Two {
             self.sends(false, note(MessageKind::ConditionsProposed, proposed), asked).await;
         let accepted = note(MessageKind::ConditionsAccepted, Note::default());
         self.sends(true, accepted, proposed).await;
+        asked
+    }
+
+    /// Evidence that answers such a request.
+    async fn evidence(&self) -> MessageId {
+        let note = |kind, note| Content::note(kind, note);
+        let asked = self.accepted().await;
         let progress = Note { progress: Some(Progress::InExecution), ..Note::default() };
         self.sends(false, note(MessageKind::StatusReport, progress), asked).await;
         self.sends(false, note(MessageKind::EvidencePackage, Note::default()), asked).await
@@ -136,6 +143,20 @@ fn consent(granted: bool) -> Content {
 fn asks() -> Content {
     let note = Note { use_purpose: "Assessment of tax.".into(), ..Note::default() };
     Content::note(MessageKind::UseConsentRequest, note)
+}
+
+#[tokio::test]
+async fn a_condition_does_not_bind_who_has_set_it() {
+    let two = Two::new().await;
+    let asked = two.accepted().await;
+    let said = |kind| {
+        let note = Note { text: "x".into(), language: "en".into(), ..Note::default() };
+        Content::note(kind, note)
+    };
+    let question = two.sends(false, said(MessageKind::AdditionalInfoRequest), asked).await;
+    let answer = two.sends(true, said(MessageKind::AdditionalInfoResponse), question).await;
+    let view = two.b.x().read(&desk(), answer).await.map_err(|e| e.to_string()).expect("read");
+    assert!(view.limits.is_empty(), "{:?}", view.limits);
 }
 
 #[tokio::test]
