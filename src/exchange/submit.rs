@@ -192,6 +192,7 @@ impl Exchange {
         let Judged { mut wrong, warnings } =
             self.judge_content(&submission.content, peer.as_deref());
         check_form(submission, &mut wrong);
+        check_return(caller, submission, &mut wrong);
         self.check_known_case(caller, submission, &mut wrong)?;
         if peer.is_none() {
             wrong.push(self.no_recipient(&submission.recipient));
@@ -327,6 +328,15 @@ impl Exchange {
                 message_id: header.message.as_bytes().to_vec(),
             },
         }
+    }
+}
+
+/// A return is of the whole authority, and what one of its agencies sees is a part.
+fn check_return(caller: &Caller, submission: &Submission, wrong: &mut Vec<Violation>) {
+    if submission.content.kind == MessageKind::StatisticsReturn && !caller.all_cases {
+        let rule =
+            "is that of the whole authority: an agency that does not see all cases sends none";
+        wrong.push(Violation::new("content.kind", rule));
     }
 }
 

@@ -1,8 +1,8 @@
 use super::*;
-use crate::domain::CaseId;
 use crate::domain::lifecycle::Move;
 use crate::domain::request::{Note, UrgencyLevel};
 use crate::domain::statistics::{Dimension, ReturnLine, audit_lines};
+use crate::domain::{CaseId, MessageKind};
 use crate::exchange::Role;
 use crate::exchange::rows::{ShareRow, message_in, put_message};
 use crate::exchange::standing::tests::Two;
@@ -137,6 +137,22 @@ async fn requests_of_other_years_are_passed_over() {
     let then =
         a.x().statistics(&desk(), counted).await.map_err(|e| e.to_string()).expect("counted");
     assert_eq!(requests(&then, Way::Made, Dimension::Total, ""), 1);
+}
+
+/// Made up or not: what one agency sees is not what the authority has.
+#[tokio::test]
+async fn who_does_not_see_all_cases_sends_no_return() {
+    let (a, b) = pair().await;
+    let whole = figures(&a, &desk(), None).await.whole;
+    let sends = async |caller: Caller| {
+        let body = crate::domain::request::Body::Statistics(whole.clone());
+        let content = crate::domain::request::Content::of(MessageKind::StatisticsReturn, body);
+        let submission = Submission { content, ..a.submission(&b, &[]) };
+        a.x().submit(&caller, submission).await.map(drop).expect_err("it is not whole").to_string()
+    };
+    let part = "does not see all cases";
+    assert!(sends(Caller { all_cases: false, ..desk() }).await.contains(part));
+    assert!(!sends(desk()).await.contains(part), "that it is unsuppressed is another matter");
 }
 
 /// Whoever writes many requests into one case does not make it uncountable.
