@@ -4,16 +4,27 @@
 use serde_json::Value;
 
 use super::finding::Lacks;
-use super::texts::json_of;
+use super::texts::{json_of, walk};
 use super::{Content, LIST_MAX, Need, TRANSLATED_MAX};
 
 impl Content {
-    /// Finds the lists that are too long; true where there is one.
+    /// Finds the lists that are too long; true where there is one. What is in them is not looked at.
     pub(super) fn has_too_long_lists(&self, found: &mut Lacks) -> bool {
         let mut any = false;
-        too_long(&json_of(self), &mut String::new(), &mut |list, most| {
-            any = true;
-            found.add(list, Need::FormCount, &format!("has more than {most} entries"));
+        walk(&mut json_of(self), &mut String::new(), &mut |list, value| {
+            let most = most_of(list);
+            let entries = match value {
+                Value::Array(entries) => entries.len(),
+                // Texts by their paths are written as a table.
+                Value::Object(fields) if most == TRANSLATED_MAX => fields.len(),
+                _ => 0,
+            };
+            let is_too_long = entries > most;
+            if is_too_long {
+                found.add(list, Need::FormCount, &format!("has more than {most} entries"));
+            }
+            any |= is_too_long;
+            !is_too_long
         });
         any
     }
@@ -26,33 +37,6 @@ fn most_of(list: &str) -> usize {
         "statistics.lines" | "originals" => usize::MAX,
         texts if texts.ends_with("].texts") => TRANSLATED_MAX,
         _ => LIST_MAX,
-    }
-}
-
-/// What is in a list that is too long is not looked at.
-fn too_long(value: &Value, path: &mut String, tell: &mut impl FnMut(&str, usize)) {
-    let (length, most) = (path.len(), most_of(path));
-    match value {
-        Value::Array(entries) if entries.len() > most => tell(path, most),
-        Value::Object(fields) if most == TRANSLATED_MAX && fields.len() > most => tell(path, most),
-        Value::Array(entries) => {
-            for (number, entry) in entries.iter().enumerate() {
-                path.push_str(&format!("[{number}]"));
-                too_long(entry, path, tell);
-                path.truncate(length);
-            }
-        }
-        Value::Object(fields) => {
-            for (name, field) in fields {
-                if !path.is_empty() {
-                    path.push('.');
-                }
-                path.push_str(name);
-                too_long(field, path, tell);
-                path.truncate(length);
-            }
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

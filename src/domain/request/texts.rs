@@ -106,13 +106,30 @@ pub(super) fn texts_of(form: Form, mut body: Value) -> BTreeMap<String, String> 
 
 /// Goes through every string of a value with its path.
 pub(super) fn visit(value: &mut Value, path: &mut String, see: &mut impl FnMut(&str, &mut String)) {
+    walk(value, path, &mut |path, value| {
+        if let Value::String(text) = value {
+            see(path, text);
+        }
+        true
+    });
+}
+
+/// Shows a value and everything in it with its path, the outer before the inner; what is in it only where
+/// that is wanted.
+pub(super) fn walk(
+    value: &mut Value,
+    path: &mut String,
+    see: &mut impl FnMut(&str, &mut Value) -> bool,
+) {
     let length = path.len();
+    if !see(path, value) {
+        return;
+    }
     match value {
-        Value::String(text) => see(path, text),
         Value::Array(entries) => {
             for (number, entry) in entries.iter_mut().enumerate() {
                 path.push_str(&format!("[{number}]"));
-                visit(entry, path, see);
+                walk(entry, path, see);
                 path.truncate(length);
             }
         }
@@ -122,11 +139,11 @@ pub(super) fn visit(value: &mut Value, path: &mut String, see: &mut impl FnMut(&
                     path.push('.');
                 }
                 path.push_str(name);
-                visit(field, path, see);
+                walk(field, path, see);
                 path.truncate(length);
             }
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
