@@ -142,8 +142,9 @@ pub const STATEMENT_LISTS: AtOnce = AtOnce { each: 2, all: 8 };
 /// Statistics that are counted at once: each opens the requests of a period.
 pub const STATISTICS: AtOnce = AtOnce { each: 1, all: 4 };
 
-/// Contents that are checked at once, without being sent: each may have a MiB.
-pub const CHECKS: AtOnce = AtOnce { each: 2, all: 8 };
+/// Contents that are checked at once, without being sent: each may have a MiB, and takes milliseconds. A
+/// system that serves many desks checks for some of them at once.
+pub const CHECKS: AtOnce = AtOnce { each: 8, all: 32 };
 
 /// The smallest count of requests that leaves an authority in its statistics: of fewer, each is easily
 /// told who it was. Five is what statistical offices commonly take where persons stand behind a count.
