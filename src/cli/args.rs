@@ -37,8 +37,8 @@ pub struct Cli {
 }
 
 impl Cli {
-    /// What the command line says, in whose help and refusals the surroundings choose the language:
-    /// `--messages-in` does it where it stands first or where nothing is wrong before it.
+    /// What the command line says. Its help and its refusals are in the language that it asks for, also
+    /// where something else in it is wrong.
     ///
     /// # Errors
     /// How the process ends, where nothing is left to do: help was asked for, or the line is wrong.
@@ -53,15 +53,15 @@ impl Cli {
             if language == MessageLanguage::En {
                 error.exit();
             }
-            let (mut out, told) = (
-                Out::new(Format::Table, MessageLanguage::En),
-                catalogue.lines(&error.render().to_string()),
-            );
-            match error.use_stderr() {
-                true => out.talk(&told),
-                false => out.data(&told),
+            let mut out = Out::new(Format::Table, MessageLanguage::En);
+            let told = catalogue.lines(&error.render().to_string());
+            if error.use_stderr() {
+                out.talk(&told);
+                Exit::Usage
+            } else {
+                out.data(&told);
+                Exit::Done
             }
-            if error.use_stderr() { Exit::Usage } else { Exit::Done }
         })
     }
 

@@ -80,7 +80,8 @@ pub enum AuthenticateError {
     /// Its id was given at another time: ids stand in the order of their times, and one of a time that
     /// has not come would stand before all others for as long.
     #[error(
-        "the message id is of {0}: it must be of at most 5 minutes after the message was made, and of at most 400 days before"
+        "the message id is of {0}: it must be of at most 5 minutes after the message was made, and of at \
+         most 400 days before"
     )]
     IdTime(Timestamp),
     /// Its suite is below what we accept.

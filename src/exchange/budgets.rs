@@ -112,7 +112,8 @@ impl Exchange {
             return Ok(());
         }
         let message = format!(
-            "{} has opened annexes and shared messages too often: each is an entry of the log for ever, and there is one more in {} s",
+            "{} has opened annexes and shared messages too often: each is an entry of the log for ever, and \
+             there is one more in {} s",
             caller.name,
             ACTS.1 / 1000
         );
