@@ -31,7 +31,7 @@ const OF_OTHERS: &str = include_str!("catalogue/of_others.txt");
 const OF_DOCS: &str = "domain/request/need.rs";
 
 /// What the demo says is what its teller is told; the rest are the messages of its case.
-const TELLER: [&str; 3] = ["chapter", "step", "text"];
+const TELLER: [&str; 4] = ["chapter", "step", "text", "narrated"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

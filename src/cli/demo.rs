@@ -136,10 +136,8 @@ async fn begin(place: &Place, teller: &mut Teller<'_>) -> Result<Nodes> {
             "authority",
             &format!("{}: {}", node.id, node.about.name),
             &[
-                &format!(
-                    "Here {}. The words of its key, for reading out on a telephone:",
-                    node.about.part
-                ),
+                node.about.part,
+                "The words of its key, for reading out on a telephone:",
                 &node.words,
             ],
             json!({ "authority": node.id, "fingerprint_words": node.words }),

@@ -11,6 +11,7 @@ use futures_util::future::try_join_all;
 
 use super::place::Place;
 use super::process::{Running, free_ports, rogatory};
+use super::teller::narrated;
 use crate::card::Card;
 use crate::domain::AuthorityId;
 
@@ -30,25 +31,25 @@ const CAST: [Authority; 4] = [
         id: "xa.oag",
         name: "Office of the Attorney General of Arkesh",
         country: "XA",
-        part: "people were recruited with false promises",
+        part: narrated("Here people were recruited with false promises."),
     },
     Authority {
         id: "xb.pps",
         name: "Public Prosecution Service of Belmara",
         country: "XB",
-        part: "they were taken through, by night",
+        part: narrated("Through here they were taken, by night."),
     },
     Authority {
         id: "xc.moj",
         name: "Ministry of Justice of the Republic of Corvane",
         country: "XC",
-        part: "they were found, and here is the trial",
+        part: narrated("Here they were found, and here is the trial."),
     },
     Authority {
         id: "xz.refugees",
         name: "International Refugee Office",
         country: "",
-        part: "nobody is tried: it protects people, and is told of no case",
+        part: narrated("Here nobody is tried: it protects people, and is told of no case."),
     },
 ];
 

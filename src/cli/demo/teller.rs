@@ -7,6 +7,11 @@ use serde_json::{Value, json};
 use super::place::Place;
 use crate::cli::out::Out;
 
+/// Marks a text that the teller is told later on, for those who translate what it says.
+pub(super) const fn narrated(text: &'static str) -> &'static str {
+    text
+}
+
 /// Says every step once.
 pub(super) struct Teller<'o> {
     out: &'o mut Out,
@@ -63,8 +68,13 @@ impl<'o> Teller<'o> {
         }
     }
 
+    /// What is said for people, in their language.
+    pub(super) fn told(&self, text: &str) -> String {
+        self.out.told(text)
+    }
+
     /// A paragraph for people only.
-    fn text(&mut self, text: &str) {
+    pub(super) fn text(&mut self, text: &str) {
         wrapped(&self.out.told(text)).iter().for_each(|line| self.line(line));
     }
 
@@ -95,7 +105,10 @@ impl<'o> Teller<'o> {
         self.json(&end);
         self.line("");
         self.text(&format!("All of it held, in {seconds:.1} seconds. Where to look next:"));
-        next_steps(place).iter().for_each(|line| self.line(&format!("  {line}")));
+        for (what, why) in next_steps(place) {
+            let why = self.told(why);
+            self.line(format!("  {what:<32}{why}").trim_end());
+        }
     }
 
     /// The last lines of every node's trace, when something went wrong.
@@ -125,22 +138,27 @@ fn wrapped(text: &str) -> Vec<String> {
     lines
 }
 
-fn next_steps(place: &Place) -> Vec<String> {
+/// Commands and files, and what they are for.
+fn next_steps(place: &Place) -> Vec<(String, &'static str)> {
+    let audit = ("docs/audit.md".into(), narrated("what an auditor checks, and how"));
     if !place.kept {
+        let keeps = narrated("keeps homes, evidence, receipts, logs and traces");
+        let api = narrated("the API that the desks used");
         return vec![
-            "rogatory demo --dir demo        keeps homes, evidence, receipts, logs and traces"
-                .into(),
-            "docs/audit.md                   what an auditor checks, and how".into(),
-            "proto/rogatory/v1/agency.proto  the API that the desks used".into(),
+            ("rogatory demo --dir demo".into(), keeps),
+            audit,
+            ("proto/rogatory/v1/agency.proto".into(), api),
         ];
     }
     let dir = place.dir().display();
+    let verify =
+        |of: &str| format!("rogatory audit verify {dir}/exports/{of} --card {dir}/xa.oag/card.txt");
     vec![
-        format!("rogatory audit verify {dir}/exports/xa.oag --card {dir}/xa.oag/card.txt"),
-        format!("rogatory audit verify {dir}/exports/xa.oag-altered --card {dir}/xa.oag/card.txt"),
-        format!("rogatory serve --config {dir}/xc.moj/rogatory.toml"),
-        format!("ls {dir}/received {dir}/receipts {dir}/traces"),
-        "docs/audit.md                   what an auditor checks, and how".into(),
+        (verify("xa.oag"), ""),
+        (verify("xa.oag-altered"), ""),
+        (format!("rogatory serve --config {dir}/xc.moj/rogatory.toml"), ""),
+        (format!("ls {dir}/received {dir}/receipts {dir}/traces"), ""),
+        audit,
     ]
 }
 

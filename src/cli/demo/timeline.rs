@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::logs::Log;
-use super::teller::Teller;
+use super::teller::{Teller, narrated};
 use super::told::{Sent, Told};
 use crate::audit::{Entry, Event};
 use crate::domain::Timestamp;
@@ -26,20 +26,23 @@ struct Line {
 pub(super) fn tell(logs: &[Log], told: &Told, teller: &mut Teller<'_>) -> Result<()> {
     let mut lines: Vec<Line> = logs.iter().flat_map(|log| of_log(log, logs, told)).collect();
     lines.sort_by(|a, b| (a.at, &a.log, a.index).cmp(&(b.at, &b.log, b.index)));
-    teller.line("(Signed in the sender's log; arrived, opened and in hand in the recipient's, which gives the");
-    teller.line("sender each with its proof. The numbers are those of the entries.)");
+    teller.text(
+        "(Signed in the sender's log; arrived, opened and in hand in the recipient's, which gives the \
+         sender each with its proof. The numbers are those of the entries.)",
+    );
     let heads = ["signed", "arrived", "opened", "in hand"];
     teller.line(&row("time (UTC)", "message", "from", "to", &heads.map(str::to_owned)));
     told.sent.iter().for_each(|sent| teller.line(&of_message(sent, logs)));
     for line in lines.iter().filter(|line| line.of_node) {
-        teller.line(&format!("{}  {} #{}: {}", clock(line.at), line.log, line.index, line.what));
+        let what = teller.told(&line.what);
+        teller.line(&format!("{}  {} #{}: {what}", clock(line.at), line.log, line.index));
     }
     let all: usize = logs.iter().map(|log| log.entries.len()).sum();
     // Recorded receipts were told with the entries that they record.
     let recorded = |log: &Log| log.entries.iter().filter(|e| e.is_recorded_receipt()).count();
     let shown = lines.len() + logs.iter().map(recorded).sum::<usize>();
     let rest = all.saturating_sub(shown);
-    teller.line(&format!(
+    teller.text(&format!(
         "{rest} more are about keys, peers, agencies, and who was given what to read."
     ));
     teller.json(&json!({
@@ -110,9 +113,9 @@ fn words(event: Event, sent: Option<&Sent>) -> Option<String> {
         (Event::RelayAcceptance, Some(label)) => format!("{label}: arrived, authentic, on disk"),
         (Event::ContentConsignment, Some(label)) => format!("{label}: opened, in the inbox"),
         (Event::ContentHandover, Some(label)) => format!("{label}: its desk has it"),
-        (Event::NodeStarted, _) => "the node starts".into(),
-        (Event::NodeRecovered, _) => "it was killed; nothing of its state is lost".into(),
-        (Event::NodeStopped, _) => "the node stops".into(),
+        (Event::NodeStarted, _) => narrated("the node starts").into(),
+        (Event::NodeRecovered, _) => narrated("it was killed; nothing of its state is lost").into(),
+        (Event::NodeStopped, _) => narrated("the node stops").into(),
         _ => return None,
     })
 }
