@@ -50,7 +50,8 @@ fn a_text_is_told_whole_or_by_its_parts_and_what_is_unknown_stays() {
         ("x y cannot be read: it is 7 bytes too long", "x y: kelebihan 7 bita"),
         ("there is no such file cannot be read", "tidak dapat membaca berkas tidak ada"),
         ("is missing (NOT_THERE)", "tidak ada (NOT_THERE)"),
-        ("is missing (why)", "is missing (why)"),
+        ("subject: is missing (UNTOC 18(15)(f))", "subject: tidak ada (UNTOC 18(15)(f))"),
+        ("is missing; x: is missing (why)", "tidak ada; x: tidak ada (why)"),
         // Not what "{size} warnings" would make of it.
         ("a.toml: 2 errors, no warnings", "a.toml: 2 galat, tidak ada peringatan"),
         ("is missing; there is no such file", "tidak ada; berkas tidak ada"),

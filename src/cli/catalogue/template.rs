@@ -49,7 +49,7 @@ impl Template {
     }
 
     /// The values of the holes, each as short as can be; `None` where this is not what was said.
-    pub(super) fn read<'a>(&'a self, said: &'a str) -> Option<Vec<(&'a str, &'a str)>> {
+    pub(super) fn read<'s, 't>(&'s self, said: &'t str) -> Option<Vec<(&'s str, &'t str)>> {
         // The text at the end is held to the end, so that a value may have the same words.
         let (pieces, end) = match self.0.split_last() {
             Some((Piece::Text(end), pieces)) => (pieces, end.as_str()),
@@ -57,7 +57,7 @@ impl Template {
         };
         let mut rest = said.strip_suffix(end)?;
         let mut values = Vec::new();
-        let mut open: Option<&str> = None;
+        let mut open: Option<&'s str> = None;
         for piece in pieces {
             match (piece, open) {
                 (Piece::Hole(name), _) => {
