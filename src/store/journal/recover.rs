@@ -171,9 +171,7 @@ impl Recovery {
             match frame::read(bytes, at) {
                 Ok(found) => self.visit(&found, end, visit)?,
                 Err(defect) => {
-                    let rest = bytes.get(at..).unwrap_or_default();
-                    let written =
-                        rest.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+                    let written = written_of(bytes.get(at..).unwrap_or_default());
                     if written > 0 {
                         self.nothing_behind(number, bytes, at, &defect.to_string())?;
                     }
@@ -271,4 +269,37 @@ fn first_frame(bytes: &[u8], from: usize) -> Option<usize> {
     // A frame whose checksum fits is one, whatever its number: bodies and records are ciphertext
     // and do not imitate frames.
     (from..bytes.len()).step_by(BLOCK_BYTES).find(|at| frame::read(bytes, *at).is_ok())
+}
+
+/// How many bytes stand before the zeros at the end. A segment is laid out ahead and mostly zeros: they are
+/// compared block by block.
+fn written_of(bytes: &[u8]) -> usize {
+    let mut blocks = bytes.chunks(BLOCK_BYTES).enumerate().rev();
+    let Some((number, block)) =
+        blocks.find(|(_, block)| **block != [0; BLOCK_BYTES][..block.len()])
+    else {
+        return 0;
+    };
+    let last = block.iter().rposition(|byte| *byte != 0).unwrap_or_default();
+    number * BLOCK_BYTES + last + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_ends_with_the_last_byte_that_is_not_zero() {
+        let whole = 3 * BLOCK_BYTES + 7;
+        assert_eq!(written_of(&vec![0; whole]), 0);
+        assert_eq!(written_of(&[]), 0);
+        for last in [0, 1, BLOCK_BYTES - 1, BLOCK_BYTES, 2 * BLOCK_BYTES + 5, whole - 8, whole - 1]
+        {
+            let mut bytes = vec![0; whole];
+            bytes[last] = 1;
+            assert_eq!(written_of(&bytes), last + 1);
+            bytes[0] = 1;
+            assert_eq!(written_of(&bytes), last + 1);
+        }
+    }
 }
