@@ -167,10 +167,20 @@ impl Exchange {
         let package = package.map_or([0; 16], |package| *package.as_bytes());
         let minute = if child { at.unix_ms() / MINUTE_MS } else { 0 }.to_be_bytes();
         let what = pae("access", &[caller.name.as_bytes(), id.as_bytes(), &package, &minute]);
+        self.daily_key(at, &what)
+    }
+
+    /// The row that says that a content was disclosed, on its day.
+    pub(super) fn disclosure_key(&self, caller: &Caller, id: MessageId) -> AccessKey {
+        let what = pae("disclosure", &[caller.name.as_bytes(), id.as_bytes()]);
+        self.daily_key(self.now(), &what)
+    }
+
+    fn daily_key(&self, at: Timestamp, what: &[u8]) -> AccessKey {
         let day = u32::try_from(at.unix_ms() / DAY_MS).unwrap_or(u32::MAX);
         let mut key = [0; 20];
         key[..4].copy_from_slice(&day.to_be_bytes());
-        key[4..].copy_from_slice(&self.home.blind("access", &what));
+        key[4..].copy_from_slice(&self.home.blind("access", what));
         key
     }
 }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::domain::Reason;
 use crate::domain::delivery::DeliveryState;
+use crate::exchange::agencies::Role;
 use crate::exchange::retention::Rules;
 use crate::exchange::testing::{Lone, conflict, desk, operator};
 
@@ -46,6 +47,24 @@ async fn who_reads_is_logged_once_a_day_before_it_is_given() {
     a.x().read(&desk(), id).await.expect("readable");
     assert_eq!(a.entries(Event::AccessFetched).len(), 5, "another day");
     assert_eq!(rows_of(&a), 1, "the day before is forgotten");
+}
+
+#[tokio::test]
+async fn what_is_disclosed_is_logged_once_a_day_beside_what_is_read() {
+    let (a, b) = two().await;
+    let id = a.submit(&b, &[]).await;
+    let auditor = Caller { roles: vec![Role::Audit, Role::Read], ..desk() };
+    a.x().read(&auditor, id).await.expect("readable");
+    for _ in 0..3 {
+        let disclosed = a.x().disclose(&auditor, id).await.map_err(|e| e.to_string());
+        assert!(!disclosed.expect("disclosed").body.is_empty());
+    }
+    let logged = a.entries(Event::AccessExported);
+    assert_eq!(logged.len(), 1, "once, though it was read before");
+    assert_eq!(logged[0].1.code.as_deref(), Some("DISCLOSED_TO_AUDITOR"));
+    a.wait_days(1);
+    a.x().disclose(&auditor, id).await.map(drop).map_err(|e| e.to_string()).expect("disclosed");
+    assert_eq!(a.entries(Event::AccessExported).len(), 2, "another day");
 }
 
 #[tokio::test]

@@ -4,10 +4,12 @@
 //! not speak for the log. The disclosure is an entry of its own, durable before anything is given
 //! out: nothing leaves a node that is not in its own log.
 
+use prost::Message as _;
 use zeroize::Zeroizing;
 
+use super::access::forget_other_days;
 use super::query::owned;
-use super::rows::{MessageRow, message_in};
+use super::rows::{AccessRow, MessageRow, message_in};
 use super::standing::REQUEST_UNKNOWN;
 use super::stored::erased_error;
 use super::{ActionError, Caller, Exchange, Role};
@@ -15,6 +17,7 @@ use crate::audit::entry::{EntryDraft, Event};
 use crate::crypto::Digest;
 use crate::domain::MessageId;
 use crate::envelope::{Revealed, reveal};
+use crate::store::Table;
 
 /// Why the log says that content was given out.
 const CODE: &str = "DISCLOSED_TO_AUDITOR";
@@ -36,7 +39,8 @@ pub struct Disclosed {
 }
 
 impl Exchange {
-    /// Gives the content of a message with what proves it, and logs that.
+    /// Gives the content of a message with what proves it, and logs that: once a day for each, as other
+    /// accesses, so that whoever asks again and again fills no log.
     ///
     /// # Errors
     /// [`ActionError::Forbidden`] unless the caller both audits and reads;
@@ -73,6 +77,7 @@ impl Exchange {
     }
 
     async fn log_disclosure(&self, caller: &Caller, id: MessageId) -> Result<(), ActionError> {
+        let key = self.disclosure_key(caller, id);
         let (who, caller) = (self.handle(&caller.name), caller.clone());
         self.store
             .commit(move |tx| {
@@ -83,8 +88,12 @@ impl Exchange {
                 if row.erased.is_some() {
                     return Err(gone(id, &row));
                 }
-                let draft = EntryDraft::new(Event::AccessExported).message(id).who(&who);
-                tx.append(draft.peer(row.peer_id()?).code(CODE));
+                if tx.get(Table::Access, &key).is_none() {
+                    forget_other_days(tx, &key);
+                    let draft = EntryDraft::new(Event::AccessExported).message(id).who(&who);
+                    let entry_index = tx.append(draft.peer(row.peer_id()?).code(CODE));
+                    tx.put(Table::Access, &key, AccessRow { entry_index }.encode_to_vec());
+                }
                 Ok::<_, ActionError>(())
             })
             .await?;
