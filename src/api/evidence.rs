@@ -93,9 +93,9 @@ pub(super) async fn download(
     let message = message_name("parent", &request.parent)?;
     let package = package_name("package", &request.package)?;
     exchange.read_package(&caller, message, package).await.map_err(to_status)?;
-    let exchange = exchange.clone();
+    let (to_open, reader) = (exchange.clone(), caller.clone());
     let opening = piece(move || {
-        let content = PackageContent::open(&exchange, &caller, message, package)?;
+        let content = PackageContent::open(&to_open, &reader, message, package)?;
         let chunks = content.chunks(request.exhibit)?;
         Ok((content, chunks))
     });
@@ -107,6 +107,20 @@ pub(super) async fn download(
         Ok(Some(pb::DownloadExhibitResponse { data: data.into() }))
     };
     let (chunk, passing) = mpsc::channel(PARTS_AHEAD);
-    let reading = async move { fill(next, &chunk, DOWNLOAD_SILENCE_MAX).await };
+    let exchange = exchange.clone();
+    let reading = async move {
+        fill(next, &chunk, DOWNLOAD_SILENCE_MAX).await?;
+        // Who asks for what is behind the end was given nothing.
+        if request.first_chunk < chunks && taken(&chunk).await {
+            exchange.gave_exhibit(&caller, message, package, request.exhibit).await?;
+        }
+        Ok(())
+    };
     Ok((reading, passing))
+}
+
+/// Waits until all that was put into a channel has been taken out; false where nobody takes it any more.
+async fn taken(chunks: &mpsc::Sender<pb::DownloadExhibitResponse>) -> bool {
+    let all = tokio::time::timeout(DOWNLOAD_SILENCE_MAX, chunks.reserve_many(PARTS_AHEAD)).await;
+    matches!(all, Ok(Ok(_)))
 }

@@ -6,6 +6,7 @@
 
 mod body;
 mod end;
+mod given;
 mod judge;
 mod packages;
 #[cfg(test)]

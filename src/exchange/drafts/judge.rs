@@ -4,7 +4,7 @@ use super::body::from_body;
 use super::{draft_in, ended, unknown};
 use crate::audit::entry::{EntryDraft, Event};
 use crate::crypto::Digest;
-use crate::domain::{MessageId, PackageId};
+use crate::domain::MessageId;
 use crate::exchange::agencies::Caller;
 use crate::exchange::query::MessageView;
 use crate::exchange::rows::{DraftRow, MessageRow};
@@ -53,19 +53,7 @@ fn check(by: &str, id: MessageId, draft: &DraftRow) -> Result<(), ActionError> {
         let message = format!("{by} has not read message {id}: read it, then approve it");
         return Err(ActionError::conflict("NOT_READ", message));
     }
-    let read = |package: &Vec<u8>| {
-        draft.package_readers.iter().any(|one| one.agency == by && one.package_id == *package)
-    };
-    match draft.packages.iter().find(|package| !read(package)) {
-        None => Ok(()),
-        Some(package) => {
-            let package = PackageId::from_slice(package).map_err(ActionError::fault)?;
-            let message = format!(
-                "{by} has not looked into package {package} of message {id}: fetch it, then approve it"
-            );
-            Err(ActionError::conflict("PACKAGE_NOT_READ", message))
-        }
-    }
+    Ok(())
 }
 
 impl Exchange {
@@ -73,8 +61,9 @@ impl Exchange {
     ///
     /// # Errors
     /// [`ActionError::NotFound`] where no such draft waits; [`ActionError::Conflict`] with code
-    /// `OWN_DRAFT`, `NOT_READ`, `PACKAGE_NOT_READ`, `NOT_APPROVED` or `AUTHOR_GONE`; [`ActionError::Invalid`] where it may
-    /// not be sent any more as it is: then it is refused, and its author writes another.
+    /// `OWN_DRAFT`, `NOT_READ`, `PACKAGE_NOT_READ`, `NOT_APPROVED` or `AUTHOR_GONE`;
+    /// [`ActionError::Invalid`] where it may not be sent any more as it is: then it is refused, and its
+    /// author writes another.
     pub async fn approve(
         &self,
         caller: &Caller,
@@ -86,12 +75,22 @@ impl Exchange {
         }
         let row = self.seen_draft(caller, id)?;
         check(&caller.name, id, &row)?;
+        self.check_exhibits(&caller.name, id, &row)?;
         let submission = from_body(&row, &self.draft_body(id, &row)?)?;
         let author = self.author(&row)?;
         let (by, handle) = (caller.name.clone(), self.handle(&caller.name));
         let sent = self.send(&author, &submission, Some(Approval { id, by, handle })).await?;
         let row = crate::exchange::rows::message(&self.store, sent)?.ok_or_else(|| unknown(id))?;
         self.shown(sent, row, false)
+    }
+
+    fn check_exhibits(&self, by: &str, id: MessageId, row: &DraftRow) -> Result<(), ActionError> {
+        let Some((package, exhibit)) = self.unread_exhibit(by, row)? else { return Ok(()) };
+        let message = format!(
+            "{by} was not given exhibit {exhibit} of package {package} of message {id} to its end: fetch all of \
+             it, then approve it"
+        );
+        Err(ActionError::conflict("PACKAGE_NOT_READ", message))
     }
 
     /// The message, where this caller approved it before.

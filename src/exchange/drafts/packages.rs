@@ -4,7 +4,7 @@ use prost::Message as _;
 use zeroize::Zeroizing;
 
 use super::body::from_body;
-use super::{DraftRow, draft_in, draft_of};
+use super::{DraftRow, draft_in, draft_of, given};
 use crate::audit::entry::{EntryDraft, Event};
 use crate::domain::{MessageId, PackageId};
 use crate::exchange::access::forget_other_days;
@@ -20,6 +20,21 @@ use crate::store::vault::PackageShape;
 
 /// A package with its key. Has no `Debug`: it has the key (I6).
 type Waiting = (PackageShape, Zeroizing<[u8; 32]>);
+
+/// Takes down that an agency was given an exhibit; whether that is new.
+fn read_by(row: &mut DraftRow, agency: &str, package: PackageId, exhibit: u32) -> bool {
+    let is_it =
+        |one: &DraftPackageRead| one.agency == agency && one.package_id == package.as_bytes()[..];
+    let at = row.package_readers.iter().position(is_it).unwrap_or_else(|| {
+        row.package_readers.push(DraftPackageRead {
+            package_id: package.as_bytes().to_vec(),
+            agency: agency.to_owned(),
+            given: Vec::new(),
+        });
+        row.package_readers.len() - 1
+    });
+    given::add(&mut row.package_readers[at].given, exhibit)
+}
 
 impl Exchange {
     /// What is to be seen of the packages that wait with it.
@@ -95,24 +110,63 @@ impl Exchange {
         self.check_writable()?;
         let draft = EntryDraft::new(Event::AccessFetched).who(&self.handle(&caller.name));
         let draft = draft.message(id).package(package);
-        let reader = DraftPackageRead {
-            package_id: package.as_bytes().to_vec(),
-            agency: caller.name.clone(),
-        };
         let log = self.store.commit(move |tx| {
-            let mut row = draft_in(tx, id)?;
             if tx.get(Table::Access, &key).is_none() {
                 forget_other_days(tx, &key);
                 let entry_index = tx.append(draft);
                 tx.put(Table::Access, &key, AccessRow { entry_index }.encode_to_vec());
             }
-            if row.agency != reader.agency && !row.package_readers.contains(&reader) {
-                row.package_readers.push(reader);
-                tx.put(Table::Drafts, id.as_bytes(), row.encode_to_vec());
-            }
             Ok::<_, ActionError>(())
         });
         log.await?;
         Ok(true)
+    }
+
+    /// Notes that the caller was given an exhibit to its end, where its package waits with a draft that
+    /// somebody else wrote: who has been given all of them can approve it.
+    ///
+    /// # Errors
+    /// [`ActionError`] when that cannot be made durable.
+    pub async fn gave_exhibit(
+        &self,
+        caller: &Caller,
+        id: MessageId,
+        package: PackageId,
+        exhibit: u32,
+    ) -> Result<(), ActionError> {
+        if self.waiting_package(caller, id, package)?.is_none() {
+            return Ok(());
+        }
+        self.check_writable()?;
+        let agency = caller.name.clone();
+        let note = self.store.commit(move |tx| {
+            let mut row = draft_in(tx, id)?;
+            if row.agency != agency && read_by(&mut row, &agency, package, exhibit) {
+                tx.put(Table::Drafts, id.as_bytes(), row.encode_to_vec());
+            }
+            Ok::<_, ActionError>(())
+        });
+        note.await?;
+        Ok(())
+    }
+
+    /// The first exhibit of a draft's packages that an agency was not given to its end.
+    pub(super) fn unread_exhibit(
+        &self,
+        agency: &str,
+        row: &DraftRow,
+    ) -> Result<Option<(PackageId, u32)>, ActionError> {
+        for facts in self.packages_of_draft(row)? {
+            let is_its = |one: &&DraftPackageRead| {
+                one.agency == agency && one.package_id == facts.package_id
+            };
+            let given = row.package_readers.iter().find(is_its).map_or(&[][..], |one| &one.given);
+            // The last is the manifest.
+            if let Some(exhibit) = given::missing(given, facts.exhibits.saturating_sub(1)) {
+                let id = PackageId::from_slice(&facts.package_id).map_err(ActionError::fault)?;
+                return Ok(Some((id, exhibit)));
+            }
+        }
+        Ok(None)
     }
 }
