@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
@@ -11,17 +9,13 @@ use super::answers::Answers;
 use super::convert::message_name;
 use super::standing::Standing;
 use super::status::{invalid, to_status, whole};
-use super::{exports, identity};
+use super::{exports, identity, state_check};
 use crate::domain::limits::{EXPORT_HELD_MAX_BYTES, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
-use crate::exchange::check::{CheckReport, Divergence, Told};
 use crate::exchange::excerpt::ExcerptOf;
-use crate::exchange::log::{ExportWish, LogHead, LogPlace, index_in_log, log_of};
+use crate::exchange::log::{ExportWish, LogHead, LogPlace};
 use crate::exchange::{ActionError, Caller, Exchange, Peer, Role};
 use crate::pb::v1 as pb;
 use pb::audit_service_server::{AuditService, AuditServiceServer};
-
-/// What is told of a check and may be ahead of the client.
-const AHEAD: usize = 8;
 
 /// The service.
 pub struct AuditApi {
@@ -221,25 +215,18 @@ impl AuditService for AuditApi {
         }))
     }
 
-    type CheckStateStream = ReceiverStream<Result<pb::CheckStateResponse, Status>>;
+    type CheckStateStream = Answers<pb::CheckStateResponse>;
 
     async fn check_state(
         &self,
         request: Request<pb::CheckStateRequest>,
     ) -> Result<Response<Self::CheckStateStream>, Status> {
-        self.auditor(&request)?;
-        let (say, said) = mpsc::channel(AHEAD);
-        let (exchange, bodies) = (self.exchange.clone(), request.get_ref().bodies);
-        tokio::task::spawn_blocking(move || {
-            let mut tell = |told| say.blocking_send(Ok(told_to_pb(told))).is_ok();
-            let last = match exchange.check_state(bodies, &mut tell) {
-                Ok(report) => Ok(report_to_pb(&report)),
-                Err(error) => Err(to_status(error)),
-            };
-            // Nobody may be listening any more.
-            let _ = say.blocking_send(last);
-        });
-        Ok(Response::new(said.into()))
+        let caller = self.auditor(&request)?;
+        let pass = self.exchange.gates().state_checks.enter(&caller.name).map_err(to_status)?;
+        let standing =
+            Standing::new(&self.exchange, &request, Some(Role::Audit), &self.stop, Some(pass));
+        let bodies = request.get_ref().bodies;
+        Ok(Response::new(state_check::told(self.exchange.clone(), standing, bodies)))
     }
 
     async fn disclose_message(
@@ -259,42 +246,4 @@ impl AuditService for AuditApi {
             request_unknown: disclosed.request_unknown,
         }))
     }
-}
-
-fn told_to_pb(told: Told) -> pb::CheckStateResponse {
-    use pb::check_state_response::Told as Pb;
-    let progress = |phase: &str, done, total| {
-        Pb::Progress(pb::CheckProgress { phase: phase.to_owned(), done, total })
-    };
-    let told = match told {
-        Told::Log(done, total) => progress("log", done, total),
-        Told::Rows(done, total) => progress("rows", done, total),
-        Told::Finding(finding) => Pb::Finding(pb::LogFinding {
-            index: index_in_log(finding.index),
-            log: log_of(finding.index),
-            event: finding.event.to_string(),
-            message_id: finding.message.map(|id| id.to_string()).unwrap_or_default(),
-            rule: finding.rule.to_string(),
-            severity: finding.severity().as_str().to_owned(),
-            detail: finding.to_string(),
-        }),
-        Told::Divergence(Divergence { what, detail }) => {
-            Pb::Divergence(pb::StateDivergence { what, detail })
-        }
-    };
-    pb::CheckStateResponse { told: Some(told) }
-}
-
-fn report_to_pb(report: &CheckReport) -> pb::CheckStateResponse {
-    let report = pb::CheckReport {
-        size: report.size,
-        root: hex::encode(report.root),
-        state_digest: hex::encode(report.digest),
-        messages: report.messages,
-        errors: report.errors,
-        notices: report.notices,
-        divergences: report.divergences,
-    };
-    let told = Some(pb::check_state_response::Told::Report(report));
-    pb::CheckStateResponse { told }
 }

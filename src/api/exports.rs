@@ -60,20 +60,21 @@ pub(super) async fn files(
         write(&exchange, &mut |path, bytes| send_file(&written, path, bytes))
     });
     let producing = async move {
-        pass_on(pieces, piece).await?;
+        pass_on(pieces, piece, EXPORT_SILENCE_MAX).await?;
         writing.await.map_err(|error| ActionError::Fault(error.to_string()))?
     };
     answers(passing, producing, standing)
 }
 
-/// Passes pieces on as fast as they are read.
-async fn pass_on(
-    mut from: mpsc::Receiver<pb::ExportLogResponse>,
-    to: mpsc::Sender<pb::ExportLogResponse>,
+/// Passes on what a thread produces as fast as it is read.
+pub(super) async fn pass_on<T>(
+    mut from: mpsc::Receiver<T>,
+    to: mpsc::Sender<T>,
+    silence_max: Duration,
 ) -> Result<(), ActionError> {
     while let Some(piece) = from.recv().await {
-        match tokio::time::timeout(EXPORT_SILENCE_MAX, to.send(piece)).await {
-            Err(_) => return Err(ActionError::Stalled("what was exported was not read")),
+        match tokio::time::timeout(silence_max, to.send(piece)).await {
+            Err(_) => return Err(ActionError::Stalled("what was produced was not read")),
             Ok(Err(_)) => return Ok(()),
             Ok(Ok(())) => {}
         }

@@ -27,6 +27,7 @@ pub mod operator;
 pub mod probe;
 mod release;
 pub mod standing;
+mod state_check;
 mod statistics;
 pub mod status;
 pub mod tls;

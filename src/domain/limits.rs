@@ -161,6 +161,10 @@ pub const INBOX_WATCHES: AtOnce = AtOnce { each: 64, all: 1024 };
 /// the whole log.
 pub const EXPORTS: AtOnce = AtOnce { each: 2, all: 4 };
 
+/// Checks of the whole state against the log at once: each holds a thread and the state that the log leads
+/// to, some hundred bytes a message.
+pub const STATE_CHECKS: AtOnce = AtOnce { each: 1, all: 2 };
+
 /// Bytes in which a caller says which files of an export it has: eight for each of as many as a
 /// manifest has room for.
 pub const EXPORT_HELD_MAX_BYTES: usize = 8 << 20;

@@ -83,6 +83,8 @@ pub struct Gates {
     pub inbox_watches: Arc<Gate>,
     /// Exports of the log.
     pub exports: Arc<Gate>,
+    /// Checks of what the node keeps against its log.
+    pub state_checks: Arc<Gate>,
     /// Offers of packages by peers.
     pub offers: Arc<Gate>,
     /// Pushes of packages by peers.
@@ -104,6 +106,7 @@ impl Default for Gates {
             statistics: Gate::new("counts of statistics", limits::STATISTICS),
             inbox_watches: Gate::new("watches of the inbox", limits::INBOX_WATCHES),
             exports: Gate::new("exports", limits::EXPORTS),
+            state_checks: Gate::new("checks of the log", limits::STATE_CHECKS),
             offers: Gate::new("offers of packages", limits::OFFERS),
             pushes: Gate::new("pushes of packages", limits::PUSHES),
             receipts: Gate::new("requests for receipts", limits::RECEIPTS),
