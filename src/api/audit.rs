@@ -187,8 +187,8 @@ impl AuditService for AuditApi {
         };
         identity::caller(&self.exchange, &request, role)?;
         let pass = self.exchange.gates().exports.enter(&caller.name).map_err(to_status)?;
-        let (exchange, receipts) = (self.exchange.clone(), !request.get_ref().without_receipts);
-        let found = tokio::task::spawn_blocking(move || exchange.find_excerpt(of, receipts)).await;
+        let (exchange, beside) = (self.exchange.clone(), exports::beside_of(request.get_ref()));
+        let found = tokio::task::spawn_blocking(move || exchange.find_excerpt(of, beside)).await;
         let wish = found.map_err(|error| to_status(ActionError::Fault(error.to_string())))?;
         let wish = wish.map_err(to_status)?;
         self.exchange.log_excerpt(&caller, &wish).await.map_err(to_status)?;

@@ -10,7 +10,7 @@ use super::answers::{Answers, answers};
 use super::standing::Standing;
 use super::status::invalid;
 use crate::domain::{AuthorityId, MessageId};
-use crate::exchange::excerpt::ExcerptOf;
+use crate::exchange::excerpt::{Beside, ExcerptOf};
 use crate::exchange::{ActionError, Exchange};
 use crate::pb::v1 as pb;
 use pb::export_excerpt_request::Scope;
@@ -40,6 +40,11 @@ pub(super) fn excerpt_of(request: &pb::ExportExcerptRequest) -> Result<ExcerptOf
         Some(Scope::CaseId(case)) if case.is_empty() => Err(invalid("case_id", "is empty")),
         Some(Scope::CaseId(case)) => Ok(ExcerptOf::Case(case.clone())),
     }
+}
+
+/// What is to go along with it.
+pub(super) fn beside_of(request: &pb::ExportExcerptRequest) -> Beside {
+    Beside { receipts: !request.without_receipts, witnesses: request.with_witnesses }
 }
 
 /// The files that `write` gives to its sink, which says false when nobody wants more.

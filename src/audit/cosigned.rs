@@ -49,6 +49,13 @@ impl SignedCheckpoint {
         Self::by_log(self.checkpoint, self.note, keys)
     }
 
+    /// The same with the lines of those names only, of whatever key.
+    #[must_use]
+    pub fn with_lines_of(self, is_shown: impl Fn(&str) -> bool) -> Self {
+        let note = self.note.filtered(|line| is_shown(line.name()));
+        Self { checkpoint: self.checkpoint, note }
+    }
+
     /// The parsed parts of a note that `keys` have signed, with their own lines only.
     pub(super) fn by_log(checkpoint: Checkpoint, note: Note, keys: &[VerifierKey]) -> Self {
         let by_log = |name: &str, id| keys.iter().any(|k| k.name() == name && k.key_id() == id);

@@ -15,7 +15,7 @@ mod manifest;
 mod scope;
 mod write;
 
-pub use manifest::{Excerpt, HEADER, is_excerpt};
+pub use manifest::{Excerpt, HEADER, Made, is_excerpt};
 pub use scope::{Chosen, Scope};
 pub use write::{Beside, ExcerptSource, Excerpted, Extras, Prove, write_excerpt};
 

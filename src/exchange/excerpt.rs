@@ -1,16 +1,18 @@
 //! Excerpts of our own log: the entries that concern one peer, one case or one message.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::agencies::Caller;
 use super::cases::index;
 use super::log::files_of;
 use super::rows;
-use super::{ActionError, Exchange};
+use super::{ActionError, Exchange, Peer};
 use crate::audit::Entry;
+use crate::audit::cosigned::SignedCheckpoint;
 use crate::audit::entry::{EntryDraft, Event};
-use crate::audit::excerpt::{Chosen, ExcerptSource, Excerpted, Extras, Scope, write_excerpt};
+use crate::audit::excerpt::{Chosen, ExcerptSource, Excerpted, Extras, Made, Scope, write_excerpt};
 use crate::audit::export::{ExportError, earlier_dir};
+use crate::crypto::primitives::random;
 use crate::domain::{AuthorityId, MessageId};
 use crate::store::{Direction, Head, Tx};
 
@@ -31,14 +33,36 @@ pub enum ExcerptOf {
 /// An excerpt that has something in it.
 pub struct ExcerptWish {
     scope: Scope,
-    messages: BTreeSet<MessageId>,
-    receipts: bool,
+    messages: BTreeMap<MessageId, AuthorityId>,
+    beside: Beside,
+}
+
+/// What goes along with the entries of an excerpt.
+#[derive(Clone, Copy, Debug)]
+pub struct Beside {
+    /// The receipts of peers.
+    pub receipts: bool,
+    /// The cosignatures of all witnesses, and the policy: they name peers that the excerpt does not
+    /// concern.
+    pub witnesses: bool,
 }
 
 impl ExcerptWish {
     fn chosen(&self) -> Chosen {
         Chosen::new(self.scope.clone(), self.messages.clone())
     }
+
+    fn is_of(&self, peer: &AuthorityId) -> bool {
+        matches!(&self.scope, Scope::Peer(of) if of == peer)
+            || self.messages.values().any(|of| of == peer)
+    }
+}
+
+/// What the parts of an excerpt have in common.
+struct Parts<'a> {
+    wish: &'a ExcerptWish,
+    made: Made,
+    chosen: Chosen,
 }
 
 impl Exchange {
@@ -48,20 +72,22 @@ impl Exchange {
     /// # Errors
     /// [`ActionError::NotFound`] when there is nothing, and the log then is not told that it was
     /// asked for: the entry would name a peer or message that nobody knows.
-    pub fn find_excerpt(&self, of: ExcerptOf, receipts: bool) -> Result<ExcerptWish, ActionError> {
+    pub fn find_excerpt(&self, of: ExcerptOf, beside: Beside) -> Result<ExcerptWish, ActionError> {
         let (scope, messages, what) = match of {
             ExcerptOf::Peer(peer) => {
                 let what = format!("peer {peer}");
-                (Scope::Peer(peer), BTreeSet::new(), what)
+                (Scope::Peer(peer), BTreeMap::new(), what)
             }
             ExcerptOf::Message(id) => {
-                (Scope::Message(id), BTreeSet::new(), format!("message {id}"))
+                let messages = self.peers_of(BTreeSet::from([id]))?;
+                (Scope::Message(id), messages, format!("message {id}"))
             }
             ExcerptOf::Case(case) => {
-                (Scope::Case, self.messages_of(&case)?, "that case".to_owned())
+                let messages = self.peers_of(self.messages_of(&case)?)?;
+                (Scope::Case, messages, "that case".to_owned())
             }
         };
-        let wish = ExcerptWish { scope, messages, receipts };
+        let wish = ExcerptWish { scope, messages, beside };
         match self.has_any(&wish)? {
             true => Ok(wish),
             false => Err(ActionError::NotFound(format!("no entry of the log is about {what}"))),
@@ -77,6 +103,20 @@ impl Exchange {
             after = Some(*last);
             found.extend(page);
         }
+    }
+
+    /// With whom messages are exchanged; without those of which there is no row.
+    fn peers_of(
+        &self,
+        messages: BTreeSet<MessageId>,
+    ) -> Result<BTreeMap<MessageId, AuthorityId>, ActionError> {
+        let mut peers = BTreeMap::new();
+        for id in messages {
+            if let Some(row) = rows::message(&self.store, id)? {
+                peers.insert(id, row.peer_id()?);
+            }
+        }
+        Ok(peers)
     }
 
     fn has_any(&self, wish: &ExcerptWish) -> Result<bool, ActionError> {
@@ -146,13 +186,14 @@ impl Exchange {
         sink: &mut dyn FnMut(&str, &[u8]) -> bool,
     ) -> Result<(), ActionError> {
         let newest = self.store.head();
-        let mut chosen = wish.chosen();
+        let made = Made { id: random(), at: self.now() };
+        let mut parts = Parts { wish: &wish, made, chosen: wish.chosen() };
         // The oldest first: a message that began in one log may go on in the next.
         for ended in self.store.sealed().into_iter().filter(|ended| ended.log < newest.log) {
             let under = earlier_dir(&ended.checkpoint.origin);
-            self.excerpt_one(&ended, &under, &mut chosen, wish.receipts, sink)?;
+            self.excerpt_one(&ended, &under, &mut parts, sink)?;
         }
-        self.excerpt_one(&newest, "", &mut chosen, wish.receipts, sink)
+        self.excerpt_one(&newest, "", &mut parts, sink)
     }
 
     /// Of one log: an excerpt of its own, in the folder `under`.
@@ -160,18 +201,19 @@ impl Exchange {
         &self,
         head: &Head,
         under: &str,
-        chosen: &mut Chosen,
-        receipts: bool,
+        parts: &mut Parts<'_>,
         sink: &mut dyn FnMut(&str, &[u8]) -> bool,
     ) -> Result<(), ActionError> {
-        let checkpoint = self.cosigned(head);
+        let (wish, made) = (parts.wish, parts.made);
+        let checkpoint = self.shown_cosigned(head, wish)?;
         let source = ExcerptSource {
             checkpoint: &checkpoint,
             key: &self.keys.log,
-            chosen,
+            made,
+            chosen: &mut parts.chosen,
             entries: &mut |from, limit| self.log_entries(head.log, from, limit),
             prove: &mut |index, size| self.log_inclusion(head.log, index, size),
-            beside: Box::new(|excerpted| self.beside(excerpted, receipts)),
+            beside: Box::new(|excerpted| self.beside(excerpted, wish.beside)),
         };
         let mut write = |path: &str, bytes: &[u8]| match sink(&format!("{under}{path}"), bytes) {
             true => Ok(()),
@@ -187,12 +229,35 @@ impl Exchange {
         }
     }
 
+    /// The checkpoint with the lines of those whom the excerpt concerns, and of witnesses that are no
+    /// peers: the others would tell with whom else messages are exchanged.
+    fn shown_cosigned(&self, head: &Head, wish: &ExcerptWish) -> Result<String, ActionError> {
+        let note = self.cosigned(head);
+        if wish.beside.witnesses {
+            return Ok(note);
+        }
+        let peers = self.directory.all();
+        let is_by =
+            |peer: &Peer, name: &str| peer.card.witness_keys().iter().any(|key| key.name() == name);
+        let foreign = |name: &str| {
+            let witnesses = self.policy.witnesses();
+            witnesses.iter().any(|one| one.key.name() == name)
+                && !peers.iter().any(|peer| is_by(peer, name))
+        };
+        let of_it =
+            |name: &str| peers.iter().any(|peer| wish.is_of(peer.authority()) && is_by(peer, name));
+        let is_shown = |name: &str| name == head.checkpoint.origin || of_it(name) || foreign(name);
+        let signed = SignedCheckpoint::assume_verified(&note).map_err(ActionError::fault)?;
+        Ok(signed.with_lines_of(is_shown).to_note())
+    }
+
     /// Our card and those of the peers that are named, the policy, and the messages' receipts.
-    fn beside<'a>(&'a self, excerpted: &Excerpted, receipts: bool) -> Extras<'a, ActionError> {
+    fn beside<'a>(&'a self, excerpted: &Excerpted, beside: Beside) -> Extras<'a, ActionError> {
         let cards = self.card_files(|whose| excerpted.peers.contains(whose));
-        let messages = receipts.then(|| excerpted.messages.clone()).into_iter().flatten();
+        let messages = beside.receipts.then(|| excerpted.messages.clone()).into_iter().flatten();
         let receipts = messages.flat_map(|id| self.receipt_files(id));
-        Box::new(cards.chain(self.policy_file()).chain(receipts))
+        let policy = self.policy_file().filter(move |_| beside.witnesses);
+        Box::new(cards.chain(policy).chain(receipts))
     }
 
     fn receipt_files(&self, id: MessageId) -> Vec<Result<(String, Vec<u8>), ActionError>> {

@@ -12,6 +12,8 @@ use crate::exchange::testing::{Lone, desk, operator};
 
 type Files = BTreeMap<String, Vec<u8>>;
 
+const ALL: Beside = Beside { receipts: true, witnesses: true };
+
 /// Three who trust each other, and a message of the first to each of the others; the second to xc.moj.
 async fn three() -> (Lone, Lone, Lone, [MessageId; 3]) {
     let new = |name| Lone::new(name, Rules::default());
@@ -29,7 +31,7 @@ async fn three() -> (Lone, Lone, Lone, [MessageId; 3]) {
 }
 
 async fn excerpt(a: &Lone, of: ExcerptOf) -> Result<Files, ActionError> {
-    let wish = a.x().find_excerpt(of, true)?;
+    let wish = a.x().find_excerpt(of, ALL)?;
     a.x().log_excerpt(&operator(), &wish).await?;
     let mut files = Files::new();
     a.x().export_excerpt(wish, &mut |path, bytes| {
@@ -162,7 +164,7 @@ async fn of_what_the_log_does_not_know_there_is_no_excerpt_and_no_entry() {
 async fn an_excerpt_ends_when_nobody_takes_it() {
     let (a, b, ..) = three().await;
     let of = ExcerptOf::Peer(b.x().me.clone());
-    let wish = a.x().find_excerpt(of, true).map_err(|e| e.to_string()).expect("found");
+    let wish = a.x().find_excerpt(of, ALL).map_err(|e| e.to_string()).expect("found");
     let ended = a.x().export_excerpt(wish, &mut |_, _| false);
     assert!(matches!(ended, Err(ActionError::Unavailable(_))));
 }
@@ -171,7 +173,7 @@ async fn an_excerpt_ends_when_nobody_takes_it() {
 async fn what_goes_on_in_the_next_log_is_in_one_excerpt() {
     let (a, b, c, ids) = three().await;
     let old = a.x().card().log_origin().to_owned();
-    let wish = a.x().find_excerpt(ExcerptOf::Peer(c.x().me.clone()), true);
+    let wish = a.x().find_excerpt(ExcerptOf::Peer(c.x().me.clone()), ALL);
     let wish = wish.map_err(|e| e.to_string()).expect("found");
     a.x().log_excerpt(&operator(), &wish).await.expect("logged");
     // Another log begins while the excerpt waits to be written.

@@ -1,6 +1,6 @@
 //! Which entries an excerpt has.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::audit::entry::{Entry, Event};
@@ -47,16 +47,17 @@ impl Scope {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chosen {
     scope: Scope,
-    /// The messages whose entries are chosen: those of the case, or, as they come, those that were
-    /// exchanged with the peer.
-    messages: BTreeSet<MessageId>,
+    /// The messages whose entries are chosen, each with the peer that it is exchanged with: those of the
+    /// case, or, as they come, those that were exchanged with the peer.
+    messages: BTreeMap<MessageId, AuthorityId>,
     /// Where it cannot be told which messages those are, any may be.
     any_message: bool,
 }
 
 impl Chosen {
-    /// By a scope; `messages` are those of the case, where it is one.
-    pub fn new(scope: Scope, messages: BTreeSet<MessageId>) -> Self {
+    /// By a scope; `messages` are those of the case, where it is one, or the message, where its peer is
+    /// known.
+    pub fn new(scope: Scope, messages: BTreeMap<MessageId, AuthorityId>) -> Self {
         Self { scope, messages, any_message: false }
     }
 
@@ -68,7 +69,7 @@ impl Chosen {
             Scope::Peer(_) => partly,
             Scope::Message(_) => false,
         };
-        Self { scope, messages: BTreeSet::new(), any_message }
+        Self { scope, messages: BTreeMap::new(), any_message }
     }
 
     /// What the entries concern.
@@ -84,17 +85,27 @@ impl Chosen {
 
     /// Whether the entry is one of those that the excerpt is asked for.
     pub fn concerns(&mut self, entry: &Entry) -> bool {
-        match (&self.scope, &entry.message) {
-            (Scope::Peer(peer), Some(id)) if entry.peer.as_ref() == Some(peer) => {
-                self.messages.insert(*id);
-                true
+        let Some(id) = entry.message else {
+            return matches!(&self.scope, Scope::Peer(peer) if entry.peer.as_ref() == Some(peer));
+        };
+        match (&self.scope, &entry.peer) {
+            (Scope::Peer(peer), Some(with)) => {
+                if with == peer && exchanges(entry) {
+                    self.messages.insert(id, peer.clone());
+                }
+                with == peer
             }
-            (Scope::Peer(peer), None) => entry.peer.as_ref() == Some(peer),
-            (Scope::Peer(_), Some(id)) => entry.peer.is_none() && self.messages.contains(id),
-            (Scope::Case, Some(id)) => self.messages.contains(id),
-            (Scope::Message(message), id) => id.as_ref() == Some(message),
-            (Scope::Case, None) => false,
+            (Scope::Peer(_), None) => self.messages.contains_key(&id),
+            (Scope::Case, _) => self.messages.contains_key(&id) && self.is_of_its_peer(id, entry),
+            (Scope::Message(message), _) => id == *message && self.is_of_its_peer(id, entry),
         }
+    }
+
+    /// Whether an entry about a message is not about what another peer has said of it: who exchanges it
+    /// is known, or named first.
+    fn is_of_its_peer(&mut self, id: MessageId, entry: &Entry) -> bool {
+        let Some(peer) = &entry.peer else { return true };
+        *self.messages.entry(id).or_insert_with(|| peer.clone()) == *peer
     }
 
     /// Whether an entry that an excerpt has may be there.
@@ -106,6 +117,12 @@ impl Chosen {
         let whose = matches!(self.scope, Scope::Case) || entry.peer.is_none();
         whose && entry.message.is_some()
     }
+}
+
+/// Whether an entry ties its message to its peer. A refusal does not: any peer may have called what it
+/// sent by the id of another's message.
+fn exchanges(entry: &Entry) -> bool {
+    matches!(entry.event, Event::SubmissionAcceptance | Event::RelayAcceptance)
 }
 
 /// Whether an entry joins its log to another, or could.

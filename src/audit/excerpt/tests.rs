@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 
 use super::*;
@@ -12,11 +12,16 @@ use crate::audit::verify::excerpt::{ExcerptFailure, ExcerptReport, Numbers, veri
 use crate::audit::verify::{Before, ReceiptFault, Trust, VerifyFailure};
 use crate::crypto::keys::Algorithm;
 use crate::crypto::sha256;
+use crate::domain::{AuthorityId, MessageId, Timestamp};
 
 mod chain;
 mod defects;
 
 type Files = BTreeMap<String, Vec<u8>>;
+
+fn made() -> Made {
+    Made { id: [7; 16], at: Timestamp::from_unix_ms(1_795_000_000_000) }
+}
 
 /// A log of xa.moj with 302 entries: every third message is exchanged with xb.oag, the others with
 /// two more, and the first of xb.oag's receipts is recorded. Message 1 is held back by an entry that
@@ -42,7 +47,7 @@ fn log() -> (TestLog, String) {
     let digest = sha256(receipt.as_bytes());
     log.push(recorded.receipt(digest).remote(other.coordinates(index, 2)));
     for number in 2..296 {
-        log.push(sent(["xb.oag", "xc.secret", "xd.secret"][number as usize % 3], number));
+        log.push(sent(PEERS[number as usize % 3], number));
     }
     (log, receipt)
 }
@@ -55,9 +60,21 @@ fn of_peer() -> Scope {
     Scope::Peer(authority("xb.oag"))
 }
 
+/// Messages with their peers.
+fn of_numbers(messages: &[u64]) -> BTreeMap<MessageId, AuthorityId> {
+    let peer = |number: u64| match number {
+        1 | 401 => "xb.oag",
+        400 => "xc.secret",
+        500 => "xd.secret",
+        _ => PEERS[number as usize % 3],
+    };
+    messages.iter().map(|number| (message(*number), authority(peer(*number)))).collect()
+}
+
+const PEERS: [&str; 3] = ["xb.oag", "xc.secret", "xd.secret"];
+
 fn excerpt_of(log: &TestLog, receipt: &str, scope: Scope, messages: &[u64]) -> Files {
-    let messages = messages.iter().map(|number| message(*number)).collect();
-    excerpt_by(&mut Chosen::new(scope, messages), log, receipt)
+    excerpt_by(&mut Chosen::new(scope, of_numbers(messages)), log, receipt)
 }
 
 fn excerpt_by(chosen: &mut Chosen, log: &TestLog, receipt: &str) -> Files {
@@ -67,6 +84,7 @@ fn excerpt_by(chosen: &mut Chosen, log: &TestLog, receipt: &str) -> Files {
     let source = ExcerptSource {
         checkpoint: &checkpoint,
         key: &log.key,
+        made: made(),
         chosen,
         entries: &mut |from, limit| {
             // A source may give fewer than asked for.
@@ -165,6 +183,32 @@ fn excerpts_of_a_case_and_of_a_message_have_their_messages() {
     }
 }
 
+/// Any peer may call what it sends by the id of another's message: the refusal names both.
+#[test]
+fn who_claims_the_id_of_anothers_message_learns_nothing_of_it() {
+    let (mut log, receipt) = log();
+    let claimed = |peer: &str, number: u64| {
+        let refused = delivery(Event::RelayRejection, "xa.moj", peer, number);
+        refused.code("MESSAGE_ID_CONFLICT")
+    };
+    // Message 4 is one of xc.secret's, message 1 one of xb.oag's.
+    log.push(claimed("xb.oag", 4));
+    log.push(EntryDraft::new(Event::MessageHeld).message(message(4)));
+    log.push(claimed("xc.secret", 1));
+    let held = |scope, messages: &[u64]| {
+        let files = excerpt_of(&log, &receipt, scope, messages);
+        let report = check(&log, &files).expect("sound");
+        let of = |event| report.told.events.get(&event).copied().unwrap_or(0);
+        let peers: Vec<String> = report.told.peers.keys().map(ToString::to_string).collect();
+        (of(Event::MessageHeld), of(Event::RelayRejection), peers.join(" "))
+    };
+    assert_eq!(held(of_peer(), &[]), (1, 1, "xb.oag".into()), "what it did itself");
+    assert_eq!(held(Scope::Case, &[1]), (1, 0, "xb.oag".into()));
+    assert_eq!(held(Scope::Message(message(1)), &[1]), (1, 0, "xb.oag".into()));
+    assert_eq!(held(Scope::Message(message(1)), &[]), (1, 0, "xb.oag".into()));
+    assert_eq!(held(Scope::Message(message(4)), &[]), (1, 0, "xc.secret".into()));
+}
+
 #[test]
 fn nothing_of_the_other_entries_is_in_it_but_hashes() {
     let (log, files) = sound();
@@ -248,7 +292,8 @@ fn a_log_that_ends_early_makes_no_excerpt() {
     let source = ExcerptSource {
         checkpoint: &checkpoint,
         key: &log.key,
-        chosen: &mut Chosen::new(of_peer(), BTreeSet::new()),
+        made: made(),
+        chosen: &mut Chosen::new(of_peer(), BTreeMap::new()),
         entries: &mut |from, _| {
             let rest = log.entries[..200].iter().skip(from as usize);
             Ok::<_, Infallible>(rest.cloned().collect())

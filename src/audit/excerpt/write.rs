@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Chosen, Excerpt, entry_path, is_beside};
+use super::{Chosen, Excerpt, Made, entry_path, is_beside};
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::cosigned::SignedCheckpoint;
 use crate::audit::entry::Entry;
@@ -34,6 +34,8 @@ pub struct ExcerptSource<'a, E> {
     pub checkpoint: &'a str,
     /// The log's key, which signs the manifest.
     pub key: &'a SigningSecret,
+    /// Which excerpt it is, the same for every log.
+    pub made: Made,
     /// Chooses the entries, and has seen those of the logs before this one.
     pub chosen: &'a mut Chosen,
     /// Gives the entries of the log from an index on, at most as many as asked for, and at least
@@ -107,7 +109,8 @@ pub fn write_excerpt<'a, E>(
     let files = std::mem::take(&mut out.files);
     let list = Manifest { origin: checkpoint.origin, size: checkpoint.size, files };
     let scope = chosen.scope().clone();
-    let note = Excerpt { scope, list }.sign(source.key).map_err(ExportError::Sign)?;
+    let made = source.made;
+    let note = Excerpt { scope, made, list }.sign(source.key).map_err(ExportError::Sign)?;
     (out.sink)(MANIFEST_PATH, note.as_bytes()).map_err(ExportError::Io)?;
     Ok(excerpted)
 }

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::entry::{Coordinates, Event};
-use crate::audit::excerpt::{Chosen, Excerpt, Scope, entry_of_path};
+use crate::audit::excerpt::{Chosen, Excerpt, Made, Scope, entry_of_path};
 use crate::audit::export::RECEIPTS;
 use crate::audit::manifest::MANIFEST_PATH;
 use crate::crypto::Digest;
@@ -73,6 +73,8 @@ pub struct ExcerptReport {
     pub checkpoint: Checkpoint,
     /// What they concern, by the word of the log's owner.
     pub scope: Scope,
+    /// Which excerpt it is, and when it was made, by the same word.
+    pub made: Made,
     /// Entries, all proven; those that join the log to others included.
     pub entries: u64,
     /// The end of the log before, where this one goes on from one.
@@ -121,8 +123,8 @@ pub fn verify_excerpt<E: Display>(
     };
     let manifest = Excerpt::verify(&read(MANIFEST_PATH)?, &trust.origin, &trust.keys)
         .map_err(VerifyFailure::Manifest)?;
-    let Excerpt { scope, list: listed } = manifest;
-    same_scope(trust, &scope)?;
+    let Excerpt { scope, made, list: listed } = manifest;
+    same_excerpt(trust, &scope, made)?;
     let entries: Vec<u64> = listed.files.keys().filter_map(|path| entry_of_path(path)).collect();
     let receipts = listed.files.iter().filter(|(path, _)| path.starts_with(RECEIPTS));
     let receipts: BTreeSet<Digest> = receipts.map(|(_, digest)| *digest).collect();
@@ -133,7 +135,7 @@ pub fn verify_excerpt<E: Display>(
     if entries.first() != Some(&0) {
         return Err(ExcerptFailure::NoFirst);
     }
-    let mut walk = Walk::new(trust, signed.checkpoint(), scope, receipts);
+    let mut walk = Walk::new(trust, signed.checkpoint(), (scope, made), receipts);
     for index in entries {
         let entry = walk.proven(index, &mut files)?;
         walk.take(index, &entry)?;
@@ -145,12 +147,19 @@ pub fn verify_excerpt<E: Display>(
     Ok(walk.report(policy_exported, seen))
 }
 
-/// Whether it is of the same thing as the excerpt of the log before. Of which case cannot be told.
-fn same_scope(trust: &Trust<ExcerptReport>, scope: &Scope) -> Result<(), ExcerptFailure> {
+/// Whether it is of the same excerpt as the part of the log before, and so of the same thing.
+fn same_excerpt(
+    trust: &Trust<ExcerptReport>,
+    scope: &Scope,
+    made: Made,
+) -> Result<(), ExcerptFailure> {
     match &trust.before {
         Before::Verified(before) if before.scope != *scope => {
             let (scope, before) = (scope.clone(), before.scope.clone());
             Err(ExcerptFailure::OtherScope { scope, before })
+        }
+        Before::Verified(before) if before.made != made => {
+            Err(ExcerptFailure::OtherExcerpt { made: made.at, before: before.made.at })
         }
         _ => Ok(()),
     }

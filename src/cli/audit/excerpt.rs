@@ -147,6 +147,7 @@ impl ExcerptDir {
             ("log", report.checkpoint.origin.clone()),
             ("earlier logs", earlier.collect::<Vec<_>>().join("\n")),
             ("excerpt of", report.scope.to_string()),
+            ("made", report.made.at.to_string()),
             ("verified", of(report)),
             ("root", hex::encode(report.checkpoint.root)),
             ("to", told.last_at.to_string()),
@@ -179,6 +180,8 @@ impl ExcerptDir {
         json!({
             "ok": true,
             "excerpt": report.scope.to_string(),
+            "excerpt_id": hex::encode(report.made.id),
+            "made_at": report.made.at,
             "authority": self.card.authority(),
             "log_origin": report.checkpoint.origin,
             "earlier": earlier.iter().map(earlier_json).collect::<Vec<_>>(),
@@ -230,12 +233,15 @@ fn proves(report: &ExcerptReport) -> String {
     let (owner, size) = (&report.checkpoint.origin, report.checkpoint.size);
     match &report.scope {
         Scope::Peer(peer) => {
-            let numbers = report.told.peers.get(peer);
-            let (from, last) = numbers.map_or((1, 0), |numbers| (numbers.from, numbers.last));
+            let Some(Numbers { from, last, .. }) = report.told.peers.get(peer) else {
+                return format!(
+                    "note: that there is nothing with {peer} is what the owner of {owner} has signed"
+                );
+            };
             format!(
-                "note: between the numbers {from} and {last} nothing with {peer} is missing; that \
-                 nothing came after {last}, of {size} entries, is what the owner of {owner} has \
-                 signed"
+                "note: where its owner gave each number once, between the numbers {from} and {last} \
+                 nothing with {peer} is missing; that nothing came after {last} is what the owner of \
+                 {owner} has signed"
             )
         }
         Scope::Case | Scope::Message(_) => {

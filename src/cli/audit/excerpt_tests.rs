@@ -1,14 +1,15 @@
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fs;
 
 use super::*;
 use crate::audit::entry::{Coordinates, EntryDraft, Event};
-use crate::audit::excerpt::{Chosen, Excerpt, ExcerptSource, write_excerpt};
+use crate::audit::excerpt::{Chosen, Excerpt, ExcerptSource, Made, write_excerpt};
 use crate::audit::testing::{TestLog, authority, delivery, message};
 use crate::cli::audit::{AuditArgs, run as audit};
 use crate::cli::out::{Format, testing::memory};
 use crate::cli::testing::card_of;
+use crate::domain::Timestamp;
 use clap::Parser;
 
 /// A command line as it is typed.
@@ -39,7 +40,7 @@ fn log() -> TestLog {
 
 /// Writes an excerpt to a directory.
 fn excerpt(log: &TestLog, scope: Scope, dir: &Path) {
-    let mut chosen = Chosen::new(scope, BTreeSet::from([message(1)]));
+    let mut chosen = Chosen::new(scope, BTreeMap::from([(message(1), authority("xb.oag"))]));
     excerpt_by(&mut chosen, log, &card_of(log), dir);
 }
 
@@ -47,6 +48,7 @@ fn excerpt_by(chosen: &mut Chosen, log: &TestLog, card: &Card, dir: &Path) {
     let source = ExcerptSource {
         checkpoint: &log.head().sign(&log.key),
         key: &log.key,
+        made: Made { id: [7; 16], at: Timestamp::from_unix_ms(1_795_000_000_000) },
         chosen,
         entries: &mut |from, limit| {
             let rest = log.entries.iter().skip(from as usize).take(limit);
@@ -241,7 +243,7 @@ fn of_two(scope: Scope) -> (tempfile::TempDir, String, String) {
     second.push(receipt.remote(place));
     let own = card_of(&first);
     fs::write(&card, own.text()).expect("written");
-    let mut chosen = Chosen::new(scope, BTreeSet::from([message(1)]));
+    let mut chosen = Chosen::new(scope, BTreeMap::from([(message(1), authority("xb.oag"))]));
     excerpt_by(&mut chosen, &first, &own, &dir.join("earlier/2026"));
     excerpt_by(&mut chosen, &second, &own, &dir);
     let text = |path: PathBuf| path.to_str().expect("UTF-8").to_owned();

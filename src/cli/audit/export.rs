@@ -50,6 +50,10 @@ pub(super) struct ExportArgs {
     /// Leaves out the receipts of peers, one file each: a manifest has room for about a million
     #[arg(long)]
     without_receipts: bool,
+    /// Takes the cosignatures of all witnesses, and the policy, which name peers that an excerpt does not
+    /// concern
+    #[arg(long)]
+    with_witnesses: bool,
     /// Goes on although DIR has receipts that the new export lacks: they are lost with it
     #[arg(long, conflicts_with_all = ["since", "peer", "case_id", "message"])]
     drop_receipts: bool,
@@ -82,13 +86,24 @@ pub(super) async fn run(args: ExportArgs, out: &mut Out) -> Result<(), Failure> 
     let (scope, dir) = (args.scope(), args.out);
     let (since, is_excerpt) = (args.since.unwrap_or(0), scope.is_some());
     let receipts = !args.without_receipts;
+    if args.with_witnesses && !is_excerpt {
+        let message = "--with-witnesses goes with an excerpt: an export has them";
+        return Err(Failure::new(Exit::Usage, message));
+    }
     let receive = async |channel, out: &mut Out| {
         let mut staging = Staging::open(&dir)?;
         if args.drop_receipts {
             staging.let_receipts_go();
         }
         match (scope, since) {
-            (Some(scope), _) => excerpt(channel, scope, receipts, staging, &dir, out).await,
+            (Some(scope), _) => {
+                let request = pb::ExportExcerptRequest {
+                    scope: Some(scope),
+                    without_receipts: !receipts,
+                    with_witnesses: args.with_witnesses,
+                };
+                excerpt(channel, request, staging, &dir, out).await
+            }
             (None, 0) => whole(channel, receipts, staging, &dir, out).await,
             (None, since) => part(channel, (since, args.log), receipts, staging, &dir, out).await,
         }
@@ -162,14 +177,12 @@ async fn part(
 
 async fn excerpt(
     channel: Channel,
-    scope: Scope,
-    receipts: bool,
+    request: pb::ExportExcerptRequest,
     staging: Staging,
     dir: &Path,
     out: &Out,
 ) -> Result<Staged, Failure> {
     must_be_new(&staging, dir, "an excerpt is no export")?;
-    let request = pb::ExportExcerptRequest { without_receipts: !receipts, scope: Some(scope) };
     let parts = Client::new(channel).export_excerpt(request).await?.into_inner();
     taken(parts, staging, Kind::Excerpt, out).await
 }

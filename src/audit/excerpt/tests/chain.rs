@@ -17,8 +17,7 @@ fn logs() -> (Vec<TestLog>, String) {
 }
 
 fn excerpts_of(logs: &[TestLog], receipt: &str, scope: Scope, messages: &[u64]) -> Vec<Files> {
-    let messages = messages.iter().map(|number| message(*number)).collect();
-    let mut chosen = Chosen::new(scope, messages);
+    let mut chosen = Chosen::new(scope, of_numbers(messages));
     logs.iter().map(|log| excerpt_by(&mut chosen, log, receipt)).collect()
 }
 
@@ -39,6 +38,25 @@ fn succession(failure: ExcerptFailure) -> SuccessionError {
         ExcerptFailure::Export(VerifyFailure::Succession(error)) => error,
         other => panic!("{other}"),
     }
+}
+
+#[test]
+fn parts_of_two_excerpts_are_not_one() {
+    let (logs, receipt) = logs();
+    let parts = excerpts_of(&logs, &receipt, Scope::Case, &[1]);
+    let mut others = excerpts_of(&logs, &receipt, Scope::Case, &[400]);
+    others[1] = {
+        let mut files = others[1].clone();
+        let mut manifest = Excerpt::parse_unverified(&files[MANIFEST_PATH]).expect("a manifest");
+        manifest.made.id = [8; 16];
+        let note = manifest.sign(&logs[1].key).expect("signs");
+        files.insert(MANIFEST_PATH.to_owned(), note.into_bytes());
+        files
+    };
+    let mixed = check_all([(&logs[0], &parts[0]), (&logs[1], &others[1])]);
+    let failure = mixed.expect_err("of two");
+    assert!(matches!(failure, ExcerptFailure::OtherExcerpt { .. }), "{failure}");
+    assert_eq!(failure.path().as_deref(), Some(MANIFEST_PATH));
 }
 
 #[test]

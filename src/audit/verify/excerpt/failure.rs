@@ -4,6 +4,7 @@ use super::super::VerifyFailure;
 use crate::audit::excerpt::{Scope, entry_path};
 use crate::audit::manifest::MANIFEST_PATH;
 use crate::audit::proof::TlogProofError;
+use crate::domain::Timestamp;
 
 /// Why an excerpt is not to be believed: the first fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,6 +45,17 @@ pub enum ExcerptFailure {
         /// What the one before is of.
         before: Scope,
     },
+    /// It belongs to another excerpt than that of the log before.
+    #[error(
+        "{MANIFEST_PATH}: is of an excerpt that was made at {made}; that of the log before is of one made at \
+         {before}"
+    )]
+    OtherExcerpt {
+        /// When its excerpt was made.
+        made: Timestamp,
+        /// When that of the one before was.
+        before: Timestamp,
+    },
     /// The entry concerns something else.
     #[error("entry {index}: does not belong in an excerpt of: {scope}")]
     OutOfScope {
@@ -60,7 +72,7 @@ impl ExcerptFailure {
         match self {
             Self::Export(failure) => failure.entry(),
             Self::NoFirst => Some(0),
-            Self::OtherScope { .. } => None,
+            Self::OtherScope { .. } | Self::OtherExcerpt { .. } => None,
             Self::Proof { index, .. }
             | Self::OtherIndex { index, .. }
             | Self::OtherCheckpoint { index }
@@ -72,7 +84,7 @@ impl ExcerptFailure {
     pub fn path(&self) -> Option<String> {
         match self {
             Self::Export(failure) => failure.path().map(str::to_owned),
-            Self::OtherScope { .. } => Some(MANIFEST_PATH.to_owned()),
+            Self::OtherScope { .. } | Self::OtherExcerpt { .. } => Some(MANIFEST_PATH.to_owned()),
             _ => self.entry().map(entry_path),
         }
     }

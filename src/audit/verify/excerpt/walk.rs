@@ -9,7 +9,7 @@ use super::super::{Before, Trust, VerifyFailure, Witnessing, parse_entry};
 use super::{ExcerptFailure, ExcerptReport, Numbers, Told};
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::entry::{Coordinates, Entry, Event};
-use crate::audit::excerpt::{Chosen, Scope, entry_path};
+use crate::audit::excerpt::{Chosen, Made, Scope, entry_path};
 use crate::audit::export::RECEIPTS;
 use crate::audit::merkle::{leaf_hash, verify_inclusion};
 use crate::audit::note::VerifierKey;
@@ -24,6 +24,7 @@ pub(super) struct Walk<'a> {
     /// The note that the last proof was under, which was verified.
     note: String,
     scope: Scope,
+    made: Made,
     chosen: Chosen,
     entries: u64,
     before: Option<Coordinates>,
@@ -51,7 +52,7 @@ impl<'a> Walk<'a> {
     pub(super) fn new(
         trust: &'a Trust<ExcerptReport>,
         checkpoint: &'a Checkpoint,
-        scope: Scope,
+        (scope, made): (Scope, Made),
         brought: BTreeSet<Digest>,
     ) -> Self {
         let of_this_log = trust.keys.iter().filter(|key| key.name() == trust.origin);
@@ -66,6 +67,7 @@ impl<'a> Walk<'a> {
             checkpoint,
             note: String::new(),
             scope,
+            made,
             chosen,
             entries: 0,
             before: None,
@@ -194,6 +196,7 @@ impl<'a> Walk<'a> {
         ExcerptReport {
             checkpoint: self.checkpoint.clone(),
             scope: self.scope,
+            made: self.made,
             entries: self.entries,
             before: self.before,
             successor: self.successor,
