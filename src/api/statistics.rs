@@ -6,6 +6,7 @@ use tonic::Status;
 
 use super::convert::optional;
 use super::status::{invalid, to_status};
+use crate::domain::AuthorityId;
 use crate::domain::limits::SMALLEST_CELL;
 use crate::domain::statistics::{Period, suppress};
 use crate::envelope::wire::statistics_to_pb;
@@ -20,8 +21,10 @@ pub(super) async fn get(
     request: pb::GetStatisticsRequest,
 ) -> Result<pb::GetStatisticsResponse, Status> {
     let period = Period::parse(&request.from, &request.until);
+    let period = period.and_then(|period| period.begun(exchange.now()));
     let period = period.map_err(|error| invalid("from", error))?;
     let peer = optional("peer", &request.peer)?;
+    peer.as_ref().map_or(Ok(()), |peer| was_met(exchange, peer))?;
     let _pass = exchange.gates().statistics.enter(&caller.name).map_err(to_status)?;
     let counted = exchange.statistics(caller, Counted { period, peer }).await;
     let Figures { whole, unread } = counted.map_err(to_status)?;
@@ -35,4 +38,19 @@ pub(super) async fn get(
         all_cases: caller.all_cases,
         unread,
     })
+}
+
+/// Whether anything can have been exchanged with an authority: figures of a name that nobody has
+/// would be nothing, and be taken for a count.
+fn was_met(exchange: &Exchange, peer: &AuthorityId) -> Result<(), Status> {
+    if peer == exchange.me() {
+        let rule = format!("{peer} is this authority: it makes no requests to itself");
+        return Err(invalid("peer", rule));
+    }
+    let known = exchange.directory().get(peer).is_some()
+        || !exchange.card_history(peer).map_err(to_status)?.is_empty();
+    match known {
+        true => Ok(()),
+        false => Err(invalid("peer", format!("{peer} is not in the directory, and never was"))),
+    }
 }

@@ -84,7 +84,8 @@ async fn since(
     out: &mut Out,
 ) -> Result<Vec<MessageId>, Failure> {
     let usage = |error: InvalidPeriod| Failure::new(Exit::Usage, error.to_string());
-    let start = Period::year(year).map_err(usage)?.start();
+    let period = Period::year(year).and_then(|period| period.begun(crate::node::now()));
+    let start = period.map_err(usage)?.start();
     let mut wanted = pb::ListMessagesRequest { page_size: PAGE, ..Default::default() };
     let (mut found, mut gone) = (Vec::new(), 0);
     loop {

@@ -113,7 +113,10 @@ fn hint_of_reason(reason: &str) -> Option<&'static str> {
 fn hint_of_field(details: &ErrorDetails) -> Option<&'static str> {
     let fields = &details.bad_request()?.field_violations;
     let has = |name: &str| fields.iter().any(|one| one.field == name);
-    if has("recipient") {
+    if fields.iter().any(|one| one.description.contains("is this authority: ")) {
+        return Some("name the other authority: this one is your own");
+    }
+    if has("recipient") || has("peer") {
         return Some("`rogatory directory list` shows the authorities that the node knows");
     }
     if has("case_id") {

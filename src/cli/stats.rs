@@ -112,11 +112,13 @@ pub(crate) async fn run(args: StatsArgs, out: &mut Out) -> Result<(), Failure> {
     Ok(())
 }
 
+        let now = crate::node::now();
 impl StatsArgs {
     fn period(&self) -> Result<Period, Failure> {
         let period = match (&self.from, &self.until) {
             (Some(from), Some(until)) => Period::parse(from, until),
-            _ => Period::year(self.year.unwrap_or_else(|| crate::node::now().year())),
+        let period = period.and_then(|period| period.begun(now));
+            _ => Period::year(self.year.unwrap_or_else(|| now.year())),
         };
         period.map_err(|error| Failure::new(Exit::Usage, error.to_string()))
     }

@@ -18,6 +18,14 @@ pub enum InvalidPeriod {
     /// One of them is none.
     #[error("{0:?} is no day of the calendar in the form YYYY-MM-DD")]
     NoDay(String),
+    /// A year that times here cannot write.
+    #[error(
+        "{0} is no year that can be counted: give all four digits of one of 1970 to 9999, as in 2026"
+    )]
+    NoYear(i32),
+    /// Its first day is yet to come.
+    #[error("{0} is yet to come: there is nothing to count from that day on")]
+    NotBegun(String),
     /// The last is before the first.
     #[error("the last day is before the first one")]
     Backwards,
@@ -49,7 +57,22 @@ impl Period {
     /// # Errors
     /// [`InvalidPeriod`] for a year that times here cannot write.
     pub fn year(year: i32) -> Result<Self, InvalidPeriod> {
+        if !(1970..=9999).contains(&year) {
+            return Err(InvalidPeriod::NoYear(year));
+        }
         Self::parse(&format!("{year:04}-01-01"), &format!("{year:04}-12-31"))
+    }
+
+    /// The same where it has begun: what is yet to come would be counted as nothing, and be taken for
+    /// a figure.
+    ///
+    /// # Errors
+    /// [`InvalidPeriod::NotBegun`].
+    pub fn begun(self, now: Timestamp) -> Result<Self, InvalidPeriod> {
+        if self.start > now {
+            return Err(InvalidPeriod::NotBegun(self.from));
+        }
+        Ok(self)
     }
 
     /// The first day.

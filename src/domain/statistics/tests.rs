@@ -166,6 +166,14 @@ fn the_year_is_that_of_the_id_on_both_sides() {
     assert_eq!(Period::parse("2026-01-01", "2026-11-30").expect("days").whole_year(), None);
     assert!(Period::parse("2026-02-01", "2026-01-31").is_err());
     assert!(Period::parse("2026-02-30", "2026-03-01").is_err());
+    for none in [26, 1969, 10_000, -1] {
+        let error = Period::year(none).expect_err("no such year");
+        assert_eq!(error, InvalidPeriod::NoYear(none));
+        assert!(error.to_string().contains("all four digits"), "{error}");
+    }
+    let end = Period::year(9999).expect("the last").begun(at(START));
+    assert!(end.expect_err("far off").to_string().starts_with("9999-01-01 is yet to come"));
+    assert!(year().begun(at(START)).is_ok(), "a year that is not over is counted as far as it is");
 }
 
 #[test]
