@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use tonic::transport::Channel;
 
 use super::connect::OperatorAccess;
+use super::day::day_or_time;
 use super::exit::{Exit, Failure};
 use super::out::Out;
 use super::view;
@@ -53,8 +54,8 @@ enum DirectoryCommand {
         /// As in xb.pps
         authority: AuthorityId,
         /// As this node knew it at the end of this day, or at this time (RFC 3339), in UTC
-        #[arg(long, value_name = "DATE", default_value = "", hide_default_value = true)]
-        as_of: String,
+        #[arg(long, value_name = "DATE", value_parser = day_or_time)]
+        as_of: Option<String>,
     },
     /// Finds authorities by words: name, id, country, functions, conventions, languages
     ///
@@ -90,7 +91,7 @@ pub(crate) async fn run(args: DirectoryArgs, out: &mut Out) -> Result<(), Failur
                 list(client, wanted, out).await
             }
             DirectoryCommand::Show { authority, as_of } => {
-                show(client, &authority, as_of, out).await
+                show(client, &authority, as_of.unwrap_or_default(), out).await
             }
             DirectoryCommand::History { authority } => history(client, &authority, out).await,
         }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::closed::none_of;
 use super::connect::AgencyAccess;
+use super::day::day;
 use super::exit::Failure;
 use super::out::Out;
 use super::{send, submit, view};
@@ -55,8 +56,8 @@ enum FrameworkCommand {
         #[arg(long, value_name = "AUTHORITY")]
         authority: Option<AuthorityId>,
         /// Only those that hold on this day, YYYY-MM-DD
-        #[arg(long, value_name = "DATE", default_value = "", hide_default_value = true)]
-        as_of: String,
+        #[arg(long, value_name = "DATE", value_parser = day)]
+        as_of: Option<String>,
         /// About this only: law, treaty, authority, procedure, language, threshold or other
         #[arg(long, value_name = "WORD", value_parser = subject)]
         subject: Option<FrameworkSubject>,
@@ -68,8 +69,8 @@ enum FrameworkCommand {
         /// As `framework list` shows it, as in xb.pps/LAW-2026-1
         id: String,
         /// Whether it holds on this day, YYYY-MM-DD; today if absent
-        #[arg(long, value_name = "DATE", default_value = "", hide_default_value = true)]
-        as_of: String,
+        #[arg(long, value_name = "DATE", value_parser = day)]
+        as_of: Option<String>,
     },
 }
 
@@ -88,11 +89,13 @@ pub(crate) async fn run(args: FrameworkArgs, out: &mut Out) -> Result<(), Failur
             let wanted = pb::ListStatementsRequest {
                 authority: authority.map(String::from).unwrap_or_default(),
                 subject: subject.map_or(0, |subject| subject_to_pb(subject) as i32),
-                as_of,
+                as_of: as_of.unwrap_or_default(),
             };
             list(access, wanted, out).await
         }
-        FrameworkCommand::Show { access, id, as_of } => show(access, id, as_of, out).await,
+        FrameworkCommand::Show { access, id, as_of } => {
+            show(access, id, as_of.unwrap_or_default(), out).await
+        }
     }
 }
 

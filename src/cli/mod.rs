@@ -23,6 +23,7 @@ mod completions;
 mod config;
 mod confirm;
 mod connect;
+mod day;
 mod demo;
 mod directory;
 mod disclose;

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::connect::AgencyAccess;
+use super::day::day;
 use super::exit::{Exit, Failure};
 use super::out::Out;
 use super::send::{self, Ready, SendArgs, TextArgs};
@@ -72,7 +73,7 @@ pub(crate) struct ReplyArgs {
     #[arg(long)]
     progress: Option<ProgressWord>,
     /// When a postponed request is looked at again, as in 2027-03-31
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = day)]
     review_date: Option<String>,
     /// A condition of the assistance; may be repeated
     #[arg(long, value_name = "TEXT")]
@@ -106,7 +107,7 @@ struct OfficeArgs {
     #[arg(long, value_name = "TEXT")]
     forwarded_to: Option<String>,
     /// When, as in 2027-03-31
-    #[arg(long, value_name = "DATE", requires = "forwarded_to")]
+    #[arg(long, value_name = "DATE", value_parser = day, requires = "forwarded_to")]
     forwarded_on: Option<String>,
 }
 
@@ -318,11 +319,14 @@ mod tests {
         let desk = note.desk.as_ref().expect("a desk");
         assert_eq!((desk.office.as_str(), desk.reference.as_str()), ("Prosecutor 3", "26-17"));
         assert_eq!(send::check(&content, None), Ok(()));
-        let on = ["--forwarded-to", "Court of P", "--forwarded-on", "2027-13-01", "--text", "x"];
-        let content = said(&on);
-        assert_eq!(content.kind, MessageKind::ForwardingNotice);
-        let wrong = send::check(&content, None).expect_err("no such month").to_string();
-        assert!(wrong.starts_with("--forwarded-on: "), "{wrong}");
+        let on = ["--forwarded-to", "Court of P", "--forwarded-on", "2027-03-01", "--text", "x"];
+        assert_eq!(said(&on).kind, MessageKind::ForwardingNotice);
+        let never = on.map(|word| if word == "2027-03-01" { "2027-13-01" } else { word });
+        let line = [&["rogatory", "reply", ID], &never[..]].concat();
+        assert!(Cli::try_parse_from(line).is_err(), "there is no such month");
+        let nowhere = said(&["--forwarded-to", "", "--forwarded-on", "2027-03-01", "--text", "x"]);
+        let wrong = send::check(&nowhere, None).expect_err("it went to nobody").to_string();
+        assert!(wrong.starts_with("--forwarded-to: "), "{wrong}");
         let alone = Cli::try_parse_from(["rogatory", "reply", ID, "--office-reference", "26-17"]);
         assert!(alone.is_err(), "a reference is some office's");
     }

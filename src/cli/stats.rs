@@ -11,6 +11,7 @@ pub(crate) use self::table::print;
 use super::closed::none_of;
 use super::connect::{AgencyAccess, AgencyClient};
 use super::exit::{Exit, Failure};
+use super::day::day;
 use super::files::write_new;
 use super::out::Out;
 use super::refusal::in_file;
@@ -41,10 +42,10 @@ pub(crate) struct StatsArgs {
     #[arg(long, value_name = "YEAR", conflicts_with_all = ["from", "until"])]
     year: Option<i32>,
     /// Requests made from this day on, YYYY-MM-DD, UTC
-    #[arg(long, value_name = "DATE", requires = "until")]
+    #[arg(long, value_name = "DATE", value_parser = day, requires = "until")]
     from: Option<String>,
     /// Requests made up to this day, and on it
-    #[arg(long, value_name = "DATE", requires = "from")]
+    #[arg(long, value_name = "DATE", value_parser = day, requires = "from")]
     until: Option<String>,
     /// This table only: year, peer, kind, instrument, offence, assistance, urgency, outcome or ground
     #[arg(long, value_name = "WORD", value_parser = dimension)]
