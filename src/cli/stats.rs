@@ -1,5 +1,6 @@
 //! `rogatory stats`.
 
+mod send;
 mod table;
 
 use std::path::PathBuf;
@@ -14,13 +15,9 @@ use super::exit::{Exit, Failure};
 use super::day::day;
 use super::files::write_new;
 use super::out::Out;
-use super::refusal::in_file;
-use super::{send, view};
-use crate::crypto::random;
-use crate::domain::request::{Body, Content};
+use crate::domain::AuthorityId;
 use crate::domain::statistics::{Dimension, Period, StatisticsReturn, to_csv};
-use crate::domain::{AuthorityId, MessageKind, RequestId};
-use crate::envelope::wire::{content_to_pb, statistics_from_pb};
+use crate::envelope::wire::statistics_from_pb;
 use crate::pb::v1 as pb;
 
 /// Counts the requests of a year, received and made: what for, what became of them, how long it took
@@ -59,7 +56,7 @@ pub(crate) struct StatsArgs {
     /// Writes every table as CSV: a new file
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
-    /// Sends the figures of a whole year to these, as a STATISTICS_RETURN
+    /// Sends the figures of a whole year to these, as a STATISTICS_RETURN; never the same figures twice
     #[arg(
         long,
         value_name = "AUTHORITY",
@@ -94,7 +91,7 @@ pub(crate) async fn run(args: StatsArgs, out: &mut Out) -> Result<(), Failure> {
         write_new(file, to_csv(&given.figures).as_bytes())?;
     }
     if !args.send_to.is_empty() {
-        return send_all(&mut client, given, &args.send_to, out).await;
+        return send::send_all(&mut client, given, &period, &args.send_to, out).await;
     }
     if out.is_json() {
         out.json(&to_json(&given, args.by));
@@ -154,49 +151,6 @@ fn to_json(given: &Given, by: Option<Dimension>) -> Value {
         "unread": given.unread,
         "statistics": figures,
     })
-}
-
-async fn send_all(
-    client: &mut AgencyClient,
-    given: Given,
-    to: &[AuthorityId],
-    out: &mut Out,
-) -> Result<(), Failure> {
-    if !given.all_cases {
-        let what = "this agency does not see all cases: its figures are not those of the authority";
-        let hint = "send them with the profile of an agency that was added with --all-cases";
-        return Err(Failure::new(Exit::Failed, what).hint(hint));
-    }
-    let body = Body::Statistics(given.figures);
-    let content = Content::of(MessageKind::StatisticsReturn, body);
-    send::check(&content, None)?;
-    let (mut sent, mut failed) = (Vec::new(), Vec::new());
-    for recipient in to {
-        let request = pb::SubmitMessageRequest {
-            request_id: RequestId::new(random()).to_string(),
-            recipient: recipient.to_string(),
-            content: Some(content_to_pb(&content)),
-            ..Default::default()
-        };
-        match client.submit_message(request).await {
-            Ok(message) => sent.push(message.into_inner()),
-            Err(status) => {
-                let failure = Failure::from(status);
-                let message = format!("{recipient}: {}", failure.message);
-                failed.push(Failure { message, ..failure });
-            }
-        }
-    }
-    let row = |m: &pb::Message| {
-        vec![m.peer.clone(), m.message_id.clone(), view::state(m.state).to_owned()]
-    };
-    let json = |m: &pb::Message| json!({ "peer": m.peer, "message_id": m.message_id, "state": view::state(m.state) });
-    out.list(&["peer", "message", "state"], &sent, row, json);
-    // The same for all of them.
-    for warning in sent.first().iter().flat_map(|message| &message.warnings) {
-        out.talk(&format!("warning: {}", in_file(warning)));
-    }
-    Failure::all(failed).map_or(Ok(()), Err)
 }
 
 #[cfg(test)]
