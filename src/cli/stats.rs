@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 pub(crate) use self::table::print;
 use super::closed::none_of;
 use super::connect::{AgencyAccess, AgencyClient};
-use super::exit::{Exit, Failure};
 use super::day::day;
+use super::exit::{Exit, Failure};
 use super::files::write_new;
 use super::out::Out;
 use crate::domain::AuthorityId;
@@ -53,7 +53,7 @@ pub(crate) struct StatsArgs {
     /// With small counts: for use within this authority only
     #[arg(long)]
     unsuppressed: bool,
-    /// Writes every table as CSV: a new file
+    /// Writes the tables as CSV: a new file; with --by that table only, and the total
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
     /// Sends the figures of a whole year to these, as a STATISTICS_RETURN; never the same figures twice
@@ -61,7 +61,7 @@ pub(crate) struct StatsArgs {
         long,
         value_name = "AUTHORITY",
         num_args = 1..,
-        conflicts_with_all = ["unsuppressed", "peer", "from", "until"]
+        conflicts_with_all = ["unsuppressed", "peer", "from", "until", "by"]
     )]
     send_to: Vec<AuthorityId>,
 }
@@ -88,7 +88,7 @@ pub(crate) async fn run(args: StatsArgs, out: &mut Out) -> Result<(), Failure> {
     let mut client = args.access.connect(out).await?;
     let given = get(&mut client, &args, &period).await?;
     if let Some(file) = &args.csv {
-        write_new(file, to_csv(&given.figures).as_bytes())?;
+        write_new(file, to_csv(&wanted(&given.figures, args.by)).as_bytes())?;
     }
     if !args.send_to.is_empty() {
         return send::send_all(&mut client, given, &period, &args.send_to, out).await;
@@ -110,14 +110,14 @@ pub(crate) async fn run(args: StatsArgs, out: &mut Out) -> Result<(), Failure> {
     Ok(())
 }
 
-        let now = crate::node::now();
 impl StatsArgs {
     fn period(&self) -> Result<Period, Failure> {
+        let now = crate::node::now();
         let period = match (&self.from, &self.until) {
             (Some(from), Some(until)) => Period::parse(from, until),
-        let period = period.and_then(|period| period.begun(now));
             _ => Period::year(self.year.unwrap_or_else(|| now.year())),
         };
+        let period = period.and_then(|period| period.begun(now));
         period.map_err(|error| Failure::new(Exit::Usage, error.to_string()))
     }
 }
@@ -141,15 +141,20 @@ async fn get(
     Ok(Given { figures, authority, all_cases, unread })
 }
 
-fn to_json(given: &Given, by: Option<Dimension>) -> Value {
-    let mut figures = given.figures.clone();
+/// The table that is wanted, and the total; all tables where none is named.
+fn wanted(figures: &StatisticsReturn, by: Option<Dimension>) -> StatisticsReturn {
+    let mut figures = figures.clone();
     let wanted = |one: Dimension| one == Dimension::Total || by.is_none_or(|by| by == one);
     figures.lines.retain(|line| wanted(line.dimension));
+    figures
+}
+
+fn to_json(given: &Given, by: Option<Dimension>) -> Value {
     json!({
         "authority": given.authority,
         "all_cases": given.all_cases,
         "unread": given.unread,
-        "statistics": figures,
+        "statistics": wanted(&given.figures, by),
     })
 }
 

@@ -20,10 +20,22 @@ pub(crate) fn print(figures: &StatisticsReturn, by: Option<Dimension>, out: &mut
     years(figures, out);
     let always = |one: Dimension| matches!(one, Dimension::Total | Dimension::Year);
     let wanted = |one: Dimension| by.is_none_or(|by| by == one);
+    let in_tables = |one: Dimension| wanted(one) && !always(one);
     for dimension in Dimension::ALL.iter().copied() {
-        if wanted(dimension) && !always(dimension) {
+        if in_tables(dimension) {
             table(figures, dimension, out);
         }
+    }
+    let has_times = |line: &ReturnLine| {
+        [line.acknowledgement, line.decision, line.execution]
+            .iter()
+            .any(|times| times.median_seconds.is_some())
+    };
+    if figures.lines.iter().any(|line| in_tables(line.dimension) && has_times(line)) {
+        out.talk(
+            "note: in brackets: within which time half of those counted were done, and within which \
+             nine in ten",
+        );
     }
     let mut shown =
         figures.lines.iter().filter(|line| wanted(line.dimension) || always(line.dimension));
