@@ -11,6 +11,7 @@ use super::verify;
 use crate::audit::bundle::entries_of;
 use crate::audit::entry::Entry;
 use crate::audit::export::CHECKPOINT_PATH;
+use crate::audit::manifest::MANIFEST_PATH;
 use crate::audit::merkle::{
     NodeId, consistency_proof, inclusion_proof, leaf_hash, verify_consistency, verify_inclusion,
 };
@@ -25,6 +26,7 @@ use crate::cli::files::{read_card, read_text};
 use crate::cli::out::Out;
 use crate::cli::peer;
 use crate::crypto::Digest;
+use crate::node::CONFIG_FILE;
 
 /// An export and what it is verified with.
 #[derive(Args)]
@@ -54,6 +56,7 @@ impl ExportDir {
 
     /// The same where it is an excerpt, for commands that know what to do with one.
     pub(super) fn excerpt(&self, out: &mut Out) -> Result<Option<ExcerptDir>, Failure> {
+        no_export(&self.dir).map_or(Ok(()), Err)?;
         if !excerpt::is_one(&self.dir) {
             return Ok(None);
         }
@@ -62,6 +65,34 @@ impl ExportDir {
         Ok(Some(ExcerptDir::new(&self.dir, card, self.alone)))
     }
 }
+
+/// What is wrong with a path at which no export lies, and what to name instead; `None` where one may
+/// lie there: whether it is sound, its verification says.
+pub(super) fn no_export(dir: &Path) -> Option<Failure> {
+    let has = |name: &str| dir.join(name).exists();
+    let path = dir.display();
+    let what = match fs::metadata(dir) {
+        Err(error) => {
+            return Some(Failure::file(dir, "cannot be read", &error).hint(AN_EXPORT));
+        }
+        Ok(_) if has(CHECKPOINT_PATH) || has(MANIFEST_PATH) => return None,
+        Ok(found) if !found.is_dir() => {
+            format!("{path} is a file, and an export of a log is a directory")
+        }
+        Ok(_) if has(CONFIG_FILE) => {
+            let what = format!("{path} is the home of a node, and no export of its log");
+            let hint = format!("`rogatory audit export --home {path} --out DIR` makes one");
+            return Some(Failure::new(Exit::BadInput, what).hint(hint));
+        }
+        Ok(_) => {
+            format!("{path} is no export of a log: it has neither a checkpoint nor a manifest")
+        }
+    };
+    Some(Failure::new(Exit::BadInput, what).hint(AN_EXPORT))
+}
+
+const AN_EXPORT: &str = "name the directory that `rogatory audit export --out DIR` has made, or \
+                         that an authority has sent";
 
 /// The card that an export or excerpt is read with; warns where it is its own.
 fn trusted_card(
@@ -104,6 +135,7 @@ impl Export {
         alone: Alone,
         out: &mut Out,
     ) -> Result<Self, Failure> {
+        no_export(dir).map_or(Ok(()), Err)?;
         excerpt::refuse(dir)?;
         let card = trusted_card(dir, card, fingerprint, out)?;
         Self::all(dir, card, alone)

@@ -7,6 +7,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::chain::{self, Alone, Link};
+use super::dir::no_export;
 use super::excerpt::{self, ExcerptDir};
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::entry::Entry;
@@ -80,6 +81,10 @@ pub(super) fn run(args: VerifyArgs, out: &mut Out) -> Result<(), Failure> {
 /// Whether it is what the auditor asked for. The exporter chooses by the first line of the manifest, and
 /// could give an excerpt, which verifies, to whoever takes it for the whole log.
 fn as_asked(dir: &Path, excerpt: bool, out: &mut Out) -> Result<(), Failure> {
+    if let Some(failure) = no_export(dir) {
+        tell_failure(&failure.message, None, out);
+        return Err(failure);
+    }
     let (is, hint) = match (excerpt::is_one(dir), excerpt) {
         (true, false) => (
             "is an excerpt, which leaves entries of the log out",
@@ -91,11 +96,16 @@ fn as_asked(dir: &Path, excerpt: bool, out: &mut Out) -> Result<(), Failure> {
         _ => return Ok(()),
     };
     let message = format!("{} {is}", dir.display());
+    tell_failure(&message, Some(MANIFEST_PATH), out);
+    Err(Failure::new(Exit::BadInput, message).hint(hint))
+}
+
+/// A failure that is about no entry, for programs.
+fn tell_failure(message: &str, path: Option<&str>, out: &mut Out) {
     if out.is_json() {
-        let (path, nothing) = (MANIFEST_PATH, Value::Null);
+        let nothing = Value::Null;
         out.json(&json!({ "ok": false, "path": path, "entry": nothing, "message": message }));
     }
-    Err(Failure::new(Exit::BadInput, message).hint(hint))
 }
 
 /// The card that the export itself brings for the log that it says it is of.
@@ -132,10 +142,7 @@ fn same_log(dir: &Path, path: &Path, card: &Card, out: &mut Out) -> Result<(), F
         (path.display(), dir.display(), card.authority(), card.log_origin());
     let message =
         format!("{path}: is the card of {whose}, for the log {log}; but {dir} is of {origin}");
-    if out.is_json() {
-        let nothing = Value::Null;
-        out.json(&json!({ "ok": false, "path": nothing, "entry": nothing, "message": message }));
-    }
+    tell_failure(&message, None, out);
     let hint = "give the card that names this log with --card";
     Err(Failure::new(Exit::VerificationFailed, message).hint(hint))
 }

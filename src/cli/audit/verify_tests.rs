@@ -219,3 +219,26 @@ fn a_policy_that_is_none_is_bad_input() {
     let (mut out, ..) = memory(Format::Table);
     assert_eq!(run(missing, &mut out).expect_err("not there").code, Exit::NotFound);
 }
+
+#[test]
+fn what_is_no_export_is_told_so_with_what_to_name() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let home = dir.path().join("home");
+    fs::create_dir(&home).expect("made");
+    fs::write(home.join(crate::node::CONFIG_FILE), "").expect("written");
+    let file = home.join(crate::node::CONFIG_FILE);
+    let nowhere = dir.path().join("nowhere");
+    for (path, code, told, todo) in [
+        (dir.path(), Exit::BadInput, "neither a checkpoint nor a manifest", "audit export --out"),
+        (&home, Exit::BadInput, "is the home of a node", "audit export --home"),
+        (&file, Exit::BadInput, "is a file", "audit export --out"),
+        (&nowhere, Exit::NotFound, "cannot be read", "audit export --out"),
+    ] {
+        let (mut out, data, _) = memory(Format::Json);
+        let failure = run(args(path), &mut out).expect_err("no export");
+        assert_eq!(failure.code, code, "{failure}");
+        assert!(failure.message.contains(told), "{failure}");
+        assert!(failure.hint.expect("a hint").contains(todo));
+        assert_eq!(data.json()["ok"], false);
+    }
+}

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use prost::Message as _;
 
-use crate::audit::disclosure::{Head, LINE_MAX_BYTES, Record, VERSION};
+use crate::audit::disclosure::{DisclosureError, Head, LINE_MAX_BYTES, Record, VERSION};
 use crate::audit::replay::State;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::view;
@@ -55,12 +55,8 @@ impl Disclosed {
         let bad = |what: &str, error: &dyn std::fmt::Display| {
             Failure::bad_file(path, format!("{what}: {error}"))
         };
-        let head = next()?.ok_or_else(|| Failure::bad_file(path, "is empty"))?;
-        let head: Head = serde_json::from_str(&head).map_err(|e| bad("line 1", &e))?;
-        if head.disclosure != VERSION {
-            let why = format!("is of version {}, not {VERSION}", head.disclosure);
-            return Err(Failure::bad_file(path, why));
-        }
+        let head = next()?.ok_or_else(|| Failure::bad_file(path, "is empty").hint(A_DISCLOSURE))?;
+        let head = read_head(path, &head)?;
         let mut records = Vec::new();
         while let Some(line) = next()? {
             let what = format!("record {}", records.len() + 1);
@@ -82,7 +78,7 @@ impl Disclosed {
     pub(in crate::cli::audit) fn contents(self, state: &State) -> Result<Vec<Record>, Failure> {
         self.is_of(state)?;
         for record in &self.records {
-            record.prove(state).map_err(|error| unproven(error.to_string()))?;
+            record.prove(state).map_err(not_of_the_log)?;
         }
         Ok(self.records)
     }
@@ -91,7 +87,7 @@ impl Disclosed {
     pub(super) fn prove(self, state: &State) -> Result<Vec<Proved>, Failure> {
         self.is_of(state)?;
         let prove = |record: &Record| {
-            let entry = record.prove(state).map_err(|error| unproven(error.to_string()))?;
+            let entry = record.prove(state).map_err(not_of_the_log)?;
             let id = record.message_id;
             let body = pb::MessageBody::decode(record.body.as_slice())
                 .map_err(|_| unproven(format!("message {id}: its content is no message body")))?;
@@ -114,6 +110,60 @@ impl Disclosed {
     }
 }
 
+const A_DISCLOSURE: &str = "`rogatory disclose --out FILE` writes a disclosure: name that file";
+
+/// The first line, which says what the file is.
+fn read_head(path: &Path, line: &str) -> Result<Head, Failure> {
+    let head = serde_json::from_str::<Head>(line).map_err(|error| {
+        let why = format!("it is no disclosure: its first line does not begin one ({error})");
+        Failure::bad_file(path, why).hint(A_DISCLOSURE)
+    })?;
+    if head.disclosure != VERSION {
+        let why = format!(
+            "it is a disclosure of version {}, and this program reads version {VERSION}",
+            head.disclosure
+        );
+        return Err(Failure::bad_file(path, why)
+            .hint("have `rogatory disclose` of the same version as this program write it anew"));
+    }
+    Ok(head)
+}
+
+fn not_of_the_log(failure: DisclosureError) -> Failure {
+    let hint = "if the message came after the log was exported, export the log again";
+    match failure {
+        DisclosureError::UnknownMessage(_) => unproven(failure.to_string()).hint(hint),
+        other => unproven(other.to_string()),
+    }
+}
+
 fn unproven(message: String) -> Failure {
     Failure::new(Exit::VerificationFailed, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_no_disclosure_of_this_version_is_told_so() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("year.jsonl");
+        let read = |text: &str| {
+            std::fs::write(&path, text).expect("written");
+            Disclosed::read(&path).err().expect("refused")
+        };
+        let head = "{\"disclosure\":7,\"authority\":\"xa.oag\",\"log\":\"xa.oag/log/2026\"}\n";
+        for (text, told) in [
+            ("", "is empty"),
+            ("{\n", "it is no disclosure"),
+            ("{\"statistics\":{}}\n", "it is no disclosure"),
+            (head, "version 7, and this program reads version 1"),
+        ] {
+            let failure = read(text);
+            assert_eq!(failure.code, Exit::BadInput);
+            assert!(failure.message.contains(told), "{failure}");
+            assert!(failure.hint.expect("a hint").contains("rogatory disclose"));
+        }
+    }
 }

@@ -55,8 +55,9 @@ pub(super) fn run(
     let period = Period::year(year).map_err(|e| Failure::new(Exit::Usage, e.to_string()))?;
     let reported = args.compare.as_deref().map(read_return).transpose()?;
     if let Some(reported) = &reported {
-        check_year(reported, &period)?;
+        reported.fits(export, &period)?;
     }
+    let reported = reported.map(|reported| reported.figures);
     let said = reported.as_ref().and_then(|reported| Timestamp::parse(&reported.as_of).ok());
     let as_of = args.as_of.map(|When(at)| at).or(said);
     let targets = args.config.as_deref().map(read_targets).transpose()?.unwrap_or_default();
@@ -71,7 +72,15 @@ pub(super) fn run(
     let records = disclosed.map(|one| one.contents(&state)).transpose()?.unwrap_or_default();
     let contents = decode(records)?;
     let figures = count(period, &targets, &told, &state, &contents)?;
-    tell(export, figures, reported.as_ref(), out)
+    let too_old = said.is_some_and(|said| state.at() < said);
+    let told = tell(export, figures, reported.as_ref(), out);
+    if told.is_err() && too_old {
+        out.talk(
+            "note: the export ends before the figures were counted: if something was logged in between, \
+             export the log again",
+        );
+    }
+    told
 }
 
 fn read_targets(path: &Path) -> Result<Targets, Failure> {
@@ -79,14 +88,49 @@ fn read_targets(path: &Path) -> Result<Targets, Failure> {
     config.map(|config| config.targets).map_err(|error| Failure::bad_file(path, error))
 }
 
+const A_RETURN: &str = "give what `rogatory stats --output json` or `rogatory show ID --output json` \
+                        wrote, of this version of the program";
+
+/// A return that was made.
+struct Reported {
+    figures: StatisticsReturn,
+    author: Option<String>,
+}
+
 /// The figures in what a command wrote, or in a message that was shown.
-fn read_return(path: &Path) -> Result<StatisticsReturn, Failure> {
-    let bad = |what: String| Failure::bad_file(path, what);
-    let value: Value = serde_json::from_str(&read_text(path)?).map_err(|e| bad(e.to_string()))?;
+fn read_return(path: &Path) -> Result<Reported, Failure> {
+    let bad = |what: String| Failure::bad_file(path, what).hint(A_RETURN);
+    let value: Value = serde_json::from_str(&read_text(path)?).map_err(|error| {
+        bad(format!("it is no return of figures, for it is not JSON ({error})"))
+    })?;
     let places = ["/statistics", "/content/statistics"];
     let found = places.iter().find_map(|place| value.pointer(place));
-    let found = found.ok_or_else(|| bad("has no `statistics`".into()))?;
-    serde_json::from_value(found.clone()).map_err(|error| bad(error.to_string()))
+    let found = found
+        .ok_or_else(|| bad("it is no return of figures: it has no field `statistics`".into()))?;
+    let figures = serde_json::from_value(found.clone()).map_err(|error| {
+        bad(format!("its `statistics` are not as this program writes them ({error})"))
+    })?;
+    Ok(Reported { figures, author: author(&value) })
+}
+
+/// Whose figures they are, where what was written says it; what one sent oneself does not.
+fn author(value: &Value) -> Option<String> {
+    let word = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
+    let received = || word("peer").filter(|_| word("direction").as_deref() == Some("received"));
+    word("authority").or_else(received)
+}
+
+impl Reported {
+    /// Whether it is of the authority whose log is looked at, and of the year.
+    fn fits(&self, export: &Export, period: &Period) -> Result<(), Failure> {
+        let whose = export.card().authority().as_str();
+        if let Some(author) = self.author.as_deref().filter(|author| *author != whose) {
+            let what = format!("the return is of {author}, and the export is of {whose}");
+            return Err(Failure::new(Exit::BadInput, what)
+                .hint("give the return of the authority whose log was exported"));
+        }
+        check_year(&self.figures, period)
+    }
 }
 
 fn check_year(reported: &StatisticsReturn, period: &Period) -> Result<(), Failure> {
@@ -184,4 +228,36 @@ fn conclude(differences: &[Difference], short: bool, out: &mut Out) -> Result<()
         false => "the return is not what log and contents add up to: ask its author",
     };
     Err(Failure::new(Exit::VerificationFailed, message).hint(hint))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_no_return_is_told_so_with_what_to_give() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("return.json");
+        let read = |text: &str| {
+            std::fs::write(&path, text).expect("written");
+            read_return(&path)
+        };
+        for (text, told) in [
+            ("from,until,as_of\r\n", "is not JSON"),
+            ("{\"kind\":\"REQUEST\"}", "has no field `statistics`"),
+            ("{\"statistics\":{\"figures\":[]}}", "not as this program writes them"),
+        ] {
+            let failure = read(text).err().expect("refused");
+            assert_eq!(failure.code, Exit::BadInput);
+            assert!(failure.message.contains(told), "{failure}");
+            assert!(failure.hint.expect("a hint").contains("rogatory stats --output json"));
+        }
+        let ours = read("{\"authority\":\"xa.oag\",\"statistics\":{}}").expect("a return");
+        assert_eq!(ours.author.as_deref(), Some("xa.oag"));
+        let got =
+            "{\"direction\":\"received\",\"peer\":\"xb.pps\",\"content\":{\"statistics\":{}}}";
+        assert_eq!(read(got).expect("a return").author.as_deref(), Some("xb.pps"));
+        let sent = got.replace("received", "sent");
+        assert_eq!(read(&sent).expect("a return").author, None, "the peer is whom it went to");
+    }
 }
