@@ -154,7 +154,7 @@ impl ExcerptDir {
             ("events", events.collect::<Vec<_>>().join("\n")),
             ("with peers", peers.collect::<Vec<_>>().join("\n")),
             ("messages", told.messages.len().to_string()),
-            ("receipts received", told.receipts.to_string()),
+            ("receipt files", format!("{} of other logs", told.receipts)),
             ("fingerprint", self.card.fingerprint().words()),
         ];
         fields.retain(|(name, value)| *name != "earlier logs" || !value.is_empty());

@@ -244,8 +244,7 @@ fn print(reports: &[Report], card: &Card, whose_word: bool, out: &mut Out) {
         ("to", report.last_at.to_string()),
         ("events", events.collect::<Vec<_>>().join("\n")),
         ("with peers", peers.collect::<Vec<_>>().join("\n")),
-        ("receipts issued", report.receipts_issued.to_string()),
-        ("receipts received", received(report)),
+        ("receipt files", receipt_files(report)),
         ("fingerprint", card.fingerprint().words()),
     ];
     if !earlier.is_empty() {
@@ -287,8 +286,13 @@ fn exported_policy(report: &Report) -> Option<&'static str> {
     })
 }
 
-fn received(report: &Report) -> String {
-    format!("{} of {} recorded", report.receipts_received, report.receipts_recorded)
+/// What of receipts lies in the export as a file. That they were issued or recorded, the log says.
+fn receipt_files(report: &Report) -> String {
+    let Report { receipts_issued, receipts_received, receipts_recorded, .. } = report;
+    format!(
+        "{receipts_issued} of this log, {receipts_received} of other logs (this one recorded \
+         {receipts_recorded})"
+    )
 }
 
 fn report_json(report: &Report, earlier: &[Report], card: &Card, whose_word: bool) -> Value {

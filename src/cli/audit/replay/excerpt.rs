@@ -105,7 +105,7 @@ fn fields(replayed: &Replayed, report: &ExcerptReport) -> Vec<(&'static str, Str
         ("until", state.at().to_string()),
         ("messages", states.collect::<Vec<_>>().join("\n")),
         ("waiting", waiting.to_string()),
-        ("receipts", format!("{issued} issued, {recorded} recorded")),
+        ("receipts", format!("{issued} issued, {recorded} recorded, as the log says")),
         ("errors", findings.errors.to_string()),
         ("notices", findings.notices.to_string()),
     ]

@@ -94,7 +94,7 @@ fn fields(replayed: &Replayed, checkpoint: &Checkpoint) -> Vec<(&'static str, St
         ("until", state.at().to_string()),
         ("messages", states.collect::<Vec<_>>().join("\n")),
         ("waiting", waiting.to_string()),
-        ("receipts", format!("{issued} issued, {recorded} recorded")),
+        ("receipts", format!("{issued} issued, {recorded} recorded, as the log says")),
         ("refusals", state.refusal_count().to_string()),
         ("peers", peers.collect::<Vec<_>>().join("\n")),
         ("agencies", format!("{} with access, {revoked} without", agencies - revoked)),
