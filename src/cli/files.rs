@@ -71,10 +71,15 @@ pub(crate) fn must_be_there(path: &Path, hint: &str) -> Result<(), Failure> {
 
 /// A new file that only its owner can read. An old one stays as it is, and is an error.
 pub(crate) fn create(path: &Path) -> Result<File, Failure> {
+    create_as(path, path)
+}
+
+/// The same for a file that people know by another name.
+fn create_as(path: &Path, named: &Path) -> Result<File, Failure> {
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     file.map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => exists(path),
-        _ => Failure::file(path, "cannot be made", &error),
+        _ => Failure::file(named, "cannot be made", &error),
     })
 }
 
@@ -109,50 +114,54 @@ fn exists(path: &Path) -> Failure {
 
 /// A file that is not whole yet, beside the one that it will be. It goes when it is dropped, also
 /// where that is because a command is interrupted.
-pub(crate) struct Partial(PathBuf);
+pub(crate) struct Partial {
+    path: PathBuf,
+    /// The name that it was asked for under.
+    named: PathBuf,
+}
 
 impl Partial {
     /// For a file of this name.
     pub(crate) fn of(path: &Path) -> Self {
         let mut name = path.to_owned().into_os_string();
         name.push(".partial");
-        Self(name.into())
+        Self { path: name.into(), named: path.to_owned() }
     }
 
     /// At this very place.
     pub(crate) fn at(path: PathBuf) -> Self {
-        Self(path)
+        Self { named: path.clone(), path }
     }
 
     /// Where it is.
     pub(crate) fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
     /// Makes it. What another command left behind has no use any more.
     pub(crate) fn create(&self) -> Result<File, Failure> {
-        let _ = fs::remove_file(&self.0);
-        create(&self.0)
+        let _ = fs::remove_file(&self.path);
+        create_as(&self.path, &self.named)
     }
 
     /// Gives it its name, if nobody has it.
     pub(crate) fn admit(self, path: &Path) -> io::Result<()> {
-        match fs::hard_link(&self.0, path) {
+        match fs::hard_link(&self.path, path) {
             // Some file systems, as those of memory sticks, have no links.
-            Err(error) if error.kind() != ErrorKind::AlreadyExists => fs::rename(&self.0, path),
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => fs::rename(&self.path, path),
             linked => linked,
         }
     }
 
     /// Gives it its name, in the place of who has it.
     pub(crate) fn replace(self, path: &Path) -> io::Result<()> {
-        fs::rename(&self.0, path)
+        fs::rename(&self.path, path)
     }
 }
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
+        let _ = fs::remove_file(&self.path);
     }
 }
 
@@ -206,6 +215,12 @@ mod tests {
         assert_eq!(empty_directory(dir.path()), Ok(()));
         fs::write(dir.path().join("x"), "x").expect("written");
         assert_eq!(empty_directory(dir.path()).expect_err("in use").code, Exit::Failed);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_made_is_told_by_the_name_that_was_given() {
+        let failure = write_new(Path::new("/nowhere/x.csv"), b"").expect_err("no directory");
+        assert!(failure.message.starts_with("/nowhere/x.csv cannot be made"), "{failure}");
     }
 
     #[test]
