@@ -74,7 +74,7 @@ fn print(m: &pb::Message, wanted: Option<&str>, out: &mut Out) {
     };
     let fields = [
         ("message", m.message_id.clone()),
-        ("way", view::direction(m.direction).to_owned()),
+        ("way", way(m).to_owned()),
         ("peer", m.peer.clone()),
         ("kind", view::kind(m.kind).to_owned()),
         ("case", m.case_id.clone()),
@@ -111,6 +111,7 @@ fn print(m: &pb::Message, wanted: Option<&str>, out: &mut Out) {
         json["texts"] = read.json();
     }
     out.record(&fields, &json);
+    tell_draft(m, out);
     if out.is_json() {
         return;
     }
@@ -127,6 +128,25 @@ fn print(m: &pb::Message, wanted: Option<&str>, out: &mut Out) {
             Some(read) => read.print(out),
             None => out.data(&readable(&view::content(content))),
         }
+    }
+}
+
+/// Which way it goes or went; a draft goes none yet.
+fn way(m: &pb::Message) -> &'static str {
+    match pb::DeliveryState::try_from(m.state) {
+        Ok(pb::DeliveryState::AwaitingApproval) => "to be sent, once approved",
+        Ok(pb::DeliveryState::NotApproved) => "never sent",
+        _ => view::direction(m.direction),
+    }
+}
+
+fn tell_draft(m: &pb::Message, out: &mut Out) {
+    if m.state == pb::DeliveryState::AwaitingApproval as i32 {
+        let (author, id) = (&m.agency, &m.message_id);
+        out.talk(&format!(
+            "note: a draft of {author}, which waits for the approval of another agency: `rogatory draft \
+             approve {id}` sends it"
+        ));
     }
 }
 

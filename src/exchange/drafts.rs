@@ -27,8 +27,9 @@ use super::{ActionError, Exchange};
 use crate::audit::entry::{EntryDraft, Event};
 use crate::crypto::Digest;
 use crate::crypto::primitives::random;
+use crate::domain::request::Handling;
 use crate::domain::{MessageId, MessageKind};
-use crate::envelope::wire::kind_to_pb;
+use crate::envelope::wire::{content_from_pb, kind_to_pb};
 use crate::pb::v1 as pb;
 use crate::store::{Direction, Store, Table, Tx};
 
@@ -222,6 +223,11 @@ impl Exchange {
                 (body.reference.clone(), body.case_id.clone(), body.in_reply_to.clone())
             });
         let content = body.map(|body| pb::MessageContent::decode(body.content.as_slice()));
+        let content = content.transpose().map_err(ActionError::fault)?;
+        let handling = match &content {
+            Some(content) => self.handling_of_draft(content, &in_reply_to)?,
+            None => 0,
+        };
         Ok(MessageView {
             id,
             row: MessageRow {
@@ -237,20 +243,38 @@ impl Exchange {
                 refusal_code: row.refused.clone(),
                 packages,
                 annexes,
+                handling,
                 ..MessageRow::default()
             },
             details: MessageDetails { reference, ..MessageDetails::default() },
-            body: match content {
-                Some(content) => Some(pb::MessageBody {
-                    content: Some(content.map_err(ActionError::fault)?),
-                    case_id,
-                    ..pb::MessageBody::default()
-                }),
-                None => None,
-            },
+            body: content.map(|content| pb::MessageBody {
+                content: Some(content),
+                case_id,
+                ..pb::MessageBody::default()
+            }),
             standing: None,
             limits: Vec::new(),
         })
+    }
+
+    /// With how much care its message will be handled: with no less than the request that it is about.
+    fn handling_of_draft(
+        &self,
+        content: &pb::MessageContent,
+        answers: &[u8],
+    ) -> Result<i32, ActionError> {
+        let content = content_from_pb(content.clone()).map_err(ActionError::fault)?;
+        let own = Handling::of(&content, None);
+        let load = |id: &[u8]| match MessageId::from_slice(id) {
+            Ok(id) => rows::message(&self.store, id),
+            Err(_) => Ok(None),
+        };
+        let request = match load(answers)? {
+            Some(answered) => load(&answered.request)?,
+            None => None,
+        };
+        let of = request.and_then(|row| Handling::from_number(row.handling));
+        Ok(of.map_or(own, |of| own.max(of)) as i32)
     }
 
     /// A draft with what it says, once the log says who was given it.

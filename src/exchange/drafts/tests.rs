@@ -84,6 +84,7 @@ async fn it_goes_when_somebody_else_has_read_and_approved_it() {
     let read = a.x().read(&chief(), id).await.map_err(|e| e.to_string()).expect("read");
     let says = read.body.and_then(|body| body.content).expect("a content");
     assert!(format!("{says:?}").contains("What the witness said."), "what is approved is shown");
+    assert_eq!(read.row.handling, Handling::Ordinary as i32, "as the message will be handled");
     let slot = a.x().seen_draft(&chief(), id).expect("it waits").body_slot;
     let sent = a.x().approve(&chief(), id).await.map_err(|e| e.to_string()).expect("approved");
     assert_eq!((sent.id, sent.row.approved_by.as_str()), (id, "chief"));
