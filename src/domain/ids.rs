@@ -165,7 +165,7 @@ impl CaseId {
         read_case(text).map(|_| Self(text.to_owned())).ok_or_else(|| InvalidId {
             kind: "case id",
             given: text.chars().take(80).collect(),
-            rule: "ROG-<country>-<authority>-<year>-<sequence>, as in ROG-TH-OAG-2026-000042",
+            rule: "ROG-<country>-<authority>-<year>-<number of six digits or more>, in capitals, as in ROG-TH-OAG-2026-000042",
         })
     }
 
