@@ -161,6 +161,9 @@ pub struct Illegal {
 /// How [`Illegal::instead`] begins where there are moves to name.
 pub const MAY_COME: &str = "what may come now is ";
 
+/// How it begins, what is told of a request that has ended.
+pub const ENDED: &str = "the request ended ";
+
 impl Illegal {
     /// What the side may do instead, for people.
     pub fn instead(&self) -> String {

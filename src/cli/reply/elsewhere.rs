@@ -10,7 +10,7 @@ use crate::cli::exit::Failure;
 use crate::cli::out::Out;
 use crate::cli::send::{self, Ready};
 use crate::domain::MessageId;
-use crate::domain::lifecycle::{MAY_COME, Move};
+use crate::domain::lifecycle::{ENDED, MAY_COME, Move};
 use crate::domain::request::{Body, Content, Severity};
 
 /// The failure of a reply; of one that comes at the wrong time with the command that comes first.
@@ -28,7 +28,10 @@ pub(super) fn failure(
     // Whoever sends it again when its time has come does not want to learn the next fault then.
     let doubtful = content.check().into_iter().filter(|one| one.severity == Severity::Warning);
     doubtful.for_each(|one| out.talk(&format!("warning: {}", send::line(&one, file))));
-    let first = first(id, content);
+    let first = match failure.message.contains(ENDED) {
+        true => format!("`rogatory show {id}` has its case, and what may still be sent"),
+        false => first(id, content),
+    };
     match failure.hint.clone() {
         Some(logged) => failure.hint(format!("{first}; {logged}")),
         None => failure.hint(first),
@@ -38,7 +41,10 @@ pub(super) fn failure(
 fn is_illegal(status: &Status) -> bool {
     let details = status.get_details_bad_request();
     let fields = details.map(|bad| bad.field_violations).unwrap_or_default();
-    fields.iter().any(|one| one.field == "content.kind" && one.description.starts_with(MAY_COME))
+    fields.iter().any(|one| {
+        let told = |start: &str| one.description.starts_with(start);
+        one.field == "content.kind" && (told(MAY_COME) || told(ENDED))
+    })
 }
 
 fn first(id: MessageId, content: &Content) -> String {
@@ -103,6 +109,14 @@ mod tests {
         assert!(talk.contains("warning: --ground: is a ground without a known code"), "{talk}");
         let (failure, _) = told(Decision::Return, &rules);
         assert!(failure.hint.expect("a hint").contains(&format!("`rogatory show {ID}`")));
+    }
+
+    #[test]
+    fn of_a_request_that_has_ended_its_case_is_where_more_is_asked_for() {
+        let rules = ["a request that is …", "the request ended at …"];
+        let (failure, _) = told(Decision::Refuse, &rules);
+        let hint = failure.hint.expect("a hint");
+        assert!(hint.contains("has its case") && !hint.contains("CONSULTATION"), "{hint}");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Where one request stands, as far as it is known here.
 
 use super::{SENT_MAX, STEPS_FIRST, STEPS_MAX};
-use crate::domain::MessageId;
-use crate::domain::lifecycle::{Illegal, Move, RequestState, Side, Standing};
+use crate::domain::lifecycle::{ENDED, Illegal, Move, RequestState, Side, Standing};
+use crate::domain::{MessageId, Timestamp};
 use crate::exchange::rows::{SENT, SentMove, StandingRow, Step};
 use crate::exchange::{ActionError, Violation};
 use crate::pb::v1 as pb;
@@ -67,8 +67,36 @@ impl StandingRow {
         let Some(made) = made else { return Ok(self.said(now)) };
         match self.possible().into_iter().find_map(|at| at.after(side, made).ok()) {
             Some(to) => Ok(self.said(to)),
-            None => now.after(side, made).map(|to| self.said(to)).map_err(illegal),
+            None => now.after(side, made).map(|to| self.said(to)).map_err(|why| self.illegal(&why)),
         }
+    }
+
+    fn illegal(&self, illegal: &Illegal) -> ActionError {
+        let told = [Some(illegal.to_string()), Some(illegal.instead()), self.ended()];
+        let told = told.into_iter().flatten().map(|rule| Violation::new("content.kind", rule));
+        ActionError::Invalid(told.collect())
+    }
+
+    /// With which message the request has ended, and what is left to do; `None` while it has not.
+    fn ended(&self) -> Option<String> {
+        let is_final = |step: &&Step| {
+            RequestState::from_number(step.state).is_some_and(RequestState::is_final)
+        };
+        let step = self.steps.iter().rev().take_while(is_final).last()?;
+        let state = RequestState::from_number(step.state)?;
+        let at = Timestamp::from_unix_ms(step.at_ms);
+        let by = MessageId::from_slice(&step.message_id);
+        let by = by.map(|id| id.to_string()).unwrap_or_default();
+        Some(match self.side() {
+            Side::Requesting => format!(
+                "{ENDED}at {at} as {state}, with message {by}: a SUPPLEMENTARY_REQUEST in its case, \
+                 or a new request, asks for more"
+            ),
+            Side::Requested => format!(
+                "{ENDED}at {at} as {state}, with message {by}: for more a SUPPLEMENTARY_REQUEST or a \
+                 new request of the other authority is needed"
+            ),
+        })
     }
 
     fn said(&self, moved: Standing) -> Next {
@@ -115,9 +143,4 @@ pub(in crate::exchange) struct Next {
     pub(super) moved: Standing,
     /// What it says, where we decide.
     pub(in crate::exchange) told: Option<pb::Standing>,
-}
-
-fn illegal(illegal: Illegal) -> ActionError {
-    let told = [illegal.to_string(), illegal.instead()];
-    ActionError::Invalid(told.map(|rule| Violation::new("content.kind", rule)).into())
 }
