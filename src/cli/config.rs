@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::exit::Failure;
+use super::exit::{Exit, Failure};
 use super::files::must_be_there;
 use super::out::{Out, without_numbers};
 use crate::config::{Config, ConfigError, Finding};
@@ -25,10 +25,16 @@ enum ConfigCommand {
     /// Everything that would keep the node from starting is told at once: keys, passphrase, card,
     /// certificates, directories, addresses. No port is bound and the store is not opened, so a
     /// node may run meanwhile. Run it as the node's user.
+    ///
+    ///   rogatory config check --home /var/lib/rogatory
+    #[command(verbatim_doc_comment)]
     Check {
         /// The configuration
         #[arg(long, env = "ROGATORY_CONFIG", hide_env_values = true, value_name = "FILE")]
-        config: PathBuf,
+        config: Option<PathBuf>,
+        /// The node's home, in place of the rogatory.toml in it
+        #[arg(long, env = "ROGATORY_HOME", hide_env_values = true, value_name = "DIR")]
+        home: Option<PathBuf>,
     },
 }
 
@@ -36,7 +42,12 @@ enum ConfigCommand {
 pub(crate) const NO_CONFIG: &str = "`rogatory init` makes a home with a configuration in it";
 
 pub(crate) fn run(args: ConfigArgs, out: &mut Out) -> Result<(), Failure> {
-    let ConfigCommand::Check { config: path } = args.command;
+    let ConfigCommand::Check { config, home } = args.command;
+    let in_home = || home.map(|home| home.join(node::CONFIG_FILE));
+    let path = config.or_else(in_home).ok_or_else(|| {
+        Failure::new(Exit::Usage, "there is no configuration")
+            .hint("name it with --config or --home")
+    })?;
     must_be_there(&path, NO_CONFIG)?;
     let checked = node::check_config(&path);
     if out.is_json() {
