@@ -139,14 +139,14 @@ impl Content {
             found.add("note.decision", Need::Decision, "is missing");
         }
         if self.kind == MessageKind::ConditionsProposed && note.conditions.is_empty() {
-            found.add("note.conditions", Need::Conditions, "are missing: name one at least");
+            found.add("note.conditions", Need::Conditions, "none is given: name one at least");
         }
         if decides(Decision::Postpone) && note.review_date.is_empty() {
             let message = "is missing: say when the request is looked at again";
             found.add("note.review_date", Need::ReviewDate, message);
         }
         if decides(Decision::Return) && note.defects.is_empty() {
-            let message = "are missing: name each field that does not conform";
+            let message = "none is given: name each field that does not conform";
             found.add("note.defects", Need::Defects, message);
         }
         if self.kind == MessageKind::UseConsentRequest {

@@ -246,7 +246,7 @@ impl Note {
         };
         found.required("text", Need::Reasons, &self.text);
         if self.grounds.is_empty() {
-            found.add("grounds", Need::Grounds, "are missing: name one at least");
+            found.add("grounds", Need::Grounds, "none is given: name one at least");
         } else if decision == Decision::Refuse {
             self.sufficient_grounds(found);
         }
