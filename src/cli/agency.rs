@@ -175,11 +175,19 @@ impl ProfileFile {
         let fields = [
             ("agency", agency.agency.clone()),
             ("roles", agency.roles.join(", ")),
+            ("cases", cases(&agency).to_owned()),
             ("profile", profile),
             ("expires", agency.expire_time.clone()),
         ];
         out.record(&fields, &json);
         out.talk("the profile has a private key: hand it over safely, then remove it here");
+        let has = |role: &str| agency.roles.iter().any(|one| one == role);
+        if has("approve") && !has("read") {
+            out.talk(
+                "warning: this agency can approve nothing: who approves a message must have read it, and \
+                 it does not have the role read",
+            );
+        }
         Ok(())
     }
 
@@ -204,13 +212,17 @@ async fn revoke(mut client: Client, name: AgencyName, out: &mut Out) -> Result<(
     Ok(())
 }
 
+/// Which cases it sees.
+fn cases(agency: &pb::Agency) -> &'static str {
+    if agency.all_cases { "all" } else { "own" }
+}
+
 async fn list(mut client: Client, out: &mut Out) -> Result<(), Failure> {
     let agencies = client.list_agencies(pb::ListAgenciesRequest {}).await?.into_inner().agencies;
     let row = |a: &pb::Agency| {
-        let cases = if a.all_cases { "all" } else { "own" };
         let access = if a.revoked { "revoked" } else { "yes" };
         let (roles, expires) = (a.roles.join(", "), a.expire_time.clone());
-        vec![a.agency.clone(), roles, cases.to_owned(), access.to_owned(), expires]
+        vec![a.agency.clone(), roles, cases(a).to_owned(), access.to_owned(), expires]
     };
     out.list(&["agency", "roles", "cases", "access", "expires"], &agencies, row, view::agency);
     Ok(())
