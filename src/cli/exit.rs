@@ -206,7 +206,14 @@ pub(crate) fn told(error: &(dyn std::error::Error + 'static)) -> String {
 
 fn not_connected(error: &ConnectError) -> Failure {
     match error {
-        ConnectError::Unreachable { .. } => Failure::new(Exit::Unavailable, ""),
+        ConnectError::Unreachable { why, .. } => {
+            let failure = Failure::new(Exit::Unavailable, "");
+            // What no name server knows, no operator can start.
+            match refusal::hint_of_text(why) {
+                Some(hint) if why.contains("lookup address") => failure.hint(hint),
+                _ => failure.hint(refusal::DESK_NODE_DOWN),
+            }
+        }
         ConnectError::NotTheNode { .. } => Failure::new(Exit::VerificationFailed, "")
             .hint("nothing was sent there: ask the operator whether the profile is still right"),
         ConnectError::NotTaken { .. } => {

@@ -9,6 +9,9 @@ use super::exit::{Exit, Failure, told};
 
 const NODE_DOWN: &str = "is the node running? `rogatory serve --config FILE` starts it, and \
                          `rogatory status --home DIR` says how it is";
+pub(crate) const DESK_NODE_DOWN: &str = "nothing was sent: ask the operator of your node whether it \
+                                         runs (`rogatory status --home DIR`), and whether the address \
+                                         in your profile is still its own; then try again";
 pub(crate) const CERTIFICATE: &str = "the certificate in the profile does not let you in: an operator gives \
                            a new one with `rogatory agency renew NAME`";
 
