@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 use super::connect::AgencyAccess;
 use super::exit::{Exit, Failure};
@@ -12,8 +13,9 @@ use super::out::Out;
 use super::refusal::in_file;
 use super::send;
 use super::submit::read_content;
+use crate::card::{Card, CardEdit};
 use crate::domain::nearest::with_nearest;
-use crate::domain::request::{Content, Finding, Severity, Target};
+use crate::domain::request::{Annex, Content, Finding, Severity, Target};
 use crate::domain::{AuthorityId, MessageKind, Profile};
 use crate::envelope::wire::content_to_pb;
 use crate::pb::v1 as pb;
@@ -57,7 +59,8 @@ struct Checked {
 }
 
 pub(crate) async fn run(args: CheckArgs, out: &mut Out) -> Result<(), Failure> {
-    let mut content = read_content(&args.file)?;
+    let mut content =
+        read_content(&args.file).map_err(|failure| another_file(&args.file).unwrap_or(failure))?;
     content.kind = args.kind.unwrap_or(content.kind);
     let checked = match &args.to {
         Some(to) => at_the_node(&args.access, to, &content, out).await?,
@@ -93,6 +96,32 @@ fn here(args: &CheckArgs, content: &Content) -> Result<Checked, Failure> {
     let findings = content.check_for(&target).into_iter().map(as_answered).collect();
     Ok(Checked { findings, left_off: 0 })
 }
+
+/// What a file is that is no message, and the command that takes it; `None` where that cannot be told.
+fn another_file(file: &Path) -> Option<Failure> {
+    let text = Zeroizing::new(read_text(file).ok()?);
+    let is_json = file.extension().is_some_and(|ending| ending == "json");
+    let annex = || if is_json { Annex::from_json(&text) } else { Annex::from_toml(&text) };
+    let (is, hint) = if Card::parse(&text).is_ok() {
+        ("is the card of an authority, and no message", CHECKS_WITH_CARD)
+    } else if annex().is_ok() {
+        ("is an annex for officials, and no message", SEALS_ANNEX)
+    } else if CardEdit::parse(&text).is_ok() {
+        ("is a file of changes of a card, and no message", PUBLISHES_CARD)
+    } else if read_profile(file).is_ok() {
+        ("is what an authority asks of requests, and no message", CHECKS_WITH_ASKS)
+    } else {
+        return None;
+    };
+    Some(Failure::bad_file(file, is).hint(hint))
+}
+
+const CHECKS_WITH_CARD: &str = "`rogatory check REQUEST --card CARD` checks a request against it, and \
+                                `rogatory card show CARD` shows it";
+const SEALS_ANNEX: &str = "`rogatory submit` and `rogatory reply` check and seal it: give it with \
+                           --annex, and its readers with --for";
+const PUBLISHES_CARD: &str = "`rogatory card publish FILE --home DIR` takes it";
+const CHECKS_WITH_ASKS: &str = "`rogatory check REQUEST --asks ASKS` checks a request against it";
 
 /// Reads what an authority asks of requests.
 fn read_profile(file: &Path) -> Result<Profile, Failure> {
@@ -237,6 +266,26 @@ mod tests {
         assert!(lines.iter().take(lines.len() - 1).all(|line| line.chars().count() <= WIDTH));
         assert_eq!(lines.join(" "), text);
         assert_eq!(wrapped(" "), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_file_that_is_no_message_is_told_with_the_command_that_takes_it() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let told = |name: &str, text: &str| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, text).expect("written");
+            another_file(&path).map(|failure| (failure.message, failure.hint.unwrap_or_default()))
+        };
+        let annex = "[[persons]]\nref = \"V-7F3A\"\n[[persons.names]]\ntext = \"N\"";
+        for (name, text, is, takes) in [
+            ("a.toml", annex, "an annex", "--annex"),
+            ("b.toml", "endpoint = \"x:1\"", "changes of a card", "card publish"),
+            ("c.toml", "undertakings = [\"specialty\"]", "asks of requests", "--asks"),
+        ] {
+            let (message, hint) = told(name, text).expect(name);
+            assert!(message.contains(is) && hint.contains(takes), "{message} {hint}");
+        }
+        assert_eq!(told("d.toml", "subjekt = 1"), None);
     }
 
     #[test]
