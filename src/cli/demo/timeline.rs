@@ -77,7 +77,7 @@ fn of_message(sent: &Sent, logs: &[Log]) -> String {
 fn row(at: &str, what: &str, from: &str, to: &str, entries: &[String; 4]) -> String {
     let [signed, arrived, opened, in_hand] = entries;
     let row = format!(
-        "{at:<12}  {what:<32}  {from:<9}  {to:<9}  {signed:>7}  {arrived:>7}  {opened:>7}  {in_hand:>7}"
+        "{at:<10}  {what:<32}  {from:<9}  {to:<9}  {signed:>7}  {arrived:>7}  {opened:>7}  {in_hand:>7}"
     );
     row.trim_end().to_owned()
 }
@@ -85,7 +85,7 @@ fn row(at: &str, what: &str, from: &str, to: &str, entries: &[String; 4]) -> Str
 /// Hours to milliseconds: one day is enough here.
 fn clock(at: Timestamp) -> String {
     let at = at.to_string();
-    at.get(11..23).unwrap_or(&at).to_owned()
+    at.get(11..19).unwrap_or(&at).to_owned()
 }
 
 fn of_log(log: &Log, logs: &[Log], told: &Told) -> Vec<Line> {
