@@ -22,7 +22,7 @@ pub(super) async fn get(
 ) -> Result<pb::GetStatisticsResponse, Status> {
     let period = Period::parse(&request.from, &request.until);
     let period = period.and_then(|period| period.begun(exchange.now()));
-    let period = period.map_err(|error| invalid("from", error))?;
+    let period = period.map_err(|error| invalid(error.field(), error))?;
     let peer = optional("peer", &request.peer)?;
     peer.as_ref().map_or(Ok(()), |peer| was_met(exchange, peer))?;
     let _pass = exchange.gates().statistics.enter(&caller.name).map_err(to_status)?;

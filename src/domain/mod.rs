@@ -14,6 +14,7 @@ pub mod lifecycle;
 pub mod limits;
 pub mod nearest;
 pub mod organisation;
+pub mod period;
 pub mod profile;
 pub mod reason;
 pub mod release;

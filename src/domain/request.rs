@@ -73,8 +73,10 @@ pub use referral::{Consent, ProtectionReferral, VoluntaryReturn};
 pub use roles::{KnownRoles, PersonFault};
 pub use rules::{Rule, RuleSource, Scope, rule_files, rules};
 pub use statistics::{
-    Outcome, ReturnLine, StatisticsDimension, StatisticsReturn, StatisticsWay, Times,
+    Column, LineFault, OFFENCES, Outcome, ReturnLine, StatisticsDimension, StatisticsReturn,
+    StatisticsWay, Times, UNKNOWN, audit_lines,
 };
+pub(in crate::domain) use statistics::{Told, ground, instrument, told};
 pub use target::Target;
 pub use transfer::{
     SafeConduct, TransferConsent, TransferPurpose, TransferRequest, TransferReturn, TransferTerms,

@@ -11,135 +11,21 @@
 mod compare;
 mod csv;
 mod facts;
-mod judge;
 mod life;
-mod period;
-mod reckon;
 mod suppress;
 mod tally;
 
 pub use self::compare::{Difference, compare};
 pub use self::csv::to_csv;
-pub use self::facts::{Facts, Heard, OFFENCES, UNKNOWN, What};
-pub use self::judge::{LineFault, audit_lines};
+pub use self::facts::{Facts, Heard, What};
 pub use self::life::{Life, Said};
-pub use self::period::{InvalidPeriod, Period};
 pub use self::suppress::suppress;
 pub use self::tally::Tally;
+pub use crate::domain::period::{InvalidPeriod, Period};
 pub use crate::domain::request::{
-    Outcome, ReturnLine, StatisticsDimension as Dimension, StatisticsReturn, StatisticsWay as Way,
-    Times,
+    Column, LineFault, OFFENCES, Outcome, ReturnLine, StatisticsDimension as Dimension,
+    StatisticsReturn, StatisticsWay as Way, Times, UNKNOWN, audit_lines,
 };
-
-/// A number of a line that counts something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Column {
-    /// Requests.
-    Requests,
-    /// Those in which a duty of the requested authority is overdue.
-    Overdue,
-    /// Rounds in which information was asked for.
-    InfoRounds,
-    /// Those in which a hearing was arranged.
-    WithHearing,
-    /// Those in which costs were asked for.
-    WithCosts,
-    /// Those for which evidence was sent.
-    WithEvidence,
-    /// Those that were acknowledged.
-    Acknowledged,
-    /// Those that were decided on.
-    Decided,
-    /// Those that were executed.
-    Executed,
-}
-
-impl Column {
-    /// All of them, the requests first.
-    pub const ALL: [Self; 9] = [
-        Self::Requests,
-        Self::Overdue,
-        Self::InfoRounds,
-        Self::WithHearing,
-        Self::WithCosts,
-        Self::WithEvidence,
-        Self::Acknowledged,
-        Self::Decided,
-        Self::Executed,
-    ];
-
-    /// Its field in a line.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Requests => "requests",
-            Self::Overdue => "overdue",
-            Self::InfoRounds => "info_rounds",
-            Self::WithHearing => "with_hearing",
-            Self::WithCosts => "with_costs",
-            Self::WithEvidence => "with_evidence",
-            Self::Acknowledged => "acknowledgement.count",
-            Self::Decided => "decision.count",
-            Self::Executed => "execution.count",
-        }
-    }
-
-    /// Whether it counts some of the requests of its line: then how many it leaves out can be told by
-    /// subtraction.
-    pub fn is_part(self) -> bool {
-        !matches!(self, Self::Requests | Self::InfoRounds)
-    }
-
-    /// Whether it says by what it means how many requests there are of some outcomes.
-    fn is_defined(self) -> bool {
-        matches!(self, Self::Overdue | Self::Acknowledged | Self::Decided | Self::Executed)
-    }
-}
-
-impl ReturnLine {
-    /// What stands in a column; `None` where it is not shown.
-    pub fn cell(&self, column: Column) -> Option<u64> {
-        match column {
-            Column::Requests => self.requests,
-            Column::Overdue => self.overdue,
-            Column::InfoRounds => self.info_rounds,
-            Column::WithHearing => self.with_hearing,
-            Column::WithCosts => self.with_costs,
-            Column::WithEvidence => self.with_evidence,
-            Column::Acknowledged => self.acknowledgement.count,
-            Column::Decided => self.decision.count,
-            Column::Executed => self.execution.count,
-        }
-    }
-
-    /// The same, to be changed.
-    pub fn cell_mut(&mut self, column: Column) -> &mut Option<u64> {
-        match column {
-            Column::Requests => &mut self.requests,
-            Column::Overdue => &mut self.overdue,
-            Column::InfoRounds => &mut self.info_rounds,
-            Column::WithHearing => &mut self.with_hearing,
-            Column::WithCosts => &mut self.with_costs,
-            Column::WithEvidence => &mut self.with_evidence,
-            Column::Acknowledged => &mut self.acknowledgement.count,
-            Column::Decided => &mut self.decision.count,
-            Column::Executed => &mut self.execution.count,
-        }
-    }
-
-    /// What a duty took, beside the column that counts it.
-    pub(crate) fn times_mut(&mut self, column: Column) -> Option<&mut Times> {
-        match column {
-            Column::Acknowledged => Some(&mut self.acknowledgement),
-            Column::Decided => Some(&mut self.decision),
-            Column::Executed => Some(&mut self.execution),
-            _ => None,
-        }
-    }
-
-    fn place(&self) -> (Way, Dimension, &str) {
-        (self.way, self.dimension, &self.value)
-    }
-}
 
 #[cfg(test)]
 mod secrecy_tests;

@@ -1,17 +1,27 @@
 //! What an authority reports of the requests of a year: counts, and how long they took.
 //!
-//! The form of the tables only. How they are counted, and how small counts are kept from being
-//! learnt, is in `domain::statistics`; what is wrong with a return that somebody else has counted is
-//! found here by the same rules.
+//! The form of the tables only, and what is wrong with a return that somebody else has counted. How they
+//! are counted, and how small counts are kept from being learnt, is in `domain::statistics`.
+
+mod column;
+mod judge;
+mod reckon;
+mod values;
 
 use serde::{Deserialize, Serialize};
+
+pub use self::column::Column;
+pub use self::judge::{LineFault, audit_lines};
+pub(in crate::domain) use self::reckon::{Told, told};
+pub use self::values::{OFFENCES, UNKNOWN};
+pub(in crate::domain) use self::values::{ground, instrument};
 
 use super::finding::{Finding, Lacks};
 use super::words::words;
 use super::{Need, Target, rules};
 use crate::domain::Timestamp;
 use crate::domain::limits::{RETURN_LINES_MAX, SMALLEST_CELL};
-use crate::domain::statistics::{Period, audit_lines};
+use crate::domain::period::Period;
 
 words! {
     /// Which way requests went, as the authority sees it that reports.

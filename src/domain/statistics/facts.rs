@@ -2,26 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::{Dimension, Way};
+use super::{OFFENCES, UNKNOWN, Way};
 use crate::domain::clock::{Clock, Duty, History, Targets, Track, clocks};
 use crate::domain::lifecycle::{RequestState, Side};
 use crate::domain::request::{
-    AssistanceType, Body, Content, Decision, GROUNDS, Instrument, MlaRequest, OffenceFamily,
-    Outcome, UrgencyLevel,
+    Body, Content, Decision, MlaRequest, OffenceFamily, Outcome, UrgencyLevel, ground, instrument,
 };
 use crate::domain::{AuthorityId, MessageId, MessageKind, Timestamp};
-
-/// What stands in place of a value that nobody can read any more, because the content was erased.
-pub const UNKNOWN: &str = "unknown";
-
-/// The families that offences are counted as: those of the two Protocols, and everything else.
-pub const OFFENCES: [&str; 3] = ["trafficking_in_persons", "people_smuggling", "other"];
-
-/// The code under which treaties between two States are counted: their names are free text.
-const BILATERAL: &str = "BILATERAL";
-
-/// The code for a ground of which no instrument speaks.
-const OTHER_GROUND: &str = "OTHER";
 
 /// What a request asks for, in words that are counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,17 +41,10 @@ impl What {
             _ => OFFENCES[2],
         };
         Self {
-            instruments: request.legal_basis.iter().map(code).collect(),
+            instruments: request.legal_basis.iter().map(instrument).collect(),
             offences: request.offences.iter().map(|one| family(one.family)).collect(),
             assistance: request.assistance.iter().map(|one| one.assistance_type.as_str()).collect(),
         }
-    }
-}
-
-fn code(instrument: &Instrument) -> String {
-    match instrument {
-        Instrument::Bilateral(_) => BILATERAL.to_owned(),
-        fixed => fixed.to_string(),
     }
 }
 
@@ -233,31 +213,4 @@ impl Facts {
 /// Whether a duty of the requested authority is overdue.
 pub(super) fn is_overdue(clocks: &[Clock]) -> bool {
     clocks.iter().any(|clock| clock.duty.of() == Side::Requested && clock.is_overdue())
-}
-
-/// The code of a ground that is known; what a peer made up is counted with others of that sort.
-fn ground(code: &str) -> &'static str {
-    let known = GROUNDS.iter().find(|ground| ground.code == code);
-    known.map_or(OTHER_GROUND, |ground| ground.code)
-}
-
-/// Whether a value can stand in a table.
-pub(super) fn is_value(dimension: Dimension, value: &str) -> bool {
-    use Dimension as D;
-    let is = |known: &str| known == value;
-    match dimension {
-        D::Total => value.is_empty(),
-        D::Year => value.len() == 4 && value.bytes().all(|b| b.is_ascii_digit()),
-        D::Peer => AuthorityId::parse(value).is_ok(),
-        D::Kind => MessageKind::parse(value).is_ok_and(MessageKind::is_request),
-        D::Instrument => {
-            let mut fixed = Instrument::FIXED.iter().map(ToString::to_string);
-            value == BILATERAL || value == UNKNOWN || fixed.any(|code| is(&code))
-        }
-        D::Offence => value == UNKNOWN || OFFENCES.contains(&value),
-        D::Assistance => value == UNKNOWN || AssistanceType::ALL.iter().any(|one| is(one.as_str())),
-        D::Urgency => UrgencyLevel::ALL.iter().any(|one| is(one.as_str())),
-        D::Outcome => Outcome::ALL.iter().any(|one| is(one.as_str())),
-        D::Ground => value == OTHER_GROUND || GROUNDS.iter().any(|one| is(one.code)),
-    }
 }

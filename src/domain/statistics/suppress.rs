@@ -7,9 +7,8 @@
 //! are not shown shows nothing. Last, what can be reckoned from all tables and columns together is
 //! covered likewise. docs/statistics.md says what this protects, and what not.
 
-use super::reckon::{Told, told};
 use super::{Column, Dimension, ReturnLine, StatisticsReturn, Times, Way};
-use crate::domain::request::Outcome;
+use crate::domain::request::{Outcome, Told, told};
 
 /// Times are rounded up to so many seconds: to the second, one would tell of single cases.
 const TIME_GRAIN_SECONDS: u64 = 3600;
@@ -159,17 +158,9 @@ fn table_of(table: &mut [&mut ReturnLine], before: &[ReturnLine], least: u64) {
     }
 }
 
-/// Whether a count is too small to be shown, or leaves out too few.
-pub(super) fn is_small(line: &ReturnLine, column: Column, least: u64) -> bool {
-    let few = |count: u64| count > 0 && count < least;
-    let rest = |count: u64| line.requests.and_then(|all| all.checked_sub(count));
-    line.cell(column)
-        .is_some_and(|count| few(count) || (column.is_part() && rest(count).is_some_and(few)))
-}
-
 fn column_of(table: &mut [&mut ReturnLine], before: &[ReturnLine], column: Column, least: u64) {
     for (line, whole) in table.iter_mut().zip(before) {
-        if is_small(whole, column, least) {
+        if whole.is_small(column, least) {
             *line.cell_mut(column) = None;
         }
     }

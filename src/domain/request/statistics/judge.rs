@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::facts::is_value;
 use super::reckon::told;
-use super::suppress::is_small;
-use super::{Column, Dimension, ReturnLine, StatisticsReturn, Way};
+use super::values::is_value;
+use super::{
+    Column, ReturnLine, StatisticsDimension as Dimension, StatisticsReturn, StatisticsWay as Way,
+};
 use crate::domain::request::Need;
 
 /// Something that is wrong with the lines.
@@ -143,7 +144,7 @@ fn shown(of: &StatisticsReturn) -> Vec<LineFault> {
             found.push(fault(format!("lines[{number}].{field}"), Need::ReturnSmall, message));
         };
         for column in Column::ALL {
-            if is_small(line, column, least) {
+            if line.is_small(column, least) {
                 add(column.as_str(), "is a small count, or leaves out a small one");
             } else if line.requests.is_none() && line.cell(column).is_some() {
                 add(column.as_str(), "is shown, and the requests of the line are not");

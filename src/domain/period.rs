@@ -16,8 +16,13 @@ pub struct Period {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPeriod {
     /// One of them is none.
-    #[error("{0:?} is no day of the calendar in the form YYYY-MM-DD")]
-    NoDay(String),
+    #[error("{day:?} is no day of the calendar in the form YYYY-MM-DD")]
+    NoDay {
+        /// Which: `from` or `until`.
+        field: &'static str,
+        /// What stands there.
+        day: String,
+    },
     /// A year that times here cannot write.
     #[error(
         "{0} is no year that can be counted: give all four digits of one of 1970 to 9999, as in 2026"
@@ -34,9 +39,20 @@ pub enum InvalidPeriod {
 /// Characters of what is no day that are shown.
 const SHOWN_MAX_CHARS: usize = 20;
 
-fn end_of(day: &str) -> Result<Timestamp, InvalidPeriod> {
-    let no_day = || InvalidPeriod::NoDay(day.chars().take(SHOWN_MAX_CHARS).collect());
-    Timestamp::end_of_day(day).ok_or_else(no_day)
+impl InvalidPeriod {
+    /// Which of the two days is wrong: `from` or `until`.
+    pub fn field(&self) -> &'static str {
+        match self {
+            Self::NoDay { field, .. } => field,
+            Self::NoYear(_) | Self::NotBegun(_) => "from",
+            Self::Backwards => "until",
+        }
+    }
+}
+
+fn end_of(field: &'static str, day: &str) -> Result<Timestamp, InvalidPeriod> {
+    let shown = || day.chars().take(SHOWN_MAX_CHARS).collect();
+    Timestamp::end_of_day(day).ok_or_else(|| InvalidPeriod::NoDay { field, day: shown() })
 }
 
 impl Period {
@@ -45,7 +61,7 @@ impl Period {
     /// # Errors
     /// [`InvalidPeriod`].
     pub fn parse(from: &str, until: &str) -> Result<Self, InvalidPeriod> {
-        let (start, end) = (end_of(from)?.plus_ms(-DAY_MS), end_of(until)?);
+        let (start, end) = (end_of("from", from)?.plus_ms(-DAY_MS), end_of("until", until)?);
         if end <= start {
             return Err(InvalidPeriod::Backwards);
         }

@@ -4,9 +4,9 @@
 //! its whole, and by what the columns mean some cells are none or all. From that follows between which
 //! numbers each count lies. Where both are the same small number, it is told.
 
-use super::{Column, Dimension, ReturnLine, Way};
+use super::{Column, Outcome, ReturnLine, StatisticsDimension as Dimension, StatisticsWay as Way};
 use crate::domain::MessageKind;
-use crate::domain::request::{Outcome, UrgencyLevel};
+use crate::domain::request::UrgencyLevel;
 
 /// Numbers of a line: each column, and what each leaves out of the requests.
 const WIDTH: usize = 2 * Column::ALL.len();
@@ -17,11 +17,11 @@ const ROUNDS: usize = 64;
 
 /// A count that can be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Told {
+pub(in crate::domain) struct Told {
     /// The number of its line.
-    pub(super) line: usize,
+    pub(in crate::domain) line: usize,
     /// Its column, or that which leaves out as many.
-    pub(super) column: Column,
+    pub(in crate::domain) column: Column,
 }
 
 /// Between which numbers a count lies, both included.
@@ -46,7 +46,7 @@ struct Reckoning {
 }
 
 /// The counts from 1 to below `least` that are not shown and can be told, whichever way they went.
-pub(super) fn told(lines: &[ReturnLine], least: u64) -> Vec<Told> {
+pub(in crate::domain) fn told(lines: &[ReturnLine], least: u64) -> Vec<Told> {
     let mut found: Vec<Told> = Vec::new();
     for way in Way::ALL {
         let of_way = || lines.iter().enumerate().filter(|(_, line)| line.way == *way);
