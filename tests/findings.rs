@@ -134,12 +134,16 @@ fn tables() -> String {
         text.push_str(&table(file, &source, &title));
     }
     text.push_str("\n## Grounds of refusal and postponement\n\n`src/domain/request/note.rs`\n\n");
-    text.push_str("| paragraph | code | alone | confirm |\n|---|---|---|---|\n");
+    text.push_str(
+        "| paragraph | code | refusal | postponement | confirm |\n|---|---|---|---|---|\n",
+    );
     for ground in GROUNDS {
         let yes = |is: bool| if is { "yes" } else { "" };
-        let (alone, confirm) = (if ground.suffices { "yes" } else { "no" }, yes(ground.confirm));
+        let (refuses, postpones) = (yes(ground.refuses), yes(ground.postpones));
+        let confirm = yes(ground.confirm);
         let (paragraph, code) = (ground.paragraph, ground.code);
-        writeln!(text, "| {paragraph} | `{code}` | {alone} | {confirm} |").expect("to memory");
+        writeln!(text, "| {paragraph} | `{code}` | {refuses} | {postpones} | {confirm} |")
+            .expect("to memory");
     }
     let (all, open) = (rules().len(), rules().iter().filter(|rule| rule.confirm).count());
     writeln!(text, "\nRules: {all}. For a lawyer to confirm: {open}.").expect("to memory");

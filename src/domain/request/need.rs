@@ -156,6 +156,10 @@ words! {
         GroundBankSecrecy = "ground_bank_secrecy",
         /// A ground other than fiscal matters.
         GroundFiscal = "ground_fiscal",
+        /// A ground that a refusal may rest on.
+        GroundRefusal = "ground_refusal",
+        /// A ground that a postponement may rest on.
+        GroundPostponement = "ground_postponement",
         /// Which decision, in a decision.
         Decision = "decision",
         /// The conditions, in a proposal.

@@ -123,32 +123,38 @@ pub struct Ground {
     pub code: &'static str,
     /// Where it stands.
     pub paragraph: &'static str,
-    /// Whether a refusal may rest on it alone.
-    pub suffices: bool,
+    /// Whether a refusal may rest on it: UNTOC 18(21), or the paragraph of another instrument.
+    pub refuses: bool,
+    /// Whether a postponement may: UNTOC 18(25).
+    pub postpones: bool,
     /// A lawyer should confirm it against the text.
     pub confirm: bool,
 }
 
-const fn ground(code: &'static str, paragraph: &'static str) -> Ground {
-    Ground { code, paragraph, suffices: true, confirm: false }
+const fn refuses(code: &'static str, paragraph: &'static str) -> Ground {
+    Ground { code, paragraph, refuses: true, postpones: false, confirm: false }
 }
 
 const fn unconfirmed(code: &'static str, paragraph: &'static str) -> Ground {
-    Ground { code, paragraph, suffices: true, confirm: true }
+    Ground { confirm: true, ..refuses(code, paragraph) }
+}
+
+const fn postpones(code: &'static str, paragraph: &'static str) -> Ground {
+    Ground { refuses: false, postpones: true, ..refuses(code, paragraph) }
 }
 
 const fn forbidden(code: &'static str, paragraph: &'static str) -> Ground {
-    Ground { code, paragraph, suffices: false, confirm: false }
+    Ground { refuses: false, ..refuses(code, paragraph) }
 }
 
-/// The grounds that have a code here. Treaties between two States may have others, so an unknown
-/// code is a warning; what no State may refuse on alone is an error.
+/// The grounds that have a code here, and what may rest on each. Treaties between two States may have
+/// others, so an unknown code is a warning, and anything may rest on it.
 pub const GROUNDS: &[Ground] = &[
-    ground("NON_CONFORMITY", "UNTOC 18(21)(a)"),
-    ground("ESSENTIAL_INTERESTS", "UNTOC 18(21)(b)"),
-    ground("PROHIBITED_DOMESTICALLY", "UNTOC 18(21)(c)"),
-    ground("CONTRARY_TO_LEGAL_SYSTEM", "UNTOC 18(21)(d)"),
-    ground("NO_DUAL_CRIMINALITY", "UNTOC 18(9)"),
+    refuses("NON_CONFORMITY", "UNTOC 18(21)(a)"),
+    refuses("ESSENTIAL_INTERESTS", "UNTOC 18(21)(b)"),
+    refuses("PROHIBITED_DOMESTICALLY", "UNTOC 18(21)(c)"),
+    refuses("CONTRARY_TO_LEGAL_SYSTEM", "UNTOC 18(21)(d)"),
+    refuses("NO_DUAL_CRIMINALITY", "UNTOC 18(9)"),
     unconfirmed("NE_BIS_IN_IDEM", "ASEAN MLAT 3(1)"),
     unconfirmed("POLITICAL", "ASEAN MLAT 3(1)"),
     unconfirmed("MILITARY", "ASEAN MLAT 3(1)"),
@@ -158,11 +164,11 @@ pub const GROUNDS: &[Ground] = &[
     unconfirmed("NO_RETURN_UNDERTAKING", "ASEAN MLAT 3(1)(i)"),
     unconfirmed("PREJUDICE_TO_SAFETY", "ASEAN MLAT 3(2)"),
     unconfirmed("EXCESSIVE_BURDEN", "ASEAN MLAT 3(2)"),
-    ground("DE_MINIMIS", "UNCAC 46(9)(b)"),
-    ground("AVAILABLE_OTHERWISE", "UNCAC 46(9)(b)"),
+    refuses("DE_MINIMIS", "UNCAC 46(9)(b)"),
+    refuses("AVAILABLE_OTHERWISE", "UNCAC 46(9)(b)"),
     unconfirmed("DEATH_PENALTY", "domestic law"),
     unconfirmed("TORTURE", "domestic law"),
-    ground("POSTPONE_ONGOING_PROCEEDING", "UNTOC 18(25)"),
+    postpones("POSTPONE_ONGOING_PROCEEDING", "UNTOC 18(25)"),
     forbidden("BANK_SECRECY", "UNTOC 18(8)"),
     forbidden("FISCAL", "UNTOC 18(22)"),
 ];
@@ -248,21 +254,32 @@ impl Note {
         if self.grounds.is_empty() {
             found.add("grounds", Need::Grounds, "none is given: name one at least");
         } else if decision == Decision::Refuse {
-            self.sufficient_grounds(found);
+            self.grounds_of_refusal(found);
+        } else {
+            let message = "are none that a postponement may rest on";
+            let none = self.first_of_none(|ground| ground.postpones).is_some();
+            found.add_if(none, "grounds", Need::GroundPostponement, message);
         }
     }
 
-    /// Bank secrecy and fiscal matters are no grounds to refuse on, alone or together.
-    fn sufficient_grounds(&self, found: &mut Lacks) {
-        let forbidden = |code: &String| find(code).filter(|ground| !ground.suffices);
-        let all: Option<Vec<&Ground>> = self.grounds.iter().map(forbidden).collect();
-        if let Some(first) = all.as_deref().and_then(|all| all.first()) {
-            let need = match first.code {
-                "FISCAL" => Need::GroundFiscal,
-                _ => Need::GroundBankSecrecy,
-            };
-            found.add("grounds", need, "are none that a refusal may rest on");
-        }
+    /// Bank secrecy and fiscal matters are no grounds to refuse on, nor is a proceeding that goes on,
+    /// alone or together.
+    fn grounds_of_refusal(&self, found: &mut Lacks) {
+        let Some(first) = self.first_of_none(|ground| ground.refuses) else { return };
+        let need = match first.code {
+            "FISCAL" => Need::GroundFiscal,
+            "BANK_SECRECY" => Need::GroundBankSecrecy,
+            _ => Need::GroundRefusal,
+        };
+        found.add("grounds", need, "are none that a refusal may rest on");
+    }
+
+    /// The first of the grounds, where a decision may rest on none of them. What is not known may be
+    /// the ground of a treaty.
+    fn first_of_none(&self, may: impl Fn(&Ground) -> bool) -> Option<&'static Ground> {
+        let is_none = |code: &String| find(code).filter(|ground| !may(ground));
+        let all: Option<Vec<&'static Ground>> = self.grounds.iter().map(is_none).collect();
+        all?.first().copied()
     }
 }
 

@@ -8,8 +8,9 @@ use crate::domain::PackageId;
 use crate::domain::RequestId;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::request::{
-    Content, Decision, Defect, ExhibitVerdict, Note, Progress, Verdict, request_from_json,
+    Body, Content, Decision, Defect, ExhibitVerdict, Note, Progress, Verdict, request_from_json,
 };
+use crate::envelope::wire::content_from_pb;
 use crate::exchange::submit::Submission;
 use crate::exchange::testing::{Lone, desk, pair};
 use crate::exchange::{ActionError, rows};
@@ -24,6 +25,10 @@ pub(in crate::exchange) fn note(made: Move) -> Content {
     let decision = Decision::ALL.iter().copied().find(|one| word(one.as_str()));
     let progress = Progress::ALL.iter().copied().find(|one| word(one.as_str()));
     let lists = |yes: bool| yes.then(|| "No use in another case.".to_owned()).into_iter().collect();
+    let ground = match made {
+        Move::Postpone => "POSTPONE_ONGOING_PROCEEDING",
+        _ => "ESSENTIAL_INTERESTS",
+    };
     let refuses = decision.is_some_and(Decision::needs_reasons);
     let exhibit = ExhibitVerdict {
         package: PackageId::new(crate::domain::Timestamp::from_unix_ms(1), [1; 10]),
@@ -35,7 +40,7 @@ pub(in crate::exchange) fn note(made: Move) -> Content {
     let note = Note {
         text: "As the law says.".into(),
         language: "en".into(),
-        grounds: if refuses { vec!["ESSENTIAL_INTERESTS".into()] } else { Vec::new() },
+        grounds: if refuses { vec![ground.into()] } else { Vec::new() },
         decision,
         more_to_follow: word("more_to_follow"),
         progress,
@@ -140,6 +145,20 @@ impl Two {
             Err(other) => panic!("{other}"),
             Ok(_) => panic!("it was legal"),
         }
+    }
+
+    /// What a message of B is about, as A finds it in its body.
+    fn about(&self, id: MessageId) -> About {
+        let body = self.b.x().content(id, &self.b.row(id)).map_err(|error| error.to_string());
+        let body = body.expect("readable").expect("there");
+        let content = content_from_pb(body.content.expect("whole")).expect("sound");
+        let made = match &content.body {
+            Body::Note(note) => Move::of(content.kind, note),
+            _ => None,
+        };
+        let (request, answers) = (Some(self.request), Some(self.request));
+        let (urgency, review) = (content.urgency(), content.review());
+        About { request, answers, made, told: body.standing, urgency, review }
     }
 
     fn notice(&self, at: Side, id: MessageId) -> String {
