@@ -82,11 +82,15 @@ impl Read {
             });
         }
         if others > 0 {
+            // Each statement of a framework update has a language of its own.
+            let written = self.readings.iter().filter(|one| !one.is_wanted);
             let languages = self.content.translations().iter().map(|one| one.language.as_str());
-            let all: Vec<&str> = std::iter::once(self.content.body.written_in())
-                .chain(languages)
-                .filter(|language| !language.is_empty())
-                .collect();
+            let mut all: Vec<&str> = Vec::new();
+            for language in written.map(|one| one.language.as_str()).chain(languages) {
+                if !language.is_empty() && !all.contains(&language) {
+                    all.push(language);
+                }
+            }
             out.talk(&format!(
                 "note: {others} of {} texts are not there in {}, and shown as they were written; \
                  there is {}",

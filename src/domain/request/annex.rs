@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::finding::Lacks;
-use super::translation::is_latin;
+use super::translation::is_latin_char;
 use super::{Need, PersonFault, opaque_debug};
 use crate::domain::limits::{ANNEX_MAX_BYTES, ANNEX_PERSONS_MAX};
 
@@ -242,7 +242,7 @@ fn person_name(found: &mut Lacks, name: &PersonName) {
     let message = "is not four letters of ISO 15924, as in Thai, Arab or Latn";
     found.add_if(!script.is_empty() && !is_script, "script", Need::FormLanguage, message);
     found.line("transliteration", &name.transliteration);
-    let latin = name.transliteration.chars().all(is_latin);
+    let latin = name.transliteration.chars().all(is_latin_char);
     let message = "is not in Latin letters";
     found.add_if(!latin, "transliteration", Need::FormTransliteration, message);
     found.line("scheme", &name.scheme);

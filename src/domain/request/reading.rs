@@ -81,7 +81,7 @@ impl Content {
 impl Body {
     /// The language that a text of it is written in; in a framework update each statement has its
     /// own.
-    fn language_of(&self, field: &str) -> &str {
+    pub(super) fn language_of(&self, field: &str) -> &str {
         let Self::Framework(update) = self else { return self.written_in() };
         let number = field.strip_prefix("statements[").and_then(|rest| rest.split_once(']'));
         let number = number.and_then(|(number, _)| number.parse::<usize>().ok());

@@ -70,8 +70,12 @@ impl Translation {
         }
         let there = self.texts.iter().filter(|one| !one.text.trim().is_empty());
         let there: BTreeSet<&str> = there.map(|one| one.field.as_str()).collect();
-        let lacks = |field: &&str| role_of(body.form, field).needed && !there.contains(field);
-        body.texts.keys().map(String::as_str).filter(lacks).collect()
+        let lacks = |(field, language): &(&String, &String)| {
+            role_of(body.form, field).needed
+                && !there.contains(field.as_str())
+                && !language::same_tag(language, &self.language)
+        };
+        body.texts.iter().filter(lacks).map(|(field, _)| field.as_str()).collect()
     }
 }
 
@@ -79,17 +83,31 @@ impl Translation {
 pub(super) struct BodyTexts {
     form: Form,
     language: String,
+    /// The language that each of its texts is written in.
     texts: BTreeMap<String, String>,
 }
 
 impl BodyTexts {
     pub(super) fn of(body: &Body) -> Self {
-        Self { form: body.form(), language: body.written_in().to_owned(), texts: body.texts() }
+        let in_language = |field: String| {
+            let language = body.language_of(&field).to_owned();
+            (field, language)
+        };
+        let texts = body.texts().into_keys().map(in_language).collect();
+        Self { form: body.form(), language: body.written_in().to_owned(), texts }
     }
 
     pub(super) fn of_request(request: &MlaRequest) -> Self {
         let (form, language) = (Form::Request, request.language.clone());
-        Self { form, language, texts: texts_of(form, json_of(request)) }
+        let texts = texts_of(form, json_of(request)).into_keys();
+        let texts = texts.map(|field| (field, language.clone())).collect();
+        Self { form, language, texts }
+    }
+
+    /// Whether all of it is written in a language.
+    fn is_in(&self, tag: &str) -> bool {
+        language::same_tag(tag, &self.language)
+            && self.texts.values().all(|one| language::same_tag(tag, one))
     }
 }
 
@@ -128,7 +146,7 @@ pub(super) fn check(found: &mut Lacks, translations: &[Translation], body: &Body
 fn translation(found: &mut Lacks, one: &Translation, body: &BodyTexts) {
     found.required("language", Need::TranslationLanguage, &one.language);
     found.language("language", &one.language);
-    let same = !one.language.is_empty() && language::same_tag(&one.language, &body.language);
+    let same = !one.language.is_empty() && body.is_in(&one.language);
     let message = "is the language that is translated from";
     found.add_if(same, "language", Need::FormTranslationSame, message);
     found.line("by", &one.by);
@@ -145,7 +163,11 @@ fn translation(found: &mut Lacks, one: &Translation, body: &BodyTexts) {
         let field = format!("texts.{}", shown(&text.field));
         let twice = !earlier.insert(text.field.as_str());
         found.add_if(twice, &field, Need::FormTranslationTwice, "stands there twice");
-        translated(found, &field, text, one.is_transliteration(), body);
+        translated(found, &field, text, one, body);
+        let itself = body.texts.get(&text.field);
+        let known = !same && itself.is_some_and(|of| language::same_tag(of, &one.language));
+        let message = "is written in that language itself";
+        found.add_if(known, &field, Need::FormTranslationSame, message);
     }
     if one.is_transliteration() {
         let message = "does not say that it is in Latin letters, as th-Latn does";
@@ -164,9 +186,10 @@ fn translated(
     found: &mut Lacks,
     field: &str,
     text: &FieldText,
-    transliterates: bool,
+    one: &Translation,
     body: &BodyTexts,
 ) {
+    let transliterates = one.is_transliteration();
     let role = role_of(body.form, &text.field);
     if !role.text || !body.texts.contains_key(&text.field) {
         let message = "is no text of the body that is translated";
@@ -178,7 +201,7 @@ fn translated(
     }
     if transliterates {
         found.required_line(field, Need::FormEmptyItem, &text.text);
-        let latin = text.text.chars().all(is_latin);
+        let latin = text.text.chars().all(is_latin_char);
         let message = "is not in Latin letters";
         found.add_if(!latin, field, Need::FormTransliteration, message);
     } else {
@@ -188,7 +211,7 @@ fn translated(
 
 /// Whether a character may stand among Latin letters: these with their marks, the modifier letters
 /// with which schemes write an ayn, and what is no letter.
-pub(super) fn is_latin(c: char) -> bool {
+pub(super) fn is_latin_char(c: char) -> bool {
     !c.is_alphabetic()
         || matches!(c, 'A'..='Z' | 'a'..='z' | '\u{aa}' | '\u{ba}' | '\u{c0}'..='\u{24f}'
         | '\u{250}'..='\u{2ff}' | '\u{300}'..='\u{36f}' | '\u{1e00}'..='\u{1eff}'

@@ -193,6 +193,54 @@ fn a_note_is_translated_beside_itself() {
     assert_eq!((found[0].field.as_str(), found[0].need), ("translations", Need::FormElsewhere));
 }
 
+/// A framework update of one law in Thai and one in English.
+fn two_laws(translations: Vec<Translation>) -> Content {
+    let law = |reference: &str, language: &str| Statement {
+        reference: reference.into(),
+        title: "An Act".into(),
+        text: "Section 1.".into(),
+        language: language.into(),
+        effective_from: "2027-01-01".into(),
+        ..framework_statement()
+    };
+    let statements = vec![law("LAW-1", "th"), law("LAW-2", "en")];
+    let body = Body::Framework(FrameworkUpdate { statements });
+    Content { translations, ..Content::of(MessageKind::FrameworkUpdate, body) }
+}
+
+fn framework_statement() -> Statement {
+    let text = "kind = \"FRAMEWORK_UPDATE\"\n[[framework.statements]]\nsubject = \"law\"";
+    let Body::Framework(update) = content_from_toml(text).expect("a content").body else {
+        panic!("a framework update")
+    };
+    update.statements.into_iter().next().expect("a statement")
+}
+
+#[test]
+fn a_body_in_two_languages_is_translated_into_either() {
+    let needs = |translations| -> Vec<(String, Need)> {
+        let found = two_laws(translations).check();
+        found.into_iter().map(|one| (one.field, one.need)).collect()
+    };
+    let title = |n: usize| format!("statements[{n}].title");
+    let text = |n: usize| format!("statements[{n}].text");
+    let of = |language: &str, n: usize| into(language, &[(&title(n), "x"), (&text(n), "x")]);
+    assert_eq!(needs(vec![]), []);
+    assert_eq!(needs(vec![of("th", 1), of("en", 0)]), [], "each of what the other says");
+    let content = two_laws(vec![of("th", 1), of("en", 0)]);
+    for wanted in ["th", "en"] {
+        assert!(content.readings(wanted).iter().all(|one| one.is_wanted), "{wanted}");
+    }
+    let lacks = needs(vec![of("th", 0)]);
+    let field = |end: &str| format!("translations[0].{end}");
+    let known = |end: String| (field(&format!("texts.{end}")), Need::FormTranslationSame);
+    assert_eq!(lacks, [known(title(0)), known(text(0)), (field("texts"), Need::TranslationWhole)]);
+    assert_eq!(needs(vec![of("fr", 0)]), [(field("texts"), Need::TranslationWhole)]);
+    let mut whole = of("fr", 0);
+    whole.texts.extend(of("fr", 1).texts);
+    assert_eq!(needs(vec![whole]), []);
+}
+
 #[test]
 fn the_texts_of_a_translation_are_a_table_in_files() {
     let translation = &bank().translations[2];
