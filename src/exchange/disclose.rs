@@ -59,7 +59,7 @@ impl Exchange {
         self.check_writable()?;
         let row = self.view(caller, id, false)?.row;
         if !owned(caller, &row) {
-            return Err(ActionError::NotFound(format!("there is no message {id}")));
+            return Err(ActionError::no_message(id));
         }
         let stored = self.stored(id, &row, row.body_slot)?.ok_or_else(|| gone(id, &row))?;
         let revealed = reveal(&stored, &self.keys.openers()).map_err(ActionError::fault)?;
@@ -82,8 +82,7 @@ impl Exchange {
         self.store
             .commit(move |tx| {
                 let row = message_in(tx, id)?.filter(|row| owned(&caller, row));
-                let row =
-                    row.ok_or_else(|| ActionError::NotFound(format!("there is no message {id}")))?;
+                let row = row.ok_or_else(|| ActionError::no_message(id))?;
                 // Erased since it was read.
                 if row.erased.is_some() {
                     return Err(gone(id, &row));

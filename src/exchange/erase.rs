@@ -94,7 +94,7 @@ fn erase_in(
     who: Option<&str>,
 ) -> Result<Erased, ActionError> {
     let row = message_in(tx, id)?;
-    let mut row = row.ok_or_else(|| ActionError::NotFound(format!("there is no message {id}")))?;
+    let mut row = row.ok_or_else(|| ActionError::no_message(id))?;
     if let Some(erased) = &row.erased {
         return Ok(Erased::of(id, &row, erased, true));
     }

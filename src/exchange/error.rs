@@ -1,5 +1,6 @@
 //! Why an action is not done, by whose fault it is.
 
+use crate::domain::MessageId;
 use crate::store::vault::VaultError;
 use crate::store::{CommitError, StoreFault};
 
@@ -72,6 +73,11 @@ impl ActionError {
     /// One field that breaks a rule.
     pub fn invalid(field: impl Into<String>, rule: impl Into<String>) -> Self {
         Self::Invalid(vec![Violation::new(field, rule)])
+    }
+
+    /// A message that is not there, or not for the caller to see.
+    pub(super) fn no_message(id: MessageId) -> Self {
+        Self::NotFound(format!("there is no message {id}"))
     }
 
     /// A state of things that does not allow the action.

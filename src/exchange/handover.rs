@@ -40,8 +40,7 @@ impl Exchange {
             .store
             .commit(move |tx| {
                 let row = message_in(tx, id)?.filter(|row| owned(&caller, row));
-                let mut row =
-                    row.ok_or_else(|| ActionError::NotFound(format!("there is no message {id}")))?;
+                let mut row = row.ok_or_else(|| ActionError::no_message(id))?;
                 check_confirmable(&row, &digest)?;
                 if row.has_receipt(Event::ContentHandover.as_str(), &me) {
                     return Ok((row, None));

@@ -128,7 +128,7 @@ fn release_in(
 }
 
 fn known(tx: &mut Tx<'_>, id: MessageId) -> Result<MessageRow, ActionError> {
-    message_in(tx, id)?.ok_or_else(|| ActionError::NotFound(format!("there is no message {id}")))
+    message_in(tx, id)?.ok_or_else(|| ActionError::no_message(id))
 }
 
 fn log(

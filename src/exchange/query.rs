@@ -139,7 +139,7 @@ impl Exchange {
         rows::message(&self.store, id)?
             .filter(|row| visible(caller, row))
             .map(|row| for_caller(caller, row))
-            .ok_or_else(|| ActionError::NotFound(format!("there is no message {id}")))
+            .ok_or_else(|| ActionError::no_message(id))
     }
 
     /// The view of a message that the caller sees, at least in part: of one that it was given parts of it

@@ -167,7 +167,7 @@ fn cancel_in(
     handle: &str,
 ) -> Result<MessageRow, ActionError> {
     let row = message_in(tx, id)?.filter(|row| owned(caller, row));
-    let mut row = row.ok_or_else(|| ActionError::NotFound(format!("there is no message {id}")))?;
+    let mut row = row.ok_or_else(|| ActionError::no_message(id))?;
     check_cancellable(&row)?;
     row.learn(DeliveryState::Cancelled);
     let draft = EntryDraft::new(Event::MessageCancelled)

@@ -154,7 +154,7 @@ impl Exchange {
     ) -> Result<MessageRow, ActionError> {
         self.check_writable()?;
         let row = rows::message(&self.store, id)?.filter(|row| owned(caller, row));
-        let row = row.ok_or_else(|| unknown(id))?;
+        let row = row.ok_or_else(|| ActionError::no_message(id))?;
         self.check_grantee(&wish.agency, &row)?;
         check_part(wish.package, &row)?;
         let body = self.content(id, &row)?;
@@ -213,7 +213,7 @@ impl Exchange {
         let (caller_in, who) = (caller.clone(), self.handle(&caller.name));
         let sharing = self.store.commit(move |tx| {
             let row = message_in(tx, id)?.filter(|row| owned(&caller_in, row));
-            let mut row = row.ok_or_else(|| unknown(id))?;
+            let mut row = row.ok_or_else(|| ActionError::no_message(id))?;
             let consent = wish.consent.map(|id| id.as_bytes().to_vec()).unwrap_or_default();
             // Taken back this very moment.
             if row.erased.is_some() || (!consent.is_empty() && !row.consents.contains(&consent)) {
@@ -262,7 +262,7 @@ impl Exchange {
         let (caller, who) = (caller.clone(), self.handle(&caller.name));
         let ending = self.store.commit(move |tx| {
             let row = message_in(tx, id)?.filter(|row| owned(&caller, row));
-            let mut row = row.ok_or_else(|| unknown(id))?;
+            let mut row = row.ok_or_else(|| ActionError::no_message(id))?;
             let before = row.shares.len();
             row.shares.retain(|share| share.agency != agency);
             if row.shares.len() == before {
@@ -280,10 +280,6 @@ impl Exchange {
 fn is_executed(step: &Step) -> bool {
     let executed = [RequestState::PartlyExecuted, RequestState::Executed];
     RequestState::from_number(step.state).is_some_and(|state| executed.contains(&state))
-}
-
-fn unknown(id: MessageId) -> ActionError {
-    ActionError::NotFound(format!("there is no message {id}"))
 }
 
 fn has(ids: &[Vec<u8>], id: MessageId) -> bool {

@@ -58,7 +58,7 @@ fn erase_in(
     who: &str,
 ) -> Result<ErasedAnnex, ActionError> {
     let row = message_in(tx, id)?;
-    let mut row = row.ok_or_else(|| ActionError::NotFound(format!("there is no message {id}")))?;
+    let mut row = row.ok_or_else(|| ActionError::no_message(id))?;
     let (at, annex) = named(id, &row, annex)?;
     let told = |erased: &ErasureRow, earlier| ErasedAnnex {
         message: id,

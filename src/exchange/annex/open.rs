@@ -186,8 +186,7 @@ impl Exchange {
             .who(&who);
         let logged = self.store.commit(move |tx: &mut Tx<'_>| {
             let row = message_in(tx, id)?.filter(|row| whole(&caller, row));
-            let mut row =
-                row.ok_or_else(|| ActionError::NotFound(format!("there is no message {id}")))?;
+            let mut row = row.ok_or_else(|| ActionError::no_message(id))?;
             // Erased since it was read.
             check_there(id, &row, Some(annex))?;
             let draft = draft.envelope(row.digest()).payload(row.payload()).peer(row.peer_id()?);
