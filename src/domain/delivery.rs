@@ -57,6 +57,11 @@ impl DeliveryState {
         }
     }
 
+    /// Whether a message in this state came to nobody: it was taken back, or refused.
+    pub fn never_came(self) -> bool {
+        matches!(self, Self::Cancelled | Self::Rejected | Self::NotConsigned)
+    }
+
     /// What is known once `learnt` is learnt too.
     ///
     /// Receipts may arrive in any order and late, so this is a join: it does not matter in which

@@ -12,7 +12,6 @@ use super::agencies::Caller;
 use super::pieces::piece;
 use super::rows::{self, MessageRow, SENT, peer_key};
 use super::{ActionError, Exchange};
-use crate::domain::delivery::DeliveryState;
 use crate::domain::request::{Body, FrameworkSubject, Statement};
 use crate::domain::{AuthorityId, MessageId, Timestamp};
 use crate::envelope::wire::content_from_pb;
@@ -236,11 +235,8 @@ impl Exchange {
 
 /// Whether a message says what it says: it is here, and one of ours was not taken back or refused.
 fn counts(row: &MessageRow) -> bool {
-    let taken_back =
-        [DeliveryState::Cancelled, DeliveryState::Rejected, DeliveryState::NotConsigned];
-    let is_taken_back = taken_back.iter().any(|state| *state as i32 == row.state);
     let gone = row.erased.is_some() || row.lost_ms != 0;
-    !(gone || row.direction == SENT && is_taken_back)
+    !(gone || row.direction == SENT && row.delivery().never_came())
 }
 
 fn in_order(stated: BTreeMap<String, Stated>) -> Vec<Stated> {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::audit::entry::Event;
 use crate::crypto::random;
+use crate::domain::DeliveryState;
 use crate::domain::request::{Content, FrameworkUpdate};
 use crate::domain::{MessageKind, Reason, RequestId};
 use crate::exchange::agencies::Role;

@@ -11,7 +11,6 @@ mod turns;
 use prost::Message as _;
 
 use self::row::Next;
-pub(super) use self::turns::{review_of, urgency_of};
 use super::ActionError;
 use super::rows::{
     MessageRow, RECEIVED, SENT, StandingRow, decode, load_in, message_in, put_message,
@@ -184,8 +183,7 @@ pub(super) fn undone(
     row: &mut MessageRow,
 ) -> Result<(), ActionError> {
     let cancelled = row.delivery() == DeliveryState::Cancelled;
-    let never = cancelled
-        || matches!(row.delivery(), DeliveryState::Rejected | DeliveryState::NotConsigned);
+    let never = row.delivery().never_came();
     let request = MessageId::from_slice(&row.request).ok();
     let Some(request) = request.filter(|_| never && row.direction == SENT) else { return Ok(()) };
     let Some(mut at) = load(tx, request)? else { return Ok(()) };

@@ -11,7 +11,7 @@ use super::words::{Decision, UrgencyLevel};
 use super::{
     FieldText, Instrument, MlaRequest, Need, Note, RelatedCase, Target, Translation, rules,
 };
-use crate::domain::MessageKind;
+use crate::domain::{MessageKind, Timestamp};
 
 /// What a message says. A file has it as `kind`, a body under the word of its [`Form`], and
 /// `related_cases`.
@@ -48,6 +48,23 @@ impl Content {
     pub fn of(kind: MessageKind, body: Body) -> Self {
         let (translations, originals) = (Vec::new(), Vec::new());
         Self { kind, body, related_cases: Vec::new(), translations, originals }
+    }
+
+    /// How urgent what is said is. Whatever it calls itself, an emergency request is one: CETS 224 10.
+    pub fn urgency(&self) -> UrgencyLevel {
+        match &self.body {
+            _ if self.kind == MessageKind::EmergencyRequest => UrgencyLevel::Emergency,
+            Body::Request(request) => request.urgency.level,
+            _ => UrgencyLevel::Routine,
+        }
+    }
+
+    /// The end of the day to which what is said postpones the request: UNTOC 18(25).
+    pub fn review(&self) -> Option<Timestamp> {
+        match &self.body {
+            Body::Note(note) => Timestamp::end_of_day(&note.review_date),
+            _ => None,
+        }
     }
 
     /// Whether the body is the one that its kind has.

@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::index;
-use crate::domain::delivery::DeliveryState;
 use crate::domain::lifecycle::{RequestState, Side};
 use crate::domain::request::{Body, Content};
 use crate::domain::statistics::{Facts, Heard, Period, StatisticsReturn, Tally, Way, What};
@@ -257,8 +256,7 @@ fn first_key(at: Timestamp) -> Vec<u8> {
 
 /// Whether a message came to be: it was not taken back, and not refused.
 fn counts(row: &MessageRow) -> bool {
-    let never = [DeliveryState::Cancelled, DeliveryState::Rejected, DeliveryState::NotConsigned];
-    row.direction != SENT || !never.contains(&row.delivery())
+    row.direction != SENT || !row.delivery().never_came()
 }
 
 /// Whether a decision left the request where one is due to say why, or may have if it was overtaken:

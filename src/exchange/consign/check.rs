@@ -9,7 +9,7 @@ use crate::envelope::wire::content_from_pb;
 use crate::exchange::cases::index;
 use crate::exchange::release::consent_of;
 use crate::exchange::rows::MessageDetails;
-use crate::exchange::standing::{self, About, review_of, urgency_of};
+use crate::exchange::standing::{self, About};
 use crate::exchange::submit::REFERENCE_MAX_CHARS;
 use crate::pb::v1 as pb;
 
@@ -62,7 +62,7 @@ pub(super) fn check(
     if told.as_ref().is_some_and(|told| !is_sound(told)) {
         return Err("MALFORMED_BODY");
     }
-    let (urgency, review) = (urgency_of(&content), review_of(&content));
+    let (urgency, review) = (content.urgency(), content.review());
     let about = About { request, answers: header.in_reply_to, made, told, urgency, review };
     Ok(Consigned {
         framework: None,

@@ -4,29 +4,12 @@ use super::About;
 use crate::audit::entry::Event;
 use crate::domain::clock::{Clock, History, Targets, Turn, clocks};
 use crate::domain::lifecycle::{Move, RequestState, Side};
-use crate::domain::request::{Body, Content, UrgencyLevel};
-use crate::domain::{MessageId, MessageKind, Timestamp};
-use crate::exchange::rows::{MessageRow, StandingRow, TurnRow};
+use crate::domain::request::UrgencyLevel;
+use crate::domain::{MessageId, Timestamp};
+use crate::exchange::rows::{MessageRow, SentMove, StandingRow, TurnRow};
 
 /// Turns that are kept of one request; of more, the newest.
 const TURNS_MAX: usize = 64;
-
-/// How urgent what is said is. Whatever it calls itself, an emergency request is one: CETS 224 10.
-pub(in crate::exchange) fn urgency_of(content: &Content) -> UrgencyLevel {
-    match &content.body {
-        _ if content.kind == MessageKind::EmergencyRequest => UrgencyLevel::Emergency,
-        Body::Request(request) => request.urgency.level,
-        _ => UrgencyLevel::Routine,
-    }
-}
-
-/// The end of the day to which what is said postpones the request: UNTOC 18(25).
-pub(in crate::exchange) fn review_of(content: &Content) -> Option<Timestamp> {
-    match &content.body {
-        Body::Note(note) => Timestamp::end_of_day(&note.review_date),
-        _ => None,
-    }
-}
 
 impl StandingRow {
     /// Notes until when it is postponed, where it is.

@@ -9,7 +9,7 @@ use crate::domain::{CaseId, MessageId};
 use crate::exchange::agencies::Caller;
 use crate::exchange::query::owned;
 use crate::exchange::rows::StandingRow;
-use crate::exchange::standing::{About, review_of, urgency_of};
+use crate::exchange::standing::About;
 use crate::exchange::{ActionError, Exchange, Violation, rows};
 use crate::store::{Store, Table};
 
@@ -159,7 +159,7 @@ impl Exchange {
             Body::Note(note) => Move::of(kind, note),
             _ => None,
         };
-        let (urgency, review) = (urgency_of(&submission.content), review_of(&submission.content));
+        let (urgency, review) = (submission.content.urgency(), submission.content.review());
         let answers = submission.in_reply_to;
         let mut about = About { request: None, answers, made, told: None, urgency, review };
         if let Some(id) = submission.in_reply_to {
