@@ -140,6 +140,25 @@ pub struct History {
     pub received: Option<Timestamp>,
     /// The end of the day to which it was postponed last, where one was named: UNTOC 18(25).
     pub review: Option<Timestamp>,
+    /// Where the requesting authority has withdrawn it and the other has not said so yet.
+    pub withdrawn: Option<Withdrawn>,
+}
+
+/// A withdrawal, as its own authority knows of it: UNTOC 18(24).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Withdrawn {
+    /// When it was submitted.
+    pub sent: Timestamp,
+    /// When it came into the other's inbox, where a receipt says so: then nothing is owed any more,
+    /// whatever crosses it.
+    pub came: Option<Timestamp>,
+}
+
+impl History {
+    /// Whether it is known to have been withdrawn before the requested authority said so.
+    pub fn is_withdrawn(&self) -> bool {
+        self.withdrawn.is_some_and(|withdrawn| withdrawn.came.is_some())
+    }
 }
 
 /// How much of a duty's time is used.
@@ -192,6 +211,8 @@ pub struct Clock {
     pub target_ms: i64,
     /// Since when the duty is done.
     pub done: Option<Timestamp>,
+    /// The request is withdrawn, and its withdrawal on its way: nobody here waits for it any more.
+    pub withdrawn: bool,
     /// As of when this is.
     now: Timestamp,
 }
@@ -205,6 +226,7 @@ impl Clock {
             used_ms: 0,
             target_ms: track.target_ms(duty),
             done: None,
+            withdrawn: false,
             now,
         }
     }
@@ -235,9 +257,14 @@ impl Clock {
         self.done.is_none() && self.stops.last().is_some_and(|(_, until)| until.is_none())
     }
 
-    /// Whether its time is used up and the duty is not done.
+    /// Whether its time is used up, the duty is not done, and somebody waits for it.
     pub fn is_overdue(&self) -> bool {
-        self.done.is_none() && self.level() == Level::Over
+        self.is_owed() && self.level() == Level::Over
+    }
+
+    /// Whether the duty is not done, and somebody waits for it.
+    pub fn is_owed(&self) -> bool {
+        self.done.is_none() && !self.withdrawn
     }
 
     /// When its time is or was used up; `None` while it stands still, and once the duty is done.
@@ -293,6 +320,7 @@ fn clock(duty: Duty, spans: &[Span], track: &Track) -> Option<Clock> {
         }
         if let Some(clock) = &mut clock {
             clock.takes(class, span);
+            clock.withdrawn = span.is_withdrawn();
         }
     }
     clock

@@ -15,6 +15,8 @@ mod related_tests;
 pub mod statistics;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod withdrawn_tests;
 
 use std::collections::BTreeSet;
 

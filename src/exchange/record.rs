@@ -175,7 +175,7 @@ impl Exchange {
             message.receipts.push(ReceiptRow { recorded, ..row });
             // On their own stream, later receipts may overtake the first.
             message.receipts.sort_by_key(|receipt| (receipt.at_ms, receipt.index));
-            standing::undone(tx, id, &mut message)?;
+            standing::receipted(tx, id, &mut message)?;
             put_message(tx, id, &message);
             Ok::<_, RecordError>((true, leaves_queue(tx, id, &message)?))
         });

@@ -15,6 +15,7 @@ use super::ActionError;
 use super::rows::{
     MessageRow, RECEIVED, SENT, StandingRow, decode, load_in, message_in, put_message,
 };
+use crate::audit::entry::Event;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::lifecycle::{Move, RequestState, Side, Standing};
 use crate::domain::request::UrgencyLevel;
@@ -160,14 +161,38 @@ pub(super) fn sent(
         (None, None) => {
             // What changes nothing here may change something where the request stands elsewhere by now.
             if let Some(made) = about.made.filter(|made| made.may_change(Side::Requesting)) {
-                at.keeps(id, made);
+                at.keeps(id, made, tx.at().unix_ms());
                 at.binds(id, made);
+                if made == Move::Withdraw {
+                    at.is_withdrawn(tx.at().unix_ms());
+                }
             }
             at.says(Side::Requesting, about.made, id, tx.at().unix_ms());
         }
         _ => return Err(moved()),
     }
     put(tx, request, &at);
+    Ok(())
+}
+
+/// Does what a receipt says of a message of ours: that it does not reach the other side, or that a
+/// withdrawal has.
+pub(super) fn receipted(
+    tx: &mut Tx<'_>,
+    id: MessageId,
+    row: &mut MessageRow,
+) -> Result<(), ActionError> {
+    undone(tx, id, row)?;
+    let is_withdrawal = row.kind == MessageKind::Withdrawal as i32 && row.direction == SENT;
+    let request = MessageId::from_slice(&row.request).ok().filter(|_| is_withdrawal);
+    let came = row.receipts.iter().find(|receipt| {
+        receipt.event == Event::ContentConsignment.as_str() && receipt.issuer == row.peer
+    });
+    let Some((request, came)) = request.zip(came) else { return Ok(()) };
+    if let Some(mut at) = load(tx, request)?.filter(|at| at.withdrawal_came_ms == 0) {
+        at.withdrawal_came_ms = came.at_ms.max(1);
+        put(tx, request, &at);
+    }
     Ok(())
 }
 
@@ -190,6 +215,9 @@ pub(super) fn undone(
     at.sent.retain(|sent| sent.message_id != id.as_bytes());
     if at.conditions == id.as_bytes() {
         at.conditions.clear();
+    }
+    if row.kind == MessageKind::Withdrawal as i32 && !at.is_requested() {
+        at.is_not_withdrawn();
     }
     at.turns.retain(|turn| turn.message_id != id.as_bytes());
     if request == id {
@@ -288,7 +316,7 @@ fn early(
     let empty = StandingRow { side: RECEIVED, peer: row.peer.clone(), ..StandingRow::default() };
     let mut at = known.unwrap_or(empty);
     if at.peer == row.peer && at.state == 0 && at.sent.len() < EARLY_MAX {
-        at.keeps(id, made);
+        at.keeps(id, made, tx.at().unix_ms());
         put(tx, request, &at);
     }
     Ok(())

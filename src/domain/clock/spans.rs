@@ -58,6 +58,16 @@ pub(super) struct Span {
     asked: bool,
     /// The requesting authority has asked how far it has come, and nothing was said since.
     queried: bool,
+    /// How far its withdrawal has come.
+    withdrawal: Withdrawal,
+}
+
+/// How far the withdrawal of a request has come, as far as its own authority knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Withdrawal {
+    None,
+    Sent,
+    Came,
 }
 
 impl Span {
@@ -67,7 +77,12 @@ impl Span {
 
     /// Whether the requested authority waits for the requesting one.
     fn waits(&self) -> bool {
-        self.asked && self.state.waits_for_requesting()
+        self.asked && self.phase != Phase::Over && self.state.waits_for_requesting()
+    }
+
+    /// Whether it is withdrawn, and the withdrawal on its way.
+    pub(super) fn is_withdrawn(&self) -> bool {
+        self.withdrawal == Withdrawal::Sent
     }
 
     /// Whether a duty that had not begun is begun and done by what happens here.
@@ -76,6 +91,14 @@ impl Span {
     }
 
     pub(super) fn class(&self, duty: Duty) -> Class {
+        match self.running(duty) {
+            // It may be refused on its way, and then goes on.
+            Class::Runs if self.is_withdrawn() => Class::Stops,
+            class => class,
+        }
+    }
+
+    fn running(&self, duty: Duty) -> Class {
         match duty {
             Duty::Acknowledgement => self.acknowledgement(),
             Duty::Decision => self.decision(),
@@ -93,7 +116,7 @@ impl Span {
     fn acknowledgement(&self) -> Class {
         match self.phase {
             Phase::Issued => Class::Off,
-            _ => runs_while(self.state == RequestState::Received),
+            phase => runs_while(self.state == RequestState::Received && phase != Phase::Over),
         }
     }
 
@@ -122,6 +145,7 @@ fn runs_while(so: bool) -> Class {
 enum What {
     State(RequestState),
     Turn(Turn),
+    Withdrawn(Withdrawal),
 }
 
 /// The spans of a request until `now`, or until what happened last where that is later by a clock that
@@ -156,6 +180,11 @@ fn events(history: &History, now: Timestamp) -> Vec<(Timestamp, What)> {
         events.insert(1, (received, What::State(RequestState::Received)));
     }
     events.extend(history.turns.iter().map(|(at, turn)| (*at, What::Turn(*turn))));
+    if let Some(withdrawn) = history.withdrawn {
+        events.push((withdrawn.sent, What::Withdrawn(Withdrawal::Sent)));
+        let came = withdrawn.came.map(|came| came.min(now).max(withdrawn.sent));
+        events.extend(came.map(|came| (came, What::Withdrawn(Withdrawal::Came))));
+    }
     events.sort_by_key(|(at, _)| *at);
     events
 }
@@ -169,16 +198,26 @@ fn next(before: Option<Span>, at: Timestamp, what: &What) -> Option<Span> {
         phase: Phase::Issued,
         asked: false,
         queried: false,
+        withdrawal: Withdrawal::None,
     };
     let mut span = match (before, what) {
         (Some(before), _) => Span { from: before.until, ..before },
         (None, What::State(state)) => fresh(*state),
-        (None, What::Turn(_)) => fresh(RequestState::Issued),
+        (None, What::Turn(_) | What::Withdrawn(_)) => fresh(RequestState::Issued),
     };
     match what {
         What::State(state) => {
             span.state = *state;
-            span.phase = span.phase.after(*state);
+            // What crossed a withdrawal that has come makes nothing due again.
+            if span.withdrawal != Withdrawal::Came {
+                span.phase = span.phase.after(*state);
+            }
+        }
+        What::Withdrawn(withdrawal) => {
+            span.withdrawal = *withdrawal;
+            if *withdrawal == Withdrawal::Came {
+                span.phase = Phase::Over;
+            }
         }
         What::Turn(Turn::Asked) => span.asked = true,
         What::Turn(Turn::Answered) => span.asked = false,

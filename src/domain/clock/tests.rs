@@ -16,6 +16,7 @@ fn history(steps: &[(i64, S)], turns: &[(i64, Turn)]) -> History {
         turns: turns.iter().map(|(at, turn)| (day(*at), *turn)).collect(),
         received: None,
         review: None,
+        withdrawn: None,
     }
 }
 
@@ -347,4 +348,39 @@ fn what_is_to_be_looked_at_first_is_what_has_the_least_time_left() {
 fn a_clock_that_was_put_back_gives_no_time_back() {
     let waits = history(&[(0, S::Received), (5, S::UnderReview)], &[]);
     assert_eq!(at(&waits, Duty::Decision, 2).expect("it runs").used_ms, 5 * DAY_MS);
+}
+
+#[test]
+fn a_withdrawal_stops_every_clock_and_ends_it_once_it_has_come() {
+    let mut life = history(&[(0, S::Received)], &[(1, Turn::Queried)]);
+    life.steps.insert(0, (day(0), S::Issued));
+    let told = |life: &History, now| -> Vec<_> {
+        let clocks = clocks(life, &routine(), day(now));
+        clocks
+            .iter()
+            .map(|c| (c.duty, c.used_ms / DAY_MS, c.done.is_some(), c.is_overdue()))
+            .collect()
+    };
+    assert!(told(&life, 19)[0].3, "it is overdue");
+    let withdrawn = |came: Option<i64>| Some(Withdrawn { sent: day(20), came: came.map(day) });
+    life.withdrawn = withdrawn(None);
+    let waits = [
+        (Duty::Acknowledgement, 20, false, false),
+        (Duty::Decision, 20, false, false),
+        (Duty::StatusAnswer, 19, false, false),
+    ];
+    assert_eq!(told(&life, 400), waits, "it stands still, and nobody waits");
+    // It was refused at the other side's door: then it was never made.
+    life.withdrawn = None;
+    assert!(told(&life, 400).iter().all(|one| one.3));
+    life.withdrawn = withdrawn(Some(25));
+    assert!(told(&life, 400).iter().all(|one| one.2 && one.1 <= 20), "{:?}", told(&life, 400));
+    // What crossed it makes nothing due again.
+    life.steps.push((day(30), S::Accepted));
+    life.steps.push((day(31), S::InfoPending));
+    life.turns.push((day(31), Turn::Asked));
+    assert!(told(&life, 400).iter().all(|one| one.2), "{:?}", told(&life, 400));
+    // The other's clock may be wrong.
+    life.withdrawn = withdrawn(Some(-7));
+    assert!(told(&life, 400).iter().all(|one| one.2 && one.1 <= 20));
 }

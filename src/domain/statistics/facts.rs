@@ -155,32 +155,37 @@ impl Facts {
     pub fn outcome(&self) -> Outcome {
         use RequestState as S;
         let states = self.history.steps.iter().rev().map(|(_, state)| *state);
-        let mut states = states.skip_while(|state| *state == S::Closed);
-        match states.next() {
-            Some(S::Executed) => Outcome::Executed,
-            Some(S::Accepted | S::InExecution | S::PartlyExecuted) => Outcome::Accepted,
+        let is_closed = states.clone().next() == Some(S::Closed);
+        match states.into_iter().find(|state| *state != S::Closed) {
             Some(S::Refused) => Outcome::Refused,
             Some(S::Returned) => Outcome::Returned,
             Some(S::Withdrawn) => Outcome::Withdrawn,
+            _ if self.history.is_withdrawn() && !is_closed => Outcome::Withdrawn,
+            Some(S::Executed) => Outcome::Executed,
+            Some(S::Accepted | S::InExecution | S::PartlyExecuted) => Outcome::Accepted,
             Some(S::Postponed) => Outcome::Postponed,
             // Whoever is asked again while a request is executed has accepted it.
-            Some(S::InfoPending | S::Consulting | S::ConditionsPending) if self.was_accepted() => {
+            Some(S::InfoPending | S::Consulting | S::ConditionsPending) if self.is_accepted() => {
                 Outcome::Accepted
             }
             _ => Outcome::Pending,
         }
     }
 
-    fn was_accepted(&self) -> bool {
+    /// Whether it was accepted, and not looked at again since.
+    fn is_accepted(&self) -> bool {
         use RequestState as S;
-        self.history.steps.iter().any(|(_, state)| {
-            matches!(state, S::Accepted | S::InExecution | S::PartlyExecuted | S::Executed)
-        })
+        let says = |(_, state): &(Timestamp, RequestState)| match state {
+            S::Accepted | S::InExecution | S::PartlyExecuted | S::Executed => Some(true),
+            S::Received | S::Acknowledged | S::UnderReview => Some(false),
+            _ => None,
+        };
+        self.history.steps.iter().rev().find_map(says).unwrap_or(false)
     }
 
     fn was_decided(&self) -> bool {
         use RequestState as S;
-        self.was_accepted()
+        self.is_accepted()
             || self.history.steps.iter().any(|(_, s)| matches!(s, S::Refused | S::Returned))
     }
 

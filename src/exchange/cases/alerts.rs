@@ -10,7 +10,6 @@ use prost::Message as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::clock::{Clock, Duty, Level, Targets};
-use crate::domain::lifecycle::RequestState;
 use crate::domain::{MessageId, Timestamp};
 use crate::exchange::pieces::piece;
 use crate::exchange::rows::{self, AlertRow, MessageRow, StandingRow, load_in, message_in};
@@ -167,7 +166,7 @@ impl Exchange {
         let rows = self.store.scan(Table::Standings, b"", after, Direction::Forward, PAGE)?;
         for (key, row) in &rows {
             let standing: StandingRow = rows::decode(row)?;
-            if !is_open(&standing) {
+            if !standing.is_open() {
                 continue;
             }
             let id = MessageId::from_slice(key).map_err(ActionError::fault)?;
@@ -181,10 +180,6 @@ impl Exchange {
 
 /// Requests, and the key of the row that was looked at last.
 type Page = (Vec<MessageId>, Option<Vec<u8>>);
-
-fn is_open(standing: &StandingRow) -> bool {
-    RequestState::from_number(standing.state).is_some_and(|state| !state.is_final())
-}
 
 /// Whether a duty in a request is this authority's.
 pub(super) fn is_ours(standing: &StandingRow, duty: Duty) -> bool {
@@ -200,7 +195,7 @@ fn alerts(request: MessageId, standing: &StandingRow, clocks: &[Clock]) -> Vec<A
         };
         standing.alerts.iter().find(same).map_or(0, |row| row.percent)
     };
-    let new = |clock: &&Clock| clock.done.is_none() && clock.level().percent() > told(clock);
+    let new = |clock: &&Clock| clock.is_owed() && clock.level().percent() > told(clock);
     let alert = |clock: &Clock| Alert {
         request,
         duty: clock.duty,
@@ -219,7 +214,7 @@ fn note(
     now: Timestamp,
 ) -> Result<Vec<Alert>, ActionError> {
     let standing = load_in::<StandingRow>(tx, Table::Standings, request.as_bytes())?;
-    let Some(mut standing) = standing.filter(is_open) else { return Ok(Vec::new()) };
+    let Some(mut standing) = standing.filter(StandingRow::is_open) else { return Ok(Vec::new()) };
     let message: MessageRow = message_in(tx, request)?.unwrap_or_default();
     let told = alerts(request, &standing, &standing.clocks(&message, targets, now));
     for alert in &told {

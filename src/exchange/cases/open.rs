@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::domain::lifecycle::{RequestState, Side};
+use crate::domain::lifecycle::Side;
 use crate::domain::{MessageId, MessageKind};
 use crate::exchange::agencies::Caller;
 use crate::exchange::query::owned;
@@ -42,12 +42,14 @@ impl Exchange {
         }
         let mut open = Vec::new();
         for request in self.requests_of(caller, case, self.now())?.0 {
-            let is_open = RequestState::from_number(request.standing.state)
-                .is_some_and(|state| !state.is_final());
             let is_ours = request.standing.side() == Side::Requesting;
             // What was shared with it is to be read, and not to be asked about.
             let is_its = owned(caller, &request.row);
-            if is_open && is_ours && is_its && request.row.peer == submission.recipient.as_str() {
+            if request.standing.is_open()
+                && is_ours
+                && is_its
+                && request.row.peer == submission.recipient.as_str()
+            {
                 open.push(request.id);
             }
         }

@@ -22,7 +22,7 @@ pub(super) fn case_of(lone: &Lone, id: MessageId) -> CaseId {
     CaseId::parse(&lone.row(id).case_id).expect("a case")
 }
 
-fn only_request(lone: &Lone, request: MessageId) -> RequestView {
+pub(super) fn only_request(lone: &Lone, request: MessageId) -> RequestView {
     let case = lone.x().case(&desk(), &case_of(lone, request)).map_err(|e| e.to_string());
     let mut requests = case.expect("visible").requests;
     assert_eq!(requests.len(), 1);
@@ -30,7 +30,7 @@ fn only_request(lone: &Lone, request: MessageId) -> RequestView {
 }
 
 /// Days used, and whether it is done.
-fn clock(lone: &Lone, request: MessageId, duty: Duty) -> Option<(i64, bool)> {
+pub(super) fn clock(lone: &Lone, request: MessageId, duty: Duty) -> Option<(i64, bool)> {
     let view = only_request(lone, request);
     let clock = view.clocks.iter().find(|clock| clock.duty == duty)?;
     Some((clock.used_ms / (24 * HOUR_MS), clock.done.is_some()))

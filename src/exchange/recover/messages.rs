@@ -103,7 +103,7 @@ impl Kept {
         row.receipts.sort_by_key(|receipt| (receipt.at_ms, receipt.index));
         self.holds_head(tx, &peer, &receipt)?;
         leaves_queue(tx, id, &row)?;
-        standing::undone(tx, id, &mut row)?;
+        standing::receipted(tx, id, &mut row)?;
         put_message(tx, id, &row);
         Ok(())
     }

@@ -109,6 +109,11 @@ impl StandingRow {
         Next { moved, told }
     }
 
+    /// Whether anything is expected of its requested side still, as far as it is known here.
+    pub(in crate::exchange) fn is_open(&self) -> bool {
+        self.standing().is_some_and(|at| !at.state.is_final()) && self.withdrawal_came_ms == 0
+    }
+
     pub(super) fn moves(&mut self, to: Standing, id: MessageId, at_ms: i64) {
         let Standing { state, before } = to;
         if self.state != state as i32 {
@@ -129,12 +134,12 @@ impl StandingRow {
         self.before = before.map_or(0, |before| before as i32);
     }
 
-    pub(super) fn keeps(&mut self, id: MessageId, made: Move) {
+    pub(super) fn keeps(&mut self, id: MessageId, made: Move, at_ms: i64) {
         if self.sent.len() >= SENT_MAX {
             self.sent.remove(0);
         }
         let message_id = id.as_bytes().to_vec();
-        self.sent.push(SentMove { message_id, made: made.as_str().to_owned() });
+        self.sent.push(SentMove { message_id, made: made.as_str().to_owned(), at_ms });
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::About;
 use crate::audit::entry::Event;
-use crate::domain::clock::{Clock, History, Targets, Turn, clocks};
+use crate::domain::clock::{Clock, History, Targets, Turn, Withdrawn, clocks};
 use crate::domain::lifecycle::{Move, RequestState, Side};
 use crate::domain::request::UrgencyLevel;
 use crate::domain::{MessageId, Timestamp};
@@ -89,6 +89,29 @@ impl StandingRow {
             turns: turns.collect(),
             received: consigned.map(|receipt| at(receipt.at_ms)),
             review: (self.review_ms != 0).then(|| at(self.review_ms)),
+            withdrawn: self.withdrawn(),
         }
+    }
+
+    /// That we have withdrawn it.
+    fn withdrawn(&self) -> Option<Withdrawn> {
+        let at = |ms: i64| (ms != 0).then(|| Timestamp::from_unix_ms(ms));
+        let came = at(self.withdrawal_came_ms);
+        let sent = at(self.withdrawn_ms).or(came)?;
+        Some(Withdrawn { sent, came })
+    }
+
+    /// Notes since when it is withdrawn, where it still is.
+    pub(super) fn is_withdrawn(&mut self, sent_ms: i64) {
+        if self.withdrawn_ms == 0 {
+            self.withdrawn_ms = sent_ms;
+        }
+    }
+
+    /// Takes back a withdrawal that reaches nobody, unless another one stands.
+    pub(super) fn is_not_withdrawn(&mut self) {
+        let withdraws = |sent: &&SentMove| sent.made == Move::Withdraw.as_str();
+        let other = self.sent.iter().find(withdraws).map(|sent| sent.at_ms);
+        self.withdrawn_ms = other.unwrap_or(0);
     }
 }

@@ -16,7 +16,10 @@ fn lives() -> impl Strategy<Value = History> {
     let steps = proptest::collection::vec((0..40i64, state), 1..12);
     let turns = proptest::collection::vec((0..40i64, turn), 0..12);
     let received = proptest::option::of(0..40i64);
-    (steps, turns, received, any::<bool>()).prop_map(move |(mut steps, turns, received, issued)| {
+    let withdrawn = proptest::option::of((0..40i64, proptest::option::of(0..40i64)));
+    let issued = any::<bool>();
+    let all = (steps, turns, received, issued, withdrawn);
+    all.prop_map(move |(mut steps, turns, received, issued, withdrawn)| {
         if issued {
             steps[0].1 = S::Issued;
         }
@@ -29,6 +32,8 @@ fn lives() -> impl Strategy<Value = History> {
             turns: turns.collect(),
             received: received.map(day),
             review: None,
+            withdrawn: withdrawn
+                .map(|(sent, came)| Withdrawn { sent: day(sent), came: came.map(day) }),
         }
     })
 }
