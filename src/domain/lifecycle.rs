@@ -5,11 +5,13 @@
 //! since. Messages that cross are judged by the requested side in the order of its own log, so a
 //! move that comes too late has no effect there, and is no fault of whoever made it.
 
+mod course;
 mod moves;
 mod table;
 
 use serde::{Deserialize, Serialize};
 
+pub use course::{Place, Stretch, put_in_order};
 pub use moves::Move;
 pub use table::{Row, TABLE, To};
 
@@ -182,6 +184,20 @@ impl Standing {
     /// [`Illegal`] where the table has no such row.
     pub fn after(self, side: Side, made: Move) -> Result<Self, Illegal> {
         self.step(side, made).ok_or_else(|| self.illegal(side, made))
+    }
+
+    /// Where a request stands after what the requesting side said, judged by the requested one. Only the
+    /// receipt for what was sent last says that all of it is there: `of_last` is whether it answers
+    /// that.
+    ///
+    /// # Errors
+    /// [`Illegal`] where the table has no such row.
+    pub fn hears(self, made: Move, of_last: bool) -> Result<Self, Illegal> {
+        let of_part = made == Move::ConfirmEvidence && !of_last;
+        match self.state {
+            RequestState::Executed if of_part => Ok(self),
+            _ => self.after(Side::Requesting, made),
+        }
     }
 
     fn step(self, side: Side, made: Move) -> Option<Self> {

@@ -155,7 +155,7 @@ pub(super) fn sent(
             at.judged.retain(|id| !sealed.judged.iter().any(|told| told == id.as_slice()));
             at.moves(to, id, tx.at().unix_ms());
             at.says(Side::Requested, about.made, id, tx.at().unix_ms());
-            at.is_put_off(about);
+            at.is_put_off(about, told.number);
             row.request_state = to.state as i32;
         }
         (None, None) => {
@@ -343,13 +343,9 @@ fn judge(
     }
     at.judged.push(id.as_bytes().to_vec());
     let (Some(now), Some(made)) = (at.standing(), made) else { return (None, "") };
-    // Only the receipt for what was sent last says that all of it is there.
     let last = at.steps.last().map(|step| step.message_id.as_slice());
     let of_last = answers.map(|id| *id.as_bytes()).as_ref().map(<[u8; 16]>::as_slice) == last;
-    if made == Move::ConfirmEvidence && now.state == RequestState::Executed && !of_last {
-        return (Some(now.state), "");
-    }
-    match now.after(Side::Requesting, made) {
+    match now.hears(made, of_last) {
         Ok(to) => {
             at.moves(to, id, at_ms);
             at.binds(id, made);
@@ -361,7 +357,8 @@ fn judge(
 }
 
 /// The other side decides: what it says is so. It is noted where it cannot have come there by the
-/// table; not where a message of it has not come yet, or what we have sent is not known any more.
+/// table; not where a message of it has not come yet, or what we have sent is not known any more. What
+/// was overtaken is put where it belongs, and moves nothing.
 fn heed(at: &mut StandingRow, id: MessageId, about: &About, at_ms: i64) -> Effect {
     at.told_ms = at_ms;
     let told = about.told.as_ref();
@@ -371,6 +368,7 @@ fn heed(at: &mut StandingRow, id: MessageId, about: &About, at_ms: i64) -> Effec
         return (None, ILLEGAL_MOVE);
     };
     if told.number <= at.told {
+        at.hears_late(id, about, told, state, at_ms);
         return (None, OVERTAKEN);
     }
     let in_order = told.number == at.told + 1 && !at.unsure;
@@ -382,10 +380,10 @@ fn heed(at: &mut StandingRow, id: MessageId, about: &About, at_ms: i64) -> Effec
     let legal = at.possible().into_iter().filter_map(step).any(|one| one.state == state);
     at.told = told.number;
     at.unsure = false;
-    at.sent.retain(|sent| !told.judged.iter().any(|judged| *judged == sent.message_id));
-    at.moves(to, id, at_ms);
+    at.has_judged(told);
+    at.was_told(to, id, told.number, at_ms);
     at.says(Side::Requested, about.made, id, at_ms);
-    at.is_put_off(about);
+    at.is_put_off(about, told.number);
     (Some(state), if in_order && !legal { ILLEGAL_MOVE } else { "" })
 }
 

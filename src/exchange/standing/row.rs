@@ -1,7 +1,9 @@
 //! Where one request stands, as far as it is known here.
 
-use super::{SENT_MAX, STEPS_FIRST, STEPS_MAX};
-use crate::domain::lifecycle::{ENDED, Illegal, Move, RequestState, Side, Standing};
+use super::{About, SENT_MAX, STEPS_FIRST, STEPS_MAX};
+use crate::domain::lifecycle::{
+    ENDED, Illegal, Move, Place, RequestState, Side, Standing, Stretch, put_in_order,
+};
 use crate::domain::{MessageId, Timestamp};
 use crate::exchange::rows::{SENT, SentMove, StandingRow, Step};
 use crate::exchange::{ActionError, Violation};
@@ -128,10 +130,57 @@ impl StandingRow {
                 message_id: id.as_bytes().to_vec(),
                 was_state: self.state,
                 was_before: self.before,
+                ..Step::default()
             });
         }
         self.state = state as i32;
         self.before = before.map_or(0, |before| before as i32);
+    }
+
+    /// Takes where the requested side says that it stands, in the newest of its messages.
+    pub(super) fn was_told(&mut self, to: Standing, id: MessageId, number: u64, at_ms: i64) {
+        self.puts_in_order(to.state, id, number, at_ms);
+        self.state = to.state as i32;
+        self.before = to.before.map_or(0, |before| before as i32);
+    }
+
+    /// Takes what a message of the requested side says that was overtaken by a newer one.
+    pub(super) fn hears_late(
+        &mut self,
+        id: MessageId,
+        about: &About,
+        told: &pb::Standing,
+        state: RequestState,
+        at_ms: i64,
+    ) {
+        if let Place::Late(since) = self.puts_in_order(state, id, told.number, at_ms) {
+            self.has_judged(told);
+            self.asks_late(about.made, id, at_ms, since.unix_ms());
+            self.is_put_off(about, told.number);
+        }
+    }
+
+    /// What the requested side has judged waits no more.
+    pub(super) fn has_judged(&mut self, told: &pb::Standing) {
+        self.sent.retain(|sent| !told.judged.iter().any(|judged| *judged == sent.message_id));
+    }
+
+    fn puts_in_order(
+        &mut self,
+        state: RequestState,
+        message: MessageId,
+        number: u64,
+        at_ms: i64,
+    ) -> Place {
+        let mut course: Vec<Stretch> = self.steps.iter().filter_map(Step::stretch).collect();
+        let at = Timestamp::from_unix_ms(at_ms);
+        let said = Stretch { at, state, message, first: number, last: number };
+        let place = put_in_order(&mut course, said);
+        if course.len() > STEPS_MAX {
+            course.remove(STEPS_FIRST);
+        }
+        self.steps = course.iter().map(Step::of).collect();
+        place
     }
 
     pub(super) fn keeps(&mut self, id: MessageId, made: Move, at_ms: i64) {
@@ -140,6 +189,28 @@ impl StandingRow {
         }
         let message_id = id.as_bytes().to_vec();
         self.sent.push(SentMove { message_id, made: made.as_str().to_owned(), at_ms });
+    }
+}
+
+impl Step {
+    fn of(stretch: &Stretch) -> Self {
+        Self {
+            at_ms: stretch.at.unix_ms(),
+            state: stretch.state as i32,
+            message_id: stretch.message.as_bytes().to_vec(),
+            first: stretch.first,
+            last: stretch.last,
+            // Only the requested side takes back what it has decided.
+            was_state: 0,
+            was_before: 0,
+        }
+    }
+
+    fn stretch(&self) -> Option<Stretch> {
+        let message = MessageId::from_slice(&self.message_id).ok()?;
+        let state = RequestState::from_number(self.state)?;
+        let (at, Self { first, last, .. }) = (Timestamp::from_unix_ms(self.at_ms), self);
+        Some(Stretch { at, state, message, first: *first, last: *last })
     }
 }
 

@@ -13,8 +13,9 @@ const TURNS_MAX: usize = 64;
 
 impl StandingRow {
     /// Notes until when it is postponed, where it is.
-    pub(super) fn is_put_off(&mut self, about: &About) {
-        if about.made == Some(Move::Postpone) {
+    pub(super) fn is_put_off(&mut self, about: &About, number: u64) {
+        if about.made == Some(Move::Postpone) && number >= self.review_number {
+            self.review_number = number;
             self.review_ms = about.review.map_or(0, Timestamp::unix_ms);
         }
     }
@@ -59,6 +60,17 @@ impl StandingRow {
         }
         let message_id = id.as_bytes().to_vec();
         self.turns.push(TurnRow { at_ms, turn: turn as u32, message_id });
+    }
+
+    /// Notes what was asked in a message that was overtaken, before what is known since then.
+    pub(super) fn asks_late(&mut self, made: Option<Move>, id: MessageId, at_ms: i64, since: i64) {
+        let state = RequestState::from_number(self.state);
+        let said = made.zip(state).and_then(|(made, at)| Turn::of(Side::Requested, made, at));
+        let Some(turn) = said.filter(|_| self.turns.len() < TURNS_MAX) else { return };
+        let behind = self.turns.iter().position(|turn| turn.at_ms >= since);
+        let message_id = id.as_bytes().to_vec();
+        let row = TurnRow { at_ms: at_ms.min(since), turn: turn as u32, message_id };
+        self.turns.insert(behind.unwrap_or(self.turns.len()), row);
     }
 
     /// The clocks of the request as of `now`. `message` is what carries it.

@@ -64,6 +64,61 @@ async fn messages_that_overtake_each_other_change_nothing_twice() {
     two.comes(Requested, second).await;
     assert_eq!(two.notice(Requesting, second), OVERTAKEN);
     assert_eq!(two.states(), [S::Refused, S::Refused]);
+    let states = |side| -> Vec<i32> { two.at(side).steps.iter().map(|step| step.state).collect() };
+    assert_eq!(states(Requesting)[1..], states(Requested)[1..], "and the way there is the same");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    /// In whatever order the requesting side opens what the other has said, it comes to the same, and
+    /// that is what the other has.
+    #[test]
+    fn the_order_of_opening_is_nothing(
+        moves in proptest::collection::vec(select(Move::ALL), 1..24),
+        order in Just((0..24_usize).collect::<Vec<_>>()).prop_shuffle(),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime").block_on(async {
+            let two = Two::new().await;
+            let query = two.does(Requesting, Move::Query).await;
+            let mut said = Vec::new();
+            for made in moves {
+                said.extend(two.sends(Requested, made).await.ok());
+            }
+            let fresh = two.at(Requesting);
+            assert_eq!(fresh.sent.len(), 0, "a question moves nothing: {query}");
+            let begun = fresh.steps[0].at_ms;
+            let mut told = Vec::new();
+            let shuffled: Vec<MessageId> =
+                order.iter().filter_map(|which| said.get(*which).copied()).collect();
+            for opened in [said, shuffled] {
+                let mut at = fresh.clone();
+                for (now, id) in opened.iter().enumerate() {
+                    let about = two.about(*id);
+                    heed(&mut at, *id, &about, begun + 1 + now as i64);
+                    assert!(at.steps.is_sorted_by_key(|step| step.at_ms));
+                }
+                told.push(at);
+            }
+            let course = |at: &StandingRow| -> Vec<(i32, u64, u64)> {
+                at.steps.iter().map(|step| (step.state, step.first, step.last)).collect()
+            };
+            assert_eq!(course(&told[0]), course(&told[1]));
+            let [one, other] = [&told[0], &told[1]];
+            assert_eq!((one.state, one.before, one.told), (other.state, other.before, other.told));
+            assert_eq!((one.review_ms, &one.sent), (other.review_ms, &other.sent));
+            let own = two.at(Requested);
+            assert_eq!((one.state, one.before), if one.told == 0 { (S::Issued as i32, 0) } else { (own.state, own.before) });
+            let states = |at: &StandingRow| -> Vec<i32> {
+                at.steps.iter().skip(1).map(|step| step.state).collect()
+            };
+            let mut heard = states(one);
+            // That it is received is said of what only talks, and was so before.
+            heard.retain(|state| *state != S::Received as i32);
+            assert_eq!(heard, states(&own));
+        });
+    }
 }
 
 #[tokio::test]
