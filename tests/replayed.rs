@@ -185,6 +185,7 @@ async fn contents_are_disclosed_to_whoever_audits_and_reads_and_to_nobody_else()
         salt: disclosed.salt.as_ref().try_into().expect("32 bytes"),
         body: disclosed.body.to_vec(),
         request_unknown: disclosed.request_unknown,
+        in_reply_to: MessageId::parse(&disclosed.in_reply_to).ok(),
     };
     assert_eq!(record.case_id, sent.case_id);
     let entry = record.prove(&state).expect("proved");

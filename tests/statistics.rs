@@ -7,7 +7,7 @@ mod support;
 use std::process::Command;
 
 use rogatory::domain::request::StatisticsReturn;
-use rogatory::domain::statistics::{Dimension, ReturnLine, Way, audit_lines};
+use rogatory::domain::statistics::{Dimension, ReturnLine, Way, audit_lines, compare};
 use rogatory::envelope::wire::{statistics_from_pb, statistics_to_pb};
 use rogatory::pb::v1 as pb;
 use serde_json::Value;
@@ -18,6 +18,8 @@ use tonic::Code;
 const REFUSED: usize = 5;
 const ASKED: usize = 6;
 const ALL: usize = 12;
+/// Seconds that a message takes here at most.
+const WAY_SECONDS: u64 = 600;
 
 fn decided(decision: pb::Decision, ground: &str) -> pb::MessageContent {
     let mut content = note(pb::MessageKind::Decision, "As the law says.");
@@ -60,6 +62,9 @@ async fn traffic(a: &mut Agency, b: &mut Agency, to: &Node) {
         } else {
             answers(b, name, decided(pb::Decision::Accept, "")).await;
         }
+        if number == ALL - 1 {
+            answers(a, name, note(pb::MessageKind::Withdrawal, "We need it no more.")).await;
+        }
     }
     // One is taken back before it leaves, if it comes to that: it is counted by both or by neither.
     let last = a.submit_message(submission(to)).await.expect("sent").into_inner();
@@ -93,15 +98,18 @@ fn line(of: &StatisticsReturn, way: Way, dimension: Dimension, value: &str) -> R
     of.lines.iter().find(is_it).cloned().unwrap_or_else(|| panic!("no {way} {dimension} {value}"))
 }
 
-/// What A has made is what B has received, line by line; they differ in who the other one is.
+/// What one has made is what the other has received, in every line and cell of either; they differ in
+/// who the other one is.
 fn agree(a: &StatisticsReturn, b: &StatisticsReturn) {
-    let own = a.lines.iter().filter(|line| line.way == Way::Made);
-    for made in own.filter(|line| line.dimension != Dimension::Peer) {
-        let received = line(b, Way::Received, made.dimension, &made.value);
-        for column in rogatory::domain::statistics::Column::ALL {
-            let (one, other) = (made.cell(column), received.cell(column));
-            assert_eq!(one, other, "{} {} {}", made.dimension, made.value, column.as_str());
-        }
+    for (one, other) in [(a, b), (b, a)] {
+        let of = |figures: &StatisticsReturn, way: Way| {
+            let is_told = |line: &&ReturnLine| line.way == way && line.dimension != Dimension::Peer;
+            let told = figures.lines.iter().filter(is_told).cloned();
+            let lines = told.map(|line| ReturnLine { way: Way::Made, ..line }).collect();
+            StatisticsReturn { lines, ..figures.clone() }
+        };
+        let (made, received) = (of(one, Way::Made), of(other, Way::Received));
+        assert_eq!(compare(&made, &received, WAY_SECONDS), []);
     }
     let of = |figures, way, peer| line(figures, way, Dimension::Peer, peer).requests;
     assert_eq!(of(a, Way::Made, "xb.pps"), of(b, Way::Received, "xa.oag"));
@@ -122,6 +130,7 @@ async fn two_returns_agree_and_an_auditor_comes_to_the_same() {
     assert!((ALL as u64..=ALL as u64 + 1).contains(&total), "{total}");
     let of = |dimension, value| line(&received, Way::Received, dimension, value);
     assert_eq!(of(Dimension::Outcome, "refused").requests, Some(REFUSED as u64));
+    assert_eq!(of(Dimension::Outcome, "withdrawn").requests, Some(1));
     assert_eq!(of(Dimension::Ground, "NE_BIS_IN_IDEM").requests, Some(REFUSED as u64));
     assert_eq!(of(Dimension::Total, "").info_rounds, Some(ASKED as u64));
     assert_eq!(of(Dimension::Total, "").decision.count, Some(ALL as u64));

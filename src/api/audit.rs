@@ -244,6 +244,7 @@ impl AuditService for AuditApi {
             salt: disclosed.salt.to_vec().into(),
             body: disclosed.body.to_vec().into(),
             request_unknown: disclosed.request_unknown,
+            in_reply_to: disclosed.in_reply_to.map(|id| id.to_string()).unwrap_or_default(),
         }))
     }
 }

@@ -53,6 +53,9 @@ pub struct Record {
     /// stands in no body, so nothing here proves it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub request_unknown: bool,
+    /// The message that it answers, as the node says: the header of the envelope has it, and no body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_reply_to: Option<MessageId>,
 }
 
 /// Why a record does not belong to the log.
@@ -162,6 +165,7 @@ mod tests {
             salt: [7; 32],
             body: b"what was sent".to_vec(),
             request_unknown: false,
+            in_reply_to: None,
         }
     }
 

@@ -159,6 +159,11 @@ async fn disclose(client: &mut Client, id: MessageId) -> Result<Record, Failure>
         .map_err(|_| fault("the node's envelope digest is no SHA-256"))?;
     let salt = answer.salt.as_ref().try_into().map_err(|_| fault("the node's salt is no salt"))?;
     let (body, request_unknown) = (answer.body.to_vec(), answer.request_unknown);
+    let in_reply_to = match answer.in_reply_to.as_str() {
+        "" => None,
+        answers => Some(MessageId::parse(answers).map_err(|_| fault("what it answers is no id"))?),
+    };
     let case_id = answer.case_id;
-    Ok(Record { message_id: id, case_id, envelope_digest, salt, body, request_unknown })
+    let message_id = id;
+    Ok(Record { message_id, case_id, envelope_digest, salt, body, request_unknown, in_reply_to })
 }

@@ -28,6 +28,8 @@ pub use crate::domain::request::{
 };
 
 #[cfg(test)]
+mod life_tests;
+#[cfg(test)]
 mod secrecy_tests;
 #[cfg(test)]
 mod tests;

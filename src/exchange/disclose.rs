@@ -36,6 +36,8 @@ pub struct Disclosed {
     pub body: Zeroizing<Vec<u8>>,
     /// What it answers is not of the request that the body names.
     pub request_unknown: bool,
+    /// The message that it answers.
+    pub in_reply_to: Option<MessageId>,
 }
 
 impl Exchange {
@@ -73,6 +75,7 @@ impl Exchange {
             salt,
             body: plaintext,
             request_unknown: row.move_notice == REQUEST_UNKNOWN,
+            in_reply_to: MessageId::from_slice(&row.in_reply_to).ok(),
         })
     }
 

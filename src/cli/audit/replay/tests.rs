@@ -34,6 +34,7 @@ fn record() -> Record {
         salt: [7; 32],
         body: body(),
         request_unknown: false,
+        in_reply_to: None,
     }
 }
 

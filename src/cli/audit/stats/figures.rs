@@ -4,7 +4,7 @@
 //! log, say what it was. From both the life of every request is told anew, and counted by the code by
 //! which the node counts. What is not disclosed is named: a count is never short in silence.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use prost::Message as _;
 
@@ -15,11 +15,11 @@ use crate::cli::exit::{Exit, Failure};
 use crate::domain::clock::Targets;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::lifecycle::{Move, RequestState, Side, Standing};
-use crate::domain::request::{Body, Content, UrgencyLevel};
+use crate::domain::request::{Body, Content};
 use crate::domain::statistics::{
     Facts, Heard, Life, Period, Said, StatisticsReturn, Tally, Way, What,
 };
-use crate::domain::{AuthorityId, MessageId, MessageKind, Timestamp};
+use crate::domain::{AuthorityId, MessageId, Timestamp};
 use crate::envelope::wire::content_from_pb;
 use crate::pb::v1 as pb;
 
@@ -30,12 +30,15 @@ struct Dates {
     arrived: Option<Timestamp>,
 }
 
+/// Messages that came to nobody, and why.
+type Never = BTreeMap<MessageId, DeliveryState>;
+
 /// What a log says of its messages until a time.
 pub(super) struct Told {
     as_of: Option<Timestamp>,
     dates: BTreeMap<MessageId, Dates>,
     /// Those that were taken back or refused by then.
-    never: Option<BTreeSet<MessageId>>,
+    never: Option<Never>,
     last: Timestamp,
 }
 
@@ -70,9 +73,9 @@ impl Told {
     }
 }
 
-fn never(state: &State) -> BTreeSet<MessageId> {
-    let never = [DeliveryState::Cancelled, DeliveryState::Rejected, DeliveryState::NotConsigned];
-    state.messages().filter(|one| never.contains(&one.state)).map(|one| one.id).collect()
+fn never(state: &State) -> Never {
+    let never = state.messages().filter(|one| one.state.never_came());
+    never.map(|one| (one.id, one.state)).collect()
 }
 
 /// A content that is proven, and who said it when.
@@ -84,7 +87,10 @@ struct Message {
     peer: AuthorityId,
     content: Content,
     about: Option<MessageId>,
+    answers: Option<MessageId>,
     told: Option<(Standing, u64)>,
+    /// Whether the other side refused it: what it decides stands, and it is not counted.
+    refused: bool,
 }
 
 /// What was counted.
@@ -102,6 +108,8 @@ pub(super) struct Figures {
 /// What was disclosed of a message.
 pub(super) struct Disclosed {
     body: pb::MessageBody,
+    /// What it answers, as the node says.
+    answers: Option<MessageId>,
     request_unknown: bool,
 }
 
@@ -117,7 +125,9 @@ pub(super) fn count(
     let (mut undisclosed, mut request_unknown, mut erased) = (Vec::new(), Vec::new(), 0);
     let mut messages: BTreeMap<MessageId, Message> = BTreeMap::new();
     for (id, dates) in &told.dates {
-        let Some((index, at)) = dates.own.filter(|_| !never.contains(id)) else { continue };
+        let refused = never.get(id).copied();
+        let is_there = refused != Some(DeliveryState::Cancelled);
+        let Some((index, at)) = dates.own.filter(|_| is_there) else { continue };
         let Some(view) = state.message(id) else { continue };
         let Some(content) = contents.get(id) else {
             match view.erased {
@@ -130,6 +140,7 @@ pub(super) fn count(
         let (peer, sent) = (peer_of(*id, view.peer)?, view.side == LogSide::Sent);
         let dated = Dates { own: Some((index, at)), arrived: dates.arrived };
         let mut message = message(*id, &content.body, dated, sent, peer)?;
+        (message.answers, message.refused) = (content.answers, refused.is_some());
         // Of what it sends a node knows what it is about.
         if content.request_unknown && !sent && message.about.take().is_some() {
             request_unknown.push(*id);
@@ -172,7 +183,9 @@ fn message(
         sent,
         peer,
         about: MessageId::from_slice(&body.request).ok().filter(|_| !content.kind.is_request()),
+        answers: None,
         told: body.standing.as_ref().and_then(standing),
+        refused: false,
         content,
     })
 }
@@ -182,22 +195,28 @@ fn lives<'a>(
     messages: &'a BTreeMap<MessageId, Message>,
     targets: &'a Targets,
 ) -> impl Iterator<Item = Facts> + 'a {
-    let mut about: BTreeMap<MessageId, Vec<&Message>> = BTreeMap::new();
-    for message in messages.values() {
+    let mut about: BTreeMap<MessageId, Vec<(MessageId, &Message)>> = BTreeMap::new();
+    for (said, message) in messages {
         let request = message.about.and_then(|id| messages.get(&id).map(|request| (id, request)));
         if let Some((id, _)) = request.filter(|(_, request)| request.peer == message.peer) {
-            about.entry(id).or_default().push(message);
+            about.entry(id).or_default().push((*said, message));
         }
     }
-    let requests = messages.iter().filter(|(_, one)| one.content.kind.is_request());
+    let is_request = |one: &Message| one.content.kind.is_request() && !one.refused;
+    let requests = messages.iter().filter(move |(_, one)| is_request(one));
     requests.map(move |(id, request)| {
         let mut said = about.remove(id).unwrap_or_default();
-        said.sort_by_key(|message| message.index);
+        said.sort_by_key(|(_, message)| message.index);
         facts(*id, request, &said, targets)
     })
 }
 
-fn facts(id: MessageId, request: &Message, said: &[&Message], targets: &Targets) -> Facts {
+fn facts(
+    id: MessageId,
+    request: &Message,
+    said: &[(MessageId, &Message)],
+    targets: &Targets,
+) -> Facts {
     let (way, side) = match request.sent {
         true => (Way::Made, Side::Requesting),
         false => (Way::Received, Side::Requested),
@@ -206,17 +225,16 @@ fn facts(id: MessageId, request: &Message, said: &[&Message], targets: &Targets)
     let mut facts = Facts::new(id, way, request.peer.clone(), kind);
     if let Body::Request(body) = &request.content.body {
         facts.what = What::of(body);
-        facts.urgency = body.urgency.level;
     }
-    // Whatever it calls itself, an emergency request is one: CETS 224 10.
-    if kind == MessageKind::EmergencyRequest {
-        facts.urgency = UrgencyLevel::Emergency;
-    }
+    facts.urgency = request.content.urgency();
     facts.track = targets.of(request.peer.as_str(), facts.urgency);
-    let mut life = Life::begin(side, request.at, request.arrived);
-    for message in said {
+    let mut life = Life::begin(side, id, request.at, request.arrived);
+    for (said_id, message) in said {
         let by = if message.sent { side } else { side.other() };
-        life.takes(&step(message, by, request.at));
+        life.takes(&step(*said_id, message, by, request.at));
+        if message.refused {
+            continue;
+        }
         let mut heard = Heard::default();
         heard.takes(message.content.kind, Some(&message.content), 0);
         facts.hears(by, heard);
@@ -226,25 +244,32 @@ fn facts(id: MessageId, request: &Message, said: &[&Message], targets: &Targets)
 }
 
 /// What a message does. One that came before its request is judged when that has come.
-fn step(message: &Message, by: Side, begun: Timestamp) -> Said {
-    let (made, review) = match &message.content.body {
-        Body::Note(note) => {
-            let made = Move::of(message.content.kind, note);
-            (made, Timestamp::end_of_day(&note.review_date))
-        }
-        _ => (None, None),
+fn step(id: MessageId, message: &Message, by: Side, begun: Timestamp) -> Said {
+    let made = match &message.content.body {
+        Body::Note(note) => Move::of(message.content.kind, note),
+        _ => None,
     };
-    Said { at: message.at.max(begun), by, made, told: message.told, review }
+    Said {
+        id,
+        at: message.at.max(begun),
+        by,
+        made,
+        answers: message.answers,
+        told: message.told,
+        review: message.content.review(),
+        arrived: message.arrived,
+        refused: message.refused,
+    }
 }
 
 /// What records say that were proven.
 pub(super) fn decode(records: Vec<Record>) -> Result<BTreeMap<MessageId, Disclosed>, Failure> {
     let content = |record: Record| {
-        let Record { message_id: id, body, request_unknown, .. } = record;
+        let Record { message_id: id, body, request_unknown, in_reply_to: answers, .. } = record;
         let unproven =
             |_| Failure::new(Exit::VerificationFailed, format!("message {id}: no message body"));
         let body = pb::MessageBody::decode(body.as_slice()).map_err(unproven)?;
-        Ok((id, Disclosed { body, request_unknown }))
+        Ok((id, Disclosed { body, answers, request_unknown }))
     };
     records.into_iter().map(content).collect()
 }

@@ -1,14 +1,26 @@
 use super::*;
 use crate::audit::testing::{TestLog, authority, delivery, message};
+use crate::domain::MessageKind;
 use crate::domain::request::{Decision, MlaRequest, Note};
-use crate::domain::statistics::Dimension;
+use crate::domain::statistics::{Dimension, Outcome};
 use crate::envelope::wire::content_to_pb;
 
 fn said(index: u64, sent: bool, content: Content) -> Message {
     let at = message(1).at();
     let about = (!content.kind.is_request()).then(|| message(1));
     let peer = authority("xb.pps");
-    Message { index, at, arrived: None, sent, peer, content, about, told: None }
+    Message {
+        index,
+        at,
+        arrived: None,
+        sent,
+        peer,
+        content,
+        about,
+        answers: None,
+        told: None,
+        refused: false,
+    }
 }
 
 fn note(kind: MessageKind, note: Note) -> Content {
@@ -42,6 +54,27 @@ fn of_each_side_an_auditor_hears_what_is_for_it_to_say() {
     }
 }
 
+/// A request that we received and refused, and the other side would not hear of that.
+#[test]
+fn a_decision_that_was_refused_at_the_door_stands_and_is_not_counted() {
+    let request = Content::request(MessageKind::Request, MlaRequest::default());
+    let refused = Message {
+        told: Some((RequestState::Refused.into(), 1)),
+        refused: true,
+        ..said(2, true, refusal())
+    };
+    let all = [said(1, false, request), refused];
+    let all = (1..).zip(all).map(|(number, one)| (message(number), one)).collect();
+    let targets = Targets::default();
+    let facts = lives(&all, &targets).next().expect("a request");
+    assert_eq!(facts.outcome(), Outcome::Refused);
+    assert!(facts.grounds.is_empty(), "nobody was told why");
+    // A request that was refused there was never made.
+    let bare = Content::request(MessageKind::Request, MlaRequest::default());
+    let never = Message { refused: true, ..said(1, true, bare) };
+    assert_eq!(lives(&BTreeMap::from([(message(1), never)]), &targets).count(), 0);
+}
+
 #[test]
 fn what_the_node_has_not_counted_is_named() {
     let mut log = TestLog::new("xa.moj", 1);
@@ -64,6 +97,7 @@ fn what_the_node_has_not_counted_is_named() {
                 request: message(1).as_bytes().to_vec().into(),
                 ..Default::default()
             },
+            answers: None,
             request_unknown: unknown,
         };
         let contents = BTreeMap::from([
