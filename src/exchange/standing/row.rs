@@ -2,7 +2,7 @@
 
 use super::{About, SENT_MAX, STEPS_FIRST, STEPS_MAX};
 use crate::domain::lifecycle::{
-    ENDED, Illegal, Move, Place, RequestState, Side, Standing, Stretch, put_in_order,
+    Illegal, Move, Place, RequestState, Side, Standing, Stretch, put_in_order,
 };
 use crate::domain::{MessageId, Timestamp};
 use crate::exchange::rows::{SENT, SentMove, StandingRow, Step};
@@ -91,11 +91,11 @@ impl StandingRow {
         let by = by.map(|id| id.to_string()).unwrap_or_default();
         Some(match self.side() {
             Side::Requesting => format!(
-                "{ENDED}at {at} as {state}, with message {by}: a SUPPLEMENTARY_REQUEST in its case, \
+                "the request ended at {at} as {state}, with message {by}: a SUPPLEMENTARY_REQUEST in its case, \
                  or a new request, asks for more"
             ),
             Side::Requested => format!(
-                "{ENDED}at {at} as {state}, with message {by}: for more a SUPPLEMENTARY_REQUEST or a \
+                "the request ended at {at} as {state}, with message {by}: for more a SUPPLEMENTARY_REQUEST or a \
                  new request of the other authority is needed"
             ),
         })
