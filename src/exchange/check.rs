@@ -157,10 +157,17 @@ impl<'a, 'b> Check<'a, 'b> {
             };
             self.state.feed(upto, PAGE, &mut read, &mut each).map_err(fault)?;
             self.found(found)?;
-            let (upto, end) = (Position::from_number(upto).index, Position::from_number(end).index);
-            self.tell(Told::Log(upto, end.max(upto)))?;
+            let (done, all) = (self.state.total(), self.entries_up_to(end));
+            self.tell(Told::Log(done, all.max(done)))?;
         }
         Ok(())
+    }
+
+    /// How many entries of all logs lie before a position.
+    fn entries_up_to(&self, end: u64) -> u64 {
+        let Position { log, index } = Position::from_number(end);
+        let ended = self.exchange.store.sealed().into_iter().filter(|ended| ended.log < log);
+        ended.map(|ended| ended.checkpoint.size).sum::<u64>() + index
     }
 
     /// Where the next page ends: within one log. Between two, the root of the one that has ended is

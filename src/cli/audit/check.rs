@@ -24,6 +24,9 @@ pub(super) struct CheckArgs {
     bodies: bool,
 }
 
+/// What the phase is called in which the logs are replayed.
+const LOG: &str = "log";
+
 /// Findings that are listed.
 const LISTED_MAX: usize = 1000;
 
@@ -37,7 +40,10 @@ pub(super) async fn run(args: CheckArgs, out: &mut Out) -> Result<(), Failure> {
         let mut found = Found::default();
         while let Some(pb::CheckStateResponse { told: Some(told) }) = told.message().await? {
             match told {
-                Told::Progress(progress) => show(&mut bar, &progress, out),
+                Told::Progress(progress) => {
+                    found.saw(&progress);
+                    show(&mut bar, &progress, out);
+                }
                 // All are counted in the report.
                 Told::Finding(_) if found.findings.len() == LISTED_MAX => {}
                 Told::Finding(finding) => found.findings.push(finding),
@@ -53,7 +59,7 @@ pub(super) async fn run(args: CheckArgs, out: &mut Out) -> Result<(), Failure> {
 
 fn show(bar: &mut Option<(String, Progress)>, progress: &pb::CheckProgress, out: &Out) {
     if bar.as_ref().is_none_or(|(phase, _)| *phase != progress.phase) {
-        let what = if progress.phase == "log" { "replaying" } else { "comparing" };
+        let what = if progress.phase == LOG { "replaying" } else { "comparing" };
         *bar = Some((progress.phase.clone(), out.progress(what, progress.total, Unit::Entries)));
     }
     if let Some((_, bar)) = bar {
@@ -66,15 +72,23 @@ struct Found {
     findings: Vec<pb::LogFinding>,
     divergences: Vec<pb::StateDivergence>,
     report: Option<pb::CheckReport>,
+    /// Entries of all logs that were replayed.
+    replayed: u64,
 }
 
 impl Found {
+    fn saw(&mut self, progress: &pb::CheckProgress) {
+        if progress.phase == LOG {
+            self.replayed = self.replayed.max(progress.done);
+        }
+    }
+
     fn tell(&self, out: &mut Out) -> Result<(), Failure> {
         let Some(report) = &self.report else {
             return Err(Failure::new(Exit::Unavailable, "the check ended early")
                 .hint("is the node being stopped? check again"));
         };
-        out.record(&fields(report), &self.json(report));
+        out.record(&self.fields(report), &self.json(report));
         if !out.is_json() {
             self.tables(out);
         }
@@ -91,6 +105,23 @@ impl Found {
                 Err(Failure::new(Exit::VerificationFailed, message))
             }
         }
+    }
+
+    fn fields(&self, report: &pb::CheckReport) -> [(&'static str, String); 7] {
+        let size = report.size;
+        let replayed = match self.replayed {
+            all if all > size => format!("{all} entries, {size} of them in the newest log"),
+            _ => format!("{size} entries"),
+        };
+        [
+            ("replayed", replayed),
+            ("root", report.root.clone()),
+            ("state digest", report.state_digest.clone()),
+            ("messages compared", report.messages.to_string()),
+            ("divergences", report.divergences.to_string()),
+            ("errors", report.errors.to_string()),
+            ("notices", report.notices.to_string()),
+        ]
     }
 
     fn tables(&self, out: &mut Out) {
@@ -129,6 +160,7 @@ impl Found {
         json!({
             "ok": report.divergences == 0 && report.errors == 0,
             "size": report.size,
+            "replayed": self.replayed.max(report.size),
             "root": report.root,
             "state_digest": report.state_digest,
             "messages": report.messages,
@@ -139,18 +171,6 @@ impl Found {
             "findings": findings.collect::<Vec<_>>(),
         })
     }
-}
-
-fn fields(report: &pb::CheckReport) -> [(&'static str, String); 7] {
-    [
-        ("replayed", format!("{} entries", report.size)),
-        ("root", report.root.clone()),
-        ("state digest", report.state_digest.clone()),
-        ("messages compared", report.messages.to_string()),
-        ("divergences", report.divergences.to_string()),
-        ("errors", report.errors.to_string()),
-        ("notices", report.notices.to_string()),
-    ]
 }
 
 #[cfg(test)]
@@ -165,6 +185,7 @@ mod tests {
             findings: Vec::new(),
             divergences: (0..divergences).map(one).collect(),
             report: Some(report),
+            replayed: 0,
         }
     }
 
@@ -185,6 +206,17 @@ mod tests {
         let (mut out, data, _) = memory(Format::Table);
         found(0, 0).tell(&mut out).expect("they agree");
         assert!(data.text().contains("9 entries"), "{}", data.text());
+        let mut several = found(0, 0);
+        for (phase, done) in [("log", 100), ("log", 197), ("rows", 999)] {
+            several.saw(&pb::CheckProgress { phase: phase.into(), done, total: 999 });
+        }
+        let (mut out, data, _) = memory(Format::Table);
+        several.tell(&mut out).expect("they agree");
+        assert!(
+            data.text().contains("197 entries, 9 of them in the newest log"),
+            "{}",
+            data.text()
+        );
         let (mut out, ..) = memory(Format::Table);
         let failure = Found::default().tell(&mut out).expect_err("no report");
         assert_eq!(failure.code, Exit::Unavailable);
