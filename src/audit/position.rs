@@ -33,6 +33,11 @@ impl Position {
         }
     }
 
+    /// As people name it where there are several logs, which they count from 1: `2:17`.
+    pub fn in_its_log(self) -> String {
+        format!("{}:{}", u64::from(self.log) + 1, self.index)
+    }
+
     /// The number: the log, then 48 bits of the index.
     pub fn number(self) -> u64 {
         debug_assert!(self.index < 1 << INDEX_BITS && self.log < 1 << 16);
@@ -41,11 +46,11 @@ impl Position {
 }
 
 impl std::fmt::Display for Position {
-    /// The index; with the number of the log behind it in all but the first.
+    /// The index; behind the number of the log, from 1, in all but the first.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self { log: 0, index } => write!(f, "{index}"),
-            Self { log, index } => write!(f, "{index} of log {}", u64::from(*log) + 1),
+            position => f.write_str(&position.in_its_log()),
         }
     }
 }
@@ -63,5 +68,7 @@ mod tests {
             assert_eq!(Position::from_number(place.number()), place);
         }
         assert_eq!(Position::new(0, 42).number(), 42, "stores of one log have indexes");
+        assert_eq!(Position::new(0, 42).to_string(), "42");
+        assert_eq!(Position::new(1, 42).to_string(), "2:42");
     }
 }

@@ -97,7 +97,7 @@ mod tests {
             ..Default::default()
         };
         print(&erased, &mut out);
-        assert!(data.text().contains("entry     7 of log 2\n"), "{}", data.text());
+        assert!(data.text().contains("entry     2:7\n"), "{}", data.text());
         assert!(data.text().contains("packages  2, removed"), "{}", data.text());
         assert!(talk.text().contains("nothing was changed"), "{}", talk.text());
         assert!(talk.text().contains("data/slots"), "{}", talk.text());

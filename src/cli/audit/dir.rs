@@ -49,6 +49,11 @@ impl ExportDir {
         Self { dir: dir.to_owned(), card: None, fingerprint: None, alone: Alone::default() }
     }
 
+    #[cfg(test)]
+    pub(super) fn with_card(dir: &Path, card: &Path) -> Self {
+        Self { card: Some(card.to_owned()), ..Self::of(dir) }
+    }
+
     pub(super) fn open(&self, out: &mut Out) -> Result<Export, Failure> {
         let (card, fingerprint) = (self.card.as_deref(), self.fingerprint.as_deref());
         Export::open(&self.dir, card, fingerprint, self.alone, out)
@@ -213,6 +218,11 @@ impl Export {
     /// All logs, the oldest first, with their numbers.
     pub(super) fn logs(&self) -> impl Iterator<Item = (u32, &Self)> {
         (0..).zip(self.earlier.iter().chain([self]))
+    }
+
+    /// The log of a number that is below that of [`Self::logs`].
+    pub(super) fn log(&self, number: u32) -> &Self {
+        self.earlier.get(number as usize).unwrap_or(self)
     }
 
     /// Entries in all logs.

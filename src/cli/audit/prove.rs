@@ -8,6 +8,8 @@ use clap::Args;
 use serde_json::json;
 
 use super::dir::{Export, ExportDir};
+use super::when::Place;
+use crate::audit::Position;
 use crate::audit::merkle::{consistency_proof, root_at, verify_consistency};
 use crate::audit::proof::TlogProof;
 use crate::cli::exit::{Exit, Failure};
@@ -21,15 +23,16 @@ use crate::cli::out::Out;
 /// checkpoint.
 ///
 ///   rogatory audit prove export/ 17 --card xb.pps.card --out 17.tlog-proof
+///   rogatory audit prove export/ 1:17
 ///   rogatory audit prove export/ --old 1200
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct ProveArgs {
     #[command(flatten)]
     export: ExportDir,
-    /// The entry, from 0
+    /// The entry, from 0; of a log before the newest as LOG:INDEX, as in 1:17
     #[arg(required_unless_present = "old", conflicts_with = "old")]
-    index: Option<u64>,
+    index: Option<Place>,
     /// Entries of the earlier state
     #[arg(long, value_name = "N")]
     old: Option<u64>,
@@ -40,16 +43,19 @@ pub(super) struct ProveArgs {
 
 pub(super) fn run(args: ProveArgs, out: &mut Out) -> Result<(), Failure> {
     let export = args.export.open(out)?;
-    let (text, json) = match (args.index, args.old) {
-        (Some(index), _) => (inclusion(&export, index)?, json!({ "index": index })),
+    let (log, text, mut json) = match (args.index, args.old) {
+        (Some(place), _) => {
+            let Position { log, index } = place.of(export.logs().count() as u32)?;
+            let of = export.log(log);
+            (of, inclusion(of, index)?, json!({ "index": index, "log": log }))
+        }
         (None, old) => {
             let old = old.unwrap_or(0);
-            (consistency(&export, old)?, json!({ "old_size": old }))
+            (&export, consistency(&export, old)?, json!({ "old_size": old }))
         }
     };
-    let mut json = json;
-    json["log_origin"] = export.checkpoint().origin.clone().into();
-    json["size"] = export.checkpoint().size.into();
+    json["log_origin"] = log.checkpoint().origin.clone().into();
+    json["size"] = log.checkpoint().size.into();
     match args.out {
         Some(file) => {
             write_new(&file, text.as_bytes())?;

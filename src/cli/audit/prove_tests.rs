@@ -18,6 +18,7 @@ fn log() -> TestLog {
 
 fn prove(dir: &std::path::Path, index: Option<u64>, old: Option<u64>) -> Result<String, Failure> {
     let (mut out, data, _) = memory(Format::Table);
+    let index = index.map(|index| index.to_string().parse().expect("a place"));
     run(ProveArgs { export: ExportDir::of(dir), index, old, out: None }, &mut out)?;
     Ok(data.text())
 }
@@ -79,7 +80,7 @@ fn a_proof_is_written_to_a_new_file_only() {
     let file = dir.path().join("17.tlog-proof");
     let args = || ProveArgs {
         export: ExportDir::of(&dir.path().join("export")),
-        index: Some(17),
+        index: Some("17".parse().expect("a place")),
         old: None,
         out: Some(file.clone()),
     };
@@ -89,4 +90,29 @@ fn a_proof_is_written_to_a_new_file_only() {
     assert!(TlogProof::parse(&std::fs::read_to_string(&file).expect("there")).is_ok());
     let (mut out, ..) = memory(Format::Json);
     assert_eq!(run(args(), &mut out).expect_err("it is there").code, Exit::Failed);
+}
+
+#[test]
+fn an_entry_of_an_earlier_log_is_proved_under_the_checkpoint_of_that_log() {
+    let (mut first, dir) = (log(), tempfile::tempdir().expect("a directory"));
+    let second = first.succeed(1);
+    let export = dir.path().join("export");
+    export_of(&second, &export);
+    export_of(&first, &export.join("earlier/2026"));
+    let card = dir.path().join("xa.moj.card");
+    std::fs::write(&card, crate::cli::testing::card_of(&first).text()).expect("written");
+    let (mut out, data, _) = memory(Format::Json);
+    let args = ProveArgs {
+        export: ExportDir::with_card(&export, &card),
+        index: Some("1:17".parse().expect("a place")),
+        old: None,
+        out: None,
+    };
+    run(args, &mut out).expect("proves");
+    let json = data.json();
+    assert_eq!((&json["index"], &json["log"]), (&json!(17), &json!(0)));
+    assert_eq!(json["log_origin"], "xa.moj/log/2026");
+    let proof = TlogProof::parse(json["text"].as_str().expect("a text")).expect("a proof");
+    assert_eq!(proof.extra, first.entries[17]);
+    assert_eq!(proof.verify(&proof.extra, &[first.verifier()]), Ok(first.head()));
 }

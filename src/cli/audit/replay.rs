@@ -11,9 +11,9 @@ use clap::Args;
 
 use super::dir::ExportDir;
 use super::when::Until;
-use crate::audit::Position;
 use crate::audit::entry::Entry;
 use crate::audit::replay::{Finding, Life, Severity, State};
+use crate::audit::{Checkpoint, Position};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::files::create;
 use crate::cli::out::Out;
@@ -88,6 +88,8 @@ struct Replayed {
     life: Option<Life>,
     /// Entries in the export, replayed or not.
     of: u64,
+    /// The number of its newest log.
+    newest: u32,
 }
 
 pub(super) fn run(args: ReplayArgs, out: &mut Out) -> Result<(), Failure> {
@@ -96,13 +98,15 @@ pub(super) fn run(args: ReplayArgs, out: &mut Out) -> Result<(), Failure> {
     }
     let export = args.export.open(out)?;
     let disclosed = args.disclosure.as_deref().map(Disclosed::read).transpose()?;
+    let newest = export.logs().count() as u32 - 1;
     let mut replayed = Replayed {
         state: State::new(export.card().authority().clone()),
         findings: Findings::default(),
         life: args.message.map(Life::of),
         of: export.total(),
+        newest,
     };
-    let newest = export.logs().count() as u32 - 1;
+    is_there(args.until, export.checkpoint())?;
     export.verify(out, &mut |index, entry| {
         if is_within(args.until, newest, index, entry) {
             replayed.take(index, entry);
@@ -120,8 +124,21 @@ pub(super) fn run(args: ReplayArgs, out: &mut Out) -> Result<(), Failure> {
 fn is_within(until: Option<Until>, newest: u32, place: u64, entry: &Entry) -> bool {
     match until {
         None => true,
-        Some(Until::Index(last)) => place <= Position::new(newest, last).number(),
+        Some(Until::Index(last)) => Position::from_number(place) <= Position::new(newest, last),
         Some(Until::Time(last)) => entry.at <= last,
+    }
+}
+
+/// Whether the newest log has the entry at which the replay is to end.
+fn is_there(until: Option<Until>, newest: &Checkpoint) -> Result<(), Failure> {
+    match until {
+        Some(Until::Index(last)) if last >= newest.size => {
+            let Checkpoint { origin, size, .. } = newest;
+            let message = format!("{origin} has {size} entries, from 0: there is no entry {last}");
+            Err(Failure::new(Exit::NotFound, message)
+                .hint("name one that is there, or a time, with --until, or leave it away"))
+        }
+        _ => Ok(()),
     }
 }
 

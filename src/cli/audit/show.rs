@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::dir::ExportDir;
 use super::excerpt::ExcerptDir;
+use super::when::{Place, shown};
 use crate::audit::Position;
 use crate::audit::entry::{Entry, Event};
 use crate::cli::exit::{Exit, Failure};
@@ -19,17 +20,17 @@ use crate::domain::{AuthorityId, MessageId};
 /// Entries that are named by their numbers are proven to stand under the signed checkpoint. A
 /// search reads, and verifies, the whole export.
 ///
-///   rogatory audit show export/ 0 17
+///   rogatory audit show export/ 0 17 1:5
 ///   rogatory audit show export/ --message ID
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct ShowArgs {
     #[command(flatten)]
     export: ExportDir,
-    /// The entries, from 0
+    /// The entries, from 0; of a log before the newest as LOG:INDEX, as in 1:17
     #[arg(required_unless_present_any = ["message", "peer", "event"])]
     #[arg(conflicts_with_all = ["message", "peer", "event"])]
-    index: Vec<u64>,
+    index: Vec<Place>,
     /// Those about this message
     #[arg(long, value_name = "ID")]
     message: Option<MessageId>,
@@ -61,14 +62,15 @@ pub(super) fn run(args: ShowArgs, out: &mut Out) -> Result<(), Failure> {
         return in_excerpt(&args, &excerpt, out);
     }
     let export = args.export.open(out)?;
+    let logs = export.logs().count() as u32;
     if !args.index.is_empty() {
-        let newest = export.logs().count() as u32 - 1;
-        return args.index.iter().try_for_each(|index| {
-            let (bytes, _) = export.entry(*index)?;
-            show_bytes(Position::new(newest, *index), &bytes, out)
+        return args.index.iter().try_for_each(|place| {
+            let place = place.of(logs)?;
+            let (bytes, _) = export.log(place.log).entry(place.index)?;
+            show_bytes(place, logs, &bytes, out)
         });
     }
-    let mut found = Found::default();
+    let mut found = Found { logs, ..Found::default() };
     export.verify(out, &mut |index, entry| found.take(&args, index, entry))?;
     found.tell(out);
     Ok(())
@@ -76,12 +78,13 @@ pub(super) fn run(args: ShowArgs, out: &mut Out) -> Result<(), Failure> {
 
 /// Entries of an excerpt, all of which is verified first.
 fn in_excerpt(args: &ShowArgs, excerpt: &ExcerptDir, out: &mut Out) -> Result<(), Failure> {
-    let newest = excerpt.newest()?;
-    let (mut found, mut named) = (Found::default(), BTreeMap::new());
+    let logs = excerpt.newest()? + 1;
+    let wanted = args.index.iter().map(|place| place.of(logs)).collect::<Result<Vec<_>, _>>()?;
+    let (mut found, mut named) = (Found { logs, ..Found::default() }, BTreeMap::new());
     excerpt.entries(out, &mut |place, entry| {
-        let Position { log, index } = Position::from_number(place);
-        if log == newest && args.index.contains(&index) {
-            named.insert(index, entry.encode());
+        let position = Position::from_number(place);
+        if wanted.contains(&position) {
+            named.insert(position, entry.encode());
         }
         found.take(args, place, entry);
     })?;
@@ -89,14 +92,13 @@ fn in_excerpt(args: &ShowArgs, excerpt: &ExcerptDir, out: &mut Out) -> Result<()
         found.tell(out);
         return Ok(());
     }
-    for index in &args.index {
-        let bytes = named.get(index).ok_or_else(|| {
-            let message = format!("the excerpt does not have entry {index} of the newest log");
+    wanted.into_iter().try_for_each(|place| {
+        let bytes = named.get(&place).ok_or_else(|| {
+            let message = format!("the excerpt does not have entry {}", shown(place, logs));
             Failure::new(Exit::NotFound, message)
         })?;
-        show_bytes(Position::new(newest, *index), bytes, out)?;
-    }
-    Ok(())
+        show_bytes(place, logs, bytes, out)
+    })
 }
 
 /// What a search has found.
@@ -104,6 +106,8 @@ fn in_excerpt(args: &ShowArgs, excerpt: &ExcerptDir, out: &mut Out) -> Result<()
 struct Found {
     listed: Vec<(u64, Entry)>,
     total: u64,
+    /// Among how many logs.
+    logs: u32,
 }
 
 impl Found {
@@ -120,12 +124,12 @@ impl Found {
     }
 
     fn tell(&self, out: &mut Out) {
-        let Self { listed, total } = self;
+        let Self { listed, total, logs } = self;
         let header = ["entry", "time", "event", "by", "peer", "no.", "message", "code"];
         out.list(
             &header,
             listed,
-            |(index, entry)| row(*index, entry),
+            |(index, entry)| row(*index, *logs, entry),
             |(index, entry)| to_json(*index, &entry.encode()),
         );
         if *total > listed.len() as u64 {
@@ -134,9 +138,10 @@ impl Found {
     }
 }
 
-fn show_bytes(place: Position, bytes: &[u8], out: &mut Out) -> Result<(), Failure> {
+fn show_bytes(place: Position, logs: u32, bytes: &[u8], out: &mut Out) -> Result<(), Failure> {
+    let named = shown(place, logs);
     let entry = Entry::parse(bytes).map_err(|error| {
-        Failure::new(Exit::VerificationFailed, format!("entry {place}: {error}"))
+        Failure::new(Exit::VerificationFailed, format!("entry {named}: {error}"))
     })?;
     if out.is_json() {
         out.json(&to_json(place.number(), bytes));
@@ -144,7 +149,7 @@ fn show_bytes(place: Position, bytes: &[u8], out: &mut Out) -> Result<(), Failur
     }
     // Under the names of the documentation, in the order in which they stand in the entry.
     let fields: Value = serde_json::from_slice(bytes).unwrap_or(Value::Null);
-    let mut rows = vec![("entry", place.to_string()), ("event", entry.event.to_string())];
+    let mut rows = vec![("entry", named), ("event", entry.event.to_string())];
     for (name, value) in fields.as_object().into_iter().flatten() {
         if let Some((word, _)) = NAMES.iter().find(|(_, key)| key == name) {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
@@ -177,10 +182,10 @@ const NAMES: [(&str, &str); 17] = [
     ("agency (who)", "who"),
 ];
 
-pub(super) fn row(index: u64, entry: &Entry) -> Vec<String> {
+fn row(index: u64, logs: u32, entry: &Entry) -> Vec<String> {
     let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
     vec![
-        Position::from_number(index).to_string(),
+        shown(Position::from_number(index), logs),
         entry.at.to_string(),
         entry.event.to_string(),
         text(entry.by.as_ref().map(AuthorityId::as_str)),

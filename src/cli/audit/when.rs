@@ -1,7 +1,9 @@
-//! Points and spans of time, as people write them.
+//! Points and spans of time, and places in logs, as people write them.
 
 use std::str::FromStr;
 
+use crate::audit::Position;
+use crate::cli::exit::{Exit, Failure};
 use crate::domain::Timestamp;
 
 /// A time: RFC 3339 in UTC, with or without a fraction, or a date alone, which is its midnight.
@@ -40,6 +42,49 @@ impl FromStr for Until {
             Ok(index) => Ok(Self::Index(index)),
             Err(_) => When::from_str(text).map(|when| Self::Time(when.0)),
         }
+    }
+}
+
+/// An entry: its number, behind the number of its log from 1; without that, of the newest log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    log: Option<u32>,
+    index: u64,
+}
+
+impl FromStr for Place {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let rule = "an entry is a number, from 0, or LOG:INDEX with the number of its log, from 1";
+        let (log, index) = match text.split_once(':') {
+            Some((log, index)) => (Some(log.parse().map_err(|_| rule)?), index),
+            None => (None, text),
+        };
+        Ok(Self { log, index: index.parse().map_err(|_| rule)? })
+    }
+}
+
+impl Place {
+    /// Where that is in so many logs.
+    pub(super) fn of(self, logs: u32) -> Result<Position, Failure> {
+        let log = self.log.unwrap_or(logs);
+        if (1..=logs).contains(&log) {
+            return Ok(Position::new(log - 1, self.index));
+        }
+        let message = match logs {
+            1 => format!("there is one log: there is no log {log}"),
+            _ => format!("there are {logs} logs, from 1, the oldest first: there is no log {log}"),
+        };
+        Err(Failure::new(Exit::NotFound, message))
+    }
+}
+
+/// A position in so many logs, as [`Place`] reads it.
+pub(super) fn shown(place: Position, logs: u32) -> String {
+    match logs {
+        1 => place.to_string(),
+        _ => place.in_its_log(),
     }
 }
 
@@ -92,6 +137,24 @@ mod tests {
         }
         assert_eq!("41".parse(), Ok(Until::Index(41)));
         assert!(matches!("2026-11-23".parse(), Ok(Until::Time(_))));
+    }
+
+    #[test]
+    fn entries_are_named_alone_or_in_their_log_and_read_as_they_are_shown() {
+        let place = |text: &str| text.parse::<Place>().expect(text);
+        assert_eq!(place("17").of(3), Ok(Position::new(2, 17)));
+        assert_eq!(place("1:17").of(3), Ok(Position::new(0, 17)));
+        for (logs, log, text) in [(1, 0, "17"), (3, 0, "1:17"), (3, 2, "3:17")] {
+            let position = Position::new(log, 17);
+            assert_eq!(shown(position, logs), text);
+            assert_eq!(place(text).of(logs), Ok(position));
+        }
+        for (text, logs) in [("0:17", 3), ("4:17", 3), ("2:17", 1)] {
+            assert_eq!(place(text).of(logs).expect_err(text).code, Exit::NotFound);
+        }
+        for bad in ["", ":", "1:", ":1", "-1", "1:2:3", "1 of log 2"] {
+            assert!(bad.parse::<Place>().is_err(), "{bad:?}");
+        }
     }
 
     #[test]

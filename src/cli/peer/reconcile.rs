@@ -178,7 +178,7 @@ mod tests {
         assert_eq!(conclude(&done()), Ok(()));
         let (mut out, data, _) = memory(Format::Table);
         tell(&done(), &mut out);
-        for words in ["both logs agree", "lost_receipt: 1", "12 of log 2", "recorded"] {
+        for words in ["both logs agree", "lost_receipt: 1", "2:12", "recorded"] {
             assert!(data.text().contains(words), "{words}: {}", data.text());
         }
         let (mut out, data, _) = memory(Format::Json);

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::print::{self, findings_json, life_json, proved_json};
-use super::{Disclosed, Findings, ReplayArgs, Replayed, is_within};
+use super::{Disclosed, Findings, ReplayArgs, Replayed, is_there, is_within};
 use crate::audit::Position;
 use crate::audit::entry::Entry;
 use crate::audit::replay::{Finding, Life, Queue, Rule, State};
@@ -59,13 +59,14 @@ pub(super) fn run(args: ReplayArgs, excerpt: &ExcerptDir, out: &mut Out) -> Resu
         return Err(Failure::new(Exit::BadInput, message).hint("leave --dump away"));
     }
     let disclosed = args.disclosure.as_deref().map(Disclosed::read).transpose()?;
+    let newest = excerpt.newest()?;
     let replayed = Replayed {
         state: State::new(excerpt.card().authority().clone()),
         findings: Findings::default(),
         life: args.message.map(Life::of),
         of: 0,
+        newest,
     };
-    let newest = excerpt.newest()?;
     let mut told = Told { replayed, places: BTreeMap::new(), next: Position::default() };
     let reports = excerpt.entries(out, &mut |place, entry| {
         if is_within(args.until, newest, place, entry) {
@@ -75,6 +76,7 @@ pub(super) fn run(args: ReplayArgs, excerpt: &ExcerptDir, out: &mut Out) -> Resu
     let Told { mut replayed, places, .. } = told;
     replayed.of = reports.iter().map(|report| report.checkpoint.size).sum();
     let Some(report) = reports.last() else { return Ok(()) };
+    is_there(args.until, &report.checkpoint)?;
     let mut proved = disclosed.map(|disclosed| disclosed.prove(&replayed.state)).transpose()?;
     for proved in proved.iter_mut().flatten() {
         proved.entry = places.get(&proved.entry).copied().unwrap_or(proved.entry);

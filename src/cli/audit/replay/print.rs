@@ -9,6 +9,7 @@ use super::{Findings, Replayed};
 use crate::audit::Checkpoint;
 use crate::audit::Position;
 use crate::audit::replay::{Finding, Life, Moment, Queue, Side, State};
+use crate::cli::audit::when::shown;
 use crate::cli::out::Out;
 use crate::domain::AuthorityId;
 
@@ -34,16 +35,19 @@ pub(super) fn tables(replayed: &Replayed, proved: Option<&[Proved]>, out: &mut O
             out.list(header, &rows, Clone::clone, none);
         }
     };
+    let logs = replayed.newest + 1;
     if let Some(life) = &replayed.life {
         let header = ["entry", "time", "event", "by", "code", "other log", "then"];
-        table(&header, life.moments().iter().map(moment_row).collect());
+        table(&header, life.moments().iter().map(|moment| moment_row(moment, logs)).collect());
     }
     let header = ["message", "entry", "case", "kind", "reference"];
-    table(&header, proved.unwrap_or_default().iter().map(proved_row).collect());
+    let rows = proved.unwrap_or_default().iter().map(|proved| proved_row(proved, logs));
+    table(&header, rows.collect());
     let header = ["entry", "severity", "rule", "message", "finding"];
-    table(&header, replayed.findings.listed.iter().map(finding_row).collect());
+    let rows = replayed.findings.listed.iter().map(|finding| finding_row(finding, logs));
+    table(&header, rows.collect());
     for proved in proved.unwrap_or_default() {
-        let (message, entry) = (proved.message, proved.entry);
+        let (message, entry) = (proved.message, place(proved.entry, logs));
         out.talk(&format!(
             "proved: {message}: this content is the one committed to in entry {entry}"
         ));
@@ -100,20 +104,22 @@ fn fields(replayed: &Replayed, checkpoint: &Checkpoint) -> Vec<(&'static str, St
         ("agencies", format!("{} with access, {revoked} without", agencies - revoked)),
         ("keys in use", state.keys().filter(|(_, in_use)| *in_use).count().to_string()),
         ("node", runs),
-        ("policy", policy(state)),
+        ("policy", policy(state, replayed.newest + 1)),
         ("state digest", hex::encode(state.digest())),
         ("errors", findings.errors.to_string()),
         ("notices", findings.notices.to_string()),
     ]
 }
 
-fn policy(state: &State) -> String {
+fn policy(state: &State, logs: u32) -> String {
     let policy = state.policy_in_force();
     policy
-        .map(|(digest, entry)| {
-            format!("{}, entry {}", hex::encode(digest), Position::from_number(entry))
-        })
+        .map(|(digest, entry)| format!("{}, entry {}", hex::encode(digest), place(entry, logs)))
         .unwrap_or_default()
+}
+
+fn place(number: u64, logs: u32) -> String {
+    shown(Position::from_number(number), logs)
 }
 
 fn by(moment: &Moment) -> String {
@@ -124,11 +130,11 @@ fn by(moment: &Moment) -> String {
     }
 }
 
-fn moment_row(moment: &Moment) -> Vec<String> {
+fn moment_row(moment: &Moment, logs: u32) -> Vec<String> {
     let remote = moment.remote.as_ref();
     let remote = remote.map(|r| format!("{} entry {} of {}", r.origin, r.index, r.size));
     vec![
-        Position::from_number(moment.index).to_string(),
+        place(moment.index, logs),
         moment.at.to_string(),
         moment.event.to_string(),
         by(moment),
@@ -138,19 +144,19 @@ fn moment_row(moment: &Moment) -> Vec<String> {
     ]
 }
 
-fn proved_row(proved: &Proved) -> Vec<String> {
+fn proved_row(proved: &Proved, logs: u32) -> Vec<String> {
     vec![
         proved.message.to_string(),
-        Position::from_number(proved.entry).to_string(),
+        place(proved.entry, logs),
         proved.case_id.clone(),
         proved.kind.to_owned(),
         proved.reference.clone(),
     ]
 }
 
-fn finding_row(finding: &Finding) -> Vec<String> {
+fn finding_row(finding: &Finding, logs: u32) -> Vec<String> {
     vec![
-        Position::from_number(finding.index).to_string(),
+        place(finding.index, logs),
         finding.severity().as_str().to_owned(),
         finding.rule.to_string(),
         finding.message.map(|id| id.to_string()).unwrap_or_default(),
@@ -159,7 +165,7 @@ fn finding_row(finding: &Finding) -> Vec<String> {
 }
 
 fn to_json(replayed: &Replayed, proved: Option<&[Proved]>, checkpoint: &Checkpoint) -> Value {
-    let Replayed { state, findings, life, of } = replayed;
+    let Replayed { state, findings, life, of, .. } = replayed;
     let mut messages = Map::new();
     for ((side, word), count) in states(state) {
         messages.entry(side.as_str()).or_insert_with(|| json!({}))[word] = count.into();

@@ -238,3 +238,24 @@ fn what_is_no_disclosure_is_refused() {
         assert_eq!(result.expect_err(text).code, Exit::BadInput, "{text:?}");
     }
 }
+
+#[test]
+fn an_entry_that_the_newest_log_has_not_is_no_end_of_a_replay() {
+    let until = |index: u64| {
+        let (result, json) = replayed(&log(), |_, args| args.until = Some(Until::Index(index)));
+        result.map(|()| json["entries"].clone())
+    };
+    assert_eq!(until(4), Ok(json!(5)));
+    assert_eq!(until(2), Ok(json!(3)));
+    for beyond in [5, 99_999, 1 << 48, u64::MAX] {
+        let failure = until(beyond).expect_err("not there");
+        assert_eq!(failure.code, Exit::NotFound);
+        assert!(failure.message.contains("has 5 entries"), "{failure}");
+    }
+    // Entries of a log before do not count as those of the newest one.
+    let entry = Entry::parse(&log().entries[1]).expect("sound");
+    let within = |log, index, last| {
+        is_within(Some(Until::Index(last)), 1, Position::new(log, index).number(), &entry)
+    };
+    assert!(within(0, 99, 2) && within(1, 2, 2) && !within(1, 3, 2));
+}
