@@ -2,11 +2,13 @@
 //!
 //! In this order, and the first fault ends it: the manifest's signature; which files there are; the
 //! checkpoint, and who has cosigned it; every entry, in its order, with the tiles that come of it;
-//! the root; the policy and the receipts.
+//! the root; the policy and the receipts. Whether the cards are those that the log has, only all logs
+//! of the export together can say.
 //! Each file is read once, bundle by bundle, and once more where a receipt that the export brings
 //! is looked up. What is kept is the list of files, a counter a peer, and 48 bytes a receipt that
 //! the export brings: nothing grows with the entries, so that logs of many millions pass.
 
+mod cards;
 pub mod excerpt;
 mod failure;
 mod files;
@@ -32,6 +34,7 @@ use files::Files;
 use walk::Walk;
 use witnessing::Policies;
 
+pub use cards::{CardFault, Cards};
 pub use failure::VerifyFailure;
 pub use joint::Linked;
 pub use receipts::ReceiptFault;
@@ -92,6 +95,9 @@ pub struct Report {
     pub receipts_received: u64,
     /// Receipts of others whose digests the log has, whether or not the export has their text.
     pub receipts_recorded: u64,
+    /// The cards beside this log and those before it, and what the entries say of them: of an export
+    /// that has the newest log, all must [`fit`](Cards::fit).
+    pub cards: Cards,
     /// SHA-256 of the policy that the log says was set last, if any was.
     pub policy_set: Option<Digest>,
     /// SHA-256 of the policy that the export has, if it has one: the word of the log's owner.
@@ -145,6 +151,7 @@ pub fn verify_export_with<E: Display>(
     let witnessing = witnessing.transpose()?;
     let checkpoint = signed.checkpoint();
     let mut walk = Walk::new(trust, size, files.receipts());
+    walk.cards.beside(files.listed());
     let root = walk.log(&mut files, each, progress)?;
     if root != checkpoint.root {
         return Err(VerifyFailure::Root);

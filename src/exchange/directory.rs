@@ -93,6 +93,11 @@ impl Directory {
         self.turn.lock().await
     }
 
+    /// The same, for who holds a thread of its own.
+    pub(super) fn blocking_turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.turn.blocking_lock()
+    }
+
     /// Puts a peer in the place of what was known of it.
     pub(super) fn put(&self, peer: &Arc<Peer>) {
         self.update(|peers| {

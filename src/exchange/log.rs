@@ -160,12 +160,16 @@ impl Exchange {
         wish: &ExportWish,
         sink: &mut dyn FnMut(&str, &[u8]) -> bool,
     ) -> Result<(), ActionError> {
-        let newest = self.store.head();
-        self.export_one(&newest, "", wish, sink)?;
+        let (cards, newest) = {
+            // Nobody changes a card meanwhile: those beside the log are the last ones that it has.
+            let _turn = self.directory.blocking_turn();
+            (self.card_files(|_| true).collect::<Result<Vec<_>, _>>()?, self.store.head())
+        };
+        self.export_one(&newest, "", &cards, wish, sink)?;
         // Not one that has ended since: what is exported of it stands at the top.
         let wanted = wish.since.log..newest.log;
         for ended in self.store.sealed().into_iter().filter(|ended| wanted.contains(&ended.log)) {
-            self.export_one(&ended, &earlier_dir(&ended.checkpoint.origin), wish, sink)?;
+            self.export_one(&ended, &earlier_dir(&ended.checkpoint.origin), &cards, wish, sink)?;
         }
         Ok(())
     }
@@ -175,6 +179,7 @@ impl Exchange {
         &self,
         head: &Head,
         under: &str,
+        cards: &[(String, Vec<u8>)],
         wish: &ExportWish,
         sink: &mut dyn FnMut(&str, &[u8]) -> bool,
     ) -> Result<(), ActionError> {
@@ -193,8 +198,10 @@ impl Exchange {
                 left_out.borrow_mut().see(from, &entries);
                 Ok(entries)
             },
-            extras: &mut self
-                .card_files(|_| true)
+            extras: &mut cards
+                .iter()
+                .cloned()
+                .map(Ok)
                 .chain(self.policy_file())
                 .chain(receipts.into_iter().flatten()),
             progress: &mut |_, _| {},

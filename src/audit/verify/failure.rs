@@ -1,6 +1,6 @@
 //! What can be wrong with an export.
 
-use super::ReceiptFault;
+use super::{CardFault, ReceiptFault};
 use crate::audit::checkpoint::CheckpointError;
 use crate::audit::entry::{EntryError, Event};
 use crate::audit::export::{CHECKPOINT_PATH, POLICY_PATH};
@@ -182,6 +182,15 @@ pub enum VerifyFailure {
     /// Entries and tiles agree with each other, but not with what the log signed.
     #[error("{CHECKPOINT_PATH}: the entries lead to another root than the one signed")]
     Root,
+    /// A card is not one that the log has.
+    #[error("{path}: {fault}")]
+    Card {
+        /// The file.
+        path: String,
+        /// Why not.
+        #[source]
+        fault: CardFault,
+    },
     /// A receipt does not fit the log.
     #[error("{path}: {fault}")]
     Receipt {
@@ -230,6 +239,7 @@ impl VerifyFailure {
             | Altered { path, .. }
             | Bundle { path, .. }
             | Tile { path, .. }
+            | Card { path, .. }
             | Receipt { path, .. } => Some(path),
             _ => None,
         }

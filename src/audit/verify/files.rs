@@ -53,6 +53,11 @@ impl<'a> Files<'a> {
         Ok(Self { read, listed: listed.collect(), bundle: None })
     }
 
+    /// What the manifest lists.
+    pub(super) fn listed(&self) -> impl Iterator<Item = (&str, Digest)> {
+        self.listed.iter().map(|file| (&*file.path, file.digest))
+    }
+
     /// The digests of the receipts.
     pub(super) fn receipts(&self) -> Vec<Digest> {
         let receipts = self.listed.iter().filter(|file| file.path.starts_with(RECEIPTS));

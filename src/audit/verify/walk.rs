@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::cards::Cards;
 use super::files::Files;
 use super::recorded::Recorded;
 use super::{Before, Policies, Report, Trust, VerifyFailure, joint, parse_entry};
@@ -31,14 +32,18 @@ pub(super) struct Walk<'a> {
     records: u64,
     /// Those that record one that the export brings.
     recorded: Recorded,
+    pub(super) cards: Cards,
 }
 
 impl<'a> Walk<'a> {
     pub(super) fn new(trust: &'a Trust, size: u64, receipts: Vec<Digest>) -> Self {
         let start = Timestamp::from_unix_ms(0);
-        let (last_at, peers) = match &trust.before {
-            Before::Verified(before) => (before.last_at, before.peers.clone()),
-            _ => (start, BTreeMap::new()),
+        let (last_at, peers, cards) = match &trust.before {
+            Before::Verified(before) => {
+                let cards = before.cards.clone().after(&before.checkpoint.origin);
+                (before.last_at, before.peers.clone(), cards)
+            }
+            _ => (start, BTreeMap::new(), Cards::of(trust.authority.as_str())),
         };
         Self {
             trust,
@@ -53,6 +58,7 @@ impl<'a> Walk<'a> {
             policy: None,
             records: 0,
             recorded: Recorded::of(receipts),
+            cards,
         }
     }
 
@@ -122,6 +128,7 @@ impl<'a> Walk<'a> {
             self.records += 1;
             self.recorded.note(receipt, index);
         }
+        self.cards.see(entry);
         if entry.event == Event::PolicySet {
             self.policy = entry.document;
         }
@@ -135,6 +142,9 @@ impl<'a> Walk<'a> {
         if index == 0 {
             self.first_at = entry.at;
             self.before.clone_from(&entry.remote);
+            if self.before.is_some() && self.trust.before == Before::NotAtHand {
+                self.cards.goes_on();
+            }
             return joint::opened(self.trust, entry);
         }
         if self.sealed || event == Event::LogOpened {
@@ -201,6 +211,7 @@ impl<'a> Walk<'a> {
             receipts_issued: issued,
             receipts_received: received,
             receipts_recorded: self.records,
+            cards: self.cards,
             policy_set: self.policy,
             policy_exported: policies.exported,
             witnessing: policies.witnessing,

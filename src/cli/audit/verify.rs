@@ -158,11 +158,23 @@ pub(super) fn verify(
     out: &mut Out,
     each: &mut dyn FnMut(u64, &Entry),
 ) -> Result<Vec<Report>, Failure> {
-    chain::follow(dir, card, policy, alone, out, &mut |link, trust, first, out| {
+    let reports = chain::follow(dir, card, policy, alone, out, &mut |link, trust, first, out| {
         let mut each = |index: u64, entry: &Entry| each(first + index, entry);
         verify_one(link, trust, out, &mut each)?
             .map_err(|failure| refuse(dir, &link.prefix, &failure, out))
-    })
+    })?;
+    match cards_fit(reports.last()) {
+        Ok(()) => Ok(reports),
+        Err(failure) => Err(refuse(dir, "", &failure, out)),
+    }
+}
+
+/// Where the log has ended, one that follows may name the cards beside it.
+pub(super) fn cards_fit(newest: Option<&Report>) -> Result<(), VerifyFailure> {
+    match newest.filter(|newest| newest.successor.is_none()) {
+        Some(newest) => newest.cards.fit(),
+        None => Ok(()),
+    }
 }
 
 fn verify_one(
