@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
-use super::place::beside;
+use super::place::{beside, remove};
 use crate::audit::export::{CARDS, CHECKPOINT_PATH, EARLIER, POLICY_PATH, RECEIPTS};
 use crate::audit::manifest::MANIFEST_PATH;
 use crate::cli::evidence::files_below;
@@ -14,7 +14,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::files::sync_directory;
 
 /// Where the old directory waits for a moment, on file systems that exchange no names.
-const BEFORE: &str = ".before";
+pub(super) const BEFORE: &str = ".before";
 
 /// Gives `new` the name of `target`, and removes what had it. A crash leaves the one or the other
 /// under that name, or, on a file system that cannot exchange two names at once, the old one beside
@@ -36,24 +36,41 @@ pub(super) fn take_place(new: &Path, target: &Path) -> Result<(), Failure> {
     }
     if renameat_with(CWD, new, CWD, target, RenameFlags::EXCHANGE).is_ok() {
         sync_directory(parent)?;
-        return fs::remove_dir_all(new).map_err(cannot);
+        return remove_export(new);
     }
     take_place_by_turns(new, target)?;
     sync_directory(parent)?;
-    fs::remove_dir_all(beside(target, BEFORE)).map_err(cannot)
+    remove_export(&beside(target, BEFORE))
+}
+
+/// The manifest goes first: what is left of it when this is cut off is no export to anybody.
+fn remove_export(dir: &Path) -> Result<(), Failure> {
+    remove(&dir.join(MANIFEST_PATH))?;
+    match fs::remove_dir_all(dir) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Failure::file(dir, "cannot be removed", &error))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Where two names cannot be exchanged at once: the old one lies beside its place then.
 fn take_place_by_turns(new: &Path, target: &Path) -> Result<(), Failure> {
     let cannot = |e: io::Error| Failure::file(target, "cannot be replaced by the new export", &e);
     let before = beside(target, BEFORE);
-    // What a crash left there has nothing that the one in its place does not hold, if that is whole.
-    if before.exists() && target.join(MANIFEST_PATH).is_file() {
-        is_an_exports(&before)?;
-        fs::remove_dir_all(&before).map_err(|e| Failure::file(&before, "cannot be removed", &e))?;
-    }
+    give_way(&before, target)?;
     fs::rename(target, &before).map_err(cannot)?;
     fs::rename(new, target).map_err(cannot)
+}
+
+/// What a crash left beside a directory has nothing that the one in its place does not hold, if that is
+/// whole.
+fn give_way(before: &Path, target: &Path) -> Result<(), Failure> {
+    if !before.exists() || !target.join(MANIFEST_PATH).is_file() {
+        return Ok(());
+    }
+    is_an_exports(before)?;
+    remove_export(before)
 }
 
 /// Whether all that lies in a directory, which may have been removed in part, is of an export.
@@ -71,12 +88,15 @@ fn is_an_exports(dir: &Path) -> Result<(), Failure> {
     }
 }
 
-/// Gives a directory its name back that lost it in a crash.
+/// Gives a directory its name back that lost it in a crash, and goes on removing one whose removal was
+/// cut off. One that has its manifest stays: whoever has the new one may have put it there.
 pub(super) fn restore(target: &Path) -> Result<(), Failure> {
     let before = beside(target, BEFORE);
-    match (target.exists(), before.join(MANIFEST_PATH).is_file()) {
+    let is_whole = before.join(MANIFEST_PATH).is_file();
+    match (target.exists(), is_whole) {
         (false, true) => fs::rename(&before, target)
             .map_err(|e| Failure::file(&before, "cannot get its name back", &e)),
+        (true, false) if is_an_exports(&before).is_ok() => give_way(&before, target),
         _ => Ok(()),
     }
 }
@@ -140,8 +160,39 @@ mod tests {
         directory(&beside(&target, BEFORE), "manifest");
         restore(&target).expect("it was there");
         assert!(target.join("manifest").exists());
-        directory(&beside(&target, BEFORE), "manifest");
+    }
+
+    #[test]
+    fn an_old_one_whose_removal_was_cut_off_goes_where_the_new_one_is_whole() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let target = dir.path().join("x");
+        let before = beside(&target, BEFORE);
+        directory(&target, "manifest");
+        directory(&before, "checkpoint");
+        restore(&target).expect("removed");
+        assert!(target.join("manifest").exists() && !before.exists());
+        for kept in ["manifest", "notes.txt"] {
+            directory(&before, kept);
+            restore(&target).expect("nothing to do");
+            assert!(before.join(kept).exists(), "{kept}");
+            fs::remove_dir_all(&before).expect("moved away");
+        }
+        fs::remove_file(target.join("manifest")).expect("removed");
+        directory(&before, "checkpoint");
         restore(&target).expect("nothing to do");
-        assert!(beside(&target, BEFORE).exists());
+        assert!(before.exists(), "it may be all that there is");
+    }
+
+    #[test]
+    fn the_manifest_of_what_is_removed_goes_first() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let old = dir.path().join("old");
+        directory(&old, "manifest");
+        // What cannot be removed: a directory in the place of the manifest.
+        fs::remove_file(old.join("manifest")).expect("removed");
+        fs::create_dir(old.join("manifest")).expect("made");
+        fs::write(old.join("checkpoint"), "x").expect("written");
+        remove_export(&old).expect_err("no file");
+        assert!(old.join("checkpoint").exists());
     }
 }
