@@ -1,8 +1,10 @@
 //! A checkpoint that its log has signed, with the lines of those who saw it.
 
+use std::collections::BTreeSet;
+
 use super::checkpoint::{Checkpoint, CheckpointError};
 use super::cosignature::{Cosignature, CosignatureError, CosignedAt, claims, is_ml_dsa_44};
-use super::note::{Note, SIGNATURES_MAX, VerifierKey, WitnessKey};
+use super::note::{Note, SIGNATURES_MAX, Signature, VerifierKey, WitnessKey};
 use crate::domain::limits::CHECKPOINT_MAX_BYTES;
 
 /// A signed checkpoint whose log's signature was verified. Cosignatures can be added, and are
@@ -95,6 +97,22 @@ impl SignedCheckpoint {
         }
         self.note = note;
         Ok(true)
+    }
+
+    /// Who has a line under it, by name and id of the key, but for the log. A line that is by one of
+    /// `keys`, as it says, counts only where it verifies; those of others prove nothing.
+    pub fn witnesses(&self, keys: &[WitnessKey]) -> BTreeSet<(String, [u8; 4])> {
+        let is_real = |line: &Signature| {
+            let known: Vec<&WitnessKey> = keys.iter().filter(|key| claims(line, key)).collect();
+            let verified = |line: Cosignature| {
+                known.iter().any(|key| line.verify(&self.checkpoint, key).is_ok())
+            };
+            known.is_empty() || Cosignature::from_line(line).is_ok_and(verified)
+        };
+        let lines = self.note.signatures().iter();
+        let others = lines.filter(|line| line.name() != self.checkpoint.origin);
+        let real = others.filter(|line| is_real(line));
+        real.map(|line| (line.name().to_owned(), line.key_id())).collect()
     }
 
     /// Who of `keys` has cosigned it, and when. Lines of other keys are ignored.

@@ -1,6 +1,8 @@
 //! `rogatory audit export`: the log as files, whole, what is new of it, or what concerns one thing.
 
+mod files;
 mod held;
+mod lost;
 pub(super) mod merge;
 mod past;
 mod place;
@@ -24,6 +26,7 @@ use crate::crypto::Digest;
 use crate::domain::{AuthorityId, MessageId};
 use crate::pb::v1 as pb;
 use crate::pb::v1::audit_service_client::AuditServiceClient;
+use lost::Consent;
 use pb::export_excerpt_request::Scope;
 use staging::{Kind, Staged, Staging};
 
@@ -54,23 +57,24 @@ pub(super) struct ExportArgs {
     /// concern
     #[arg(long)]
     with_witnesses: bool,
-    /// Goes on although DIR has receipts that the new export lacks: they are lost with it
-    #[arg(long, conflicts_with_all = ["since", "peer", "case_id", "message"])]
-    drop_receipts: bool,
+    #[command(flatten)]
+    consent: Consent,
     /// Only what is new since so many entries, for who has an export of those: see `audit merge`
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(conflicts_with = "Consent")]
     since: Option<u64>,
     /// The log that those entries are of, as in xa.oag/log/2026: the newest, where it is not named
     #[arg(long, value_name = "ORIGIN", requires = "since")]
     log: Option<String>,
     /// Only the entries that concern this authority, with proofs
-    #[arg(long, value_name = "AUTHORITY", conflicts_with = "since")]
+    #[arg(long, value_name = "AUTHORITY", conflicts_with_all = ["since", "Consent"])]
     peer: Option<AuthorityId>,
     /// Only the entries that concern the messages of this case, with proofs; for operators
-    #[arg(long = "case", value_name = "REFERENCE", conflicts_with_all = ["since", "peer"])]
+    #[arg(long = "case", value_name = "REFERENCE")]
+    #[arg(conflicts_with_all = ["since", "peer", "Consent"])]
     case_id: Option<String>,
     /// Only the entries that concern this message, with proofs
-    #[arg(long, value_name = "ID", conflicts_with_all = ["since", "peer", "case_id"])]
+    #[arg(long, value_name = "ID", conflicts_with_all = ["since", "peer", "case_id", "Consent"])]
     message: Option<MessageId>,
 }
 
@@ -92,9 +96,7 @@ pub(super) async fn run(args: ExportArgs, out: &mut Out) -> Result<(), Failure> 
     }
     let receive = async |channel, out: &mut Out| {
         let mut staging = Staging::open(&dir)?;
-        if args.drop_receipts {
-            staging.let_receipts_go();
-        }
+        staging.let_go(args.consent);
         match (scope, since) {
             (Some(scope), _) => {
                 let request = pb::ExportExcerptRequest {
@@ -266,18 +268,15 @@ fn tell(staged: &Staged, dir: &Path, out: &mut Out) {
         };
         fields.push(("entries", entries));
     }
-    let dropped = staged.receipts_dropped;
-    if dropped > 0 {
-        fields.push(("receipts dropped", dropped.to_string()));
-    }
-    let json = json!({
+    fields.extend(staged.dropped.fields(dir));
+    let mut json = json!({
         "directory": shown,
         "files": files,
         "bytes": bytes,
         "files_kept": kept,
         "entries": size,
         "entries_before": before,
-        "receipts_dropped": dropped,
     });
+    staged.dropped.json(dir, &mut json);
     out.record(&fields, &json);
 }

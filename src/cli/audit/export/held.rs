@@ -4,7 +4,7 @@
 //! each log with the keys under which it verifies where it lies already, and one that has begun since
 //! with the key that the log before it names.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::slice::from_ref;
 
@@ -13,13 +13,13 @@ use super::staging::log_folder;
 use crate::audit::Checkpoint;
 use crate::audit::bundle::entries_of;
 use crate::audit::entry::Entry;
-use crate::audit::export::{CHECKPOINT_PATH, RECEIPTS};
+use crate::audit::export::CHECKPOINT_PATH;
 use crate::audit::manifest::{MANIFEST_PATH, Manifest};
 use crate::audit::note::VerifierKey;
 use crate::audit::tiles::{TILE_WIDTH, entries_path};
 use crate::audit::verify::{Before, Report, Trust, VerifyFailure, verify_export};
 use crate::cli::audit::chain::{self, Link};
-use crate::cli::audit::verify::{exported_card, read_bounded};
+use crate::cli::audit::verify::{cards_fit, exported_card, read_bounded};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::files::read_text;
 use crate::crypto::Digest;
@@ -82,37 +82,8 @@ pub(super) fn goes_on(old: &Path, digests: &Digests, new: &Staged<'_>) -> Result
     Ok(())
 }
 
-/// How many receipts of the export that is there the new one has not: no manifest lists them again.
-///
-/// # Errors
-/// Any, unless they `may_go`: nobody may have them but who has this export.
-pub(super) fn receipts_lost(
-    old: &Path,
-    digests: &Digests,
-    listed: &Digests,
-    may_go: bool,
-) -> Result<u64, Failure> {
-    // A stronger one has the same name, and may stand in a later log.
-    let names: BTreeSet<&str> = listed.keys().filter_map(|path| receipt_name(path)).collect();
-    let held = digests.keys().filter_map(|path| receipt_name(path));
-    let lost = held.filter(|name| !names.contains(name)).count() as u64;
-    if lost == 0 || may_go {
-        return Ok(lost);
-    }
-    let receipts = if lost == 1 { "receipt" } else { "receipts" };
-    let message = format!("the new export lacks {lost} {receipts} that {} has", old.display());
-    Err(Failure::new(Exit::Failed, message).hint(
-        "export with the receipts, without --without-receipts, or ask for a part that has them; where \
-         the node has them no more, copy the directory, and say --drop-receipts to go on without them",
-    ))
-}
-
-fn receipt_name(path: &str) -> Option<&str> {
-    path[log_folder(path).len()..].strip_prefix(RECEIPTS)
-}
-
 /// The folders of the logs; that of the newest one is empty.
-fn folders(digests: &Digests) -> Vec<&str> {
+pub(super) fn folders(digests: &Digests) -> Vec<&str> {
     let mut folders: Vec<&str> = digests.keys().map(|path| log_folder(path)).collect();
     folders.sort_unstable();
     folders.dedup();
@@ -186,7 +157,7 @@ fn verify(held: &[Held<'_>], old: &Path, new: &Staged<'_>) -> Result<(), Failure
         let report = verify_one(&link, &trust, new)?;
         before = Some(report.map_err(|failure| unsound(old, &link.prefix, &failure))?);
     }
-    Ok(())
+    cards_fit(before.as_ref()).map_err(|failure| unsound(old, "", &failure))
 }
 
 fn verify_one(

@@ -1,13 +1,19 @@
 //! `rogatory audit merge`: what is new of a log, into an export of what came before.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::staging::{Files, Kind, Staging};
+use super::files::Files;
+use super::lost::Consent;
+use super::place::{beside, whole_path};
+use super::staging::{Kind, PARTIAL, Staging};
+use super::swap::BEFORE;
 use super::{past, tell};
 use crate::audit::Checkpoint;
+use crate::audit::excerpt::is_excerpt;
 use crate::audit::manifest::{MANIFEST_MAX_BYTES, MANIFEST_PATH};
 use crate::cli::audit::chain;
 use crate::cli::audit::verify::read_bounded;
@@ -29,35 +35,39 @@ pub(in crate::cli::audit) struct MergeArgs {
     dir: PathBuf,
     /// What is new
     part: PathBuf,
-    /// Goes on although DIR has receipts that PART does not list: they are lost with it
-    #[arg(long)]
-    drop_receipts: bool,
+    #[command(flatten)]
+    consent: Consent,
 }
 
 #[cfg(test)]
 impl MergeArgs {
     pub(super) fn of(dir: &std::path::Path, part: &std::path::Path) -> Self {
-        Self { dir: dir.to_owned(), part: part.to_owned(), drop_receipts: false }
+        Self { dir: dir.to_owned(), part: part.to_owned(), consent: Consent::default() }
     }
 
-    /// The same where receipts may be lost.
-    pub(super) fn dropping(self) -> Self {
-        Self { drop_receipts: true, ..self }
+    /// The same where some of it may be lost.
+    pub(super) fn dropping(self, consent: Consent) -> Self {
+        Self { consent, ..self }
     }
 }
 
 pub(in crate::cli::audit) fn run(args: MergeArgs, out: &mut Out) -> Result<(), Failure> {
-    let MergeArgs { dir, part, drop_receipts } = args;
+    let MergeArgs { dir, part, consent } = args;
+    stands_alone(&part, &dir)?;
     let path = part.join(MANIFEST_PATH);
     let manifest = read_bounded(&path).map_err(|e| Failure::file(&path, "cannot be read", &e))?;
     let manifest = manifest.filter(|bytes| bytes.len() <= MANIFEST_MAX_BYTES).ok_or_else(|| {
         Failure::new(Exit::NotFound, format!("{} has no manifest", part.display()))
             .hint("name what `rogatory audit export --since` wrote")
     })?;
-    let mut staging = Staging::open(&dir)?;
-    if drop_receipts {
-        staging.let_receipts_go();
+    if is_excerpt(&manifest) {
+        let message =
+            format!("{} is an excerpt, which leaves entries of the log out", part.display());
+        return Err(Failure::new(Exit::BadInput, message)
+            .hint("name what `rogatory audit export --since` wrote"));
     }
+    let mut staging = Staging::open(&dir)?;
+    staging.let_go(consent);
     let Some(before) = staging.before() else {
         let message = format!("{} holds no export", dir.display());
         return Err(Failure::new(Exit::NotFound, message)
@@ -73,11 +83,26 @@ pub(in crate::cli::audit) fn run(args: MergeArgs, out: &mut Out) -> Result<(), F
     for (path, bytes) in earlier {
         staging.take(&path, &bytes)?;
     }
-    staging.add_source(Files::read(&part)?);
+    staging.add_source(Files::read_foreign(&part)?);
     staging.take(MANIFEST_PATH, &manifest)?;
     let staged = staging.finish(Kind::Whole)?;
     tell(&staged, &dir, out);
     out.talk(&format!("next: rogatory audit verify {} --card CARD", dir.display()));
+    Ok(())
+}
+
+/// The part is none of the directories that are written or removed here, nor in one of them.
+fn stands_alone(part: &Path, dir: &Path) -> Result<(), Failure> {
+    let dir = whole_path(dir)?;
+    let Ok(whole) = fs::canonicalize(part) else { return Ok(()) };
+    for own in [dir.clone(), beside(&dir, PARTIAL), beside(&dir, BEFORE)] {
+        if fs::canonicalize(&own).is_ok_and(|own| whole.starts_with(own)) {
+            let (part, own) = (part.display(), own.display());
+            let message = format!("{part} is, or lies in, {own}, which a merge writes and removes");
+            return Err(Failure::new(Exit::Failed, message)
+                .hint("the second argument is what is new: move it to a directory of its own"));
+        }
+    }
     Ok(())
 }
 

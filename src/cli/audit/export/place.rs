@@ -59,9 +59,14 @@ pub(super) fn remove(path: &Path) -> Result<(), Failure> {
 
 /// One file under two names, or two where the file system has no links.
 pub(super) fn link(from: &Path, to: &Path) -> Result<(), Failure> {
-    if fs::hard_link(from, to).is_ok() {
-        return Ok(());
+    match fs::hard_link(from, to) {
+        Ok(()) => Ok(()),
+        Err(_) => copy(from, to),
     }
+}
+
+/// A file of its own, which nobody writes who can write the other.
+pub(super) fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
     let cannot = |e: io::Error| Failure::file(to, "cannot be written", &e);
     let mut file = create(to)?;
     let mut source = File::open(from).map_err(|e| Failure::file(from, "cannot be read", &e))?;

@@ -10,7 +10,9 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use super::place::{beside, digest_of, link, lock, remove, whole_path};
+use super::files::Files;
+use super::lost::{self, Consent, Lost};
+use super::place::{beside, lock, remove, whole_path};
 use super::swap::{self, take_place};
 use super::{held, past};
 use crate::audit::Checkpoint;
@@ -18,37 +20,15 @@ use crate::audit::excerpt::Excerpt;
 use crate::audit::export::{EARLIER, RECEIPTS, earlier_dir};
 use crate::audit::manifest::{MANIFEST_MAX_BYTES, MANIFEST_PATH, Manifest, is_export_path, tag};
 use crate::audit::tiles::full_paths;
-use crate::cli::evidence::files_below;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::files::{create, create_directory, sync_directory, write_new};
 use crate::crypto::{Digest, Sha256};
 
+/// Beside its place, where an export is put together.
+pub(super) const PARTIAL: &str = ".partial";
+
 /// What all manifests list, by the path in the export.
 type Listed = BTreeMap<String, Digest>;
-
-/// Whole files that may take a place in the new export.
-pub(super) struct Files {
-    pub(super) dir: PathBuf,
-    /// The folder that they are to take in it, where that is not the one that they are in.
-    under: String,
-    /// By their paths in the new export.
-    pub(super) digests: BTreeMap<String, Digest>,
-}
-
-impl Files {
-    /// Reads all files of a directory.
-    pub(super) fn read(dir: &Path) -> Result<Self, Failure> {
-        let mut digests = BTreeMap::new();
-        for file in files_below(dir)? {
-            digests.insert(file.name, digest_of(&file.path)?);
-        }
-        Ok(Self { dir: dir.to_owned(), under: String::new(), digests })
-    }
-
-    fn place(&self, path: &str) -> PathBuf {
-        self.dir.join(path.strip_prefix(&self.under).unwrap_or(path))
-    }
-}
 
 /// A new export that is being put together.
 pub(super) struct Staging {
@@ -67,8 +47,8 @@ pub(super) struct Staging {
     bytes: u64,
     /// What to ask where a file is lacking.
     lacking: String,
-    /// Whether receipts of the export that is there may be lost.
-    receipts_may_go: bool,
+    /// What of the export that is there may be lost.
+    consent: Consent,
     /// Held while this lives: two commands do not write one export.
     _lock: File,
 }
@@ -103,8 +83,8 @@ pub(super) struct Staged {
     pub(super) size: u64,
     /// Entries of the export that it took the place of.
     pub(super) before: Option<u64>,
-    /// Receipts of that export that are gone with it.
-    pub(super) receipts_dropped: u64,
+    /// What is gone with that export.
+    pub(super) dropped: Lost,
     /// Whether its newest log was the newest one there, too.
     pub(super) same_log: bool,
 }
@@ -116,7 +96,7 @@ impl Staging {
         let target = whole_path(target)?;
         swap::restore(&target)?;
         let before = past::finished(&target)?;
-        let dir = beside(&target, ".partial");
+        let dir = beside(&target, PARTIAL);
         create_directory(&dir)?;
         let lock = lock(&dir, &target)?;
         let mut files = Files::read(&dir)?;
@@ -142,7 +122,7 @@ impl Staging {
             manifests: BTreeMap::new(),
             bytes: 0,
             lacking: AGAIN.to_owned(),
-            receipts_may_go: false,
+            consent: Consent::default(),
             _lock: lock,
         })
     }
@@ -152,9 +132,9 @@ impl Staging {
         self.before.as_ref()
     }
 
-    /// Goes on although receipts of the export that is there are not in the new one.
-    pub(super) fn let_receipts_go(&mut self) {
-        self.receipts_may_go = true;
+    /// Goes on although some of what is there is not in the new one.
+    pub(super) fn let_go(&mut self, consent: Consent) {
+        self.consent = consent;
     }
 
     /// Takes files of another directory too, which has what is new.
@@ -169,10 +149,8 @@ impl Staging {
 
     /// Has the newest log of the export that is there stand for the earlier one that it has become.
     pub(super) fn move_newest(&mut self, folder: &str) {
-        let Some(there) = self.sources.first() else { return };
-        let newest = there.digests.iter().filter(|(path, _)| log_folder(path).is_empty());
-        let digests = newest.map(|(path, digest)| (format!("{folder}{path}"), *digest)).collect();
-        self.sources.push(Files { dir: there.dir.clone(), under: folder.to_owned(), digests });
+        let moved = self.sources.first().map(|there| there.newest_under(folder));
+        self.sources.extend(moved);
     }
 
     /// The tags of all that is there, one after the other.
@@ -267,17 +245,19 @@ impl Staging {
         self.gather(&listed, has.as_ref().map(|(entries, folder)| (*entries, folder.as_str())))?;
         self.clear(&listed)?;
         let dir = &self.files.dir;
-        let receipts_dropped = match (&self.before, self.sources.first()) {
+        let dropped = match (&self.before, self.sources.first()) {
             (Some(_), Some(old)) => {
                 let (manifests, digests) = (&self.manifests, &self.files.digests);
                 let new = held::Staged { dir, manifests, digests };
                 held::goes_on(&self.target, &old.digests, &new)?;
-                held::receipts_lost(&self.target, &old.digests, &listed, self.receipts_may_go)?
+                let old = lost::Side { dir: &self.target, digests: &old.digests };
+                let new = lost::Side { dir, digests: &listed };
+                Lost::between(&old, &new)?.agreed(&self.consent, &self.target)?
             }
             _ => {
                 let folders: Vec<&str> = self.manifests.keys().map(String::as_str).collect();
                 past::check(dir, &folders, kind != Kind::Whole)?;
-                0
+                Lost::default()
             }
         };
         // The newest log's comes last: with it, this looks like an export, and is one.
@@ -285,6 +265,7 @@ impl Staging {
             write_new(&dir.join(folder).join(MANIFEST_PATH), bytes)?;
         }
         self.sync(&listed)?;
+        dropped.keep_checkpoints(&self.target)?;
         take_place(dir, &self.target)?;
         let came = self.came.iter().filter(|path| listed.contains_key(*path)).count();
         let here = listed.keys().filter(|path| self.files.digests.contains_key(*path));
@@ -294,9 +275,9 @@ impl Staging {
             bytes: self.bytes,
             kept: (here - came) as u64,
             size,
-            receipts_dropped,
+            dropped,
             same_log: self.before.as_ref().is_none_or(|before| before.origin == newest),
-            before: self.before.map(|before| before.size),
+            before: self.before.as_ref().map(|before| before.size),
         })
     }
 
@@ -317,10 +298,7 @@ impl Staging {
             }
             let source = self.sources.iter().find(|files| files.digests.get(path) == Some(digest));
             if let Some(source) = source {
-                let from = source.place(path);
-                let to = self.place(path)?;
-                remove(&to)?;
-                link(&from, &to)?;
+                source.give(path, &self.place(path)?)?;
                 self.files.digests.insert(path.clone(), *digest);
                 continue;
             }
@@ -358,6 +336,13 @@ impl Staging {
         let above: BTreeSet<&Path> = paths.flat_map(|path| path.ancestors().skip(1)).collect();
         let there = above.into_iter().map(|dir| self.files.dir.join(dir));
         there.filter(|dir| dir.is_dir()).try_for_each(|dir| sync_directory(&dir))
+    }
+}
+
+impl Drop for Staging {
+    /// Where nothing came, nothing is left behind.
+    fn drop(&mut self) {
+        let _ = fs::remove_dir(&self.files.dir);
     }
 }
 

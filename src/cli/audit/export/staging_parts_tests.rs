@@ -58,3 +58,75 @@ fn what_does_not_follow_on_the_export_is_not_merged() {
     export(&grown(fork, 1200), 1200, &forked).expect("exported");
     assert_eq!(merge(&forked).code, Exit::VerificationFailed);
 }
+
+/// An export of 600 entries, and a part with the rest.
+fn two(root: &Path) -> (TestLog, PathBuf, PathBuf) {
+    let (log, dir, part) = (log(1300), root.join("export"), root.join("part"));
+    export(&log, 600, &dir).expect("exported");
+    let mut staging = Staging::open(&part).expect("opens");
+    take_all(&mut staging, &sent(&log, 1300, &[], 600)).expect("taken");
+    let kind = Kind::Since { entries: 600, origin: "xa.moj/log/2026" };
+    staging.finish(kind).expect("all that is new");
+    (log, dir, part)
+}
+
+fn merged(dir: &Path, part: &Path) -> Result<(), Failure> {
+    let (mut out, ..) = memory(Format::Table);
+    merge::run(merge::MergeArgs::of(dir, part), &mut out)
+}
+
+#[test]
+fn nobody_who_can_write_the_part_can_write_what_was_merged() {
+    let root = tempfile::tempdir().expect("a directory");
+    let (log, dir, part) = two(root.path());
+    merged(&dir, &part).expect("merged");
+    for file in files_below(&part).expect("a directory") {
+        let mut open = fs::OpenOptions::new().append(true).open(&file.path).expect("writable");
+        open.write_all(b"more").expect("written");
+    }
+    assert_eq!(tree(&dir), fresh(&log, 1300));
+}
+
+#[test]
+fn a_part_that_a_merge_would_remove_is_refused_and_stays() {
+    let root = tempfile::tempdir().expect("a directory");
+    let (_, dir, part) = two(root.path());
+    let old = tree(&dir);
+    for place in ["export.partial", "export.before", "export.partial/in", "export/in"] {
+        let place = root.path().join(place);
+        fs::create_dir_all(place.parent().expect("a parent")).expect("made");
+        fs::rename(&part, &place).expect("renamed");
+        let kept = tree(&place);
+        let failure = merged(&dir, &place).expect_err("it would be lost");
+        assert!(failure.message.contains("is, or lies in,"), "{failure}");
+        assert_eq!(tree(&place), kept);
+        fs::rename(&place, &part).expect("renamed");
+        let _ = fs::remove_dir(partial(&dir));
+    }
+    assert!(merged(&dir, &dir.join("")).is_err(), "itself");
+    assert_eq!(tree(&dir), old);
+    merged(&dir, &part).expect("merged");
+}
+
+#[test]
+fn an_excerpt_is_named_as_such() {
+    let root = tempfile::tempdir().expect("a directory");
+    let (_, dir, part) = two(root.path());
+    let excerpt = "rogatory/v1/excerpt-manifest\nxa.moj/log/2026\n9\ncase\n";
+    fs::write(part.join(MANIFEST_PATH), excerpt).expect("written");
+    let failure = merged(&dir, &part).expect_err("an excerpt");
+    assert_eq!(failure.code, Exit::BadInput);
+    assert!(failure.message.contains("is an excerpt"), "{failure}");
+}
+
+#[test]
+fn where_nothing_came_nothing_is_left_behind() {
+    let root = tempfile::tempdir().expect("a directory");
+    let dir = root.path().join("export");
+    drop(Staging::open(&dir).expect("opens"));
+    assert!(!partial(&dir).exists());
+    let mut staging = Staging::open(&dir).expect("opens");
+    staging.take("policy", b"x").expect("taken");
+    drop(staging);
+    assert!(partial(&dir).join("policy").exists(), "the next run goes on from it");
+}

@@ -9,6 +9,7 @@ use crate::audit::testing::{TestLog, authority, delivery};
 use crate::cli::audit::chain::Alone;
 use crate::cli::audit::export::merge;
 use crate::cli::audit::verify;
+use crate::cli::evidence::files_below;
 use crate::cli::out::{Format, testing::memory};
 use crate::cli::testing::card_of;
 
