@@ -87,14 +87,16 @@ impl Recovery {
     pub(in crate::store) fn is_unused(&self) -> Result<bool, OpenError> {
         match self.segments.as_slice() {
             [] => Ok(true),
-            [only] => Ok(matches!(Header::read(&segment::load(&self.dir, *only)?), Found::Spare)),
+            [only] => {
+                Ok(matches!(Header::read(&segment::load_header(&self.dir, *only)?), Found::Spare))
+            }
             _ => Ok(false),
         }
     }
 
     /// Checks that the journal is of this home and log.
     pub(in crate::store) fn identify(&self) -> Result<(), OpenError> {
-        let bytes = segment::load(&self.dir, 1)?;
+        let bytes = segment::load_header(&self.dir, 1)?;
         let mut end = End { cursor: Cursor::START, torn: 0, torn_segment: None };
         match Header::read(&bytes) {
             Found::Header(header) => self.check(&header, 1, &mut end),

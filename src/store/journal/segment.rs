@@ -12,6 +12,7 @@
 //! A segment without a header (all zeros) is a spare: made ahead, not yet used.
 
 use std::fs::{self, File};
+use std::io::Read as _;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
@@ -168,6 +169,16 @@ fn fill(file: &File, bytes: u64) -> std::io::Result<()> {
 pub(in crate::store) fn keep_reserve(path: &Path, bytes: u64) -> Result<(), StoreFault> {
     let kept = open_private(path).and_then(|file| fill(&file, bytes));
     kept.map_err(StoreFault::io("fill", path))
+}
+
+/// The first block of a segment, or what there is of one.
+pub(in crate::store) fn load_header(dir: &Path, number: u64) -> Result<Vec<u8>, OpenError> {
+    let path = path(dir, number);
+    let mut block = Vec::new();
+    File::open(&path)
+        .and_then(|file| file.take(BLOCK_BYTES as u64).read_to_end(&mut block))
+        .map_err(StoreFault::io("read", &path))?;
+    Ok(block)
 }
 
 /// A whole segment, in memory.
