@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::rows::{OutboxRow, message_in, put_message};
-use super::{ActionError, Exchange};
+use super::{ActionError, Exchange, standing};
 use crate::audit::entry::{EntryDraft, Event};
 use crate::domain::delivery::DeliveryState;
 use crate::store::Table;
@@ -69,6 +69,7 @@ impl Exchange {
                     .envelope(message.digest())
                     .code("DELIVERY_WINDOW_ENDED");
                 tx.append(draft);
+                standing::expired(tx, id, &message)?;
                 put_message(tx, id, &message);
                 Ok::<_, ActionError>(())
             })

@@ -196,6 +196,20 @@ pub(super) fn receipted(
     Ok(())
 }
 
+/// Lets the clocks of a request go on whose withdrawal nobody answered until its time was over: it may
+/// never have come. A receipt that comes late ends them all the same.
+pub(super) fn expired(tx: &mut Tx<'_>, id: MessageId, row: &MessageRow) -> Result<(), ActionError> {
+    let is_withdrawal = row.kind == MessageKind::Withdrawal as i32 && row.direction == SENT;
+    let request = MessageId::from_slice(&row.request).ok().filter(|_| is_withdrawal);
+    let Some(request) = request else { return Ok(()) };
+    let Some(mut at) = load(tx, request)?.filter(|at| !at.is_requested()) else { return Ok(()) };
+    let sent = at.sent.iter().find(|sent| sent.message_id == id.as_bytes());
+    let sent_ms = sent.map_or(row.created_ms, |sent| sent.at_ms);
+    at.is_not_withdrawn(sent_ms);
+    put(tx, request, &at);
+    Ok(())
+}
+
 /// Takes back what a message of ours has done that does not reach the other side: its agency withdrew
 /// it before it left, or it was refused there. Called wherever that is learnt. What the requested side
 /// has decided stays decided where its message was refused: its next one says so.
@@ -217,7 +231,7 @@ pub(super) fn undone(
         at.conditions.clear();
     }
     if row.kind == MessageKind::Withdrawal as i32 && !at.is_requested() {
-        at.is_not_withdrawn();
+        at.is_not_withdrawn(0);
     }
     at.turns.retain(|turn| turn.message_id != id.as_bytes());
     if request == id {

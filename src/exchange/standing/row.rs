@@ -54,7 +54,10 @@ impl StandingRow {
     pub(crate) fn legal(&self) -> Vec<Move> {
         let side = self.side();
         let possible = self.possible();
-        let may = |made: &Move| possible.iter().any(|at| at.after(side, *made).is_ok());
+        let may = |made: &Move| {
+            possible.iter().any(|at| at.after(side, *made).is_ok())
+                && !(*made == Move::Withdraw && self.is_confirmed())
+        };
         Move::ALL.iter().copied().filter(may).collect()
     }
 
@@ -67,10 +70,25 @@ impl StandingRow {
         let unknown = || ActionError::Fault("a request stands nowhere".into());
         let now = self.standing().ok_or_else(unknown)?;
         let Some(made) = made else { return Ok(self.said(now)) };
+        if made == Move::Withdraw && self.is_confirmed() {
+            let closed = Standing::from(RequestState::Closed).after(side, made);
+            return closed.map(|to| self.said(to)).map_err(|why| self.illegal(&why));
+        }
         match self.possible().into_iter().find_map(|at| at.after(side, made).ok()) {
             Some(to) => Ok(self.said(to)),
             None => now.after(side, made).map(|to| self.said(to)).map_err(|why| self.illegal(&why)),
         }
+    }
+
+    /// Whether we have confirmed the evidence of a request that was executed: it is closed by that, and
+    /// nobody owes us a message that says so.
+    fn is_confirmed(&self) -> bool {
+        let confirms = |sent: &SentMove, since: i64| {
+            sent.made == Move::ConfirmEvidence.as_str() && sent.at_ms > since
+        };
+        let executed = self.steps.last().filter(|step| step.state == RequestState::Executed as i32);
+        !self.is_requested()
+            && executed.is_some_and(|step| self.sent.iter().any(|one| confirms(one, step.at_ms)))
     }
 
     fn illegal(&self, illegal: &Illegal) -> ActionError {
@@ -87,6 +105,11 @@ impl StandingRow {
         let step = self.steps.iter().rev().take_while(is_final).last()?;
         let state = RequestState::from_number(step.state)?;
         let at = Timestamp::from_unix_ms(step.at_ms);
+        // It ends with the message that carries it where that one was taken back or refused.
+        let began = self.steps.first().is_some_and(|first| first.message_id == step.message_id);
+        if began && !self.is_requested() {
+            return Some("it never came to the other authority: send a new request".to_owned());
+        }
         let by = MessageId::from_slice(&step.message_id);
         let by = by.map(|id| id.to_string()).unwrap_or_default();
         Some(match self.side() {

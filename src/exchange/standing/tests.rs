@@ -1,6 +1,7 @@
 //! Two nodes, one request, and whatever its two sides do to it, in whatever order it comes.
 
 mod crossing;
+mod taken_back;
 
 use super::*;
 use crate::crypto::random;

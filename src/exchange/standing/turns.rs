@@ -11,6 +11,14 @@ use crate::exchange::rows::{MessageRow, SentMove, StandingRow, TurnRow};
 /// Turns that are kept of one request; of more, the newest.
 const TURNS_MAX: usize = 64;
 
+/// What a turn is about: a question of the requested authority, or one to it.
+fn subject_of(turn: Turn) -> Side {
+    match turn {
+        Turn::Asked | Turn::Answered => Side::Requested,
+        Turn::Queried | Turn::Told => Side::Requesting,
+    }
+}
+
 impl StandingRow {
     /// Notes until when it is postponed, where it is.
     pub(super) fn is_put_off(&mut self, about: &About, number: u64) {
@@ -30,36 +38,45 @@ impl StandingRow {
     pub(super) fn says(&mut self, side: Side, made: Option<Move>, id: MessageId, at_ms: i64) {
         if side == Side::Requested {
             self.told_ms = at_ms;
-            self.notes(Turn::Told, id, at_ms);
+            self.notes(side, Turn::Told, id, at_ms);
         }
         let state = RequestState::from_number(self.state);
         let said = made.zip(state).and_then(|(made, state)| Turn::of(side, made, state));
         if let Some(turn) = said {
-            self.notes(turn, id, at_ms);
+            self.notes(side, turn, id, at_ms);
         }
     }
 
     /// A turn that changes nothing is left out, so that asking again and again does not push out what
-    /// was asked first; but not one of ours that can still be withdrawn.
-    fn notes(&mut self, turn: Turn, id: MessageId, at_ms: i64) {
-        let about = |one: Turn| match one {
-            Turn::Asked | Turn::Answered => 0,
-            Turn::Queried | Turn::Told => 1,
-        };
+    /// was asked first; but not one of ours, as long as there is room: the one that it repeats may be taken
+    /// back, and what it answers may be overtaken and come later.
+    fn notes(&mut self, side: Side, turn: Turn, id: MessageId, at_ms: i64) {
         let same = |row: &&TurnRow| {
-            Turn::from_number(row.turn).is_some_and(|one| about(one) == about(turn))
+            Turn::from_number(row.turn).is_some_and(|one| subject_of(one) == subject_of(turn))
         };
         let last = self.turns.iter().rev().find(same).and_then(|row| Turn::from_number(row.turn));
         let begins = matches!(turn, Turn::Asked | Turn::Queried);
         let is_known = if begins { last == Some(turn) } else { last.is_none_or(|one| one == turn) };
-        if is_known {
+        let is_full = self.turns.len() >= TURNS_MAX;
+        if is_known && (side != self.side() || is_full) {
             return;
         }
-        if self.turns.len() >= TURNS_MAX {
-            self.turns.remove(0);
+        if is_full {
+            self.turns.remove(self.repeated().unwrap_or(0));
         }
         let message_id = id.as_bytes().to_vec();
         self.turns.push(TurnRow { at_ms, turn: turn as u32, message_id });
+    }
+
+    /// The first turn that says what the one before it about the same has said.
+    fn repeated(&self) -> Option<usize> {
+        let said = |row: &TurnRow| Turn::from_number(row.turn);
+        (1..self.turns.len()).find(|at| {
+            let subject = said(&self.turns[*at]).map(subject_of);
+            let before =
+                self.turns[..*at].iter().rev().find(|row| said(row).map(subject_of) == subject);
+            before.is_some_and(|before| before.turn == self.turns[*at].turn)
+        })
     }
 
     /// Notes what was asked in a message that was overtaken, before what is known since then.
@@ -120,9 +137,10 @@ impl StandingRow {
         }
     }
 
-    /// Takes back a withdrawal that reaches nobody, unless another one stands.
-    pub(super) fn is_not_withdrawn(&mut self) {
-        let withdraws = |sent: &&SentMove| sent.made == Move::Withdraw.as_str();
+    /// Takes back a withdrawal that reaches nobody, unless another one stands that was sent since `after`.
+    pub(super) fn is_not_withdrawn(&mut self, after: i64) {
+        let withdraws =
+            |sent: &&SentMove| sent.made == Move::Withdraw.as_str() && sent.at_ms > after;
         let other = self.sent.iter().find(withdraws).map(|sent| sent.at_ms);
         self.withdrawn_ms = other.unwrap_or(0);
     }

@@ -30,14 +30,14 @@ struct Dates {
     arrived: Option<Timestamp>,
 }
 
-/// Messages that came to nobody, and why.
+/// Messages that came to nobody or may have, and why.
 type Never = BTreeMap<MessageId, DeliveryState>;
 
 /// What a log says of its messages until a time.
 pub(super) struct Told {
     as_of: Option<Timestamp>,
     dates: BTreeMap<MessageId, Dates>,
-    /// Those that were taken back or refused by then.
+    /// Those that were taken back or refused by then, or whose time was over without an answer.
     never: Option<Never>,
     last: Timestamp,
 }
@@ -74,7 +74,8 @@ impl Told {
 }
 
 fn never(state: &State) -> Never {
-    let never = state.messages().filter(|one| one.state.never_came());
+    let gone = |state: DeliveryState| state.never_came() || state == DeliveryState::ExpiredUnknown;
+    let never = state.messages().filter(|one| gone(one.state));
     never.map(|one| (one.id, one.state)).collect()
 }
 
@@ -91,6 +92,8 @@ struct Message {
     told: Option<(Standing, u64)>,
     /// Whether the other side refused it: what it decides stands, and it is not counted.
     refused: bool,
+    /// Whether nobody knows if it came.
+    unanswered: bool,
 }
 
 /// What was counted.
@@ -140,7 +143,9 @@ pub(super) fn count(
         let (peer, sent) = (peer_of(*id, view.peer)?, view.side == LogSide::Sent);
         let dated = Dates { own: Some((index, at)), arrived: dates.arrived };
         let mut message = message(*id, &content.body, dated, sent, peer)?;
-        (message.answers, message.refused) = (content.answers, refused.is_some());
+        message.answers = content.answers;
+        message.refused = refused.is_some_and(DeliveryState::never_came);
+        message.unanswered = refused == Some(DeliveryState::ExpiredUnknown);
         // Of what it sends a node knows what it is about.
         if content.request_unknown && !sent && message.about.take().is_some() {
             request_unknown.push(*id);
@@ -186,6 +191,7 @@ fn message(
         answers: None,
         told: body.standing.as_ref().and_then(standing),
         refused: false,
+        unanswered: false,
         content,
     })
 }
@@ -249,11 +255,13 @@ fn step(id: MessageId, message: &Message, by: Side, begun: Timestamp) -> Said {
         Body::Note(note) => Move::of(message.content.kind, note),
         _ => None,
     };
+    // A withdrawal that may not have come stops nothing.
+    let is_doubtful = message.unanswered && made == Some(Move::Withdraw);
     Said {
         id,
         at: message.at.max(begun),
         by,
-        made,
+        made: made.filter(|_| !is_doubtful),
         answers: message.answers,
         told: message.told,
         review: message.content.review(),

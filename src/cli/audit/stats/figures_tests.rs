@@ -20,6 +20,7 @@ fn said(index: u64, sent: bool, content: Content) -> Message {
         answers: None,
         told: None,
         refused: false,
+        unanswered: false,
     }
 }
 
