@@ -83,7 +83,8 @@ async fn send_one(
     out: &mut Out,
 ) -> Result<(pb::Message, bool), Failure> {
     let Body::Statistics(figures) = &content.body else { unreachable!("it is made of figures") };
-    let before = newest(client, period, recipient).await?;
+    let (before, last) = newest(client, period, recipient).await?;
+    let last = last.max(refused(client, recipient).await?);
     if let Some(Before { message, figures: had }) = &before {
         let (id, at) = (&message.message_id, &message.create_time);
         if without_time(had) == without_time(figures) {
@@ -99,7 +100,7 @@ async fn send_one(
         ));
     }
     let request = pb::SubmitMessageRequest {
-        request_id: request_id(recipient, figures, before.as_ref()).to_string(),
+        request_id: request_id(recipient, figures, last.as_deref()).to_string(),
         recipient: recipient.to_string(),
         content: Some(content_to_pb(content)),
         ..Default::default()
@@ -113,8 +114,8 @@ fn not_sent(status: tonic::Status) -> Failure {
     let failure = Failure::from(status);
     match failure.code {
         _ if at_once => failure.hint(
-            "these figures are being sent already: `rogatory draft list` shows whether they wait for an \
-             approval, and `rogatory list --sent` what went out",
+            "these figures came before: `rogatory draft list` shows whether they wait for an approval, and \
+             `rogatory list --sent` what went out",
         ),
         Exit::Unavailable | Exit::Fault => {
             failure.hint("repeat the command: what has gone out already is not sent twice")
@@ -129,13 +130,15 @@ struct Before {
     figures: StatisticsReturn,
 }
 
-/// The newest return about these days that went to an authority. One that waits for an approval is
-/// not looked at, which would be noted as read: the request id keeps that from being doubled.
+/// The newest return about these days that went to an authority, and the newest of any days, whatever
+/// became of it. One that waits for an approval is not looked at, which would be noted as read: the
+/// request id keeps that from being doubled.
 async fn newest(
     client: &mut AgencyClient,
     period: &Period,
     recipient: &AuthorityId,
-) -> Result<Option<Before>, Failure> {
+) -> Result<(Option<Before>, Option<String>), Failure> {
+    let mut last = None;
     let mut pages = Pages::new(pb::ListMessagesRequest {
         direction: pb::Direction::Sent as i32,
         peer: recipient.to_string(),
@@ -145,19 +148,45 @@ async fn newest(
         for message in &page {
             // No figures of days are sent before the first of them.
             if MessageId::parse(&message.message_id).is_ok_and(|id| id.at() < period.start()) {
-                return Ok(None);
+                return Ok((None, last));
+            }
+            if message.kind == MessageKind::StatisticsReturn as i32 {
+                last.get_or_insert_with(|| message.message_id.clone());
             }
             if is_return(message)
                 && let Some(found) = read(client, &message.message_id, period).await?
             {
-                return Ok(Some(found));
+                return Ok((Some(found), last));
             }
         }
     }
-    Ok(None)
+    Ok((None, last))
 }
 
-/// Whether a message is a return that came, or may come, to the other side.
+/// The newest return to an authority that was not approved.
+async fn refused(
+    client: &mut AgencyClient,
+    recipient: &AuthorityId,
+) -> Result<Option<String>, Failure> {
+    let mut request = pb::ListDraftsRequest { refused: true, ..Default::default() };
+    let mut last = None;
+    loop {
+        let page = client.list_drafts(request.clone()).await?.into_inner();
+        let is_one = |draft: &&pb::Draft| {
+            draft.kind == MessageKind::StatisticsReturn as i32
+                && draft.recipient == recipient.as_str()
+        };
+        let newest = page.drafts.iter().filter(is_one).map(|draft| draft.message_id.clone()).max();
+        last = last.max(newest);
+        if page.next_page_token.is_empty() {
+            return Ok(last);
+        }
+        request.page_token = page.next_page_token;
+    }
+}
+
+/// Whether a message is a return that came to the other side, or is on its way there. Of one whose time
+/// was over nobody knows: it is sent again.
 fn is_return(message: &pb::Message) -> bool {
     let never = [
         DeliveryState::Cancelled,
@@ -190,19 +219,15 @@ fn without_time(figures: &StatisticsReturn) -> StatisticsReturn {
     StatisticsReturn { as_of: String::new(), ..figures.clone() }
 }
 
-/// One id for one recipient, the same figures, and the same return before them.
+/// One id for one recipient, the same figures, and the same return before them, whatever became of that.
 fn request_id(
     recipient: &AuthorityId,
     figures: &StatisticsReturn,
-    before: Option<&Before>,
+    last: Option<&str>,
 ) -> RequestId {
     let mut hasher = Sha256::new();
     hasher.update(REQUEST_ID_DOMAIN);
-    for part in [
-        recipient.as_str(),
-        before.map_or("", |before| &before.message.message_id),
-        &to_csv(&without_time(figures)),
-    ] {
+    for part in [recipient.as_str(), last.unwrap_or_default(), &to_csv(&without_time(figures))] {
         hasher.update(&sha256(part.as_bytes()));
     }
     let digest = hasher.finish();

@@ -59,29 +59,32 @@ async fn other_figures_of_the_year_are_sent_with_a_warning() {
 }
 
 #[tokio::test]
-async fn what_never_came_is_sent_as_if_for_the_first_time() {
-    let lost = had(2, DeliveryState::Rejected, figures(2024, 7, "2025-01-01T00:00:00.000Z"));
-    let (sent, talk) = sends(vec![lost]).await;
+async fn what_never_came_is_sent_again_with_an_id_of_its_own() {
+    let lost = had(2, DeliveryState::Cancelled, figures(2024, 7, "2025-01-01T00:00:00.000Z"));
+    let (sent, talk) = sends(vec![lost.clone()]).await;
     assert!(sent.is_err(), "it is submitted");
     assert_eq!(talk, "");
+    let (mut client, _) =
+        Fake { messages: vec![lost.clone()], page: 1, ..Default::default() }.start().await;
+    let period = Period::year(2024).expect("a year");
+    let to = AuthorityId::parse("xa.oag").expect("an id");
+    let (before, last) = newest(&mut client, &period, &to).await.expect("looked through");
+    assert!(before.is_none(), "nobody has it");
+    assert_eq!(last, Some(lost.message_id), "a new one has another id than this");
 }
 
 #[test]
 fn a_request_id_is_that_of_recipient_figures_and_what_was_before() {
-    let id = |to: &str, requests, as_of: &str, before: Option<u64>| {
-        let before = before.map(|number| Before {
-            message: message(number),
-            figures: StatisticsReturn::default(),
-        });
+    let id = |to: &str, requests, as_of: &str, before: Option<&str>| {
         let to = AuthorityId::parse(to).expect("an id");
-        request_id(&to, &figures(2024, requests, as_of), before.as_ref())
+        request_id(&to, &figures(2024, requests, as_of), before)
     };
     let one = id("xa.oag", 7, "2025-01-01T00:00:00.000Z", None);
     assert_eq!(one, id("xa.oag", 7, "2025-01-02T00:00:00.000Z", None), "whenever it is counted");
     for other in [
         id("xb.pps", 7, "2025-01-01T00:00:00.000Z", None),
         id("xa.oag", 8, "2025-01-01T00:00:00.000Z", None),
-        id("xa.oag", 7, "2025-01-01T00:00:00.000Z", Some(1)),
+        id("xa.oag", 7, "2025-01-01T00:00:00.000Z", Some("01934f3e")),
     ] {
         assert_ne!(one, other);
     }
