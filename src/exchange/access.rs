@@ -167,14 +167,15 @@ impl Exchange {
         child: bool,
     ) -> AccessKey {
         let package = package.map_or([0; 16], |package| *package.as_bytes());
-        let minute = if child { at.unix_ms() / MINUTE_MS } else { 0 }.to_be_bytes();
+        let minute = minute_of(at, child);
         let what = pae("access", &[caller.name.as_bytes(), id.as_bytes(), &package, &minute]);
         self.daily_key(at, &what)
     }
 
     /// The row that says that a content was disclosed, on its day.
-    pub(super) fn disclosure_key(&self, caller: &Caller, id: MessageId) -> AccessKey {
-        let what = pae("disclosure", &[caller.name.as_bytes(), id.as_bytes()]);
+    pub(super) fn disclosure_key(&self, caller: &Caller, id: MessageId, child: bool) -> AccessKey {
+        let minute = minute_of(self.now(), child);
+        let what = pae("disclosure", &[caller.name.as_bytes(), id.as_bytes(), &minute]);
         self.daily_key(self.now(), &what)
     }
 
@@ -185,6 +186,11 @@ impl Exchange {
         key[4..].copy_from_slice(&self.home.blind("access", what));
         key
     }
+}
+
+/// Where a child is concerned each minute counts by itself.
+fn minute_of(at: Timestamp, child: bool) -> [u8; 8] {
+    if child { at.unix_ms() / MINUTE_MS } else { 0 }.to_be_bytes()
 }
 
 pub(super) fn forget_other_days(tx: &mut Tx<'_>, key: &AccessKey) {

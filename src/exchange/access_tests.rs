@@ -62,6 +62,11 @@ async fn what_is_disclosed_is_logged_once_a_day_beside_what_is_read() {
     let logged = a.entries(Event::AccessExported);
     assert_eq!(logged.len(), 1, "once, though it was read before");
     assert_eq!(logged[0].1.code.as_deref(), Some("DISCLOSED_TO_AUDITOR"));
+    // Where a child is concerned each minute counts by itself, as of what is read.
+    let keys = |child| a.x().disclosure_key(&auditor, id, child);
+    let (other, child) = (keys(false), keys(true));
+    a.wait_ms(61_000);
+    assert!(keys(false) == other && keys(true) != child);
     a.wait_days(1);
     a.x().disclose(&auditor, id).await.map(drop).map_err(|e| e.to_string()).expect("disclosed");
     assert_eq!(a.entries(Event::AccessExported).len(), 2, "another day");

@@ -16,6 +16,7 @@ use super::{ActionError, Caller, Exchange, Role};
 use crate::audit::entry::{EntryDraft, Event};
 use crate::crypto::Digest;
 use crate::domain::MessageId;
+use crate::domain::request::Handling;
 use crate::envelope::{Revealed, reveal};
 use crate::store::Table;
 
@@ -66,7 +67,7 @@ impl Exchange {
         let stored = self.stored(id, &row, row.body_slot)?.ok_or_else(|| gone(id, &row))?;
         let revealed = reveal(&stored, &self.keys.openers()).map_err(ActionError::fault)?;
         let case_id = revealed.body().map_err(ActionError::fault)?.case_id;
-        self.log_disclosure(caller, id).await?;
+        self.log_disclosure(caller, id, &row).await?;
         let Revealed { salt, plaintext, .. } = revealed;
         Ok(Disclosed {
             message: id,
@@ -79,8 +80,14 @@ impl Exchange {
         })
     }
 
-    async fn log_disclosure(&self, caller: &Caller, id: MessageId) -> Result<(), ActionError> {
-        let key = self.disclosure_key(caller, id);
+    async fn log_disclosure(
+        &self,
+        caller: &Caller,
+        id: MessageId,
+        row: &MessageRow,
+    ) -> Result<(), ActionError> {
+        let child = row.handling == Handling::ProtectedChild as i32;
+        let key = self.disclosure_key(caller, id, child);
         let (who, caller) = (self.handle(&caller.name), caller.clone());
         self.store
             .commit(move |tx| {

@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 use super::body::from_body;
 use super::{DraftRow, draft_in, draft_of, given};
 use crate::audit::entry::{EntryDraft, Event};
+use crate::domain::request::Handling;
 use crate::domain::{MessageId, PackageId};
 use crate::exchange::access::forget_other_days;
 use crate::exchange::agencies::Caller;
@@ -15,6 +16,7 @@ use crate::exchange::rows::{
     self, AccessRow, AnnexRow, DraftBody, DraftPackageRead, PackageFacts, PackageRow, shape_of,
 };
 use crate::exchange::{ActionError, Exchange};
+use crate::pb::v1 as pb;
 use crate::store::Table;
 use crate::store::vault::PackageShape;
 
@@ -106,7 +108,8 @@ impl Exchange {
         if self.waiting_package(caller, id, package)?.is_none() {
             return Ok(false);
         }
-        let key = self.access_key(self.now(), caller, id, Some(package), false);
+        let child = self.is_of_child(id)?;
+        let key = self.access_key(self.now(), caller, id, Some(package), child);
         self.check_writable()?;
         let draft = EntryDraft::new(Event::AccessFetched).who(&self.handle(&caller.name));
         let draft = draft.message(id).package(package);
@@ -120,6 +123,17 @@ impl Exchange {
         });
         log.await?;
         Ok(true)
+    }
+
+    /// Whether a draft that waits is about a child.
+    fn is_of_child(&self, id: MessageId) -> Result<bool, ActionError> {
+        let Some(row) = draft_of(&self.store, id)?.filter(|row| !row.lost) else {
+            return Ok(false);
+        };
+        let body = self.draft_body(id, &row)?;
+        let content = pb::MessageContent::decode(body.content.as_slice());
+        let content = content.map_err(ActionError::fault)?;
+        Ok(self.handling_of_draft(&content, &body.in_reply_to)? == Handling::ProtectedChild as i32)
     }
 
     /// Notes that the caller was given an exhibit to its end, where its package waits with a draft that
