@@ -239,10 +239,18 @@ impl Exchange {
         let peers = self.directory.all();
         let is_by =
             |peer: &Peer, name: &str| peer.card.witness_keys().iter().any(|key| key.name() == name);
+        // One that was removed is still nobody's business.
+        let was_met = |name: &str| {
+            let whose = name.split_once('/').and_then(|(whose, _)| AuthorityId::parse(whose).ok());
+            whose.is_some_and(|whose| {
+                self.card_history(&whose).is_ok_and(|history| !history.is_empty())
+            })
+        };
         let foreign = |name: &str| {
             let witnesses = self.policy.witnesses();
             witnesses.iter().any(|one| one.key.name() == name)
                 && !peers.iter().any(|peer| is_by(peer, name))
+                && !was_met(name)
         };
         let of_it =
             |name: &str| peers.iter().any(|peer| wish.is_of(peer.authority()) && is_by(peer, name));
