@@ -110,8 +110,8 @@ pub(super) async fn download(
     let exchange = exchange.clone();
     let reading = async move {
         fill(next, &chunk, DOWNLOAD_SILENCE_MAX).await?;
-        // Who asks for what is behind the end was given nothing.
-        if request.first_chunk < chunks && taken(&chunk).await {
+        // Whoever begins behind the first chunk was not given the exhibit by this call.
+        if request.first_chunk == 0 && taken(&chunk).await {
             exchange.gave_exhibit(&caller, message, package, request.exhibit).await?;
         }
         Ok(())
