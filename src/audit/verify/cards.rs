@@ -129,8 +129,11 @@ mod tests {
         EntryDraft::new(event).peer(authority("xb.oag")).card([card; 32])
     }
 
+    /// The entries of a log, and the cards beside it.
+    type Beside<'a> = (&'a [EntryDraft], &'a [(&'a str, u8)]);
+
     /// What is found in logs with these entries, each with these cards beside it.
-    fn found(logs: &[(&[EntryDraft], &[(&str, u8)])]) -> Result<(), String> {
+    fn found(logs: &[Beside<'_>]) -> Result<(), String> {
         let mut cards = Cards::of("xa.moj");
         for (number, (entries, beside)) in (0u32..).zip(logs) {
             let files = beside.iter().map(|(path, card)| (*path, [*card; 32]));
@@ -176,8 +179,7 @@ mod tests {
         let first = [added(Event::PeerAdded, 1)];
         let second = [added(Event::PeerUpdated, 2), added(Event::PeerUpdated, 3)];
         for card in [1, 2, 3] {
-            let logs: [(&[EntryDraft], &[(&str, u8)]); 2] =
-                [(&first, &[(XB, card)]), (&second, &[(XB, 3)])];
+            let logs: [Beside<'_>; 2] = [(&first, &[(XB, card)]), (&second, &[(XB, 3)])];
             assert_eq!(found(&logs), Ok(()), "{card}");
         }
         let failure = found(&[(&first, &[(XB, 9)]), (&second, &[(XB, 3)])]).expect_err("forged");
