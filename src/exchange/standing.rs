@@ -5,17 +5,18 @@
 //! nobody else can know, and notes where the table does not allow it. What it has sent since is kept
 //! beside it: a move that may be legal there may be made.
 
+mod receipted;
 mod row;
 mod turns;
 
 use prost::Message as _;
 
+pub(super) use self::receipted::{expired, receipted};
 use self::row::Next;
 use super::ActionError;
 use super::rows::{
     MessageRow, RECEIVED, SENT, StandingRow, decode, load_in, message_in, put_message,
 };
-use crate::audit::entry::Event;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::lifecycle::{Move, RequestState, Side, Standing};
 use crate::domain::request::UrgencyLevel;
@@ -171,41 +172,6 @@ pub(super) fn sent(
         }
         _ => return Err(moved()),
     }
-    put(tx, request, &at);
-    Ok(())
-}
-
-/// Does what a receipt says of a message of ours: that it does not reach the other side, or that a
-/// withdrawal has.
-pub(super) fn receipted(
-    tx: &mut Tx<'_>,
-    id: MessageId,
-    row: &mut MessageRow,
-) -> Result<(), ActionError> {
-    undone(tx, id, row)?;
-    let is_withdrawal = row.kind == MessageKind::Withdrawal as i32 && row.direction == SENT;
-    let request = MessageId::from_slice(&row.request).ok().filter(|_| is_withdrawal);
-    let came = row.receipts.iter().find(|receipt| {
-        receipt.event == Event::ContentConsignment.as_str() && receipt.issuer == row.peer
-    });
-    let Some((request, came)) = request.zip(came) else { return Ok(()) };
-    if let Some(mut at) = load(tx, request)?.filter(|at| at.withdrawal_came_ms == 0) {
-        at.withdrawal_came_ms = came.at_ms.max(1);
-        put(tx, request, &at);
-    }
-    Ok(())
-}
-
-/// Lets the clocks of a request go on whose withdrawal nobody answered until its time was over: it may
-/// never have come. A receipt that comes late ends them all the same.
-pub(super) fn expired(tx: &mut Tx<'_>, id: MessageId, row: &MessageRow) -> Result<(), ActionError> {
-    let is_withdrawal = row.kind == MessageKind::Withdrawal as i32 && row.direction == SENT;
-    let request = MessageId::from_slice(&row.request).ok().filter(|_| is_withdrawal);
-    let Some(request) = request else { return Ok(()) };
-    let Some(mut at) = load(tx, request)?.filter(|at| !at.is_requested()) else { return Ok(()) };
-    let sent = at.sent.iter().find(|sent| sent.message_id == id.as_bytes());
-    let sent_ms = sent.map_or(row.created_ms, |sent| sent.at_ms);
-    at.is_not_withdrawn(sent_ms);
     put(tx, request, &at);
     Ok(())
 }
