@@ -12,8 +12,9 @@ use super::exit::{Exit, Failure};
 use super::out::Out;
 use super::send::{self, Ready, SendArgs, TextArgs};
 use super::submit::read_content;
+use crate::domain::nearest::misspelt;
 use crate::domain::request::{
-    Content, Decision, Defect, Desk, Forwarded, Note, Progress, UseConsent,
+    Content, Decision, Defect, Desk, Forwarded, GROUNDS, Note, Progress, UseConsent,
 };
 use crate::domain::{MessageId, MessageKind};
 use crate::envelope::wire::content_to_pb;
@@ -64,7 +65,7 @@ pub(crate) struct ReplyArgs {
     #[arg(long)]
     decision: Option<DecisionWord>,
     /// Grounds of a refusal or postponement, as in ESSENTIAL_INTERESTS
-    #[arg(long, num_args = 1.., value_name = "CODE")]
+    #[arg(long, num_args = 1.., value_name = "CODE", value_parser = ground)]
     ground: Vec<String>,
     /// Says that the evidence is a part, and more will come
     #[arg(long)]
@@ -165,6 +166,15 @@ impl From<ProgressWord> for Progress {
 #[derive(Clone)]
 struct DefectArg(Defect);
 
+/// A code that is known, or one that only a treaty has; a misspelt one would be final.
+fn ground(given: &str) -> Result<String, String> {
+    let known = GROUNDS.iter().map(|ground| ground.code);
+    match misspelt(given, known) {
+        Some(code) if code != given => Err(format!("did you mean {code}?")),
+        _ => Ok(given.to_owned()),
+    }
+}
+
 fn defect(given: &str) -> Result<DefectArg, String> {
     let (field, text) = given.split_once('=').ok_or("give FIELD=TEXT, as in purpose=is missing")?;
     Ok(DefectArg(Defect { field: field.to_owned(), text: text.to_owned() }))
@@ -196,6 +206,11 @@ pub(crate) async fn run(args: ReplyArgs, out: &mut Out) -> Result<(), Failure> {
     let content = content(&args)?;
     send::tell_originals(&content, out);
     send::check(&content, args.file.as_deref())?;
+    if content.kind == MessageKind::EvidencePackage && args.file.is_none() && !args.more_to_follow {
+        out.talk(
+            "note: this says that the evidence is complete: while more is to come, say --more-to-follow",
+        );
+    }
     let annexes = args.send.annexes.read(&content)?;
     let walk = args.send.walk()?;
     let mut client = args.access.connect(out).await?;

@@ -6,6 +6,8 @@ use std::borrow::Cow;
 const ALIKE: f64 = 0.8;
 /// Whoever gives a part of a word with so many bytes means it: `acknowledgement`.
 const PART: usize = 5;
+/// Letters in which a misspelt word differs from the one that was meant.
+const MISSPELT: usize = 2;
 /// No known word has more characters; what is longer is no misspelling, and costs time to compare.
 const LONGEST: usize = 64;
 
@@ -19,6 +21,21 @@ pub fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
     let alike = known.into_iter().map(|word| (likeness(&given, &plain(word)), word));
     let best = alike.filter(|(alike, _)| *alike >= ALIKE);
     best.reduce(|best, next| if next.0 > best.0 { next } else { best }).map(|(_, word)| word)
+}
+
+/// Of these words the one that was misspelt: at most two letters are other ones, or there are so many
+/// more or less.
+pub fn misspelt<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if given.chars().count() > LONGEST {
+        return None;
+    }
+    let given = plain(given);
+    let edits =
+        known.into_iter().map(|word| (strsim::damerau_levenshtein(&given, &plain(word)), word));
+    edits
+        .filter(|(edits, _)| *edits <= MISSPELT)
+        .min_by_key(|(edits, _)| *edits)
+        .map(|(_, word)| word)
 }
 
 fn likeness(given: &str, word: &str) -> f64 {
@@ -86,6 +103,16 @@ mod tests {
         }
         for other in ["unknown field `x`, expected `stage`", "unknown field `x`", "missing field"] {
             assert_eq!(with_nearest(other), other);
+        }
+    }
+
+    #[test]
+    fn a_misspelt_code_is_told_from_another_one() {
+        const CODES: [&str; 3] = ["ESSENTIAL_INTERESTS", "MILITARY", "NO_RECIPROCITY_UNDERTAKING"];
+        assert_eq!(misspelt("ESSENTIAL_INTEREST", CODES), Some("ESSENTIAL_INTERESTS"));
+        assert_eq!(misspelt("militray", CODES), Some("MILITARY"));
+        for other in ["NO_RECIPROCITY", "TREATY_7_2", "", &"MILITARY".repeat(40)] {
+            assert_eq!(misspelt(other, CODES), None, "{other}");
         }
     }
 }

@@ -56,6 +56,10 @@ fn first(id: MessageId, content: &Content) -> String {
         Some(Move::Refuse | Move::Postpone) => format!(
             "`rogatory reply {id} --kind CONSULTATION --text \"…\"` consults; then send this again"
         ),
+        Some(Move::Acknowledge) => format!(
+            "`rogatory show {id}` has under \"may be sent\" what may come now: say which of it this is with \
+             --kind, as in --kind ADDITIONAL_INFO_RESPONSE"
+        ),
         _ => format!("`rogatory show {id}` has under \"may be sent\" what may come now"),
     }
 }

@@ -92,8 +92,10 @@ impl StandingRow {
     }
 
     fn illegal(&self, illegal: &Illegal) -> ActionError {
-        let told = [Some(illegal.to_string()), Some(illegal.instead()), self.ended()];
-        let told = told.into_iter().flatten().map(|rule| Violation::new("content.kind", rule));
+        // Of what has ended no paragraph about an order of moves says anything.
+        let why = self.ended().unwrap_or_else(|| illegal.to_string());
+        let told =
+            [why, illegal.instead()].into_iter().map(|rule| Violation::new("content.kind", rule));
         ActionError::Invalid(told.collect())
     }
 
