@@ -112,8 +112,6 @@ impl Exchange {
             tracing::warn!("the log is exported without an entry: it takes none");
             return Ok(());
         }
-        // A card of ours that was made while no node ran is to stand in the log that it lies beside.
-        self.log_card().await?;
         let draft = EntryDraft::new(Event::AccessExported).who(&self.handle(&caller.name));
         let append = move |tx: &mut Tx<'_>| Ok::<_, ActionError>(tx.append(draft));
         self.store.commit(append).await?;
