@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::connect::{AgencyAccess, AgencyClient, OperatorAccess};
-use super::erase::help;
+use super::erase::{help, reason};
 use super::exit::{Exit, Failure};
 use super::files::{create_new_name, read_passphrase, write_new};
 use super::official::key_failure;
@@ -89,7 +89,8 @@ struct Erase {
     #[arg(long, value_name = "ANNEX")]
     annex: Option<AnnexId>,
     /// Why: a code that stands in the log for ever, as in RETENTION_ENDED
-    #[arg(long, value_name = "CODE", long_help = help(&Reason::ERASURE))]
+    #[arg(long, value_name = "CODE", long_help = help(&Reason::ERASURE),
+        value_parser = |given: &str| reason(given, &Reason::ERASURE))]
     reason: Reason,
 }
 

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::connect::{AgencyAccess, AgencyClient};
-use super::erase::help;
+use super::erase::{help, reason};
 use super::exit::Failure;
 use super::out::Out;
 use super::{send, view};
@@ -41,7 +41,8 @@ enum DraftCommand {
         /// The message
         id: MessageId,
         /// Why: a code that stands in the log for ever, as in NOT_COMPLETE
-        #[arg(long, value_name = "CODE", long_help = help(&Reason::DRAFT))]
+        #[arg(long, value_name = "CODE", long_help = help(&Reason::DRAFT),
+        value_parser = |given: &str| reason(given, &Reason::DRAFT))]
         reason: Reason,
     },
 }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use clap::Args;
 
+use super::closed::not_misspelt;
 use super::connect::OperatorAccess;
 use super::exit::Failure;
 use super::out::Out;
@@ -28,7 +29,8 @@ pub(crate) struct EraseArgs {
     #[arg(long, value_name = "ID")]
     message: MessageId,
     /// Why: a code that stands in the log for ever, as in RETENTION_ENDED
-    #[arg(long, value_name = "CODE", long_help = help(&Reason::ERASURE))]
+    #[arg(long, value_name = "CODE", long_help = help(&Reason::ERASURE),
+        value_parser = |given: &str| reason(given, &Reason::ERASURE))]
     reason: Reason,
 }
 
@@ -42,6 +44,12 @@ pub(super) fn help(listed: &[(&str, &str)]) -> String {
         let _ = write!(help, "\n  {code:<22} {says}");
     }
     help
+}
+
+/// A reason that has a meaning here, or one of the authority's own; a misspelt one would stand for ever.
+pub(super) fn reason(given: &str, listed: &[(&str, &str)]) -> Result<Reason, String> {
+    not_misspelt(given, listed.iter().map(|(code, _)| *code))?;
+    Reason::parse(given).map_err(|error| error.to_string())
 }
 
 pub(crate) async fn run(args: EraseArgs, out: &mut Out) -> Result<(), Failure> {

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use tonic::transport::Channel;
 
 use super::connect::OperatorAccess;
-use super::erase::help;
+use super::erase::{help, reason};
 use super::exit::Failure;
 use super::out::Out;
 use super::view;
@@ -39,7 +39,8 @@ struct Of {
     #[arg(long, value_name = "ID")]
     message: MessageId,
     /// Why: a code that stands in the log for ever, as in INVESTIGATION
-    #[arg(long, value_name = "CODE", long_help = help(&Reason::HOLD))]
+    #[arg(long, value_name = "CODE", long_help = help(&Reason::HOLD),
+        value_parser = |given: &str| reason(given, &Reason::HOLD))]
     reason: Option<Reason>,
 }
 

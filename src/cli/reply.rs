@@ -6,13 +6,13 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::closed::not_misspelt;
 use super::connect::AgencyAccess;
 use super::day::day;
 use super::exit::{Exit, Failure};
 use super::out::Out;
 use super::send::{self, Ready, SendArgs, TextArgs};
 use super::submit::read_content;
-use crate::domain::nearest::misspelt;
 use crate::domain::request::{
     Content, Decision, Defect, Desk, Forwarded, GROUNDS, Note, Progress, UseConsent,
 };
@@ -168,11 +168,8 @@ struct DefectArg(Defect);
 
 /// A code that is known, or one that only a treaty has; a misspelt one would be final.
 fn ground(given: &str) -> Result<String, String> {
-    let known = GROUNDS.iter().map(|ground| ground.code);
-    match misspelt(given, known) {
-        Some(code) if code != given => Err(format!("did you mean {code}?")),
-        _ => Ok(given.to_owned()),
-    }
+    not_misspelt(given, GROUNDS.iter().map(|ground| ground.code))?;
+    Ok(given.to_owned())
 }
 
 fn defect(given: &str) -> Result<DefectArg, String> {
