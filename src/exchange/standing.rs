@@ -152,8 +152,6 @@ pub(super) fn sent(
             }
             at.told = told.number;
             at.last_told = id.as_bytes().to_vec();
-            // What came since it was sealed is told the next time.
-            at.judged.retain(|id| !sealed.judged.iter().any(|told| told == id.as_slice()));
             at.moves(to, id, tx.at().unix_ms());
             at.says(Side::Requested, about.made, id, tx.at().unix_ms());
             at.is_put_off(about, told.number);
@@ -162,7 +160,8 @@ pub(super) fn sent(
         (None, None) => {
             // What changes nothing here may change something where the request stands elsewhere by now.
             if let Some(made) = about.made.filter(|made| made.may_change(Side::Requesting)) {
-                at.keeps(id, made, tx.at().unix_ms());
+                let closes = at.is_closed_by(made, about.answers);
+                at.keeps(id, made, tx.at().unix_ms(), closes);
                 at.binds(id, made);
                 if made == Move::Withdraw {
                     at.is_withdrawn(tx.at().unix_ms());
@@ -296,7 +295,7 @@ fn early(
     let empty = StandingRow { side: RECEIVED, peer: row.peer.clone(), ..StandingRow::default() };
     let mut at = known.unwrap_or(empty);
     if at.peer == row.peer && at.state == 0 && at.sent.len() < EARLY_MAX {
-        at.keeps(id, made, tx.at().unix_ms());
+        at.keeps(id, made, tx.at().unix_ms(), false);
         put(tx, request, &at);
     }
     Ok(())

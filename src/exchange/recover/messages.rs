@@ -279,6 +279,9 @@ fn ends(tx: &mut Tx<'_>, entry: &Entry, state: DeliveryState) -> Result<(), Acti
     if let Some(mut row) = message_in(tx, id)? {
         row.learn(state);
         standing::undone(tx, id, &mut row)?;
+        if state == DeliveryState::ExpiredUnknown {
+            standing::expired(tx, id, &row)?;
+        }
         put_message(tx, id, &row);
     }
     Ok(())

@@ -15,14 +15,14 @@ pub(in crate::exchange) fn receipted(
     row: &mut MessageRow,
 ) -> Result<(), ActionError> {
     undone(tx, id, row)?;
-    let is_withdrawal = row.kind == MessageKind::Withdrawal as i32 && row.direction == SENT;
-    let request = MessageId::from_slice(&row.request).ok().filter(|_| is_withdrawal);
     let came = row.receipts.iter().find(|receipt| {
         receipt.event == Event::ContentConsignment.as_str() && receipt.issuer == row.peer
     });
-    let Some((request, came)) = request.zip(came) else { return Ok(()) };
+    let Some((request, came)) = withdraws(row).zip(came) else { return Ok(()) };
     if let Some(mut at) = load(tx, request)?.filter(|at| at.withdrawal_came_ms == 0) {
         at.withdrawal_came_ms = came.at_ms.max(1);
+        // Its time may have been over before the receipt came.
+        at.is_withdrawn(row.created_ms);
         put(tx, request, &at);
     }
     Ok(())
@@ -35,13 +35,17 @@ pub(in crate::exchange) fn expired(
     id: MessageId,
     row: &MessageRow,
 ) -> Result<(), ActionError> {
-    let is_withdrawal = row.kind == MessageKind::Withdrawal as i32 && row.direction == SENT;
-    let request = MessageId::from_slice(&row.request).ok().filter(|_| is_withdrawal);
-    let Some(request) = request else { return Ok(()) };
+    let Some(request) = withdraws(row) else { return Ok(()) };
     let Some(mut at) = load(tx, request)?.filter(|at| !at.is_requested()) else { return Ok(()) };
     let sent = at.sent.iter().find(|sent| sent.message_id == id.as_bytes());
     let sent_ms = sent.map_or(row.created_ms, |sent| sent.at_ms);
     at.is_not_withdrawn(sent_ms);
     put(tx, request, &at);
     Ok(())
+}
+
+/// The request that a message of ours withdraws, where it withdraws one.
+fn withdraws(row: &MessageRow) -> Option<MessageId> {
+    let is_ours = row.kind == MessageKind::Withdrawal as i32 && row.direction == SENT;
+    MessageId::from_slice(&row.request).ok().filter(|_| is_ours)
 }

@@ -80,15 +80,19 @@ impl StandingRow {
         }
     }
 
-    /// Whether we have confirmed the evidence of a request that was executed: it is closed by that, and
+    /// Whether we have confirmed the evidence with which a request was executed: it is closed by that, and
     /// nobody owes us a message that says so.
     fn is_confirmed(&self) -> bool {
-        let confirms = |sent: &SentMove, since: i64| {
-            sent.made == Move::ConfirmEvidence.as_str() && sent.at_ms > since
-        };
+        self.state == RequestState::Executed as i32 && self.sent.iter().any(|sent| sent.closes)
+    }
+
+    /// Whether a move of ours confirms the evidence with which the request was executed.
+    pub(super) fn is_closed_by(&self, made: Move, answers: Option<MessageId>) -> bool {
         let executed = self.steps.last().filter(|step| step.state == RequestState::Executed as i32);
-        !self.is_requested()
-            && executed.is_some_and(|step| self.sent.iter().any(|one| confirms(one, step.at_ms)))
+        made == Move::ConfirmEvidence
+            && executed
+                .zip(answers)
+                .is_some_and(|(step, answers)| step.message_id == answers.as_bytes())
     }
 
     fn illegal(&self, illegal: &Illegal) -> ActionError {
@@ -208,12 +212,12 @@ impl StandingRow {
         place
     }
 
-    pub(super) fn keeps(&mut self, id: MessageId, made: Move, at_ms: i64) {
+    pub(super) fn keeps(&mut self, id: MessageId, made: Move, at_ms: i64, closes: bool) {
         if self.sent.len() >= SENT_MAX {
             self.sent.remove(0);
         }
         let message_id = id.as_bytes().to_vec();
-        self.sent.push(SentMove { message_id, made: made.as_str().to_owned(), at_ms });
+        self.sent.push(SentMove { message_id, made: made.as_str().to_owned(), at_ms, closes });
     }
 }
 

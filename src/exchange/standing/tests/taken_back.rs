@@ -1,7 +1,9 @@
 //! What is taken back, repeated, overtaken or runs out of time, and the clocks.
 
 use super::*;
+use crate::audit::entry::Event;
 use crate::domain::clock::Turn;
+use crate::exchange::rows::ReceiptRow;
 
 fn turns(two: &Two, side: Side, wanted: &[Turn]) -> Vec<u32> {
     let turns = two.at(side).turns.into_iter().map(|row| row.turn);
@@ -55,6 +57,22 @@ async fn a_withdrawal_that_nobody_answered_in_time_stops_no_clock() {
     assert_ne!(two.a.x().expire_due().await, Ok(0));
     assert_eq!(two.a.row(withdrawal).delivery(), DeliveryState::ExpiredUnknown);
     assert_eq!(two.at(Requesting).withdrawn_ms, 0, "nobody knows whether it came");
+    // A receipt that comes late says that it had.
+    let came = ReceiptRow {
+        event: Event::ContentConsignment.as_str().to_owned(),
+        issuer: two.b.x().me.to_string(),
+        at_ms: two.a.x().now().unix_ms(),
+        ..ReceiptRow::default()
+    };
+    let comes = move |tx: &mut Tx<'_>| {
+        let mut row = message_in(tx, withdrawal)?.expect("there");
+        row.receipts.push(came);
+        receipted(tx, withdrawal, &mut row)
+    };
+    two.a.x().store.commit(comes).await.expect("committed");
+    let (at, row) = (two.at(Requesting), two.a.row(withdrawal));
+    assert_eq!(at.withdrawn_ms, row.created_ms, "it was withdrawn all the time");
+    assert!(at.withdrawal_came_ms > row.created_ms && !at.is_open());
 }
 
 #[tokio::test]
@@ -62,13 +80,34 @@ async fn what_was_executed_and_confirmed_is_not_withdrawn() {
     let two = Two::new().await;
     let last = two.does(Requested, Move::DeliverLast).await;
     assert!(two.at(Requesting).legal().contains(&Move::Withdraw), "as long as it is not confirmed");
-    two.a.wait_ms(1);
     let receipt = two.says(Requesting, note(Move::ConfirmEvidence), last).await.expect("legal");
     assert!(!two.at(Requesting).legal().contains(&Move::Withdraw));
     let told = two.refused(Requesting, Move::Withdraw).await;
     assert!(told.contains("CLOSED"), "{told}");
     two.comes(Requesting, receipt).await;
     assert_eq!(two.states()[1], S::Closed);
+}
+
+#[tokio::test]
+async fn a_receipt_for_a_part_of_what_was_executed_lets_it_be_withdrawn() {
+    let two = Two::new().await;
+    let part = two.does(Requested, Move::Deliver).await;
+    two.does(Requested, Move::DeliverLast).await;
+    two.says(Requesting, note(Move::ConfirmEvidence), part).await.map(drop).expect("legal");
+    assert!(two.at(Requesting).legal().contains(&Move::Withdraw));
+}
+
+/// Whatever becomes of the message that says so first.
+#[tokio::test]
+async fn what_was_judged_is_told_until_it_has_come() {
+    let two = Two::new().await;
+    two.does(Requested, Move::AskInformation).await;
+    two.does(Requesting, Move::Inform).await;
+    assert_eq!(two.at(Requesting).sent.len(), 1);
+    let first = two.sends(Requested, Move::Report).await.expect("legal");
+    two.b.x().cancel(&desk(), first).await.map(drop).expect("it waits still");
+    two.does(Requested, Move::Report).await;
+    assert_eq!(two.at(Requesting).sent, []);
 }
 
 #[tokio::test]
