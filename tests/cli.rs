@@ -41,6 +41,7 @@ transcripts! {
     cards_and_peers
     keys
     recover
+    logs
     agencies
     annexes
     requests_that_break_rules

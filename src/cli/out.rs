@@ -189,6 +189,15 @@ impl Out {
         Progress(bar)
     }
 
+    /// The same for who says how much there is only on the way: a place, and where the end is.
+    pub(crate) fn counting(&self, what: &'static str, unit: Unit) -> impl FnMut(u64, u64) + use<> {
+        let bar = self.progress(what, 1, unit);
+        move |done, total| {
+            bar.0.set_length(total);
+            bar.at(done);
+        }
+    }
+
     /// Ends the writing.
     ///
     /// # Errors

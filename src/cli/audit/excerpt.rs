@@ -113,15 +113,19 @@ impl ExcerptDir {
             .hint("the excerpt is not to be believed: keep it as it is, and ask for another")
     }
 
-    /// `audit verify` of an excerpt.
+    /// `audit verify` of an excerpt, which must be about what was asked for, where that is said.
     pub(super) fn verify(
         &self,
         policy: Option<Policy>,
+        asked: Option<&Scope>,
         whose_word: bool,
         out: &mut Out,
     ) -> Result<(), Failure> {
         let reports = self.verified(policy, out, &mut |_, _| {})?;
         let Some((report, earlier)) = reports.split_last() else { return Ok(()) };
+        if let Some(asked) = asked.filter(|asked| **asked != report.scope) {
+            return Err(self.of_another(asked, &report.scope, out));
+        }
         if out.is_json() {
             out.json(&self.report_json(report, earlier, whose_word));
         } else {
@@ -132,6 +136,15 @@ impl ExcerptDir {
             verify::warn(&self.card, out);
         }
         Ok(())
+    }
+
+    /// A sound excerpt of something else proves nothing about what was asked for.
+    fn of_another(&self, asked: &Scope, scope: &Scope, out: &mut Out) -> Failure {
+        let dir = self.dir.display();
+        let message = format!("{dir} is an excerpt of {scope}; you asked for {asked}");
+        verify::tell_failure(&message, Some(MANIFEST_PATH), out);
+        Failure::new(Exit::VerificationFailed, message)
+            .hint("ask the exporter again for the excerpt that you need, by that name")
     }
 
     fn fields(

@@ -153,6 +153,29 @@ async fn who_did_not_ask_for_an_excerpt_is_not_told_that_it_is_sound() {
 }
 
 #[tokio::test]
+async fn an_excerpt_of_something_else_is_not_what_was_asked_for() {
+    let (_root, dir, card) = at(of_peer(), &log());
+    let (this, other) = (message(1).to_string(), "xc.moj");
+    let verify = ["verify", &dir, "--card", &card, "--excerpt"];
+    let asked = |more: [&str; 2]| verify.iter().copied().chain(more).map(str::to_owned).collect();
+    for (more, sound) in
+        [(["--peer", "xb.oag"], true), (["--peer", other], false), (["--message", &this], false)]
+    {
+        let words: Vec<String> = asked(more);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let ran = ran(Format::Json, &words).await;
+        assert_eq!(ran.json()["ok"], json!(sound), "{more:?}");
+        if let Err(failure) = ran.result {
+            assert_eq!((failure.code, sound), (Exit::VerificationFailed, false));
+            assert!(failure.message.contains("is an excerpt of peer xb.oag; you asked for"));
+        }
+    }
+    let (_root, dir, card) = at(Scope::Message(message(1)), &log());
+    let words = ["verify", &dir, "--card", &card, "--excerpt", "--message", &this];
+    ran(Format::Json, &words).await.result.expect("as asked");
+}
+
+#[tokio::test]
 async fn what_is_wrong_is_named() {
     let (_root, dir, card) = at(of_peer(), &log());
     let path = Path::new(&dir).join("entries/000000000003.tlog-proof");

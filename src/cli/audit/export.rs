@@ -79,6 +79,15 @@ pub(super) struct ExportArgs {
 }
 
 impl ExportArgs {
+    /// What to add to the command that verifies an excerpt, so that it be about what was asked for.
+    fn asked(&self) -> String {
+        match (&self.peer, self.message) {
+            (Some(peer), _) => format!(" --peer {peer}"),
+            (None, Some(id)) => format!(" --message {id}"),
+            (None, None) => String::new(),
+        }
+    }
+
     fn scope(&self) -> Option<Scope> {
         let peer = self.peer.as_ref().map(|peer| Scope::Peer(peer.to_string()));
         let case = self.case_id.clone().map(Scope::CaseId);
@@ -87,7 +96,7 @@ impl ExportArgs {
 }
 
 pub(super) async fn run(args: ExportArgs, out: &mut Out) -> Result<(), Failure> {
-    let (scope, dir) = (args.scope(), args.out);
+    let (scope, asked, dir) = (args.scope(), args.asked(), args.out);
     let (since, is_excerpt) = (args.since.unwrap_or(0), scope.is_some());
     let receipts = !args.without_receipts;
     if args.with_witnesses && !is_excerpt {
@@ -114,7 +123,9 @@ pub(super) async fn run(args: ExportArgs, out: &mut Out) -> Result<(), Failure> 
     tell(&staged, &dir, out);
     let shown = dir.display();
     out.talk(&match (since, is_excerpt) {
-        (0, true) => format!("next: rogatory audit verify {shown} --card CARD --excerpt"),
+        (0, true) => {
+            format!("next: rogatory audit verify {shown} --card CARD --excerpt{asked}")
+        }
         (0, false) => format!("next: rogatory audit verify {shown} --card CARD"),
         _ => format!("next: rogatory audit merge DIR {shown}"),
     });
@@ -246,6 +257,8 @@ async fn taken(
         progress.add(part.data.len() as u64);
         staging.take(&part.path, &part.data)?;
     }
+    drop(progress);
+    staging.tells(out.counting("verifying", Unit::Entries));
     staging.finish(kind)
 }
 

@@ -11,6 +11,7 @@ use super::dir::no_export;
 use super::excerpt::{self, ExcerptDir};
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::entry::Entry;
+use crate::audit::excerpt::Scope;
 use crate::audit::export::{CARDS, CHECKPOINT_PATH, RECEIPTS};
 use crate::audit::manifest::{MANIFEST_MAX_BYTES, MANIFEST_PATH};
 use crate::audit::policy::Policy;
@@ -22,6 +23,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::files::{read_card, read_policy, read_text};
 use crate::cli::out::{Out, Unit};
 use crate::cli::peer;
+use crate::domain::{AuthorityId, MessageId};
 
 /// Verifies an exported log, or an excerpt of one, without any node
 ///
@@ -31,7 +33,7 @@ use crate::cli::peer;
 /// the entries, is verified where --excerpt says that it is one.
 ///
 ///   rogatory audit verify export/ --card xb.pps.card --policy witnesses.policy
-///   rogatory audit verify excerpt/ --card xb.pps.card --excerpt
+///   rogatory audit verify excerpt/ --card xb.pps.card --excerpt --peer xa.oag
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct VerifyArgs {
@@ -49,8 +51,20 @@ pub(super) struct VerifyArgs {
     /// Verifies an excerpt; without this, an excerpt is refused, since it leaves entries out
     #[arg(long)]
     excerpt: bool,
+    /// The authority that the excerpt must be about, as you asked for it
+    #[arg(long, value_name = "AUTHORITY", requires = "excerpt")]
+    peer: Option<AuthorityId>,
+    /// The message that the excerpt must be about, as you asked for it
+    #[arg(long, value_name = "ID", requires = "excerpt", conflicts_with = "peer")]
+    message: Option<MessageId>,
     #[command(flatten)]
     alone: Alone,
+}
+
+impl VerifyArgs {
+    fn scope(&self) -> Option<Scope> {
+        self.peer.clone().map(Scope::Peer).or_else(|| self.message.map(Scope::Message))
+    }
 }
 
 pub(super) fn run(args: VerifyArgs, out: &mut Out) -> Result<(), Failure> {
@@ -68,7 +82,8 @@ pub(super) fn run(args: VerifyArgs, out: &mut Out) -> Result<(), Failure> {
     let policy = args.policy.as_deref().map(read_policy).transpose()?;
     let whose_word = args.card.is_none() && args.fingerprint.is_none();
     if args.excerpt {
-        return ExcerptDir::new(&args.dir, card, args.alone).verify(policy, whose_word, out);
+        let excerpt = ExcerptDir::new(&args.dir, card, args.alone);
+        return excerpt.verify(policy, args.scope().as_ref(), whose_word, out);
     }
     let reports = verify(&args.dir, &card, policy, args.alone, out, &mut |_, _| {})?;
     print(&reports, &card, whose_word, out);
@@ -101,7 +116,7 @@ fn as_asked(dir: &Path, excerpt: bool, out: &mut Out) -> Result<(), Failure> {
 }
 
 /// A failure that is about no entry, for programs.
-fn tell_failure(message: &str, path: Option<&str>, out: &mut Out) {
+pub(super) fn tell_failure(message: &str, path: Option<&str>, out: &mut Out) {
     if out.is_json() {
         let nothing = Value::Null;
         out.json(&json!({ "ok": false, "path": path, "entry": nothing, "message": message }));
@@ -184,12 +199,7 @@ fn verify_one(
     each: &mut dyn FnMut(u64, &Entry),
 ) -> Result<Result<Report, VerifyFailure>, Failure> {
     let present = link.files()?;
-    let bar = out.progress("verifying", 1, Unit::Entries);
-    let handle = bar.handle();
-    let mut progress = |done, total| {
-        handle.set_length(total);
-        bar.at(done);
-    };
+    let mut progress = out.counting("verifying", Unit::Entries);
     let mut read = |path: &str| read_bounded(&link.dir.join(path));
     Ok(verify_export_with(&mut read, &present, trust, each, &mut progress))
 }

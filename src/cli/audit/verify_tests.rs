@@ -67,6 +67,8 @@ fn args(dir: &Path) -> VerifyArgs {
         fingerprint: None,
         policy: None,
         excerpt: false,
+        peer: None,
+        message: None,
         alone,
     }
 }

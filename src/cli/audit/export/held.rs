@@ -48,7 +48,12 @@ struct Held<'a> {
 ///
 /// # Errors
 /// Another log, one that is missing or shorter or has another past; what does not verify.
-pub(super) fn goes_on(old: &Path, digests: &Digests, new: &Staged<'_>) -> Result<(), Failure> {
+pub(super) fn goes_on(
+    old: &Path,
+    digests: &Digests,
+    new: &Staged<'_>,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<(), Failure> {
     let mut newer = BTreeMap::new();
     for folder in new.manifests.keys() {
         newer.insert(past::read_checkpoint(&new.dir.join(folder))?.origin, folder.as_str());
@@ -73,7 +78,7 @@ pub(super) fn goes_on(old: &Path, digests: &Digests, new: &Staged<'_>) -> Result
         Ok(Held { folder, checkpoint, keys })
     };
     let held = held.into_iter().map(with_keys).collect::<Result<Vec<_>, Failure>>()?;
-    verify(&held, old, new)?;
+    verify(&held, old, new, progress)?;
     for log in &held {
         let place = newer.get(&log.checkpoint.origin).copied().unwrap_or_default();
         past::same_past(&log.checkpoint, &new.dir.join(place), old)?;
@@ -134,7 +139,12 @@ fn opened_with(dir: &Path, size: u64) -> Option<VerifierKey> {
 }
 
 /// Verifies all logs of the new export, the oldest first, each with what was found in the one before.
-fn verify(held: &[Held<'_>], old: &Path, new: &Staged<'_>) -> Result<(), Failure> {
+fn verify(
+    held: &[Held<'_>],
+    old: &Path,
+    new: &Staged<'_>,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<(), Failure> {
     let mut before: Option<Report> = None;
     for link in chain::links(new.dir)? {
         let Checkpoint { origin, size, .. } = past::read_checkpoint(&link.dir)?;
@@ -154,7 +164,7 @@ fn verify(held: &[Held<'_>], old: &Path, new: &Staged<'_>) -> Result<(), Failure
             Failure::new(Exit::VerificationFailed, format!("{origin}: {error}"))
         })?;
         let trust = Trust { origin, keys, authority, policy: None, before: before_it };
-        let report = verify_one(&link, &trust, new)?;
+        let report = verify_one(&link, &trust, new, progress)?;
         before = Some(report.map_err(|failure| unsound(old, &link.prefix, &failure))?);
     }
     cards_fit(before.as_ref()).map_err(|failure| unsound(old, "", &failure))
@@ -164,13 +174,14 @@ fn verify_one(
     link: &Link,
     trust: &Trust,
     new: &Staged<'_>,
+    progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Result<Report, VerifyFailure>, Failure> {
     let present = link.files()?;
     let mut read = |path: &str| match path {
         MANIFEST_PATH => Ok(new.manifests.get(&link.prefix).cloned()),
         path => read_bounded(&link.dir.join(path)),
     };
-    Ok(verify_export(&mut read, &present, trust, &mut |_, _| {}))
+    Ok(verify_export(&mut read, &present, trust, progress))
 }
 
 fn unsound(old: &Path, prefix: &str, failure: &VerifyFailure) -> Failure {

@@ -18,7 +18,7 @@ use crate::audit::manifest::{MANIFEST_MAX_BYTES, MANIFEST_PATH};
 use crate::cli::audit::chain;
 use crate::cli::audit::verify::read_bounded;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::out::Out;
+use crate::cli::out::{Out, Unit};
 
 /// Makes one export of an export and what `audit export --since` wrote of the same log later
 ///
@@ -85,6 +85,7 @@ pub(in crate::cli::audit) fn run(args: MergeArgs, out: &mut Out) -> Result<(), F
     }
     staging.add_source(Files::read_foreign(&part)?);
     staging.take(MANIFEST_PATH, &manifest)?;
+    staging.tells(out.counting("verifying", Unit::Entries));
     let staged = staging.finish(Kind::Whole)?;
     tell(&staged, &dir, out);
     out.talk(&format!("next: rogatory audit verify {} --card CARD", dir.display()));

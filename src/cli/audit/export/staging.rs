@@ -49,6 +49,8 @@ pub(super) struct Staging {
     lacking: String,
     /// What of the export that is there may be lost.
     consent: Consent,
+    /// Told how far the new export is verified: so many entries of so many.
+    progress: Box<dyn FnMut(u64, u64)>,
     /// Held while this lives: two commands do not write one export.
     _lock: File,
 }
@@ -123,6 +125,7 @@ impl Staging {
             bytes: 0,
             lacking: AGAIN.to_owned(),
             consent: Consent::default(),
+            progress: Box::new(|_, _| {}),
             _lock: lock,
         })
     }
@@ -135,6 +138,11 @@ impl Staging {
     /// Goes on although some of what is there is not in the new one.
     pub(super) fn let_go(&mut self, consent: Consent) {
         self.consent = consent;
+    }
+
+    /// Tells how far the new export is verified.
+    pub(super) fn tells(&mut self, progress: impl FnMut(u64, u64) + 'static) {
+        self.progress = Box::new(progress);
     }
 
     /// Takes files of another directory too, which has what is new.
@@ -249,7 +257,7 @@ impl Staging {
             (Some(_), Some(old)) => {
                 let (manifests, digests) = (&self.manifests, &self.files.digests);
                 let new = held::Staged { dir, manifests, digests };
-                held::goes_on(&self.target, &old.digests, &new)?;
+                held::goes_on(&self.target, &old.digests, &new, &mut self.progress)?;
                 let old = lost::Side { dir: &self.target, digests: &old.digests };
                 let new = lost::Side { dir, digests: &listed };
                 Lost::between(&old, &new)?.agreed(&self.consent, &self.target)?
