@@ -166,7 +166,8 @@ impl Policy {
 
     /// How much stands behind a checkpoint; `counterpart` are the witness keys of whoever the log
     /// exchanged messages with, if that is of interest. Any of them is its word, and all of them
-    /// are no more than that.
+    /// are no more than that. The witness key of the log's own authority counts for nothing: one policy
+    /// may be for the logs of several authorities that witness each other.
     ///
     /// # Errors
     /// [`PolicyFailure`] for a checkpoint of a log that the policy does not list, and for one with
@@ -177,7 +178,8 @@ impl Policy {
         counterpart: &[WitnessKey],
     ) -> Result<Standing, PolicyFailure> {
         self.check_log(signed)?;
-        let mut keys: Vec<WitnessKey> = self.witnesses.iter().map(|w| w.key.clone()).collect();
+        let keys = self.witnesses.iter().map(|witness| &witness.key);
+        let mut keys: Vec<WitnessKey> = keys.filter(|key| !is_own(key, signed)).cloned().collect();
         keys.extend_from_slice(counterpart);
         let cosigners = signed.cosigners(&keys)?;
         let satisfied = self.satisfied(&cosigners);
@@ -218,6 +220,13 @@ impl Policy {
         }
         reached
     }
+}
+
+/// Whether a witness key is that of the authority whose log it is: its name begins with the authority's,
+/// by the rule of cards.
+fn is_own(key: &WitnessKey, signed: &SignedCheckpoint) -> bool {
+    let owner = signed.checkpoint().origin.split_once('/').map_or("", |(owner, _)| owner);
+    key.name().split_once('/').is_some_and(|(name, _)| name == owner)
 }
 
 #[cfg(test)]

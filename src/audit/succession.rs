@@ -42,6 +42,14 @@ pub enum SuccessionError {
     /// The first entry of the new log is none.
     #[error("the first entry of {0} is no log.opened")]
     NotOpened(String),
+    /// It names another key.
+    #[error("the log.opened of {new} names the key {named:?}, which is not that of the log")]
+    Key {
+        /// The log that was shown.
+        new: String,
+        /// What it names.
+        named: String,
+    },
     /// It goes on from something else.
     #[error("the log.opened of {new} does not go on from how {old} ended")]
     Before {
@@ -74,7 +82,7 @@ impl Succession {
         keys: &[VerifierKey],
     ) -> Result<(), SuccessionError> {
         check_sealed(&self.sealed, old, &new.origin, keys)?;
-        check_opened(&self.opened, old, &new.origin)?;
+        check_opened(&self.opened, old, &new.origin, keys)?;
         let stands = |entry: &[u8], index, proof: &[Digest], tree: &Checkpoint| {
             verify_inclusion(&leaf_hash(entry), index, tree.size, proof, &tree.root)
         };
@@ -107,13 +115,23 @@ pub fn check_sealed(
     }
 }
 
-/// Checks that the first entry of a log opens it where `old` ended.
+/// Checks that the first entry of a log opens it where `old` ended, with one of the keys that may sign it.
 ///
 /// # Errors
-/// [`SuccessionError::NotOpened`], [`SuccessionError::Before`].
-pub fn check_opened(entry: &[u8], old: &Checkpoint, new: &str) -> Result<(), SuccessionError> {
+/// [`SuccessionError::NotOpened`], [`SuccessionError::Key`], [`SuccessionError::Before`].
+pub fn check_opened(
+    entry: &[u8],
+    old: &Checkpoint,
+    new: &str,
+    keys: &[VerifierKey],
+) -> Result<(), SuccessionError> {
     let entry = Entry::parse(entry).ok().filter(|entry| entry.event == Event::LogOpened);
     let entry = entry.ok_or_else(|| SuccessionError::NotOpened(new.to_owned()))?;
+    let is_it = |key: &VerifierKey| key.name() == new && Some(key.to_string()) == entry.key;
+    if !keys.iter().any(is_it) {
+        let named = entry.key.unwrap_or_default();
+        return Err(SuccessionError::Key { new: new.to_owned(), named });
+    }
     match entry.remote == Some(end_of(old)) {
         true => Ok(()),
         false => {
@@ -141,10 +159,17 @@ pub fn next_origin(current: &str, year: i32) -> String {
     }
 }
 
+/// Where the log of an origin stands among those of its authority: its year, and which one of the year
+/// it is, from 1; `None` where the last part of the origin is no such label.
+pub fn order_of(origin: &str) -> Option<(i32, u32)> {
+    let (_, label) = origin.rsplit_once('/')?;
+    let (year, number) = label.split_once('.').unwrap_or((label, "1"));
+    Some((year.parse().ok()?, number.parse().ok()?))
+}
+
 /// The year of a log, by the last part of its origin; `None` where it has none.
 pub fn year_of(origin: &str) -> Option<i32> {
-    let label = origin.rsplit_once('/')?.1;
-    label.split_once('.').map_or(label, |(year, _)| year).parse().ok()
+    order_of(origin).map(|(year, _)| year)
 }
 
 #[cfg(test)]
@@ -216,10 +241,14 @@ mod tests {
     fn what_does_not_join_them_is_named() {
         let not_sealed = EntryDraft::new(Event::NodeStopped).software("rogatory 0.1.0");
         let other = EntryDraft::new(Event::LogSealed).key(&key("xa.moj/log/2028").to_string());
-        let silent = EntryDraft::new(Event::LogSealed);
+        let foreign = |old: &Checkpoint| {
+            let other = VerifierKey::ed25519(NEW, &[8; 32]).expect("a key");
+            opened(old).key(&other.to_string())
+        };
+        let foreign = verdict(&joined(sealed(), foreign));
+        assert!(matches!(foreign, Err(SuccessionError::Key { .. })), "{foreign:?}");
         assert!(matches!(verdict(&joined(not_sealed, opened)), Err(SuccessionError::NotSealed(_))));
         assert!(matches!(verdict(&joined(other, opened)), Err(SuccessionError::Names { .. })));
-        assert!(matches!(verdict(&joined(silent, opened)), Err(SuccessionError::Names { .. })));
         let anew = |_: &Checkpoint| EntryDraft::new(Event::LogOpened).key(&key(NEW).to_string());
         assert!(matches!(verdict(&joined(sealed(), anew)), Err(SuccessionError::Before { .. })));
         let shorter = |old: &Checkpoint| {

@@ -188,11 +188,20 @@ impl TestLog {
 
 /// A draft of a delivery event that `by` issues about message `number`, exchanged with `peer`.
 pub(crate) fn delivery(event: Event, by: &str, peer: &str, number: u64) -> EntryDraft {
-    EntryDraft::new(event)
+    let draft = EntryDraft::new(event)
         .by(authority(by))
         .peer(authority(peer))
         .message(message(number))
-        .envelope(envelope(number))
+        .envelope(envelope(number));
+    match event {
+        Event::RelayAcceptance => draft.remote(Coordinates {
+            origin: format!("{peer}/log/2026"),
+            index: number,
+            size: number + 1,
+            root: [number as u8; 32],
+        }),
+        _ => draft,
+    }
 }
 
 /// The proof that an entry stands in the tree of all of them.

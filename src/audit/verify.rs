@@ -98,7 +98,7 @@ pub struct Report {
     /// The cards beside this log and those before it, and what the entries say of them: of an export
     /// that has the newest log, all must [`fit`](Cards::fit).
     pub cards: Cards,
-    /// SHA-256 of the policy that the log says was set last, if any was.
+    /// SHA-256 of the policy that the log, or one before it, says was set last, if any was.
     pub policy_set: Option<Digest>,
     /// SHA-256 of the policy that the export has, if it has one: the word of the log's owner.
     pub policy_exported: Option<Digest>,

@@ -16,10 +16,11 @@ use super::rows::{MessageRow, RECEIVED, message, message_in, put_message};
 use super::submit::Submission;
 use super::{ActionError, Exchange, Keys, Parts, Settings, drafts, reconcile, retention, sweep};
 use crate::audit::checkpoint::{Checkpoint, origin};
-use crate::audit::entry::{Entry, EntryDraft, Event};
+use crate::audit::entry::{Coordinates, Entry, EntryDraft, Event};
 use crate::audit::note::VerifierKey;
 use crate::audit::policy::Policy;
 use crate::audit::replay::Rule;
+use crate::audit::succession::end_of;
 use crate::audit::testing::TestLog;
 use crate::audit::witness::Cosigner;
 use crate::card::{Card, CardBody, CardKey, Official};
@@ -260,7 +261,8 @@ impl Lone {
             .by(self.x().me.clone())
             .peer(from.x().me.clone())
             .message(id)
-            .envelope(authentic.digest());
+            .envelope(authentic.digest())
+            .remote(from.place_of(id));
         let accept = move |tx: &mut store::Tx<'_>| {
             let mut row = sent;
             row.entry_index = tx.append(draft);
@@ -270,6 +272,14 @@ impl Lone {
             Ok::<_, ActionError>(())
         };
         self.x().store.commit(accept).await.expect("committed");
+    }
+
+    /// Where this log says that it sends a message, or its end, where it does not.
+    pub(super) fn place_of(&self, id: MessageId) -> Coordinates {
+        let end = end_of(&self.x().store.head().checkpoint);
+        let mut sent = self.entries(Event::SubmissionAcceptance).into_iter();
+        let sent = sent.rfind(|(_, entry)| entry.message == Some(id));
+        Coordinates { index: sent.map_or(end.index, |(index, _)| index), ..end }
     }
 
     fn copy_of(&self, from: &Self, id: MessageId) -> MessageRow {

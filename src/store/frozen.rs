@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::StoreFault;
 use super::files::{remove_if_there, replace, sync_parent};
 use crate::audit::checkpoint::Checkpoint;
+use crate::audit::succession::order_of;
 
 /// Whether the store beside this high-water mark takes nothing ([`Store::freeze`](super::Store::freeze)).
 ///
@@ -20,9 +21,7 @@ pub fn is_frozen(mark: &Path) -> Result<bool, StoreFault> {
 fn tells_more(note: &str, known: &str) -> bool {
     let place = |note| {
         let Checkpoint { origin, size, .. } = Checkpoint::parse_unverified(note).ok()?;
-        let (_, label) = origin.rsplit_once('/')?;
-        let (year, number) = label.split_once('.').unwrap_or((label, "1"));
-        Some((year.parse::<u32>().ok()?, number.parse::<u32>().ok()?, size))
+        Some((order_of(&origin)?, size))
     };
     place(note) > place(known)
 }

@@ -118,8 +118,9 @@ impl Event {
             Event::SubmissionRejection => {
                 (&[By, Code], &[Envelope, Message, Payload, Peer, Package, Who])
             }
+            // Nothing is accepted but under the checkpoint of the log that sends it (I2).
             Event::RelayAcceptance => {
-                (&[By, Envelope, Message, Peer], &[Payload, Package, Receipt, Remote])
+                (&[By, Envelope, Message, Peer, Remote], &[Payload, Package, Receipt])
             }
             // Bytes that do not even parse have a digest, but no message id.
             Event::RelayRejection => {
@@ -146,7 +147,8 @@ impl Event {
             Event::DraftApproved => (&[Envelope, Message, Who], &[]),
             Event::DraftRefused => (&[Code, Message], &[Who]),
             Event::LogOpened => (&[Key], &[Remote, Software]),
-            Event::LogSealed => (&[], &[Key, Remote, Software]),
+            // The key of the log that follows: a log never ends without one.
+            Event::LogSealed => (&[Key], &[Remote, Software]),
             Event::LogRecovered => (&[Software], &[Code, Document, Who]),
             Event::KeyAdded | Event::KeyRetired => (&[Key], &[Code, Who]),
             Event::CardPublished => (&[Card], &[Who]),

@@ -99,6 +99,26 @@ fn the_depth_of_groups_is_no_matter() {
     assert_eq!(policy.missing(&cosigners(&[2])), ["a"]);
 }
 
+/// One policy may be for the logs of authorities that witness each other.
+#[test]
+fn the_witness_key_of_the_logs_own_authority_counts_for_nothing() {
+    let mut log = TestLog::new("xa.moj", 1);
+    log.push_many(2);
+    let own = cosigner("xa.moj/witness", 7, Algorithm::Ed25519);
+    let other = cosigner("xb.oag/witness", 8, Algorithm::Ed25519);
+    let text = format!(
+        "witness a {}\nwitness b {}\ngroup any any a b\nquorum any\n",
+        own.key(),
+        other.key()
+    );
+    let policy = parse(&text).expect("sound");
+    let by =
+        |witness: &Cosigner| policy.level(&log.cosigned(3, &[witness], AT), &[]).expect("listed");
+    assert!(by(&other).satisfied);
+    let standing = by(&own);
+    assert!(!standing.satisfied && standing.missing.contains(&"a".to_owned()), "{standing:?}");
+}
+
 #[test]
 fn the_quorum_counts_who_has_cosigned() {
     for (rest, cosigned, satisfied, missing) in [

@@ -123,6 +123,10 @@ impl State {
             &hex(&message.envelope),
             &hex(&message.payload),
         ])?;
+        let annexes = (*id, [0; 32])..=(*id, [0xff; 32]);
+        for (_, annex) in self.erased_annexes.range(annexes) {
+            dump.line(&[&"annex", &Hex(annex), &"erased"])?;
+        }
         for stated in &message.events {
             let by = if stated.recorded { "peer" } else { "own" };
             let code = stated.code.map_or("-", |code| self.names.text(code));

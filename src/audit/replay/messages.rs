@@ -4,6 +4,8 @@ use super::finding::{Rule, Step};
 use super::names::Name;
 use super::state::{Message, Queue, Refusal, Side, State, Stated};
 use crate::audit::entry::{Entry, Event};
+use crate::crypto::Digest;
+use crate::domain::MessageId;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::delivery::DeliveryState as D;
 
@@ -184,8 +186,9 @@ impl State {
     /// receipt that goes to the sender.
     fn accessed(&mut self, step: &mut Step<'_>) {
         let (event, stated) = (step.entry.event, self.stated(step));
+        let gone = annex_of(step.entry).is_some_and(|annex| self.erased_annexes.contains(&annex));
         let Some(message) = self.known(step, Side::Received, Rule::NotAccepted) else { return };
-        if message.erased {
+        if message.erased || gone {
             return step.find(Rule::ReadAfterErasure);
         }
         if !message.earlier && !message.has(Event::ContentConsignment, false) {
@@ -264,6 +267,20 @@ impl State {
         }
     }
 
+    /// An annex is erased by itself: what was erased with its message is gone already.
+    pub(super) fn annex_erased(&mut self, step: &mut Step<'_>) {
+        let Some(message) = self.either_side(step) else { return };
+        let (gone, hold) = (message.erased, message.hold);
+        let twice = annex_of(step.entry).is_some_and(|annex| !self.erased_annexes.insert(annex));
+        for (is_so, rule) in
+            [(gone, Rule::ReadAfterErasure), (hold, Rule::ErasedInHold), (twice, Rule::ErasedTwice)]
+        {
+            if is_so {
+                step.find(rule);
+            }
+        }
+    }
+
     /// A message must not be erased, or may be again.
     pub(super) fn hold(&mut self, step: &mut Step<'_>) {
         let set = step.entry.event == Event::HoldSet;
@@ -294,6 +311,11 @@ fn first_state(side: Side) -> DeliveryState {
         Side::Sent => D::Queued,
         Side::Received => D::Relayed,
     }
+}
+
+/// The annex that an entry is about.
+fn annex_of(entry: &Entry) -> Option<(MessageId, Digest)> {
+    Some((entry.message?, entry.document?))
 }
 
 /// A message of which only the end stands in this log.

@@ -75,9 +75,8 @@ impl State {
             Event::AccessFetched
             | Event::AccessExported
             | Event::AccessShared
-            | Event::AccessUnshared
-            // What was erased with its message cannot be erased by itself.
-            | Event::EraseAnnex => self.read(step),
+            | Event::AccessUnshared => self.read(step),
+            Event::EraseAnnex => self.annex_erased(step),
             Event::EraseBody => self.erased(step),
             Event::HoldSet | Event::HoldReleased => self.hold(step),
             Event::KeyAdded | Event::KeyRetired => self.key(step),

@@ -1,6 +1,6 @@
 //! The state that entries lead to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::names::{Name, Names};
 use crate::audit::Position;
@@ -205,6 +205,8 @@ pub struct State {
     pub(super) heads: BTreeMap<String, (u64, Digest)>,
     pub(super) policy: Option<(Digest, u64)>,
     pub(super) messages: BTreeMap<MessageId, Message>,
+    /// Annexes that were erased by themselves.
+    pub(super) erased_annexes: BTreeSet<(MessageId, Digest)>,
     pub(super) drafts: BTreeMap<MessageId, Draft>,
     pub(super) refusals: BTreeMap<(Name, Digest), Refusal>,
 }
@@ -230,6 +232,7 @@ impl State {
             heads: BTreeMap::new(),
             policy: None,
             messages: BTreeMap::new(),
+            erased_annexes: BTreeSet::new(),
             drafts: BTreeMap::new(),
             refusals: BTreeMap::new(),
         }

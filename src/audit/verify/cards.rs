@@ -96,6 +96,19 @@ impl Cards {
         self.last.insert(of, digest);
     }
 
+    /// Whether each card is of somebody who is `known`.
+    ///
+    /// # Errors
+    /// [`VerifyFailure::Card`], the first that is not.
+    pub(super) fn are_of(&self, known: &dyn Fn(&str) -> bool) -> Result<(), VerifyFailure> {
+        let beside = self.beside.iter().map(|card| (card.path(), card));
+        let open = self.open.iter().map(|(path, card)| (path.clone(), card));
+        match beside.chain(open).find(|(_, card)| !known(&card.of)) {
+            Some((path, _)) => Err(VerifyFailure::Card { path, fault: CardFault::Unrecorded }),
+            None => Ok(()),
+        }
+    }
+
     /// Whether all cards of an export fit its logs, of which the newest one was looked at last.
     ///
     /// # Errors

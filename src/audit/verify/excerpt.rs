@@ -16,6 +16,7 @@ mod walk;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
+use super::cards::Cards;
 use super::files::Files;
 use super::joint::Linked;
 use super::{
@@ -87,8 +88,34 @@ pub struct ExcerptReport {
     pub policy_exported: Option<Digest>,
     /// What the auditor's policy says; its quorum, if it has one, is reached.
     pub witnessing: Option<Witnessing>,
+    /// The cards beside the entries: of whoever has the newest log, all must
+    /// [`fit`](ExcerptReport::cards_fit).
+    cards: Cards,
     /// What tells which entries of the next log belong there.
     chosen: Chosen,
+}
+
+impl ExcerptReport {
+    /// Whether the cards belong there: in an excerpt of a peer, where every entry about its card is
+    /// shown, as they do in an export; in others each must be of somebody whom an entry names.
+    ///
+    /// # Errors
+    /// [`VerifyFailure::Card`], the first that does not.
+    pub fn cards_fit(&self) -> Result<(), VerifyFailure> {
+        match &self.scope {
+            Scope::Peer(_) => self.cards.fit(),
+            Scope::Case | Scope::Message(_) => {
+                let known = |of: &str| self.told.peers.keys().any(|peer| peer.as_str() == of);
+                self.cards.are_of(&known)
+            }
+        }
+    }
+
+    /// Whether the cards are held against what the log says of them: otherwise they are the word of
+    /// whoever made the excerpt.
+    pub fn proves_cards(&self) -> bool {
+        matches!(self.scope, Scope::Peer(_))
+    }
 }
 
 impl Linked for ExcerptReport {
@@ -136,6 +163,7 @@ pub fn verify_excerpt<E: Display>(
         return Err(ExcerptFailure::NoFirst);
     }
     let mut walk = Walk::new(trust, signed.checkpoint(), (scope, made), receipts);
+    walk.cards.beside(files.listed());
     for index in entries {
         let entry = walk.proven(index, &mut files)?;
         walk.take(index, &entry)?;

@@ -103,10 +103,16 @@ pub enum VerifyFailure {
         /// What it is.
         event: Event,
     },
+    /// It opens this log with a key that is not that of the log.
+    #[error("entry 0: names {key} as the key of this log, which it is not")]
+    OpenedWith {
+        /// The key.
+        key: String,
+    },
     /// The log goes on from one that is not there.
     #[error(
         "entry 0: the log goes on from {origin} with {size} entries, which is not in the export: a \
-         year is missing"
+         log is missing"
     )]
     Earlier {
         /// The log that is missing.
@@ -123,9 +129,7 @@ pub enum VerifyFailure {
         named: String,
     },
     /// The newest log has ended: the one that follows is not there.
-    #[error(
-        "the log has ended, and {next}, which follows, is not in the export: a year is missing"
-    )]
+    #[error("the log has ended, and {next}, which follows, is not in the export: a log is missing")]
     Later {
         /// The log that is missing, or its key where that is not one.
         next: String,
@@ -218,7 +222,11 @@ impl VerifyFailure {
             | TimeRunsBack { index, .. }
             | Sequence { index, .. }
             | Attribution { index, .. } => Some(*index),
-            NotOpened { .. } | Earlier { .. } | First { .. } | Succession(_) => Some(0),
+            NotOpened { .. }
+            | OpenedWith { .. }
+            | Earlier { .. }
+            | First { .. }
+            | Succession(_) => Some(0),
             _ => None,
         }
     }

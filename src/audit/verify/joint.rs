@@ -37,9 +37,11 @@ impl Linked for Report {
 pub(super) fn opened<R: Linked>(trust: &Trust<R>, first: &Entry) -> Result<(), VerifyFailure> {
     let event = first.event;
     let key = first.key.as_deref().and_then(|key| VerifierKey::parse(key).ok());
-    let ours = key.is_some_and(|key| key.name() == trust.origin);
-    if event != Event::LogOpened || !ours {
-        return Err(VerifyFailure::NotOpened { event });
+    let key = key.filter(|key| event == Event::LogOpened && key.name() == trust.origin);
+    let Some(key) = key else { return Err(VerifyFailure::NotOpened { event }) };
+    // Whoever has only this log takes its key from here.
+    if !trust.keys.contains(&key) {
+        return Err(VerifyFailure::OpenedWith { key: key.to_string() });
     }
     let before = match (&trust.before, &first.remote) {
         (Before::Verified(before), _) => before,

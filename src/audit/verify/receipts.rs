@@ -180,4 +180,6 @@ fn is_same_statement(receipt: &Entry, recording: &Entry) -> bool {
         && receipt.code == recording.code
         && receipt.message == recording.message
         && receipt.envelope == recording.envelope
+        && receipt.document == recording.document
+        && receipt.key == recording.key
 }

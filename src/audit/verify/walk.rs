@@ -38,12 +38,12 @@ pub(super) struct Walk<'a> {
 impl<'a> Walk<'a> {
     pub(super) fn new(trust: &'a Trust, size: u64, receipts: Vec<Digest>) -> Self {
         let start = Timestamp::from_unix_ms(0);
-        let (last_at, peers, cards) = match &trust.before {
+        let (last_at, peers, cards, policy) = match &trust.before {
             Before::Verified(before) => {
                 let cards = before.cards.clone().after(&before.checkpoint.origin);
-                (before.last_at, before.peers.clone(), cards)
+                (before.last_at, before.peers.clone(), cards, before.policy_set)
             }
-            _ => (start, BTreeMap::new(), Cards::of(trust.authority.as_str())),
+            _ => (start, BTreeMap::new(), Cards::of(trust.authority.as_str()), None),
         };
         Self {
             trust,
@@ -55,7 +55,7 @@ impl<'a> Walk<'a> {
             successor: None,
             events: BTreeMap::new(),
             peers,
-            policy: None,
+            policy,
             records: 0,
             recorded: Recorded::of(receipts),
             cards,

@@ -37,8 +37,10 @@ impl Lost {
         home.clock.fetch_add(5, Ordering::Relaxed);
         append(&store, about("xb.pps"));
         step(&store, 3).expect("commits");
+        let key = home.verifier().renamed(NEXT).expect("a name").to_string();
         let ended = block_on(store.succeed(move |tx| {
-            let ended = tx.succeed(NEXT, EntryDraft::new(Event::LogSealed).software("s 1"));
+            let ended =
+                tx.succeed(NEXT, EntryDraft::new(Event::LogSealed).key(&key).software("s 1"));
             tx.append(about("xb.pps"));
             Ok::<_, &str>(ended)
         }));

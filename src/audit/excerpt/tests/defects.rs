@@ -165,6 +165,34 @@ fn a_receipt_that_no_entry_records_is_found() {
     assert_eq!(fault, ReceiptFault::Unrecorded);
 }
 
+/// A court takes the card from there to check receipts with.
+#[test]
+fn cards_are_those_that_the_entries_name() {
+    let (log, files) = sound();
+    let with = |name: &str, bytes: &[u8]| {
+        let (path, bytes) = (format!("cards/{name}.card"), bytes.to_vec());
+        let files = forged(&log, &files, |files| drop(files.insert(path, bytes)));
+        check(&log, &files).expect("sound but for the card").cards_fit()
+    };
+    for name in ["xb.oag", "zz.none"] {
+        let failure = with(name, b"another card").expect_err(name);
+        assert!(matches!(failure, VerifyFailure::Card { .. }), "{failure}");
+    }
+    assert_eq!(with("xa.moj", b"the owner's, which an auditor brings"), Ok(()));
+    let whole = |scope| {
+        let (log, receipt) = super::log();
+        let files = excerpt_of(&log, &receipt, scope, &[1]);
+        let files = forged(&log, &files, |files| {
+            for name in ["xb.oag", "zz.none"] {
+                files.insert(format!("cards/{name}.card"), b"a card".to_vec());
+            }
+        });
+        check(&log, &files).expect("sound but for the card").cards_fit()
+    };
+    let failure = whole(Scope::Case).expect_err("of nobody");
+    assert!(failure.to_string().starts_with("cards/zz.none.card"), "{failure}");
+}
+
 #[test]
 fn files_too_many_are_named() {
     let (log, files) = sound();

@@ -27,6 +27,17 @@ fn an_annex_is_opened_behind_its_consignment_and_before_an_erasure() {
             Rule::ReadAfterErasure,
             vec![got(), own(ContentConsignment, 1), erase(1), destroyed()],
         ),
+        (
+            "an annex is not opened once it is destroyed",
+            Rule::ReadAfterErasure,
+            vec![got(), own(ContentConsignment, 1), destroyed(), opened()],
+        ),
+        ("an annex is destroyed once", Rule::ErasedTwice, vec![got(), destroyed(), destroyed()]),
+        (
+            "an annex is not destroyed while its message is held",
+            Rule::ErasedInHold,
+            vec![got(), EntryDraft::new(HoldSet).message(message(1)), destroyed()],
+        ),
         ("the annex of nothing", Rule::UnknownMessage, vec![destroyed()]),
         (
             "the sender is told of it once",

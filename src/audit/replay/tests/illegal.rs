@@ -295,7 +295,8 @@ fn key() -> EntryDraft {
 #[test]
 fn the_log_itself_has_an_order() {
     let mut sealed = log();
-    sealed.push(EntryDraft::new(LogSealed));
+    let next = sealed.verifier().to_string();
+    sealed.push(EntryDraft::new(LogSealed).key(&next));
     sealed.push(node(NodeStarted));
     assert_eq!(replayed(&sealed).1, [(3, Rule::AfterSeal)]);
 

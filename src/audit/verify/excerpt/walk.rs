@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::cards::Cards;
 use super::super::files::Files;
 use super::super::joint;
 use super::super::receipts::{Receipt, ReceiptFault, recorded_as_it_is};
@@ -34,6 +35,7 @@ pub(super) struct Walk<'a> {
     brought: BTreeSet<Digest>,
     /// The entries that record them.
     recorded: BTreeMap<Digest, (u64, Entry)>,
+    pub(super) cards: Cards,
 }
 
 impl Told {
@@ -61,6 +63,10 @@ impl<'a> Walk<'a> {
             Before::NotAtHand => (Told::nothing(), Chosen::read(scope.clone(), true)),
             Before::None => (Told::nothing(), Chosen::read(scope.clone(), false)),
         };
+        let cards = match &trust.before {
+            Before::Verified(before) => before.cards.clone().after(&before.checkpoint.origin),
+            _ => Cards::of(trust.authority.as_str()),
+        };
         Self {
             trust,
             keys: of_this_log.cloned().collect(),
@@ -75,6 +81,7 @@ impl<'a> Walk<'a> {
             told,
             brought,
             recorded: BTreeMap::new(),
+            cards,
         }
     }
 
@@ -126,6 +133,7 @@ impl<'a> Walk<'a> {
         if let Some(receipt) = entry.receipt.filter(|receipt| self.brought.contains(receipt)) {
             self.recorded.insert(receipt, (index, entry.clone()));
         }
+        self.cards.see(entry);
         self.entries += 1;
         self.told.messages.extend(entry.message);
         *self.told.events.entry(entry.event).or_default() += 1;
@@ -138,6 +146,9 @@ impl<'a> Walk<'a> {
         match event {
             _ if index == 0 => {
                 self.before.clone_from(&entry.remote);
+                if self.before.is_some() && self.trust.before == Before::NotAtHand {
+                    self.cards.goes_on();
+                }
                 joint::opened(self.trust, entry)
             }
             Event::LogSealed if index == last => {
@@ -203,6 +214,7 @@ impl<'a> Walk<'a> {
             told: self.told,
             policy_exported,
             witnessing,
+            cards: self.cards,
             chosen: self.chosen,
         }
     }

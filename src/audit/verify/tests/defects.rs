@@ -247,7 +247,8 @@ fn a_log_is_opened_first_and_sealed_last() {
         Err(VerifyFailure::Misplaced { index: 1, event })
     );
     let mut log = TestLog::new("xa.moj", 1);
-    log.push(EntryDraft::new(Event::LogSealed));
+    let next = log.verifier().to_string();
+    log.push(EntryDraft::new(Event::LogSealed).key(&next));
     assert!(check(&log, &export_of(&log, &[])).is_ok());
     log.push(EntryDraft::new(Event::NodeStopped).software("rogatory 0.1.0"));
     let event = Event::NodeStopped;
@@ -276,4 +277,28 @@ fn an_empty_log_is_refused() {
     let mut log = TestLog::new("xa.moj", 1);
     log.entries.clear();
     assert_eq!(check(&log, &export_of(&log, &[])), Err(VerifyFailure::Empty));
+}
+
+/// Whoever has only the log takes its key from there.
+#[test]
+fn a_log_is_opened_with_its_own_key() {
+    let mut log = TestLog::new("xa.moj", 1);
+    let foreign = verifier("xa.moj/log/2026", &secret(9)).to_string();
+    let mut first = Entry::parse(&log.entries[0]).expect("sound");
+    first.key = Some(foreign.clone());
+    log.entries[0] = first.encode();
+    let failure = check(&log, &export_of(&log, &[]));
+    assert_eq!(failure, Err(VerifyFailure::OpenedWith { key: foreign }));
+}
+
+#[test]
+fn what_was_set_in_a_log_before_holds_until_it_is_set_anew() {
+    let mut first = TestLog::new("xa.moj", 1);
+    first.push(EntryDraft::new(Event::PolicySet).document([7; 32]));
+    let second = first.succeed(1);
+    let before = check(&first, &export_of(&first, &[])).expect("sound");
+    assert_eq!(before.policy_set, Some([7; 32]));
+    let before = Before::Verified(Box::new(before));
+    let after = check_with(&Trust { before, ..trust(&second) }, &export_of(&second, &[]));
+    assert_eq!(after.expect("sound").policy_set, Some([7; 32]));
 }

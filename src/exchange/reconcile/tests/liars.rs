@@ -23,7 +23,7 @@ async fn finds(a: &Node, b: &Node, code: &'static str) -> Reconciliation {
 
 fn accepted(by: &Node, from: &Node, id: MessageId, envelope: [u8; 32]) -> EntryDraft {
     let draft = EntryDraft::new(Event::RelayAcceptance).by(by.name()).peer(from.name());
-    draft.message(id).envelope(envelope)
+    draft.message(id).envelope(envelope).remote(from.lone.place_of(id))
 }
 
 #[tokio::test]

@@ -34,6 +34,8 @@ func (m *made) entry(at int64) map[string]any {
 	case at >= 250:
 		entry["ev"], entry["by"], entry["peer"], entry["pseq"] = "RelayAcceptance", authority, "xa.oag", at-249
 		entry["mid"], entry["env"] = fmt.Sprintf("019a3f00-0000-7000-8000-%012x", at), envelope[:]
+		root := sha256.Sum256([]byte(fmt.Sprint("root ", at)))
+		entry["rem"] = map[string]any{"i": at, "n": at + 1, "o": "xa.oag/log/2026", "r": root[:]}
 	default:
 		entry["ev"], entry["soft"] = "node.started", "made 1"
 	}
