@@ -115,12 +115,14 @@ fn agree(a: &Node, entries_a: &[Entry], b: &Node, entries_b: &[Entry]) {
     let mut items = Vec::new();
     let summary = reconcile(
         &Log {
+            from_first: true,
             authority: a.authority(),
             origins: &[a.card.log_origin().to_owned()],
             entries: &|| Box::new((0..).zip(entries_a.iter().cloned()).map(Ok)),
             leaves: &|| Box::new((0..).zip(entries_a).map(hash)),
         },
         &Log {
+            from_first: true,
             authority: b.authority(),
             origins: &[b.card.log_origin().to_owned()],
             entries: &|| Box::new((0..).zip(entries_b.iter().cloned()).map(Ok)),

@@ -1,8 +1,11 @@
 //! What one log says of what was exchanged with the other.
 
+use std::hash::{BuildHasher as _, RandomState};
+
 use super::{Log, judge::Ends};
 use crate::audit::Position;
 use crate::audit::entry::{Coordinates, Entry, Event};
+use crate::audit::succession::order_of;
 use crate::crypto::Digest;
 use crate::domain::{MessageId, Timestamp};
 
@@ -27,8 +30,10 @@ pub struct Fact {
     pub code: Option<Box<str>>,
     /// What it saw of the other log.
     pub seen: Option<Seen>,
-    /// It saw it in a log that is not at hand: there nothing can be looked up.
+    /// It saw it in a log before the first one at hand: there nothing can be looked up.
     pub elsewhere: bool,
+    /// It saw it in a log that the other side does not show: later than all of them, or none at all.
+    pub unshown: bool,
 }
 
 /// What a log saw of the other one: positions in its logs.
@@ -46,6 +51,10 @@ impl Fact {
     /// What the entry at a position says of a message, and saw of the logs `origins` of the other
     /// side; `None` where it says nothing that the other side must say too.
     pub fn of(index: u64, entry: &Entry, origins: &[String]) -> Option<Self> {
+        Self::among(index, entry, &Origins { shown: origins, from_first: false })
+    }
+
+    fn among(index: u64, entry: &Entry, origins: &Origins<'_>) -> Option<Self> {
         let message = entry.message?;
         // Who opened an annex says nothing of what became of the message, and goes on when all of
         // that is settled.
@@ -53,7 +62,9 @@ impl Fact {
         if !of_delivery && entry.event != Event::MessageCancelled {
             return None;
         }
-        let seen = entry.remote.as_ref().and_then(|remote| Seen::of(remote, origins));
+        let seen = entry.remote.as_ref().and_then(|remote| Seen::of(remote, origins.shown));
+        let unseen = entry.remote.as_ref().filter(|_| seen.is_none());
+        let elsewhere = unseen.is_some_and(|remote| origins.may_be_before(&remote.origin));
         Some(Self {
             message,
             index,
@@ -64,8 +75,26 @@ impl Fact {
             envelope: entry.envelope,
             code: entry.code.as_deref().map(Box::from),
             seen,
-            elsewhere: entry.remote.is_some() && seen.is_none(),
+            elsewhere,
+            unshown: unseen.is_some() && !elsewhere,
         })
+    }
+}
+
+/// The logs of the other side that are at hand.
+#[derive(Clone, Copy, Debug)]
+struct Origins<'a> {
+    /// Their origins, one after the other.
+    shown: &'a [String],
+    /// Whether the first of them is the first one of its authority.
+    from_first: bool,
+}
+
+impl Origins<'_> {
+    /// Whether a log may be one before the first at hand.
+    fn may_be_before(&self, origin: &str) -> bool {
+        let first = self.shown.first().and_then(|first| order_of(first));
+        !self.from_first && order_of(origin).is_some_and(|order| Some(order) < first)
     }
 }
 
@@ -94,17 +123,17 @@ const GAPS_MAX: usize = 100;
 
 /// Which facts are gathered.
 #[derive(Clone, Copy)]
-pub(super) struct Wanted {
+pub(super) struct Wanted<'a> {
     pub(super) part: u64,
     pub(super) parts: u64,
     pub(super) max: usize,
+    /// With a key that nobody else knows: whoever sends a message chooses its id.
+    pub(super) divides: &'a RandomState,
 }
 
-impl Wanted {
-    /// The end of a message id is random, and so divides messages evenly.
+impl Wanted<'_> {
     fn has(self, message: MessageId) -> bool {
-        let [.., a, b, c, d, e, f] = *message.as_bytes();
-        u64::from_be_bytes([0, 0, a, b, c, d, e, f]) % self.parts == self.part
+        self.divides.hash_one(message.as_bytes()) % self.parts == self.part
     }
 }
 
@@ -122,12 +151,19 @@ pub(super) struct Facts {
     pub(super) seen: Vec<(u64, Seen)>,
     pub(super) gaps: Vec<Gap>,
     pub(super) elsewhere: u64,
+    /// The latest state of the other log that an entry names, with the entry and its time.
+    pub(super) latest: Option<(u64, Timestamp, Coordinates)>,
     pub(super) ends: Ends,
 }
 
 impl Facts {
     /// Reads a log once.
-    pub(super) fn read<E>(log: &Log<'_, E>, of: &Log<'_, E>, wanted: Wanted) -> Result<Self, E> {
+    pub(super) fn read<E>(
+        log: &Log<'_, E>,
+        of: &Log<'_, E>,
+        wanted: Wanted<'_>,
+    ) -> Result<Self, E> {
+        let origins = Origins { shown: of.origins, from_first: of.from_first };
         let start = Timestamp::from_unix_ms(0);
         let mut facts = Self {
             facts: Vec::new(),
@@ -137,6 +173,7 @@ impl Facts {
             seen: Vec::new(),
             gaps: Vec::new(),
             elsewhere: 0,
+            latest: None,
             ends: Ends { size: 0, at: start },
         };
         let mut next = Some(1);
@@ -149,7 +186,8 @@ impl Facts {
             }
             if entry.peer.as_ref() == Some(of.authority) {
                 facts.sequence(index, &entry, &mut next);
-                facts.take(index, &entry, of.origins, wanted);
+                facts.late(index, &entry);
+                facts.take(index, &entry, &origins, wanted);
             }
         }
         facts.facts.sort_by_key(|fact| (fact.message, fact.index));
@@ -168,9 +206,17 @@ impl Facts {
         *next = Some(found + 1);
     }
 
-    fn take(&mut self, index: u64, entry: &Entry, origins: &[String], wanted: Wanted) {
+    fn late(&mut self, index: u64, entry: &Entry) {
+        let place = |seen: &Coordinates| (order_of(&seen.origin), seen.size);
+        let known = self.latest.as_ref().map(|(.., seen)| place(seen));
+        if let Some(seen) = entry.remote.as_ref().filter(|seen| Some(place(seen)) > known) {
+            self.latest = Some((index, entry.at, seen.clone()));
+        }
+    }
+
+    fn take(&mut self, index: u64, entry: &Entry, origins: &Origins<'_>, wanted: Wanted<'_>) {
         let remote = entry.remote.as_ref();
-        let seen = remote.and_then(|remote| Seen::of(remote, origins));
+        let seen = remote.and_then(|remote| Seen::of(remote, origins.shown));
         let mine = match entry.message {
             Some(message) => wanted.has(message),
             None => index % wanted.parts == wanted.part,
@@ -185,17 +231,20 @@ impl Facts {
             return;
         }
         self.elsewhere += u64::from(entry.remote.is_some() && seen.is_none());
-        if entry.message.is_none() {
-            return self.seen.extend(seen.map(|seen| (index, seen)));
+        let fact = Fact::among(index, entry, origins);
+        if fact.is_none() && seen.is_none() {
+            return;
         }
-        let Some(fact) = Fact::of(index, entry, origins) else { return };
         self.total += 1;
         if self.total > wanted.max as u64 && wanted.parts == 1 {
             // Only counted from here on: the log is read again, in parts.
-            self.facts = Vec::new();
+            (self.facts, self.seen) = (Vec::new(), Vec::new());
             return;
         }
-        self.facts.push(fact);
+        match fact {
+            Some(fact) => self.facts.push(fact),
+            None => self.seen.extend(seen.map(|seen| (index, seen))),
+        }
     }
 
     /// The facts of each message, by message.

@@ -117,7 +117,8 @@ impl<'a> Judge<'a> {
             let detail = "accepted under a log of the sender that is not at hand";
             return self.item(Class::Unexported, None, Some(acceptance), detail);
         }
-        let beyond = acceptance.seen.is_some_and(|seen| seen.size > self.sender_ends.size);
+        let seen_beyond = acceptance.seen.is_some_and(|seen| seen.size > self.sender_ends.size);
+        let beyond = acceptance.unshown || seen_beyond;
         // The sender's export ends earlier, also in time: it was taken before.
         if beyond && self.sender_ends.at <= acceptance.at {
             let detail = "the sender's export ends before the submission that was accepted";
@@ -130,6 +131,9 @@ impl<'a> Judge<'a> {
                 place(self.sender_ends.size)
             ),
             Some(seen) => format!("accepted as entry {} of the sender's log", place(seen.index)),
+            None if acceptance.unshown => {
+                "accepted under a log of the sender that its export does not have".to_owned()
+            }
             None => "accepted, and never submitted".to_owned(),
         };
         self.item(Class::MissingAtSender, None, Some(acceptance), &detail);
@@ -216,7 +220,8 @@ impl<'a> Judge<'a> {
         let issued =
             self.got.iter().find(|own| own.event == event && !own.recorded && same(own, fact));
         let Some(issued) = issued else {
-            let beyond = fact.seen.is_some_and(|seen| seen.size > self.receiver_ends.size);
+            let seen_beyond = fact.seen.is_some_and(|seen| seen.size > self.receiver_ends.size);
+            let beyond = fact.unshown || seen_beyond;
             let class = match fact.elsewhere || (beyond && self.receiver_ends.at <= fact.at) {
                 true => Class::Unexported,
                 false => Class::StateDiffers,

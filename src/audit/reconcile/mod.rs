@@ -11,12 +11,14 @@
 //!
 //! It believes both logs to be what their owners signed; [`super::verify`] makes sure of that.
 
+mod beyond;
 mod facts;
 mod judge;
 mod message;
 mod roots;
 
 use std::collections::BTreeMap;
+use std::hash::RandomState;
 
 use super::entry::{Entry, Event};
 use crate::crypto::Digest;
@@ -24,6 +26,7 @@ use crate::domain::{AuthorityId, MessageId, Timestamp};
 use facts::{Facts, Wanted};
 use judge::Judge;
 
+pub use beyond::Beyond;
 pub use facts::{Fact, Seen};
 pub use judge::Ends;
 pub use message::{Side, is_settled, judge_message};
@@ -33,6 +36,9 @@ pub const FACTS_MAX: usize = 500_000;
 
 /// A clock that is off by less is not worth a notice, in milliseconds.
 const SKEW_NOTICE_MS: i64 = 10_000;
+
+/// Entries about one message in one log, beyond which nobody looks on: far more than can happen to one.
+const FACTS_OF_MESSAGE_MAX: usize = 64;
 
 /// Which of the two logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,6 +71,8 @@ pub struct Log<'a, E> {
     pub authority: &'a AuthorityId,
     /// The origins of its logs: the first has number 0.
     pub origins: &'a [String],
+    /// Whether the first of them is its authority's first log: otherwise there are others before it.
+    pub from_first: bool,
     /// Its entries.
     pub entries: &'a dyn Fn() -> Entries<'a, E>,
     /// Its leaf hashes.
@@ -177,8 +185,10 @@ pub struct Summary {
     pub messages: u64,
     /// Entries of A about B, and of B about A.
     pub entries: (u64, u64),
-    /// Coordinates in a log of the other that is not at hand: another year's.
+    /// Coordinates in a log of the other that is not at hand: another year's, or none that it shows.
     pub elsewhere: u64,
+    /// What A saw of B beyond where B's export ends, and B of A.
+    pub beyond: (Option<Beyond>, Option<Beyond>),
     /// At least this much B's clock was ahead of A's at some time, and A's of B's, in milliseconds.
     pub ahead_ms: (i64, i64),
 }
@@ -216,10 +226,11 @@ pub fn reconcile<E>(
     }
     let mut out = Out { summary: Summary::default(), each };
     let max = options.facts_max.max(1);
+    let divides = RandomState::new();
     let mut parts = 1;
     let mut part = 0;
     while part < parts {
-        let wanted = Wanted { part, parts, max };
+        let wanted = Wanted { part, parts, max, divides: &divides };
         let facts_a = Facts::read(a, b, wanted).map_err(ReconcileError::Read)?;
         let facts_b = Facts::read(b, a, wanted).map_err(ReconcileError::Read)?;
         let most = facts_a.total.max(facts_b.total);
@@ -232,6 +243,8 @@ pub fn reconcile<E>(
             out.summary.entries = (facts_a.entries, facts_b.entries);
             out.gaps(Which::A, &facts_a);
             out.gaps(Which::B, &facts_b);
+            out.beyond(Which::A, Beyond::found(&facts_a, b, facts_b.ends));
+            out.beyond(Which::B, Beyond::found(&facts_b, a, facts_a.ends));
         }
         out.summary.elsewhere += facts_a.elsewhere + facts_b.elsewhere;
         roots::check(Which::A, &facts_a, b, facts_b.ends.size, &mut out)?;
@@ -258,6 +271,10 @@ fn merge(a: &Facts, b: &Facts, options: &Options, out: &mut Out<'_>) {
             continue;
         }
         out.summary.messages += 1;
+        if mine.len().max(theirs.len()) > FACTS_OF_MESSAGE_MAX {
+            out.too_many(id, mine, theirs);
+            continue;
+        }
         let refused = (a.unnamed.as_slice(), b.unnamed.as_slice());
         let mut judge = Judge::new(id, mine, theirs, ends, options.grace_ms, refused);
         judge.judge();
@@ -302,6 +319,37 @@ impl Out<'_> {
             let (message, sender, event) = (None, None, None);
             self.item(Item { class, message, sender, event, a, b, at: gap.at, detail });
         }
+    }
+
+    /// Keeps what was seen beyond the end of an export; where no clock explains it, it is wrong.
+    fn beyond(&mut self, which: Which, beyond: Option<Beyond>) {
+        if let Some(found) = beyond.as_ref().filter(|found| found.is_proof()) {
+            let (a, b) = pair(which, Some(found.entry), None);
+            let (message, sender, event) = (None, None, None);
+            let (class, at, detail) = (Class::OtherPast, found.at, found.told());
+            self.item(Item { class, message, sender, event, a, b, at, detail });
+        }
+        let (of_a, of_b) = &mut self.summary.beyond;
+        *(if which == Which::A { of_a } else { of_b }) = beyond;
+    }
+
+    /// A message about which a log says more than can happen to one.
+    fn too_many(&mut self, id: MessageId, mine: &[Fact], theirs: &[Fact]) {
+        let first = |facts: &[Fact]| facts.first().map(|fact| fact.index);
+        let (count_a, count_b) = (mine.len(), theirs.len());
+        let never = Timestamp::from_unix_ms(0);
+        self.item(Item {
+            class: Class::StateDiffers,
+            message: Some(id),
+            sender: None,
+            event: None,
+            a: first(mine),
+            b: first(theirs),
+            at: mine.iter().chain(theirs).map(|fact| fact.at).min().unwrap_or(never),
+            detail: format!(
+                "A has {count_a} entries about it and B {count_b}: more than can happen to a message"
+            ),
+        });
     }
 
     fn skew(&mut self) {

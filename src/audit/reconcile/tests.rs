@@ -19,12 +19,14 @@ struct Two {
     now: i64,
     /// How far B's clock is ahead of A's.
     b_ahead: i64,
+    /// Whether both show their first logs.
+    from_first: bool,
 }
 
 impl Two {
     fn new() -> Self {
         let (a, b) = (TestLog::new("xa.moj", 1), TestLog::new("xb.oag", 2));
-        let mut two = Self { a, b, now: START + 60_000, b_ahead: 0 };
+        let mut two = Self { a, b, now: START + 60_000, b_ahead: 0, from_first: true };
         for which in [Which::A, Which::B] {
             let other = two.log(which.other()).authority.clone();
             two.push(which, EntryDraft::new(PeerAdded).peer(other).card([1; 32]));
@@ -108,7 +110,7 @@ impl Two {
     }
 
     fn reconcile(&self, options: &Options) -> (Summary, Vec<Item>) {
-        reconciled(&self.a, &self.b, options)
+        reconciled_of((&self.a, &self.b), self.from_first, options)
     }
 
     /// The classes that are found with the usual options, but for what is matched.
@@ -119,6 +121,14 @@ impl Two {
 }
 
 fn reconciled(a: &TestLog, b: &TestLog, options: &Options) -> (Summary, Vec<Item>) {
+    reconciled_of((a, b), true, options)
+}
+
+fn reconciled_of(
+    (a, b): (&TestLog, &TestLog),
+    from_first: bool,
+    options: &Options,
+) -> (Summary, Vec<Item>) {
     let entries = |log: &TestLog| -> Vec<Entry> {
         log.entries.iter().map(|bytes| Entry::parse(bytes).expect("sound")).collect()
     };
@@ -133,12 +143,14 @@ fn reconciled(a: &TestLog, b: &TestLog, options: &Options) -> (Summary, Vec<Item
     let mut items = Vec::new();
     let summary = reconcile(
         &Log {
+            from_first,
             authority: &a.authority,
             origins: std::slice::from_ref(&a.origin),
             entries: &|| all(&entries_a),
             leaves: &|| leaves(a),
         },
         &Log {
+            from_first,
             authority: &b.authority,
             origins: std::slice::from_ref(&b.origin),
             entries: &|| all(&entries_b),

@@ -10,7 +10,7 @@ use super::dir::Export;
 use super::when::{Span, When};
 use crate::audit::Position;
 use crate::audit::reconcile::{
-    Class, Item, Log, Options, ReconcileError, Summary, Which, reconcile,
+    Beyond, Class, Item, Log, Options, ReconcileError, Summary, Which, reconcile,
 };
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::out::{Out, Unit};
@@ -18,7 +18,7 @@ use crate::cli::out::{Out, Unit};
 /// Compares the exported logs of two authorities: what each says of what they exchanged
 ///
 /// Both exports are verified first. In flight alone is not wrong, nor is what one export ends too
-/// early for; a receipt that was not recorded, another content, a state in which the other log
+/// early for, which is told; a receipt that was not recorded, another content, a state in which the other log
 /// never was are.
 ///
 ///   rogatory audit reconcile xa/ xb/ --card-a xa.oag.card --card-b xb.pps.card --grace 24h
@@ -94,6 +94,7 @@ fn compare(
         &Log {
             authority: a.card().authority(),
             origins: &origins(a),
+            from_first: a.is_from_first(),
             entries: &|| {
                 begins(a);
                 Box::new(a.all_entries().inspect(|_| bar.add(1)))
@@ -103,6 +104,7 @@ fn compare(
         &Log {
             authority: b.card().authority(),
             origins: &origins(b),
+            from_first: b.is_from_first(),
             entries: &|| {
                 begins(b);
                 Box::new(b.all_entries().inspect(|_| bar.add(1)))
@@ -161,13 +163,20 @@ fn tell(summary: &Summary, items: &[Item], names: [&str; 2], out: &mut Out) {
     let [a, b] = names;
     let counts = summary.counts.iter().map(|(class, n)| format!("{}: {n}", class.as_str()));
     let (b_ahead, a_ahead) = summary.ahead_ms;
-    let fields = [
+    let mut fields = vec![
         ("A", format!("{a}, {} entries with {b}", summary.entries.0)),
         ("B", format!("{b}, {} entries with {a}", summary.entries.1)),
         ("messages", summary.messages.to_string()),
         ("found", counts.collect::<Vec<_>>().join("\n")),
-        ("clocks", format!("A was ahead by {a_ahead} ms at most, B by {b_ahead} ms")),
+        ("clocks", format!("A was ahead by at least {a_ahead} ms, B by at least {b_ahead} ms")),
     ];
+    if summary.elsewhere > 0 {
+        fields.push(("not looked up", format!("{} places in logs not at hand", summary.elsewhere)));
+    }
+    let (of_a, of_b) = &summary.beyond;
+    for (name, beyond) in [("A on B", of_a), ("B on A", of_b)] {
+        fields.extend(beyond.as_ref().map(|beyond| (name, beyond.told())));
+    }
     out.record(&fields, &Value::Null);
     if !items.is_empty() {
         out.data("");
@@ -225,10 +234,18 @@ fn to_json(summary: &Summary, items: &[Item], [a, b]: [&str; 2]) -> Value {
         "messages": summary.messages,
         "counts": counts,
         "elsewhere": summary.elsewhere,
+        "beyond_b": summary.beyond.0.as_ref().map(beyond),
+        "beyond_a": summary.beyond.1.as_ref().map(beyond),
         "b_ahead_ms": summary.ahead_ms.0,
         "a_ahead_ms": summary.ahead_ms.1,
         "items": items.iter().map(item).collect::<Vec<_>>(),
     })
+}
+
+/// What the other side saw beyond the end of an export.
+fn beyond(beyond: &Beyond) -> Value {
+    let Beyond { at, origin, size, has, .. } = beyond;
+    json!({ "at": at, "log_origin": origin, "size": size, "export_size": has })
 }
 
 #[cfg(test)]

@@ -124,6 +124,7 @@ mod tests {
             code: None,
             seen: None,
             elsewhere: false,
+            unshown: false,
         }
     }
 

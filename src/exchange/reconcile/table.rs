@@ -114,5 +114,6 @@ fn decode(message: MessageId, row: &FactRow) -> Result<Fact, ActionError> {
         code: (!row.code.is_empty()).then(|| row.code.as_str().into()),
         seen: row.seen.as_ref().map(seen).transpose()?,
         elsewhere: false,
+        unshown: false,
     })
 }

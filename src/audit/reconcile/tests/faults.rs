@@ -261,23 +261,86 @@ fn other_bytes_that_were_accepted_behind_the_right_ones() {
 }
 
 #[test]
-fn what_stands_in_a_log_that_is_not_at_hand_accuses_nobody() {
+fn what_stands_in_a_log_that_is_not_shown_is_wrong_where_its_owner_goes_on_without_it() {
     let mut two = Two::new();
-    let next = |log: &TestLog| {
-        let place = log.coordinates(0, 1);
-        crate::audit::entry::Coordinates { origin: format!("{}.2", log.origin), ..place }
-    };
     // Of messages 1 and 2 one side is in the next log of the other, which was not exported.
-    let (of_a, of_b) = (next(&two.a), next(&two.b));
+    let (of_a, of_b) = (in_log(&two.a, "2026.2"), in_log(&two.b, "2031"));
     let accepted = two.draft(Which::A, RelayAcceptance, 1).remote(of_a);
     two.push(Which::B, accepted);
     two.submit(Which::A, 2);
     let (_, other) = two.names(Which::A);
     let recorded = two.draft(Which::A, RelayAcceptance, 2).peer(other);
     two.push(Which::A, recorded.receipt([7; 32]).remote(of_b));
-    two.idle(Which::A, 1000);
+    let (summary, items) = two.reconcile(&Options::default());
+    let [first, second] = &items[..] else { panic!("{items:?}") };
+    assert_eq!(first.class, Class::MissingAtSender, "A goes on behind the acceptance");
+    assert_eq!(second.class, Class::Unexported, "B ends before the receipt");
+    let (on_b, on_a) = summary.beyond;
+    let beyond = on_a.expect("B saw more of A");
+    assert_eq!((beyond.origin.as_str(), beyond.size, beyond.has), ("xa.moj/log/2026.2", 1, 4));
+    assert_eq!(on_b.expect("A saw more of B").origin, "xb.oag/log/2031");
     two.idle(Which::B, 1000);
-    assert_eq!(two.classes(), [Class::Unexported, Class::Unexported]);
+    assert_eq!(two.classes(), [Class::MissingAtSender, Class::StateDiffers]);
+}
+
+/// A place in another log of an authority.
+fn in_log(log: &TestLog, label: &str) -> crate::audit::entry::Coordinates {
+    let place = log.coordinates(0, 1);
+    let (owner, _) = log.origin.rsplit_once('/').expect("an origin");
+    crate::audit::entry::Coordinates { origin: format!("{owner}/{label}"), ..place }
+}
+
+#[test]
+fn what_stands_in_a_log_before_those_at_hand_accuses_nobody() {
+    let mut two = Two::new();
+    let before = in_log(&two.a, "2025");
+    let accepted = two.draft(Which::A, RelayAcceptance, 1).remote(before);
+    two.push(Which::B, accepted);
+    two.idle(Which::A, 1000);
+    assert_eq!(two.classes(), [Class::MissingAtSender], "A shows all of its logs");
+    two.from_first = false;
+    assert_eq!(two.classes(), [Class::Unexported], "there are logs before");
+}
+
+#[test]
+fn a_state_that_was_seen_and_that_a_log_goes_on_without_for_hours_never_was_its_past() {
+    let mut two = Two::new();
+    two.whole(Which::A, 1);
+    let mut later = two.a.coordinates(1, 2);
+    later.size = 50;
+    let draft = EntryDraft::new(WitnessCosigned).peer(authority("xa.moj"));
+    let entry = two.push(Which::B, draft.remote(later));
+    let (summary, items) = two.reconcile(&Options::default());
+    assert_eq!(items, [], "A's export may only be older");
+    let (_, on_a) = summary.beyond;
+    assert_eq!(on_a.map(|beyond| (beyond.entry, beyond.size)), Some((entry, 50)));
+    two.idle(Which::A, 1_800_000);
+    assert_eq!(two.classes(), [], "a clock may be off by half an hour");
+    two.idle(Which::A, 3_600_000);
+    assert_eq!(two.classes(), [Class::OtherPast]);
+}
+
+#[test]
+fn a_receipt_of_an_opened_annex_is_looked_up_too() {
+    let mut two = Two::new();
+    two.whole(Which::A, 1);
+    let mut never = two.b.coordinates(1, 2);
+    never.root = [5; 32];
+    let (_, other) = two.names(Which::A);
+    let opened = two.draft(Which::A, ContentAccessTracking, 1).peer(other);
+    let opened = opened.document([7; 32]).key(&"b2".repeat(16)).receipt([8; 32]);
+    two.push(Which::A, opened.remote(never));
+    assert_eq!(two.classes(), [Class::OtherPast]);
+}
+
+#[test]
+fn a_message_of_which_a_log_says_more_than_can_happen_is_wrong_as_it_is() {
+    let mut two = Two::new();
+    let sent = two.submit(Which::A, 1);
+    for _ in 0..=FACTS_OF_MESSAGE_MAX {
+        two.accept(Which::A, 1, sent);
+    }
+    assert_eq!(two.classes(), [Class::StateDiffers]);
 }
 
 #[test]
@@ -295,6 +358,7 @@ fn two_exports_of_one_log_are_refused() {
     let one = Log::<Infallible> {
         authority: &log.authority,
         origins: std::slice::from_ref(&log.origin),
+        from_first: true,
         entries: &|| Box::new(std::iter::empty()),
         leaves: &|| Box::new(std::iter::empty()),
     };
