@@ -180,7 +180,7 @@ fn parts_and_excerpts_go_from_a_log_to_the_next() {
     let numbers = &verified["peers"]["xb.pps"];
     assert_eq!((&numbers["from"], &numbers["last"]), (&1.into(), &2.into()));
     std::fs::remove_dir_all(Path::new(&excerpt).join("earlier")).expect("removed");
-    assert!(refused(&verify).contains("a year is missing"));
+    assert!(refused(&verify).contains("a log is missing"));
 }
 
 /// What the program says where it refuses.

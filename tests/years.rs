@@ -266,10 +266,10 @@ async fn a_year_that_is_missing_or_another_is_noticed() {
     let cards = ["--card", text(&card)];
     type Change = fn(&Path, &str);
     let changes: [(&str, &str, Change); 5] = [
-        ("dropped", "a year is missing", |dir, year| {
+        ("dropped", "a log is missing", |dir, year| {
             fs::remove_dir_all(dir.join(format!("earlier/{year}"))).expect("removed");
         }),
-        ("all dropped", "a year is missing", |dir, _| {
+        ("all dropped", "a log is missing", |dir, _| {
             fs::remove_dir_all(dir.join("earlier")).expect("removed");
         }),
         ("one too many", "no log of the export goes on from it", |dir, year| {

@@ -208,6 +208,7 @@ impl AuditService for AuditApi {
         let anchor = |peer: &Arc<Peer>| pb::AnchorPeer {
             card: peer.card.text().to_owned(),
             create_time: peer.added.to_string(),
+            checkpoint: self.exchange.head_of(peer).map(|head| head.to_note()).unwrap_or_default(),
         };
         Ok(Response::new(pb::GetAnchorsResponse {
             card: self.exchange.card().text().to_owned(),

@@ -62,6 +62,9 @@ pub(super) async fn files(
     // The one long call that holds a thread to its end, so few are let in: a tree is walked, not
     // cut into steps. It ends when nobody takes its pieces any more.
     let writing = tokio::task::spawn_blocking(move || {
+        if !exchange.may_append() && !warn(&written) {
+            return Ok(());
+        }
         write(&exchange, &mut |path, bytes| send_file(&written, path, bytes))
     });
     let producing = async move {
@@ -87,11 +90,21 @@ pub(super) async fn pass_on<T>(
     Ok(())
 }
 
+/// That what follows is an older copy of the log, and that nothing of it is logged. False when the client
+/// has gone.
+fn warn(written: &mpsc::Sender<pb::ExportLogResponse>) -> bool {
+    let warning = "the log takes no entries: it is an older copy of itself. This export ends where the \
+                   copy does, and nothing in the log tells of it";
+    let piece = pb::ExportLogResponse { warning: warning.to_owned(), ..Default::default() };
+    written.blocking_send(piece).is_ok()
+}
+
 /// False when the client has gone.
 fn send_file(written: &mpsc::Sender<pb::ExportLogResponse>, path: &str, bytes: &[u8]) -> bool {
     let send = |data: &[u8]| {
         let data = bytes::Bytes::copy_from_slice(data);
-        written.blocking_send(pb::ExportLogResponse { path: path.to_owned(), data }).is_ok()
+        let piece = pb::ExportLogResponse { path: path.to_owned(), data, ..Default::default() };
+        written.blocking_send(piece).is_ok()
     };
     // An empty file is a file too.
     match bytes.is_empty() {

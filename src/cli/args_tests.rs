@@ -91,6 +91,7 @@ fn these_command_lines_are_taken() {
         "audit prove d 17 --out p",
         "audit prove d --old 12",
         "audit stats d --card c",
+        "audit compare a b --card c --evidence e",
         "audit anchors --home h --out d --policy p",
         "audit check --home h --bodies",
         "disclose --message ID --message ID --out f --profile p",

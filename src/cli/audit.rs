@@ -3,6 +3,7 @@
 mod anchors;
 mod chain;
 mod check;
+mod compare;
 mod dir;
 mod equivocations;
 mod evidence;
@@ -37,6 +38,7 @@ enum AuditCommand {
     Merge(export::merge::MergeArgs),
     Verify(verify::VerifyArgs),
     Replay(Box<replay::ReplayArgs>),
+    Compare(compare::CompareArgs),
     Reconcile(Box<reconcile::ReconcileArgs>),
     Show(Box<show::ShowArgs>),
     Prove(prove::ProveArgs),
@@ -53,6 +55,7 @@ pub(crate) async fn run(args: AuditArgs, out: &mut Out) -> Result<(), Failure> {
         AuditCommand::Merge(args) => export::merge::run(args, out),
         AuditCommand::Verify(args) => verify::run(args, out),
         AuditCommand::Replay(args) => replay::run(*args, out),
+        AuditCommand::Compare(args) => compare::run(args, out),
         AuditCommand::Reconcile(args) => reconcile::run(*args, out),
         AuditCommand::Show(args) => show::run(*args, out),
         AuditCommand::Prove(args) => prove::run(args, out),

@@ -108,7 +108,10 @@ fn hint_of_reason(reason: &str) -> Option<&'static str> {
         "NOT_APPROVED" => "its author writes another",
         "AUTHOR_GONE" => "refuse it, and have another agency submit it",
         "DISK_FULL" => "nothing is lost: ask the node's operator to make room, then try again",
-        "LOG_ROLLED_BACK" => "a backup older than what peers hold was restored: stop the node",
+        "LOG_ROLLED_BACK" => {
+            "a backup older than what peers hold was restored: stop the node, and put back what is \
+             lacking with `rogatory recover`; `audit export` and `audit verify` go on as they did"
+        }
         _ => return None,
     })
 }

@@ -13,6 +13,7 @@ use crate::audit::entry::{EntryDraft, Event};
 use crate::audit::excerpt::{Chosen, ExcerptSource, Excerpted, Extras, Made, Scope, write_excerpt};
 use crate::audit::export::{ExportError, earlier_dir};
 use crate::crypto::primitives::random;
+use crate::crypto::sha256;
 use crate::domain::{AuthorityId, MessageId};
 use crate::store::{Direction, Head, Tx};
 
@@ -35,6 +36,8 @@ pub struct ExcerptWish {
     scope: Scope,
     messages: BTreeMap<MessageId, AuthorityId>,
     beside: Beside,
+    /// Which excerpt it is to be.
+    id: [u8; 16],
 }
 
 /// What goes along with the entries of an excerpt.
@@ -87,7 +90,7 @@ impl Exchange {
                 (Scope::Case, messages, "that case".to_owned())
             }
         };
-        let wish = ExcerptWish { scope, messages, beside };
+        let wish = ExcerptWish { scope, messages, beside, id: random() };
         match self.has_any(&wish)? {
             true => Ok(wish),
             false => Err(ActionError::NotFound(format!("no entry of the log is about {what}"))),
@@ -161,6 +164,8 @@ impl Exchange {
             return Ok(());
         }
         let draft = EntryDraft::new(Event::AccessExported).who(&self.handle(&caller.name));
+        // Of all excerpts that were ever given, this one is that of the entry.
+        let draft = draft.document(sha256(&wish.id));
         let draft = match &wish.scope {
             Scope::Peer(peer) => draft.code("PEER").peer(peer.clone()),
             // One that was refused is no message of the log's: whoever replays it would miss it.
@@ -186,7 +191,7 @@ impl Exchange {
         sink: &mut dyn FnMut(&str, &[u8]) -> bool,
     ) -> Result<(), ActionError> {
         let newest = self.store.head();
-        let made = Made { id: random(), at: self.now() };
+        let made = Made { id: wish.id, at: self.now() };
         let mut parts = Parts { wish: &wish, made, chosen: wish.chosen() };
         // The oldest first: a message that began in one log may go on in the next.
         for ended in self.store.sealed().into_iter().filter(|ended| ended.log < newest.log) {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::audit::Checkpoint;
 use crate::card::Card;
 use crate::cli::connect::OperatorAccess;
 use crate::cli::exit::{Exit, Failure};
@@ -18,7 +19,8 @@ use crate::pb::v1::audit_service_client::AuditServiceClient;
 /// compare them
 ///
 /// Whatever an export proves, it proves under keys. This writes the keys that the node knows, for
-/// an auditor to compare with their owners; README.txt in the directory says how.
+/// an auditor to compare with their owners; README.txt in the directory says how. And the newest states
+/// of the peers' logs that it holds, which an export of those must go on from: `audit compare`.
 #[derive(Args)]
 #[command(about = "Writes what trust in an export begins with: cards, fingerprints, keys")]
 pub(super) struct AnchorsArgs {
@@ -36,6 +38,14 @@ pub(super) struct AnchorsArgs {
 struct Anchor {
     card: Card,
     since: String,
+    /// The newest state of its log that the node holds, where it holds one of another's.
+    head: Option<Head>,
+}
+
+/// A checkpoint, with the note that it stands in.
+struct Head {
+    note: String,
+    checkpoint: Checkpoint,
 }
 
 pub(super) async fn run(args: AnchorsArgs, out: &mut Out) -> Result<(), Failure> {
@@ -61,24 +71,42 @@ pub(super) async fn run(args: AnchorsArgs, out: &mut Out) -> Result<(), Failure>
 }
 
 const README: &str = "README.txt";
+const HEADS: &str = "heads/";
 
 fn anchors(answer: &pb::GetAnchorsResponse) -> Result<Vec<Anchor>, Failure> {
-    let parse = |text: &str, since: &str| {
+    let parse = |text: &str, since: &str, head: &str| {
         let card = Card::parse(text)
             .map_err(|error| Failure::new(Exit::Fault, format!("a card of the node: {error}")))?;
-        Ok(Anchor { card, since: since.to_owned() })
+        let head = (!head.is_empty()).then(|| self::head(head)).transpose()?;
+        Ok(Anchor { card, since: since.to_owned(), head })
     };
-    let own = parse(&answer.card, "");
-    let peers = answer.peers.iter().map(|peer| parse(&peer.card, &peer.create_time));
+    let own = parse(&answer.card, "", "");
+    let peers =
+        answer.peers.iter().map(|peer| parse(&peer.card, &peer.create_time, &peer.checkpoint));
     std::iter::once(own).chain(peers).collect()
 }
 
+fn head(note: &str) -> Result<Head, Failure> {
+    let checkpoint = Checkpoint::parse_unverified(note);
+    let checkpoint = checkpoint.map_err(|error| {
+        Failure::new(Exit::Fault, format!("a checkpoint that the node holds: {error}"))
+    })?;
+    Ok(Head { note: note.to_owned(), checkpoint })
+}
+
+fn head_path(card: &Card) -> String {
+    format!("{HEADS}{}.checkpoint", card.authority())
+}
+
 fn write(dir: &Path, anchors: &[Anchor], policy: Option<&str>) -> Result<(), Failure> {
-    let cards = dir.join("cards");
-    create_directory(&cards)?;
-    for Anchor { card, .. } in anchors {
+    let (cards, heads) = (dir.join("cards"), dir.join(HEADS));
+    [&cards, &heads].into_iter().try_for_each(|folder| create_directory(folder))?;
+    for Anchor { card, head, .. } in anchors {
         let name = format!("{}.card", card.authority());
         write_new(&cards.join(name), card.text().as_bytes())?;
+        if let Some(head) = head {
+            write_new(&dir.join(head_path(card)), head.note.as_bytes())?;
+        }
     }
     let mut index = json!({ "anchors": anchors.iter().map(to_json).collect::<Vec<_>>() });
     if let Some(policy) = policy {
@@ -87,7 +115,7 @@ fn write(dir: &Path, anchors: &[Anchor], policy: Option<&str>) -> Result<(), Fai
     }
     write_new(&dir.join("anchors.json"), format!("{index:#}\n").as_bytes())?;
     write_new(&dir.join(README), readme(anchors, policy).as_bytes())?;
-    [&cards, dir].into_iter().try_for_each(sync_directory)
+    [&cards, &heads, dir].into_iter().try_for_each(sync_directory)
 }
 
 fn to_json(anchor: &Anchor) -> Value {
@@ -104,9 +132,16 @@ fn to_json(anchor: &Anchor) -> Value {
         "expires": body.expires,
         "log_origin": body.log.origin,
         "log_keys": body.log.keys,
+        "held": anchor.head.as_ref().map(|head| held_json(&anchor.card, &head.checkpoint)),
         "witness": body.witness,
         "witness_pq": body.witness_pq,
     })
+}
+
+fn held_json(card: &Card, held: &Checkpoint) -> Value {
+    let Checkpoint { origin, size, root } = held;
+    let file = head_path(card);
+    json!({ "log_origin": origin, "size": size, "root": hex::encode(root), "file": file })
 }
 
 fn readme(anchors: &[Anchor], policy: Option<&str>) -> String {
@@ -128,7 +163,15 @@ fn readme(anchors: &[Anchor], policy: Option<&str>) -> String {
             format!("  log         {}\n", body.log.origin),
             "  log keys\n".to_owned(),
         ];
-        text.extend(own.into_iter().chain(keys).chain(["\n".to_owned()]));
+        let held = anchor.head.iter().map(|Head { checkpoint, .. }| {
+            let Checkpoint { origin, size, root } = checkpoint;
+            let (file, root) = (head_path(&anchor.card), hex::encode(root));
+            format!("  held here   {file}: {origin}, {size} entries, root\n              {root}\n")
+        });
+        let witness = [&body.witness, &body.witness_pq].into_iter().filter(|key| !key.is_empty());
+        let witness = witness.map(|key| format!("  witness key {key}\n"));
+        let parts = own.into_iter().chain(keys).chain(witness).chain(held);
+        text.extend(parts.chain(["\n".to_owned()]));
     }
     if let Some(policy) = policy {
         let digest = hex::encode(sha256(policy.as_bytes()));
@@ -161,6 +204,14 @@ How to use them then
   rogatory audit replay EXPORT --card cards/AUTHORITY.card
   rogatory audit reconcile EXPORT-A EXPORT-B --card-a cards/A.card --card-b cards/B.card
 
+What the node holds of the logs of its peers
+
+heads/ has the newest checkpoint of each peer's log that the node holds: signed by that log, which it
+cannot take back. An export that the peer gives you must go on from there, and so must what any other
+peer holds:
+
+  rogatory audit compare heads/AUTHORITY.checkpoint EXPORT --card cards/AUTHORITY.card
+
 A newer card under the same fingerprint needs no new comparison. The card's own dates say how long its
 keys are valid.
 
@@ -183,13 +234,15 @@ mod tests {
     #[test]
     fn cards_fingerprints_and_a_readme_are_written() {
         let dir = tempfile::tempdir().expect("a directory");
-        let (own, peer) =
-            (card_of(&TestLog::new("xa.oag", 1)), card_of(&TestLog::new("xb.pps", 2)));
+        let mut log = TestLog::new("xb.pps", 2);
+        log.push_many(3);
+        let (own, peer) = (card_of(&TestLog::new("xa.oag", 1)), card_of(&log));
         let answer = pb::GetAnchorsResponse {
             card: own.text().to_owned(),
             peers: vec![pb::AnchorPeer {
                 card: peer.text().to_owned(),
                 create_time: "2026-11-23T16:28:01.123Z".into(),
+                checkpoint: log.signed(4).to_note(),
             }],
         };
         let anchors = anchors(&answer).expect("cards");
@@ -204,6 +257,10 @@ mod tests {
         assert!(readme.contains("policy.set") && readme.is_ascii());
         let index: Value = serde_json::from_str(&read("anchors.json")).expect("JSON");
         assert_eq!(index["anchors"][1]["fingerprint"], peer.fingerprint().hex());
+        assert_eq!(read("heads/xb.pps.checkpoint"), log.signed(4).to_note());
+        assert_eq!(index["anchors"][1]["held"]["size"], 4);
+        assert!(readme.contains("heads/xb.pps.checkpoint: xb.pps/log/2026, 4 entries"), "{readme}");
+        assert!(index["anchors"][0]["held"].is_null());
         assert_eq!(index["witness_policy_sha256"], hex::encode(sha256(b"quorum none\n")));
     }
 

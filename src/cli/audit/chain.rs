@@ -55,6 +55,14 @@ impl Link {
 /// The logs that lie in an export, the oldest first. Which belong together is what each says itself,
 /// and is proven only when all are verified.
 pub(super) fn links(root: &Path) -> Result<Vec<Link>, Failure> {
+    match found(root)? {
+        (links, None) => Ok(links),
+        (_, Some(stray)) => Err(stray),
+    }
+}
+
+/// The same, and what is wrong where a log lies there that no other goes on from.
+fn found(root: &Path) -> Result<(Vec<Link>, Option<Failure>), Failure> {
     let mut links = vec![Link { dir: root.to_owned(), prefix: String::new() }];
     let mut stray = folders(&root.join(EARLIER))?;
     while let Some(origin) = links.last().and_then(|newest| before(&newest.dir)) {
@@ -64,13 +72,13 @@ pub(super) fn links(root: &Path) -> Result<Vec<Link>, Failure> {
         stray.remove(at);
         links.push(Link { dir, prefix });
     }
-    if let Some(stray) = stray.first() {
+    let stray = stray.first().map(|stray| {
         let message = format!("{}: no log of the export goes on from it", stray.display());
-        return Err(Failure::new(Exit::VerificationFailed, message)
-            .hint("an export brings each of its logs once, in a folder of its year"));
-    }
+        Failure::new(Exit::VerificationFailed, message)
+            .hint("an export brings each of its logs once, in a folder of its year")
+    });
     links.reverse();
-    Ok(links)
+    Ok((links, stray))
 }
 
 /// The origin of the log before, as the first entry says; `None` where there is none, or where the
@@ -120,7 +128,14 @@ pub(super) fn follow<R: Linked + Clone>(
     out: &mut Out,
     one: &mut VerifyOne<'_, R>,
 ) -> Result<Vec<R>, Failure> {
-    let mut links = links(root)?;
+    let (mut links, stray) = found(root)?;
+    if let Some(stray) = stray {
+        // What is wrong with a log hides those before it: that is named first.
+        for link in links.iter().rev() {
+            one(link, &trust(&link.dir, card, None, Before::NotAtHand), 0, out)?;
+        }
+        return Err(stray);
+    }
     if alone.without_earlier {
         links.drain(..links.len() - 1);
     }

@@ -13,7 +13,8 @@ use crate::audit::entry::Entry;
 use crate::audit::export::CHECKPOINT_PATH;
 use crate::audit::manifest::MANIFEST_PATH;
 use crate::audit::merkle::{
-    NodeId, consistency_proof, inclusion_proof, leaf_hash, verify_consistency, verify_inclusion,
+    Frontier, NodeId, consistency_proof, inclusion_proof, leaf_hash, verify_consistency,
+    verify_inclusion,
 };
 use crate::audit::tiles::{
     TILE_WIDTH, TileId, entries_path, node_from_tile, node_in_tile, parse_tile, width_at,
@@ -80,7 +81,7 @@ pub(super) fn no_export(dir: &Path) -> Option<Failure> {
         Err(error) => {
             return Some(Failure::file(dir, "cannot be read", &error).hint(AN_EXPORT));
         }
-        Ok(_) if has(CHECKPOINT_PATH) || has(MANIFEST_PATH) => return None,
+        Ok(_) if has(CHECKPOINT_PATH) || has(MANIFEST_PATH) => return irregular(dir),
         Ok(found) if !found.is_dir() => {
             format!("{path} is a file, and an export of a log is a directory")
         }
@@ -94,6 +95,14 @@ pub(super) fn no_export(dir: &Path) -> Option<Failure> {
         }
     };
     Some(Failure::new(Exit::BadInput, what).hint(AN_EXPORT))
+}
+
+/// What would be read first, and is no file: a pipe would be waited for without end.
+fn irregular(dir: &Path) -> Option<Failure> {
+    let paths = [CHECKPOINT_PATH, MANIFEST_PATH].map(|name| dir.join(name));
+    let is_other = |path: &&PathBuf| fs::metadata(path).is_ok_and(|found| !found.is_file());
+    let path = paths.iter().find(is_other)?;
+    Some(Failure::bad_file(path, "is not a regular file").hint(AN_EXPORT))
 }
 
 const AN_EXPORT: &str = "name the directory that `rogatory audit export --out DIR` has made, or \
@@ -201,7 +210,7 @@ impl Export {
     /// One of its logs.
     fn one(dir: &Path, card: Card, alone: Alone) -> Result<Self, Failure> {
         let path = dir.join(CHECKPOINT_PATH);
-        let note = read_text(&path)?;
+        let note = read_text(&path).map_err(not_there)?;
         let unproven = |why: String| {
             Failure::new(Exit::VerificationFailed, format!("{}: {why}", path.display()))
         };
@@ -254,7 +263,7 @@ impl Export {
 
     fn read(&self, path: &str) -> Result<Vec<u8>, Failure> {
         let full = self.dir.join(path);
-        fs::read(&full).map_err(|e| Failure::file(&full, "cannot be read", &e))
+        fs::read(&full).map_err(|e| not_there(Failure::file(&full, "cannot be read", &e)))
     }
 
     fn bad(&self, path: &str, why: &str) -> Failure {
@@ -304,38 +313,58 @@ impl Export {
         Ok((path, hashes))
     }
 
-    /// All entries of all logs with their positions, in their order, without verifying them once more.
+    /// Whether its oldest log is the first one of its authority.
+    pub(super) fn is_from_first(&self) -> bool {
+        !self.alone.without_earlier
+    }
+
+    /// All entries of all logs with their positions, in their order. The end of each log is an error where
+    /// they are not those under its checkpoint: whoever has written the files since they were verified.
     pub(super) fn all_entries(&self) -> impl Iterator<Item = Result<(u64, Entry), Failure>> {
-        self.logs().flat_map(|(log, export)| {
-            let places = Position::new(log, 0).number()..;
-            places.zip(export.entries()).map(|(place, entry)| Ok((place, entry?)))
-        })
-    }
-
-    /// All leaf hashes of all logs with their positions, in their order.
-    pub(super) fn all_leaves(&self) -> impl Iterator<Item = Result<(u64, Digest), Failure>> {
-        self.logs().flat_map(|(log, export)| {
-            let places = Position::new(log, 0).number()..;
-            places.zip(export.leaves()).map(|(place, leaf)| Ok((place, leaf?)))
-        })
-    }
-
-    fn entries(&self) -> impl Iterator<Item = Result<Entry, Failure>> {
-        let parse = |(index, bytes): (u64, Vec<u8>)| {
-            Entry::parse(&bytes)
-                .map_err(|error| self.bad("tile/entries", &format!("entry {index}: {error}")))
+        let parse = |(place, bytes): (u64, Vec<u8>)| {
+            Entry::parse(&bytes).map(|entry| (place, entry)).map_err(|error| {
+                let place = Position::from_number(place);
+                self.bad("tile/entries", &format!("entry {place}: {error}"))
+            })
         };
-        let bundles = (0..self.checkpoint.size.div_ceil(TILE_WIDTH as u64)).map(move |number| {
-            let entries = self.bundle(number)?;
-            Ok::<_, Failure>((number * TILE_WIDTH as u64..).zip(entries))
-        });
-        flattened(bundles).map(move |entry| entry.and_then(parse))
+        self.all_bytes().map(move |entry| entry.and_then(parse))
     }
 
-    fn leaves(&self) -> impl Iterator<Item = Result<Digest, Failure>> {
-        let tiles = (0..self.checkpoint.size.div_ceil(TILE_WIDTH as u64))
-            .map(|index| self.tile(TileId { level: 0, index }).map(|(_, hashes)| hashes));
-        flattened(tiles)
+    /// All leaf hashes of all logs with their positions, in their order, from the entries.
+    pub(super) fn all_leaves(&self) -> impl Iterator<Item = Result<(u64, Digest), Failure>> {
+        self.all_bytes().map(|entry| entry.map(|(place, bytes)| (place, leaf_hash(&bytes))))
+    }
+
+    fn all_bytes(&self) -> impl Iterator<Item = Result<(u64, Vec<u8>), Failure>> {
+        self.logs().flat_map(|(log, export)| {
+            let places = Position::new(log, 0).number()..;
+            let mut places = places.into_iter();
+            export.proven().map(move |bytes| Ok((places.next().unwrap_or_default(), bytes?)))
+        })
+    }
+
+    /// The bytes of the entries of this log; at their end an error, unless they lead to its root.
+    fn proven(&self) -> impl Iterator<Item = Result<Vec<u8>, Failure>> {
+        let bundles =
+            (0..self.checkpoint.size.div_ceil(TILE_WIDTH as u64)).map(|number| self.bundle(number));
+        let mut frontier = Frontier::new();
+        let end = self.checkpoint.size;
+        flattened(bundles).map(move |entry| {
+            let entry = entry?;
+            frontier.push(leaf_hash(&entry));
+            match frontier.size() == end && frontier.root() != self.checkpoint.root {
+                true => Err(self.bad("tile/entries", "was changed since it was verified")),
+                false => Ok(entry),
+            }
+        })
+    }
+}
+
+/// What an export lacks is no mistake of whoever names it: it is not to be believed.
+fn not_there(failure: Failure) -> Failure {
+    match failure.code {
+        Exit::NotFound => Failure { code: Exit::VerificationFailed, ..failure },
+        _ => failure,
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
-use super::chain::{Alone, follow, links};
+use super::chain::{Alone, Link, follow, links};
 use super::verify::{self, quorum, read_bounded, seen, witnessing_json};
 use crate::audit::entry::Entry;
 use crate::audit::excerpt::{HEADER, Scope, entry_path, is_excerpt};
@@ -15,7 +15,7 @@ use crate::audit::manifest::MANIFEST_PATH;
 use crate::audit::policy::Policy;
 use crate::audit::proof::TlogProof;
 use crate::audit::verify::excerpt::{ExcerptFailure, ExcerptReport, Numbers, verify_excerpt};
-use crate::audit::verify::{VerifyFailure, WitnessSeen};
+use crate::audit::verify::{Trust, VerifyFailure, WitnessSeen};
 use crate::card::Card;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::out::Out;
@@ -87,12 +87,18 @@ impl ExcerptDir {
         out: &mut Out,
         each: &mut dyn FnMut(u64, &Entry),
     ) -> Result<Vec<ExcerptReport>, Failure> {
-        follow(&self.dir, &self.card, policy, self.alone, out, &mut |link, trust, first, out| {
+        let mut one = |link: &Link, trust: &Trust<ExcerptReport>, first, out: &mut Out| {
             let mut each = |index: u64, entry: &Entry| each(first + index, entry);
             let mut read = |path: &str| read_bounded(&link.dir.join(path));
             verify_excerpt(&mut read, &link.files()?, trust, &mut each)
                 .map_err(|failure| self.fail(&link.prefix, &failure, out))
-        })
+        };
+        let reports = follow(&self.dir, &self.card, policy, self.alone, out, &mut one)?;
+        let newest = reports.last().filter(|newest| newest.successor.is_none());
+        match newest.map_or(Ok(()), ExcerptReport::cards_fit) {
+            Ok(()) => Ok(reports),
+            Err(failure) => Err(self.fail("", &failure.into(), out)),
+        }
     }
 
     fn fail(&self, prefix: &str, failure: &ExcerptFailure, out: &mut Out) -> Failure {
@@ -132,6 +138,11 @@ impl ExcerptDir {
             out.record(&self.fields(report, earlier), &Value::Null);
         }
         out.talk(&proves(report));
+        if !report.proves_cards() {
+            out.talk(
+                "note: cards of peers in it are held against no entry: take those that you trust",
+            );
+        }
         if whose_word {
             verify::warn(&self.card, out);
         }

@@ -312,7 +312,7 @@ async fn an_excerpt_goes_through_all_logs() {
 async fn an_earlier_log_that_is_missing_or_another_is_noticed() {
     type Change = fn(&Path);
     let changes: [(&str, &str, Change); 4] = [
-        ("earlier/", "a year is missing", |dir| {
+        ("earlier/", "a log is missing", |dir| {
             fs::remove_dir_all(dir.join("earlier")).expect("removed");
         }),
         ("", "no log of the export goes on from it", |dir| {

@@ -140,7 +140,7 @@ async fn whole(
     receipts: bool,
     mut staging: Staging,
     dir: &Path,
-    out: &Out,
+    out: &mut Out,
 ) -> Result<Staged, Failure> {
     let mut client = Client::new(channel);
     if let Some(before) = staging.before().cloned() {
@@ -164,7 +164,7 @@ async fn part(
     receipts: bool,
     staging: Staging,
     dir: &Path,
-    out: &Out,
+    out: &mut Out,
 ) -> Result<Staged, Failure> {
     must_be_new(&staging, dir, "what is new since some entries is no export by itself")?;
     let mut client = Client::new(channel);
@@ -193,7 +193,7 @@ async fn excerpt(
     request: pb::ExportExcerptRequest,
     staging: Staging,
     dir: &Path,
-    out: &Out,
+    out: &mut Out,
 ) -> Result<Staged, Failure> {
     must_be_new(&staging, dir, "an excerpt is no export")?;
     let parts = Client::new(channel).export_excerpt(request).await?.into_inner();
@@ -250,14 +250,22 @@ async fn taken(
     mut parts: Parts,
     mut staging: Staging,
     kind: Kind<'_>,
-    out: &Out,
+    out: &mut Out,
 ) -> Result<Staged, Failure> {
+    let mut warning = None;
     let progress = out.progress("exporting", 0, Unit::Bytes);
     while let Some(part) = parts.message().await? {
+        if !part.warning.is_empty() {
+            warning = Some(part.warning);
+            continue;
+        }
         progress.add(part.data.len() as u64);
         staging.take(&part.path, &part.data)?;
     }
     drop(progress);
+    if let Some(warning) = warning {
+        out.talk(&format!("WARNING: {warning}"));
+    }
     staging.tells(out.counting("verifying", Unit::Entries));
     staging.finish(kind)
 }

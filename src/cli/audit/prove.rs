@@ -9,9 +9,9 @@ use serde_json::json;
 
 use super::dir::{Export, ExportDir};
 use super::when::Place;
-use crate::audit::Position;
 use crate::audit::merkle::{consistency_proof, root_at, verify_consistency};
 use crate::audit::proof::TlogProof;
+use crate::audit::{Checkpoint, Position};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::files::write_new;
 use crate::cli::out::Out;
@@ -24,7 +24,7 @@ use crate::cli::out::Out;
 ///
 ///   rogatory audit prove export/ 17 --card xb.pps.card --out 17.tlog-proof
 ///   rogatory audit prove export/ 1:17
-///   rogatory audit prove export/ --old 1200
+///   rogatory audit prove export/ --old 1:1200
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct ProveArgs {
@@ -33,9 +33,9 @@ pub(super) struct ProveArgs {
     /// The entry, from 0; of a log before the newest as LOG:INDEX, as in 1:17
     #[arg(required_unless_present = "old", conflicts_with = "old")]
     index: Option<Place>,
-    /// Entries of the earlier state
+    /// Entries of the earlier state; of a log before the newest as LOG:N
     #[arg(long, value_name = "N")]
-    old: Option<u64>,
+    old: Option<Place>,
     /// Where; standard output if absent
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -43,15 +43,17 @@ pub(super) struct ProveArgs {
 
 pub(super) fn run(args: ProveArgs, out: &mut Out) -> Result<(), Failure> {
     let export = args.export.open(out)?;
+    let logs = export.logs().count() as u32;
     let (log, text, mut json) = match (args.index, args.old) {
-        (Some(place), _) => {
-            let Position { log, index } = place.of(export.logs().count() as u32)?;
+        (None, Some(old)) => {
+            let Position { log, index: old } = old.of(logs)?;
+            let of = export.log(log);
+            (of, consistency(of, old)?, json!({ "old_size": old, "log": log }))
+        }
+        (place, _) => {
+            let Position { log, index } = place.unwrap_or_default().of(logs)?;
             let of = export.log(log);
             (of, inclusion(of, index)?, json!({ "index": index, "log": log }))
-        }
-        (None, old) => {
-            let old = old.unwrap_or(0);
-            (&export, consistency(&export, old)?, json!({ "old_size": old }))
         }
     };
     json["log_origin"] = log.checkpoint().origin.clone().into();
@@ -87,7 +89,8 @@ fn inclusion(export: &Export, index: u64) -> Result<String, Failure> {
 fn consistency(export: &Export, old: u64) -> Result<String, Failure> {
     let head = export.checkpoint();
     if old > head.size {
-        let message = format!("the export has {} entries: it extends no {old}", head.size);
+        let Checkpoint { origin, size, .. } = head;
+        let message = format!("the export has {size} entries of {origin}: it extends no {old}");
         return Err(Failure::new(Exit::NotFound, message));
     }
     let old_root = root_at(old, |node| export.node(node))?;

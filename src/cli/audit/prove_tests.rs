@@ -19,6 +19,7 @@ fn log() -> TestLog {
 fn prove(dir: &std::path::Path, index: Option<u64>, old: Option<u64>) -> Result<String, Failure> {
     let (mut out, data, _) = memory(Format::Table);
     let index = index.map(|index| index.to_string().parse().expect("a place"));
+    let old = old.map(|old| old.to_string().parse().expect("a place"));
     run(ProveArgs { export: ExportDir::of(dir), index, old, out: None }, &mut out)?;
     Ok(data.text())
 }
@@ -115,4 +116,14 @@ fn an_entry_of_an_earlier_log_is_proved_under_the_checkpoint_of_that_log() {
     let proof = TlogProof::parse(json["text"].as_str().expect("a text")).expect("a proof");
     assert_eq!(proof.extra, first.entries[17]);
     assert_eq!(proof.verify(&proof.extra, &[first.verifier()]), Ok(first.head()));
+    let (mut out, data, _) = memory(Format::Json);
+    let args = ProveArgs {
+        export: ExportDir::with_card(&export, &card),
+        index: None,
+        old: Some("1:17".parse().expect("a place")),
+        out: None,
+    };
+    run(args, &mut out).expect("proves");
+    let text = data.json()["text"].as_str().expect("a text").to_owned();
+    assert!(text.starts_with("old 17\n") && text.contains("\nxa.moj/log/2026\n"), "{text}");
 }

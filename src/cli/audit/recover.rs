@@ -94,7 +94,12 @@ async fn recover(
     if entries > 0 || recovery.was_frozen() {
         let mut silent = agrees(recovery, export).await?;
         silent.extend(recovery.peers_without_card()?);
-        all_asked(&silent, unasked, out)?;
+        if let Err(failure) = all_asked(&silent, unasked, out) {
+            out.talk(&format!(
+                "note: {entries} entries are put back: the next run goes on from there"
+            ));
+            return Err(failure);
+        }
     }
     let manifest = read_text(&export.dir.join(MANIFEST_PATH))?;
     let document = sha256(manifest.as_bytes());

@@ -17,7 +17,7 @@ use crate::audit::{Checkpoint, Position};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::files::create;
 use crate::cli::out::Out;
-use crate::domain::MessageId;
+use crate::domain::{MessageId, Timestamp};
 use disclosed::Disclosed;
 
 /// Replays an exported log: what became of every message, and whether the order is legal
@@ -38,8 +38,8 @@ pub(super) struct ReplayArgs {
     /// Tells the life of this message
     #[arg(long, value_name = "ID")]
     message: Option<MessageId>,
-    /// Replays no further than this entry, or this time
-    #[arg(long, value_name = "INDEX|TIME")]
+    /// Replays no further than this entry, or this time; an entry of a log before the newest as LOG:INDEX
+    #[arg(long, value_name = "ENTRY|TIME")]
     until: Option<Until>,
     /// Proves that these contents, which `rogatory disclose` wrote, are those of the log
     #[arg(long, value_name = "FILE")]
@@ -106,39 +106,62 @@ pub(super) fn run(args: ReplayArgs, out: &mut Out) -> Result<(), Failure> {
         of: export.total(),
         newest,
     };
-    is_there(args.until, export.checkpoint())?;
+    let end = End::of(args.until, newest + 1)?;
+    end.is_there(&mut export.logs().map(|(_, log)| log.checkpoint()))?;
     export.verify(out, &mut |index, entry| {
-        if is_within(args.until, newest, index, entry) {
+        if end.has(index, entry) {
             replayed.take(index, entry);
         }
     })?;
     if let Some(file) = &args.dump {
         dump(&replayed.state, file)?;
     }
-    let proved = disclosed.map(|disclosed| disclosed.prove(&replayed.state)).transpose()?;
+    let proved = disclosed.map(|disclosed| disclosed.prove(&replayed.state, false)).transpose()?;
+    let proved = proved.map(|(proved, _)| proved);
     print::all(&replayed, proved.as_deref(), export.checkpoint(), out);
     replayed.conclude()
 }
 
-/// An index is one of the newest log.
-fn is_within(until: Option<Until>, newest: u32, place: u64, entry: &Entry) -> bool {
-    match until {
-        None => true,
-        Some(Until::Index(last)) => Position::from_number(place) <= Position::new(newest, last),
-        Some(Until::Time(last)) => entry.at <= last,
-    }
+/// Where a replay ends.
+#[derive(Clone, Copy)]
+enum End {
+    /// With the logs.
+    Never,
+    /// With this entry.
+    Entry(Position),
+    /// With the last entry that is not later.
+    Time(Timestamp),
 }
 
-/// Whether the newest log has the entry at which the replay is to end.
-fn is_there(until: Option<Until>, newest: &Checkpoint) -> Result<(), Failure> {
-    match until {
-        Some(Until::Index(last)) if last >= newest.size => {
-            let Checkpoint { origin, size, .. } = newest;
-            let message = format!("{origin} has {size} entries, from 0: there is no entry {last}");
-            Err(Failure::new(Exit::NotFound, message)
-                .hint("name one that is there, or a time, with --until, or leave it away"))
+impl End {
+    fn of(until: Option<Until>, logs: u32) -> Result<Self, Failure> {
+        match until {
+            None => Ok(Self::Never),
+            Some(Until::Entry(place)) => place.of(logs).map(Self::Entry),
+            Some(Until::Time(at)) => Ok(Self::Time(at)),
         }
-        _ => Ok(()),
+    }
+
+    fn has(self, place: u64, entry: &Entry) -> bool {
+        match self {
+            Self::Never => true,
+            Self::Entry(last) => Position::from_number(place) <= last,
+            Self::Time(last) => entry.at <= last,
+        }
+    }
+
+    /// Whether the logs, the oldest first, have the entry with which it ends.
+    fn is_there(self, logs: &mut dyn Iterator<Item = &Checkpoint>) -> Result<(), Failure> {
+        let Self::Entry(Position { log, index }) = self else { return Ok(()) };
+        match logs.nth(log as usize) {
+            Some(Checkpoint { origin, size, .. }) if index >= *size => {
+                let message =
+                    format!("{origin} has {size} entries, from 0: there is no entry {index}");
+                Err(Failure::new(Exit::NotFound, message)
+                    .hint("name one that is there, or a time, with --until, or leave it away"))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

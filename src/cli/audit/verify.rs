@@ -1,5 +1,6 @@
 //! `rogatory audit verify`: needs an export and a card, and no node.
 
+use std::collections::BTreeMap;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
@@ -205,6 +206,10 @@ fn verify_one(
 }
 
 pub(super) fn read_bounded(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    // A pipe would be waited for without end.
+    if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(io::Error::other("is not a regular file"));
+    }
     let file = match std::fs::File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         file => file?,
@@ -249,6 +254,11 @@ pub(super) fn refuse(dir: &Path, prefix: &str, failure: &VerifyFailure, out: &mu
 
 fn print(reports: &[Report], card: &Card, whose_word: bool, out: &mut Out) {
     let Some((report, earlier)) = reports.split_last() else { return };
+    let first_at = reports[0].first_at;
+    let mut counts = BTreeMap::new();
+    for (event, count) in reports.iter().flat_map(|report| &report.events) {
+        *counts.entry(event).or_insert(0) += count;
+    }
     if out.is_json() {
         return out.json(&report_json(report, earlier, card, whose_word));
     }
@@ -257,12 +267,12 @@ fn print(reports: &[Report], card: &Card, whose_word: bool, out: &mut Out) {
         .map(|log| format!("{}: {} entries, all sound", log.checkpoint.origin, log.entries));
     let earlier: Vec<String> = earlier.collect();
     let peers = report.peers.iter().map(|(peer, count)| format!("{peer}: {count}"));
-    let events = report.events.iter().map(|(event, count)| format!("{event}: {count}"));
+    let events = counts.iter().map(|(event, count)| format!("{event}: {count}"));
     let mut fields = vec![
         ("log", report.checkpoint.origin.clone()),
         ("verified", format!("{} entries, all sound", report.entries)),
         ("root", hex::encode(report.checkpoint.root)),
-        ("from", report.first_at.to_string()),
+        ("from", first_at.to_string()),
         ("to", report.last_at.to_string()),
         ("events", events.collect::<Vec<_>>().join("\n")),
         ("with peers", peers.collect::<Vec<_>>().join("\n")),

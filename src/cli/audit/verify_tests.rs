@@ -244,3 +244,46 @@ fn what_is_no_export_is_told_so_with_what_to_name() {
         assert_eq!(data.json()["ok"], false);
     }
 }
+
+/// What is wrong with a log hides those before it: an innocent year is not accused.
+#[test]
+fn what_is_wrong_with_the_newest_log_is_named_and_not_the_one_before() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let export = dir.path().join("export");
+    let mut first = TestLog::new("xa.moj", 1);
+    first.push_many(3);
+    let second = first.succeed(1);
+    crate::cli::testing::export_of(&second, &export);
+    crate::cli::testing::export_of(&first, &export.join("earlier/2026"));
+    let card = dir.path().join("card");
+    std::fs::write(&card, crate::cli::testing::card_of(&first).text()).expect("written");
+    let args = || VerifyArgs { card: Some(card.clone()), ..args(&export) };
+    run(args(), &mut memory(Format::Table).0).expect("sound");
+    let bundle = export.join("tile/entries/000.p/1");
+    let mut bytes = std::fs::read(&bundle).expect("there");
+    bytes[20] ^= 1;
+    std::fs::write(&bundle, bytes).expect("written");
+    let (mut out, data, _) = memory(Format::Json);
+    let failure = run(args(), &mut out).expect_err("altered");
+    assert!(failure.message.contains("tile/entries/000.p/1"), "{failure}");
+    assert_eq!(data.json()["path"], "tile/entries/000.p/1");
+}
+
+#[test]
+fn a_pipe_in_an_export_is_not_waited_for() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let export = dir.path().join("export");
+    let log = TestLog::new("xa.moj", 1);
+    crate::cli::testing::export_of(&log, &export);
+    for name in [CHECKPOINT_PATH, MANIFEST_PATH] {
+        let aside = dir.path().join("aside");
+        std::fs::rename(export.join(name), &aside).expect("renamed");
+        let made = std::process::Command::new("mkfifo").arg(export.join(name)).status();
+        assert!(made.expect("mkfifo is there").success());
+        let failure = run(args(&export), &mut memory(Format::Table).0).expect_err("a pipe");
+        assert_eq!(failure.code, Exit::BadInput);
+        assert!(failure.message.contains("is not a regular file"), "{failure}");
+        std::fs::remove_file(export.join(name)).expect("removed");
+        std::fs::rename(&aside, export.join(name)).expect("renamed");
+    }
+}

@@ -29,7 +29,7 @@ impl FromStr for When {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Until {
     /// This entry is the last.
-    Index(u64),
+    Entry(Place),
     /// The last entry that is not later.
     Time(Timestamp),
 }
@@ -39,14 +39,16 @@ impl FromStr for Until {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.parse() {
-            Ok(index) => Ok(Self::Index(index)),
-            Err(_) => When::from_str(text).map(|when| Self::Time(when.0)),
+            Ok(place) => Ok(Self::Entry(place)),
+            Err(_) => When::from_str(text).map(|when| Self::Time(when.0)).map_err(
+                |_| "an entry is a number or LOG:INDEX; a time is written 2026-11-23T16:28:01Z (UTC), or 2026-11-23",
+            ),
         }
     }
 }
 
 /// An entry: its number, behind the number of its log from 1; without that, of the newest log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Place {
     log: Option<u32>,
     index: u64,
@@ -135,7 +137,8 @@ mod tests {
         for bad in ["", "now", "2026-13-01", "16:28", "2026-11-23T16:28:01"] {
             assert!(bad.parse::<When>().is_err(), "{bad:?}");
         }
-        assert_eq!("41".parse(), Ok(Until::Index(41)));
+        assert_eq!("41".parse(), Ok(Until::Entry(Place { log: None, index: 41 })));
+        assert_eq!("1:41".parse(), Ok(Until::Entry(Place { log: Some(1), index: 41 })));
         assert!(matches!("2026-11-23".parse(), Ok(Until::Time(_))));
     }
 

@@ -311,7 +311,11 @@ impl Staging {
                 continue;
             }
             if !is_receipt(path) && !elsewhere.contains(path) {
-                let message = format!("{path} is listed in the manifest, and is not there");
+                let is_other = self.sources.iter().any(|files| files.digests.contains_key(path));
+                let message = match is_other {
+                    true => format!("{path} is not the file that the manifest lists"),
+                    false => format!("{path} is listed in the manifest, and is not there"),
+                };
                 return Err(wrong(message).hint(&self.lacking));
             }
         }

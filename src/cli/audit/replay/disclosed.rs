@@ -1,5 +1,6 @@
 //! A disclosure, held against the log.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
@@ -57,10 +58,19 @@ impl Disclosed {
         };
         let head = next()?.ok_or_else(|| Failure::bad_file(path, "is empty").hint(A_DISCLOSURE))?;
         let head = read_head(path, &head)?;
-        let mut records = Vec::new();
+        let (mut records, mut known) = (Vec::new(), BTreeSet::new());
         while let Some(line) = next()? {
             let what = format!("record {}", records.len() + 1);
-            records.push(serde_json::from_str(&line).map_err(|e| bad(&what, &e))?);
+            let record: Record = serde_json::from_str(&line).map_err(|e| bad(&what, &e))?;
+            if !known.insert(record.message_id) {
+                return Err(bad(&what, &format!("message {} is there twice", record.message_id)));
+            }
+            records.push(record);
+        }
+        if records.is_empty() {
+            return Err(
+                Failure::bad_file(path, "has no record: it would prove nothing").hint(A_DISCLOSURE)
+            );
         }
         Ok(Self { head, records })
     }
@@ -83,9 +93,20 @@ impl Disclosed {
         Ok(self.records)
     }
 
-    /// Proves every record, or says which one is none of this log's.
-    pub(super) fn prove(self, state: &State) -> Result<Vec<Proved>, Failure> {
+    /// Proves every record, or says which one is none of this log's. Where there is only a `part` of the
+    /// entries, gives the messages that no entry is about.
+    pub(super) fn prove(
+        mut self,
+        state: &State,
+        part: bool,
+    ) -> Result<(Vec<Proved>, Vec<MessageId>), Failure> {
         self.is_of(state)?;
+        let mut absent = Vec::new();
+        if part {
+            let ids = self.records.iter().map(|record| record.message_id);
+            absent = ids.filter(|id| state.message(id).is_none()).collect();
+            self.records.retain(|record| state.message(&record.message_id).is_some());
+        }
         let prove = |record: &Record| {
             let entry = record.prove(state).map_err(not_of_the_log)?;
             let id = record.message_id;
@@ -93,7 +114,10 @@ impl Disclosed {
                 .map_err(|_| unproven(format!("message {id}: its content is no message body")))?;
             // The body is proven; what is written beside it is only for finding it.
             if body.case_id != record.case_id {
-                let message = format!("message {id}: its content names the case {}", body.case_id);
+                let message = match body.case_id.as_str() {
+                    "" => format!("message {id}: its content names no case"),
+                    case => format!("message {id}: its content names the case {case}"),
+                };
                 return Err(unproven(message));
             }
             let kind = body.content.as_ref().map_or(0, |content| content.kind);
@@ -106,7 +130,8 @@ impl Disclosed {
                 packages: body.packages.len(),
             })
         };
-        self.records.iter().map(prove).collect()
+        let proved = self.records.iter().map(prove).collect::<Result<_, _>>()?;
+        Ok((proved, absent))
     }
 }
 

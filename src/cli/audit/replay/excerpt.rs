@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::print::{self, findings_json, life_json, proved_json};
-use super::{Disclosed, Findings, ReplayArgs, Replayed, is_there, is_within};
+use super::{Disclosed, End, Findings, ReplayArgs, Replayed};
 use crate::audit::Position;
 use crate::audit::entry::Entry;
 use crate::audit::replay::{Finding, Life, Queue, Rule, State};
@@ -14,6 +14,7 @@ use crate::audit::verify::excerpt::ExcerptReport;
 use crate::cli::audit::excerpt::ExcerptDir;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::out::Out;
+use crate::domain::MessageId;
 
 /// Rules that only all of a log can tell to be kept.
 const NEED_ALL: [Rule; 6] = [
@@ -68,28 +69,39 @@ pub(super) fn run(args: ReplayArgs, excerpt: &ExcerptDir, out: &mut Out) -> Resu
         newest,
     };
     let mut told = Told { replayed, places: BTreeMap::new(), next: Position::default() };
+    let end = End::of(args.until, newest + 1)?;
     let reports = excerpt.entries(out, &mut |place, entry| {
-        if is_within(args.until, newest, place, entry) {
+        if end.has(place, entry) {
             told.take(place, entry);
         }
     })?;
     let Told { mut replayed, places, .. } = told;
     replayed.of = reports.iter().map(|report| report.checkpoint.size).sum();
     let Some(report) = reports.last() else { return Ok(()) };
-    is_there(args.until, &report.checkpoint)?;
-    let mut proved = disclosed.map(|disclosed| disclosed.prove(&replayed.state)).transpose()?;
+    end.is_there(&mut reports.iter().map(|report| &report.checkpoint))?;
+    let proved = disclosed.map(|disclosed| disclosed.prove(&replayed.state, true)).transpose()?;
+    let (mut proved, absent) = proved.unzip();
     for proved in proved.iter_mut().flatten() {
         proved.entry = places.get(&proved.entry).copied().unwrap_or(proved.entry);
     }
+    let absent: Vec<MessageId> = absent.unwrap_or_default();
     if out.is_json() {
         let mut json = to_json(&replayed, report);
         if let Some(proved) = &proved {
             json["proved"] = proved.iter().map(proved_json).collect();
+            json["absent"] = json!(absent);
         }
         out.json(&json);
     } else {
         out.record(&fields(&replayed, report), &Value::Null);
         print::tables(&replayed, proved.as_deref(), out);
+    }
+    if !absent.is_empty() {
+        let count = absent.len();
+        out.talk(&format!(
+            "note: the excerpt has no entry about {count} of the disclosed messages: of these nothing is \
+             proved"
+        ));
     }
     replayed.conclude()
 }

@@ -117,7 +117,7 @@ fn a_message_has_its_life_and_an_unknown_one_none() {
 #[test]
 fn a_replay_ends_where_it_is_told_to() {
     let time = crate::domain::Timestamp::from_unix_ms(1_795_000_000_030);
-    for until in [Until::Index(3), Until::Time(time)] {
+    for until in ["3".parse().expect("a place"), Until::Time(time)] {
         let (result, json) = replayed(&log(), |_, args| args.until = Some(until));
         result.expect("legal");
         assert_eq!((&json["entries"], &json["of_entries"]), (&json!(4), &json!(5)));
@@ -242,7 +242,8 @@ fn what_is_no_disclosure_is_refused() {
 #[test]
 fn an_entry_that_the_newest_log_has_not_is_no_end_of_a_replay() {
     let until = |index: u64| {
-        let (result, json) = replayed(&log(), |_, args| args.until = Some(Until::Index(index)));
+        let place = index.to_string().parse().expect("a place");
+        let (result, json) = replayed(&log(), |_, args| args.until = Some(place));
         result.map(|()| json["entries"].clone())
     };
     assert_eq!(until(4), Ok(json!(5)));
@@ -254,8 +255,10 @@ fn an_entry_that_the_newest_log_has_not_is_no_end_of_a_replay() {
     }
     // Entries of a log before do not count as those of the newest one.
     let entry = Entry::parse(&log().entries[1]).expect("sound");
-    let within = |log, index, last| {
-        is_within(Some(Until::Index(last)), 1, Position::new(log, index).number(), &entry)
+    let within = |log, index, last: &str| {
+        let end = End::of(Some(format!("{last}").parse().expect("a place")), 2).expect("there");
+        end.has(Position::new(log, index).number(), &entry)
     };
-    assert!(within(0, 99, 2) && within(1, 2, 2) && !within(1, 3, 2));
+    assert!(within(0, 99, "2") && within(1, 2, "2") && !within(1, 3, "2"));
+    assert!(within(0, 2, "1:2") && !within(0, 3, "1:2") && !within(1, 0, "1:2"));
 }
