@@ -12,7 +12,7 @@ use super::apply::{Durable, Ended, Grown, apply};
 use super::files::StateFile;
 use super::frozen::Frozen;
 use super::index::Batch;
-use super::job::{Job, StopState, text};
+use super::job::{Job, StopState, Unkept, text};
 use super::journal::{Journal, Written};
 use super::limits::SLOTS_LOW;
 use super::mark::{HighWater, Mark};
@@ -66,6 +66,15 @@ struct Group {
     next: Option<Message>,
 }
 
+/// Why what was queued is not kept: the store was frozen meanwhile, or is no longer.
+fn not_now(puts_back: bool) -> Unkept {
+    let reason = "the log lacks nothing that is to be put back".into();
+    match puts_back {
+        true => Unkept::Stopped(Stopped { orderly: false, reason }),
+        false => Unkept::Frozen,
+    }
+}
+
 impl Writer {
     /// The thread's life: until it is told to stop, nobody is left to tell it, or something fails.
     pub(super) fn run(mut self, queue: Receiver<Message>) {
@@ -78,6 +87,7 @@ impl Writer {
             Ok(Err(stopped)) => stopped,
             Err(panic) => self.stop.stop(false, &format!("the writer panicked: {}", text(panic))),
         };
+        let stopped = Unkept::Stopped(stopped);
         while let Ok(message) = queue.try_recv() {
             if let Message::Job(job) | Message::Alone(job) | Message::PutBack(job) = message {
                 job.settle(Err(&stopped));
@@ -97,26 +107,24 @@ impl Writer {
             };
             if self.frozen.why().is_some() != puts_back {
                 // Queued before that was known.
-                let reason = match puts_back {
-                    true => "the log lacks nothing that is to be put back".into(),
-                    false => "a longer log of this node is known".into(),
-                };
-                job.settle(Err(&Stopped { orderly: false, reason }));
+                job.settle(Err(&not_now(puts_back)));
                 continue;
             }
-            let group = self.gather(job, (!alone).then_some(queue));
-            match self.make_durable(&group.staged) {
-                Ok(head) => group.jobs.into_iter().for_each(|job| job.settle(Ok(&head))),
+            let Group { staged, jobs, next: behind } = self.gather(job, (!alone).then_some(queue));
+            next = behind;
+            match self.make_durable(&staged, puts_back) {
+                Ok(Some(head)) => jobs.into_iter().for_each(|job| job.settle(Ok(&head))),
+                Ok(None) => jobs.into_iter().for_each(|job| job.settle(Err(&not_now(puts_back)))),
                 Err(fault) => {
                     // Never tried again: after a failed fsync the kernel may have dropped the
                     // pages, and a second one succeeds without having written them.
                     let stopped = self.stop.stop(false, &fault.to_string());
                     tracing::error!(%fault, "the store stops");
-                    group.jobs.into_iter().for_each(|job| job.settle(Err(&stopped)));
+                    let unkept = Unkept::Stopped(stopped.clone());
+                    jobs.into_iter().for_each(|job| job.settle(Err(&unkept)));
                     return Err(stopped);
                 }
             }
-            next = group.next;
         }
     }
 
@@ -149,10 +157,23 @@ impl Writer {
         group
     }
 
-    /// Makes what is staged durable and gives the head that covers it.
-    fn make_durable(&mut self, staged: &Staged) -> Result<Arc<Head>, StoreFault> {
+    /// Makes what is staged durable and gives the head that covers it. `None` where the store was
+    /// frozen since the group was begun, or, for what puts back, is so no longer: nothing of it is
+    /// there then.
+    fn make_durable(
+        &mut self,
+        staged: &Staged,
+        puts_back: bool,
+    ) -> Result<Option<Arc<Head>>, StoreFault> {
         if staged.is_empty() {
-            return Ok(self.view.head());
+            return Ok(Some(self.view.head()));
+        }
+        // Until readers see the commit: whoever freezes the store waits for that, and nothing is
+        // appended, signed or shown behind it (I3). No closure runs meanwhile.
+        let state = self.frozen.clone();
+        let frozen = state.hold();
+        if frozen.is_some() != puts_back {
+            return Ok(None);
         }
         let bodies = self.seal_bodies(&staged.bodies)?;
         let ended = staged.succession.as_ref().map(|succession| self.end_log(succession));
@@ -168,7 +189,7 @@ impl Writer {
         view.slots.erase(&staged.erased)?;
         let end = Position::new(self.log, growth.size);
         // While entries are put back the mark may be ahead: it stays until the log has caught up.
-        if self.frozen.why().is_none() || self.mark.last().is_none_or(|high| high.end <= end) {
+        if frozen.is_none() || self.mark.last().is_none_or(|high| high.end <= end) {
             self.mark.raise(HighWater { sequence: written.sequence, end, root: growth.root })?;
         }
         let head = self.head(&growth);
@@ -183,7 +204,7 @@ impl Writer {
         if self.view.slots.made() - self.next_slot < SLOTS_LOW {
             self.journal.ahead().ask_slots();
         }
-        Ok(head)
+        Ok(Some(head))
     }
 
     /// Grows the newest log by its last entry and turns to the next one. In memory: a crash here is

@@ -1,7 +1,7 @@
 //! Whether the store takes nothing any more because it is an older copy of itself (I3).
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use super::StoreFault;
 use super::files::{remove_if_there, replace, sync_parent};
@@ -48,7 +48,13 @@ impl Frozen {
     }
 
     pub(super) fn why(&self) -> Option<Arc<str>> {
-        self.why.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.hold().clone()
+    }
+
+    /// The state, which stays as it is while this is held. Whoever holds it must not ask again: one
+    /// who waits to change the state comes between.
+    pub(super) fn hold(&self) -> RwLockReadGuard<'_, Option<Arc<str>>> {
+        self.why.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// On disk first: what is still written there counts after a crash.

@@ -256,7 +256,8 @@ impl Store {
 
     /// Takes no commit any more, over restarts too: somebody holds a checkpoint that this log has
     /// signed and does not have, so the store is an older copy, and whatever it appended would be a
-    /// second past (I3). `note` is that checkpoint; it is kept beside the high-water mark.
+    /// second past (I3). `note` is that checkpoint; it is kept beside the high-water mark. A commit
+    /// that is being written is waited for; one whose closures are still running is dropped.
     ///
     /// # Errors
     /// [`StoreFault::Io`] when it cannot be kept; the store is frozen all the same.

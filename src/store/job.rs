@@ -43,8 +43,26 @@ pub(super) trait Job: Send {
     /// Runs the closure; gives what it staged if it is to be kept.
     fn run(&mut self, tx: Tx<'_>) -> Option<Staged>;
     /// Tells the waiter, once everything that the closure saw is durable (also of a refusal: it
-    /// may rest on what an earlier commit of the same frame staged) or the store has stopped.
-    fn settle(self: Box<Self>, end: Result<&Arc<Head>, &Stopped>);
+    /// may rest on what an earlier commit of the same frame staged) or it is not kept.
+    fn settle(self: Box<Self>, end: Result<&Arc<Head>, &Unkept>);
+}
+
+/// Why nothing of a commit was kept, whatever its closure said.
+#[derive(Clone, Debug)]
+pub(super) enum Unkept {
+    /// The store has stopped: it may be kept all the same.
+    Stopped(Stopped),
+    /// The store was frozen before the barrier.
+    Frozen,
+}
+
+impl<E> From<Unkept> for CommitError<E> {
+    fn from(unkept: Unkept) -> Self {
+        match unkept {
+            Unkept::Stopped(stopped) => stopped.into(),
+            Unkept::Frozen => Self::Frozen,
+        }
+    }
 }
 
 type Outcome<T, E> = Result<Committed<T>, CommitError<E>>;
@@ -90,9 +108,9 @@ where
         staged
     }
 
-    fn settle(self: Box<Self>, end: Result<&Arc<Head>, &Stopped>) {
+    fn settle(self: Box<Self>, end: Result<&Arc<Head>, &Unkept>) {
         let outcome = match (self.done, end) {
-            (_, Err(stopped)) => Err(stopped.clone().into()),
+            (_, Err(unkept)) => Err(unkept.clone().into()),
             (Some(done), Ok(head)) => {
                 done.map(|(value, entries)| Committed { value, entries, head: head.clone() })
             }

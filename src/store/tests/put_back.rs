@@ -249,6 +249,45 @@ fn of_two_reasons_the_one_stays_that_tells_of_more() {
 }
 
 #[test]
+fn what_was_begun_before_it_was_frozen_is_not_appended() {
+    let home = Home::new();
+    let store = home.create();
+    step(&store, 0).expect("commits");
+    let (enter, entered) = std::sync::mpsc::channel();
+    let (leave, may_leave) = std::sync::mpsc::channel::<()>();
+    let begun = store.clone();
+    let begun = std::thread::spawn(move || {
+        begun.commit_blocking(move |tx| {
+            tx.append(started());
+            enter.send(()).expect("test waits");
+            may_leave.recv().expect("test tells");
+            Ok::<_, &str>(())
+        })
+    });
+    entered.recv().expect("it is running");
+    let behind = || Work::new(|tx: &mut Tx<'_>| Ok::<_, &str>(tx.append(started())));
+    let (job, same_group) = behind();
+    store.enqueue::<&str>(Message::Job(Box::new(job))).expect("has room");
+    let (job, alone) = behind();
+    store.enqueue::<&str>(Message::Alone(Box::new(job))).expect("has room");
+    let secret = SigningSecret::new(&home.seed, Algorithm::Ed25519).expect("signs");
+    let longer = Checkpoint { origin: ORIGIN.into(), size: 5, root: [1; 32] }.sign(&secret);
+    store.freeze(&longer).expect("kept");
+    leave.send(()).expect("the first waits");
+    assert!(matches!(begun.join().expect("ends"), Err(CommitError::Frozen)));
+    for outcome in [same_group, alone] {
+        let outcome = outcome.blocking_recv().expect("told");
+        assert!(matches!(outcome, Err(CommitError::Frozen)), "{outcome:?}");
+    }
+    assert_eq!(store.head().checkpoint.size, 1);
+    store.stop();
+    drop(store);
+    let (store, opened) = home.open();
+    assert_eq!((opened.frozen, opened.entries), (Some(longer), 1));
+    home.check(&store);
+}
+
+#[test]
 fn a_beginning_that_is_cut_off_takes_nothing() {
     let lost = Lost::new();
     fs::remove_dir_all(lost.home.data().join("journal")).expect("removed");
