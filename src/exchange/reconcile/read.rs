@@ -130,10 +130,20 @@ impl Round<'_> {
         Err(Misfit::new("OTHER_PAST", detail).into())
     }
 
-    /// Reads what our log says since the last round, up to a head.
-    pub(super) async fn read_ours(&mut self, head: &Head) -> Result<bool, ActionError> {
+    /// The origins of the peer's logs that are known by now. It may have begun another one since the
+    /// round began: that is not read in this round, but what ours saw in it has a place there.
+    fn origins_by_now(&self) -> Vec<String> {
         let origin = |log: &SignedCheckpoint| log.checkpoint().origin.clone();
-        let origins: Vec<String> = self.logs.iter().map(origin).collect();
+        let began = self.logs.iter().map(origin);
+        let now = self.exchange.heads.all_from(self.peer.card.log_origin());
+        began.chain(now.iter().map(origin).skip(self.logs.len())).collect()
+    }
+
+    /// Reads what our log says since the last round, up to a head. What it saw beyond what was read
+    /// of the peer's logs is judged in the next round.
+    pub(super) async fn read_ours(&mut self, head: &Head) -> Result<bool, ActionError> {
+        // Behind the head: an entry sees only what was taken before it.
+        let origins = self.origins_by_now();
         let name = self.peer.authority().as_str();
         let store = &self.exchange.store;
         for _ in 0..PAGES_MAX {

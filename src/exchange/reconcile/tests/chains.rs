@@ -2,7 +2,12 @@
 //! between them.
 
 use super::*;
+use crate::audit::entry::Coordinates;
 use crate::exchange::heads::steps;
+use crate::exchange::reconcile::round::Round;
+use crate::exchange::reconcile::table::unsettled_key;
+use crate::exchange::rows;
+use crate::pb::store::v1::UnsettledRow;
 use crate::store::Position;
 
 /// As a stream would show all logs of `from`, each of which follows the one before it.
@@ -73,4 +78,29 @@ async fn what_was_kept_back_in_a_log_that_ended_is_read_when_it_is_shown() {
     a.is_told(|_| {});
     let done = a.reconcile(&b).await;
     assert_eq!((done.code, done.theirs), (None, last + 1));
+}
+
+#[tokio::test]
+async fn what_was_seen_in_a_log_that_began_meanwhile_keeps_its_place() {
+    let (a, b) = two().await;
+    let peer = a.peer(&b);
+    let round = Round::begin(a.x(), &peer).await.expect("begun");
+    b.x().succeed_log(None, None).await.expect("ended");
+    let id = b.lone.submit(&a.lone, &[]).await;
+    show_logs(&b, &a).await;
+    let (sent, seen) = (b.lone.row(id), b.x().log_head().checkpoint.clone());
+    let index = Position::from_number(sent.entry_index).index;
+    let saw = Coordinates { origin: seen.origin, index, size: seen.size, root: seen.root };
+    let accepted = EntryDraft::new(Event::RelayAcceptance).by(a.name()).peer(b.name());
+    a.append(accepted.message(id).envelope(sent.digest()).remote(saw)).await;
+    let key = unsettled_key(&round.key, id);
+    let done = round.run().await.expect("a round");
+    assert_eq!((done.code, done.complete), (None, true), "the next round reads the new log");
+    let row: Option<UnsettledRow> =
+        rows::load(&a.x().store, Table::Unsettled, &key).expect("readable");
+    let ours = row.expect("it is open").ours;
+    let place = ours[0].seen.as_ref().map(|seen| seen.index);
+    assert_eq!((ours.len(), place), (1, Some(sent.entry_index)));
+    let done = a.reconcile(&b).await;
+    assert_eq!((done.code, classes(&done)), (None, vec!["receipt_in_transit"]), "{done:?}");
 }
