@@ -50,6 +50,7 @@ pub(super) struct Lone {
     rules: retention::Rules,
     approval: drafts::Rules,
     officials: (u64, Vec<Official>),
+    policy: Policy,
     opened: Option<Arc<Exchange>>,
 }
 
@@ -69,8 +70,8 @@ impl Lone {
         let dir = tempfile::tempdir().expect("a directory");
         let clock = Arc::new(AtomicI64::new(START_MS));
         let (home, seeds) = (HomeKey::generate(), std::array::from_fn(|_| Seed::generate()));
-        let officials = (1, Vec::new());
-        let mut lone = Self { dir, home, seeds, clock, rules, approval, officials, opened: None };
+        let (officials, policy, opened) = ((1, Vec::new()), Policy::none(), None);
+        let mut lone = Self { dir, home, seeds, clock, rules, approval, officials, policy, opened };
         let authority = AuthorityId::parse(authority).expect("valid");
         let (store, _) = Store::create(lone.store_settings(&authority)).expect("a store");
         lone.opened = Some(lone.exchange(store, &authority));
@@ -168,7 +169,7 @@ impl Lone {
                 policy_file: None,
                 witnessed_logs: vec![stranger().verifier()],
             },
-            policy: Policy::none(),
+            policy: self.policy.clone(),
             clock: Box::new(move || Timestamp::from_unix_ms(clock.load(Ordering::Relaxed))),
         };
         Exchange::new(parts).expect("an exchange")
@@ -191,6 +192,12 @@ impl Lone {
     /// Names these officials in its card from now on, and nobody else.
     pub(super) fn name_officials(&mut self, officials: Vec<Official>) {
         self.officials = (self.officials.0 + 1, officials);
+        self.restart();
+    }
+
+    /// Goes by this policy of witnesses from now on.
+    pub(super) fn go_by(&mut self, policy: &str) {
+        self.policy = Policy::parse(policy.as_bytes()).expect("a policy");
         self.restart();
     }
 

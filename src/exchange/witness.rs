@@ -7,6 +7,7 @@
 //! refusal.
 
 mod accuse;
+mod alerts;
 mod better;
 mod compare;
 pub mod foreign;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use prost::Message as _;
 
 pub use self::accuse::Accusation;
+pub(crate) use self::alerts::Alerts;
 pub(crate) use self::gathered::Gathered;
 pub(crate) use self::pasts::Pasts;
 use super::heads::{HeadError, Taken, put_head};

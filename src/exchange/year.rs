@@ -85,6 +85,9 @@ impl Exchange {
             .value;
         tracing::info!(ended = ended.origin, size = ended.size, origin, who, "a new log");
         self.begin_round();
+        if let Some(alert) = self.unlisted_log() {
+            tracing::warn!("{alert}");
+        }
         self.store.head_named(&ended.origin).ok_or_else(|| ActionError::Fault("lost".into()))
     }
 

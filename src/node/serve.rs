@@ -207,6 +207,9 @@ async fn start_workers(
     }
     node.log_start().await?;
     exchange.set_waiting(false);
+    for alert in exchange.witness_alerts() {
+        tracing::warn!("{alert}");
+    }
     let stop = |_: &str| stop.child_token();
     tasks.spawn(consign::run(exchange.clone(), stop("consign")));
     tasks.spawn(expire::run(exchange.clone(), stop("expire")));

@@ -101,6 +101,7 @@ impl OperatorApi {
             warnings.push(WAITING.into());
         }
         warnings.extend(self.exchange.vault_is_full());
+        warnings.extend(self.exchange.witness_alerts());
         let now = self.exchange.now();
         for peer in self.exchange.directory().all() {
             if let Some(code) = &peer.suspended {

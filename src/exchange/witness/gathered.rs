@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 
 use crate::audit::cosigned::{Cosigners, SignedCheckpoint};
 use crate::audit::note::{KeyType, WitnessKey};
-use crate::audit::policy::{Level, Policy};
+use crate::audit::policy::{Level, Policy, PolicyFailure};
 use crate::audit::witness::{ResponseError, take_response};
 use crate::exchange::rows;
 use crate::exchange::{ActionError, Exchange, Peer};
@@ -54,9 +54,9 @@ struct Kept {
     head: SignedCheckpoint,
     /// By the policy alone.
     has_quorum: bool,
-    /// The witnesses of the policy that have cosigned it.
+    /// The witnesses of the policy that have cosigned it, where it says anything of this log.
     of_policy: Cosigners,
-    /// Those, and the peers that have.
+    /// The witnesses and peers that have, whatever the policy says of the log.
     cosigners: Cosigners,
 }
 
@@ -67,15 +67,13 @@ impl Kept {
     /// `keys` are those beside the policy's whose lines may be there.
     fn new(head: SignedCheckpoint, policy: &Policy, keys: Vec<WitnessKey>) -> Self {
         let witnesses = policy.witnesses().iter().map(|witness| witness.key.clone());
-        let witnesses: Vec<WitnessKey> = witnesses.collect();
-        let keys = [witnesses.clone(), keys].concat();
+        let keys: Vec<WitnessKey> = witnesses.chain(keys).collect();
         let standing = policy.level(&head, &[]).ok();
         let has_quorum = standing.as_ref().is_some_and(|s| s.level == Level::Quorum);
-        // With a wrong line in it, it is worth what its log's signature is worth.
-        let sound = |keys: &[WitnessKey]| {
-            standing.as_ref().and_then(|_| head.cosigners(keys).ok()).unwrap_or_default()
-        };
-        let (of_policy, cosigners) = (sound(&witnesses), sound(&keys));
+        let of_policy = standing.map(|standing| standing.cosigners).unwrap_or_default();
+        // With a wrong line in it, it is worth what its log's signature is worth. What a counterpart
+        // has cosigned is its word also where the policy does not list the log.
+        let cosigners = head.cosigners(&keys).unwrap_or_default();
         Self { has_quorum, of_policy, cosigners, head }
     }
 
@@ -203,7 +201,12 @@ fn is_post_quantum(key: &WitnessKey) -> bool {
 
 /// A checkpoint with a wrong line in it is worth what its log's signature is worth.
 fn strength(policy: &Policy, head: &SignedCheckpoint, counterpart: &[WitnessKey]) -> Strength {
-    let Ok(standing) = policy.level(head, counterpart) else { return Strength::NONE };
+    let standing = match policy.level(head, counterpart) {
+        // The policy says nothing of this log; the counterpart's cosignature is its word all the same.
+        Err(PolicyFailure::UnlistedLog { .. }) => Policy::none().level(head, counterpart),
+        judged => judged,
+    };
+    let Ok(standing) = standing else { return Strength::NONE };
     let all = standing.cosigners.all().iter();
     let post_quantum = all.filter(|cosigned| is_post_quantum(cosigned.key())).count();
     Strength { level: standing.level, post_quantum }

@@ -111,3 +111,20 @@ async fn a_line_is_verified_when_it_comes_and_counts_for_its_key() {
         .map(|best| best.0.level);
     assert_eq!(best, Some(Level::Witnessed));
 }
+
+#[test]
+fn what_a_counterpart_cosigns_counts_in_a_log_that_the_policy_does_not_list() {
+    let log = TestLog::new("xa.moj", 10);
+    let [peer, other] = [1, 2].map(|n| cosigner(&format!("w{n}.example"), n, Algorithm::Ed25519));
+    let listed = TestLog::new("xb.pps", 11).verifier();
+    let policy = format!("log {listed}\nwitness w {}\nquorum w\n", other.key());
+    let policy = Policy::parse(policy.as_bytes()).expect("a policy");
+    let head = log.cosigned(1, &[&peer, &other], AT);
+    let counterpart = [peer.key().clone()];
+    let witnessed = Strength { level: Level::Witnessed, post_quantum: 0 };
+    let kept = Kept::new(head.clone(), &policy, counterpart.to_vec());
+    assert_eq!(kept.strength(&counterpart), witnessed);
+    assert_eq!(strength(&policy, &head, &counterpart), witnessed);
+    assert_eq!(kept.strength(&[]), Strength::NONE, "its quorum is of other logs");
+    assert_eq!(strength(&policy, &head, &[]), Strength::NONE);
+}
