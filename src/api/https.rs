@@ -19,7 +19,7 @@ use crate::exchange::courier::{Carried, Trouble};
 use crate::exchange::witness::foreign::Poster;
 
 /// A witness that takes longer is not waited for.
-const POST_DEADLINE: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_secs(20);
 
 /// Asks foreign witnesses.
 #[derive(Default)]
@@ -30,9 +30,20 @@ pub struct HttpPoster {
 
 impl Poster for HttpPoster {
     fn post(&self, url: String, body: Vec<u8>) -> Carried<(u16, Vec<u8>)> {
+        self.ask(url, Some(body))
+    }
+
+    fn get(&self, url: String) -> Carried<(u16, Vec<u8>)> {
+        self.ask(url, None)
+    }
+}
+
+impl HttpPoster {
+    /// Posts a body, or gets where there is none.
+    fn ask(&self, url: String, body: Option<Vec<u8>>) -> Carried<(u16, Vec<u8>)> {
         let tls = self.tls.clone();
         Box::pin(async move {
-            match tokio::time::timeout(POST_DEADLINE, send(&url, body, tls)).await {
+            match tokio::time::timeout(DEADLINE, send(&url, body, tls)).await {
                 Ok(answer) => answer.map_err(|error| Trouble(format!("{url}: {error}"))),
                 Err(_) => Err(Trouble(format!("{url}: no answer"))),
             }
@@ -42,7 +53,7 @@ impl Poster for HttpPoster {
 
 async fn send(
     url: &str,
-    body: Vec<u8>,
+    body: Option<Vec<u8>>,
     tls: Option<Arc<ClientConfig>>,
 ) -> io::Result<(u16, Vec<u8>)> {
     let uri: http::Uri = url.parse().map_err(io::Error::other)?;
@@ -56,10 +67,14 @@ async fn send(
     let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
     let tcp = TcpStream::connect((host.trim_matches(['[', ']']), port)).await?;
     let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
-    let request = http::Request::post(path)
+    let request = match &body {
+        Some(_) => http::Request::post(path)
+            .header(http::header::CONTENT_TYPE, "text/plain; charset=utf-8"),
+        None => http::Request::get(path),
+    };
+    let request = request
         .header(http::header::HOST, uri.authority().map_or(host.as_str(), |a| a.as_str()))
-        .header(http::header::CONTENT_TYPE, "text/plain; charset=utf-8")
-        .body(Full::new(bytes::Bytes::from(body)))
+        .body(Full::new(bytes::Bytes::from(body.unwrap_or_default())))
         .map_err(io::Error::other)?;
     if !secure {
         return exchange(TokioIo::new(tcp), request).await;

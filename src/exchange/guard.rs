@@ -3,7 +3,8 @@
 //! The high-water mark notices a restored data directory, but a restored machine takes the mark
 //! along. Then peers are the guard (I3): each is asked once what it holds of this log before anything
 //! is appended to it, by a node or by a command where none runs, and as many as the operator wants must
-//! have shown it.
+//! have shown it. The witnesses that are asked over HTTP are asked too
+//! ([`ask_before`](super::witness::foreign::ask_before)).
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -12,6 +12,7 @@ use tonic::transport::{Channel, Endpoint};
 
 use super::open::{OpenNode, is_held};
 use super::routers::{Addresses, operator_router};
+use super::serve::poster;
 use super::{check, config_of};
 use crate::api::courier::TonicCourier;
 use crate::api::identity::Identity;
@@ -19,6 +20,7 @@ use crate::api::listen::Known;
 use crate::config::Config;
 use crate::exchange::courier::Courier;
 use crate::exchange::guard;
+use crate::exchange::witness::foreign;
 
 /// A connection to the operator's services of a home.
 pub struct Local {
@@ -39,15 +41,22 @@ const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(100);
 /// Bytes between the two ends in memory.
 const PIPE_BYTES: usize = 1 << 20;
 
-/// What is done to an opened home is logged as well, so peers are heard first, as when a node
-/// starts (I3).
-async fn hear_peers(node: &OpenNode) {
+/// What is done to an opened home is logged as well, so peers and witnesses are heard first, as when
+/// a node starts (I3).
+async fn hear_others(node: &OpenNode) -> anyhow::Result<()> {
     let exchange = &node.exchange;
+    let poster = poster(&node.config)?;
     let courier: Arc<dyn Courier> =
         Arc::new(TonicCourier::new(exchange.clone(), node.identity.clone()));
-    let silent = guard::ask_all(exchange, &courier).await.silent.len();
+    let stop = CancellationToken::new();
+    let (heard, ()) = tokio::join!(
+        guard::ask_all(exchange, &courier),
+        foreign::ask_before(exchange, &poster, &stop),
+    );
+    let silent = heard.silent.len();
     let asked = guard::trusted(exchange).len();
     exchange.set_waiting(asked - silent < node.config.ask_peers.min(asked));
+    Ok(())
 }
 
 impl Local {
@@ -64,7 +73,7 @@ impl Local {
         let secret = secret.as_ref().map(|secret| secret.as_slice());
         match OpenNode::open(config, secret) {
             Ok(node) => {
-                hear_peers(&node).await;
+                hear_others(&node).await?;
                 Self::serve_in_memory(node).await
             }
             Err(error) if is_held(&error) => Self::when_it_is_up(home).await.ok_or(error),

@@ -195,7 +195,10 @@ async fn start_workers(
         Arc::new(TonicCourier::new(exchange.clone(), node.identity.clone()));
     exchange.set_courier(&courier);
     let poster = poster(&node.config)?;
-    guard::agree(exchange, &courier, node.config.ask_peers, stop).await;
+    tokio::join!(
+        guard::agree(exchange, &courier, node.config.ask_peers, stop),
+        foreign::ask_before(exchange, &poster, stop),
+    );
     if exchange.is_read_only() {
         exchange.set_waiting(false);
         // The start would be an entry of a second past (I3).
@@ -226,7 +229,7 @@ async fn start_workers(
 }
 
 /// What asks foreign witnesses.
-fn poster(config: &Config) -> anyhow::Result<Arc<dyn foreign::Poster>> {
+pub(super) fn poster(config: &Config) -> anyhow::Result<Arc<dyn foreign::Poster>> {
     let Some(path) = &config.witness.ca else { return Ok(Arc::new(HttpPoster::default())) };
     let unreadable = || format!("{}: no certificates", path.display());
     let read = CertificateDer::pem_file_iter(path).with_context(unreadable)?;

@@ -1,28 +1,28 @@
 //! Witnesses that are no peers, and logs of strangers: C2SP tlog-witness in both directions.
 
+mod ask;
+mod held;
+
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-
+pub use self::ask::run;
+pub use self::held::ask_before;
 use super::Cosigned;
-use crate::audit::note::{VerifierKey, WitnessKey};
-use crate::audit::policy::PolicyWitness;
-use crate::audit::witness::{
-    AddCheckpoint, RefusalReason, WitnessRefusal, conflict_text, parse_conflict,
-};
+use crate::audit::note::VerifierKey;
+use crate::audit::witness::{AddCheckpoint, RefusalReason, WitnessRefusal, conflict_text};
 use crate::crypto::sha256;
-use crate::exchange::courier::{Carried, Trouble};
+use crate::exchange::courier::Carried;
 use crate::exchange::heads::HeadError;
 use crate::exchange::rows::{self, HeadRow, head_key};
-use crate::exchange::{ActionError, Exchange, Peer};
-use crate::store::{Head, Table};
+use crate::exchange::{Exchange, Peer};
+use crate::store::Table;
 
 /// What carries a request to a foreign witness.
 pub trait Poster: Send + Sync + 'static {
     /// Posts a body; gives the status and the body of the answer.
     fn post(&self, url: String, body: Vec<u8>) -> Carried<(u16, Vec<u8>)>;
+    /// Gets what stands there; gives the status and the body of the answer.
+    fn get(&self, url: String) -> Carried<(u16, Vec<u8>)>;
 }
 
 /// What is answered to a stranger.
@@ -42,174 +42,7 @@ impl WitnessAnswer {
     }
 }
 
-/// A witness that is asked over HTTP: all keys that the policy has for one place.
-struct Asked {
-    name: String,
-    keys: Vec<WitnessKey>,
-    url: String,
-    /// Which of our logs it was shown last, and what it holds of it, as far as we know.
-    log: u32,
-    old: u64,
-    /// Why it did not cosign last, so that the same is not traced each second.
-    trouble: Option<String>,
-}
-
-/// A witness that does not answer is not asked at every round.
-const PAUSE_AFTER_TROUBLE: Duration = Duration::from_secs(10);
-
-/// Asks each witness of the policy that has a URL at every round, until `stop`. None delays another.
-/// Each is one of `tasks`.
-pub fn run(
-    exchange: &Arc<Exchange>,
-    poster: &Arc<dyn Poster>,
-    stop: &CancellationToken,
-    tasks: &TaskTracker,
-) {
-    for asked in by_url(exchange.policy.witnesses()) {
-        let (exchange, poster, stop) = (exchange.clone(), poster.clone(), stop.clone());
-        tasks.spawn(async move {
-            tokio::select! {
-                () = stop.cancelled() => {}
-                () = ask_for_ever(exchange, poster, asked) => {}
-            }
-        });
-    }
-}
-
-/// A witness with several keys answers with a line of each, and need be asked once.
-fn by_url(witnesses: &[PolicyWitness]) -> Vec<Asked> {
-    let mut all: Vec<Asked> = Vec::new();
-    for witness in witnesses {
-        let Some(url) = witness.url.clone() else { continue };
-        match all.iter_mut().find(|asked| asked.url == url) {
-            Some(asked) => asked.keys.push(witness.key.clone()),
-            None => {
-                let (name, keys) = (witness.name.clone(), vec![witness.key.clone()]);
-                all.push(Asked { name, keys, url, log: 0, old: 0, trouble: None });
-            }
-        }
-    }
-    all
-}
-
-async fn ask_for_ever(exchange: Arc<Exchange>, poster: Arc<dyn Poster>, mut witness: Asked) {
-    let mut rounds = exchange.round.subscribe();
-    while rounds.changed().await.is_ok() {
-        let Some(head) = rounds.borrow_and_update().clone() else { continue };
-        match ask_in_order(&exchange, &*poster, &mut witness, &head).await {
-            Ok(()) => witness.trouble = None,
-            Err(trouble) => {
-                if witness.trouble.as_ref() != Some(&trouble.0) {
-                    tracing::warn!(witness = witness.name, %trouble, "the witness does not cosign");
-                }
-                witness.trouble = Some(trouble.0);
-                tokio::time::sleep(PAUSE_AFTER_TROUBLE).await;
-                // Also where nothing more is logged: the last checkpoint of the day wants its quorum.
-                rounds.mark_changed();
-            }
-        }
-    }
-}
-
-/// The last checkpoint of each log that has ended since, and then the one of the round. One that does not
-/// want the old log any more has said so; one that does not know the new one yet is told of it each
-/// time, until somebody has told it the log's key.
-async fn ask_in_order(
-    exchange: &Exchange,
-    poster: &dyn Poster,
-    witness: &mut Asked,
-    head: &Head,
-) -> Result<(), Trouble> {
-    while witness.log < head.log {
-        if let (true, Some(ended)) = (witness.old > 0, exchange.store.head_of(witness.log)) {
-            match ask(exchange, poster, witness, &ended).await {
-                Err(Unasked::Trouble(trouble)) => return Err(trouble),
-                Ok(()) | Err(Unasked::Refused(_)) => {}
-            }
-        }
-        (witness.log, witness.old) = (witness.log + 1, 0);
-    }
-    ask(exchange, poster, witness, head).await.map_err(Unasked::trouble)
-}
-
-/// Why a witness has not cosigned.
-enum Unasked {
-    /// It says no, and will say so again.
-    Refused(Trouble),
-    /// Another time it may.
-    Trouble(Trouble),
-}
-
-impl Unasked {
-    fn trouble(self) -> Trouble {
-        match self {
-            Self::Refused(trouble) | Self::Trouble(trouble) => trouble,
-        }
-    }
-}
-
-impl From<Trouble> for Unasked {
-    fn from(trouble: Trouble) -> Self {
-        Self::Trouble(trouble)
-    }
-}
-
-/// One round with one witness; a second try where it holds another size than we thought.
-async fn ask(
-    exchange: &Exchange,
-    poster: &dyn Poster,
-    witness: &mut Asked,
-    head: &Head,
-) -> Result<(), Unasked> {
-    if witness.old == head.checkpoint.size {
-        return Ok(());
-    }
-    let trouble = |error: &dyn std::fmt::Display| Trouble(error.to_string());
-    for _ in 0..2 {
-        let body = exchange.witness_request(head, witness.old).map_err(|e| trouble(&e))?;
-        let url = format!("{}/add-checkpoint", witness.url.trim_end_matches('/'));
-        let (status, body) = poster.post(url, body).await?;
-        match status {
-            200 => {
-                let gathered = exchange.gather_lines(head, &body, &witness.keys).await;
-                gathered.map_err(|e| trouble(&e))?;
-                witness.old = head.checkpoint.size;
-                return Ok(());
-            }
-            409 => {
-                let held = parse_conflict(&body);
-                witness.old = held.ok_or_else(|| Trouble("a conflict without a size".into()))?;
-                if witness.old > head.checkpoint.size {
-                    // A later round, or the other process of a node that was copied: our peers tell.
-                    let held = format!("it holds {} entries of this log", witness.old);
-                    return Err(Trouble(held).into());
-                }
-            }
-            status => {
-                let text = String::from_utf8_lossy(&body);
-                let text: String = text.chars().filter(|c| !c.is_control()).take(200).collect();
-                let trouble = Trouble(format!("HTTP {status}: {text}"));
-                return Err(match status {
-                    400..=499 => Unasked::Refused(trouble),
-                    _ => Unasked::Trouble(trouble),
-                });
-            }
-        }
-    }
-    Err(Trouble("it holds another size each time".into()).into())
-}
-
 impl Exchange {
-    fn witness_request(&self, head: &Head, old: u64) -> Result<Vec<u8>, ActionError> {
-        let proof = match old {
-            // SPEC: tlog-witness: no proof where the witness has seen nothing.
-            0 => Vec::new(),
-            old => self.store.consistency(head.log, old, head.checkpoint.size)?,
-        };
-        let request = AddCheckpoint::new(old, proof, head.note.clone());
-        Ok(request.map_err(ActionError::fault)?.to_text().into_bytes())
-    }
-
     /// Answers `add-checkpoint` (C2SP tlog-witness) of a peer's or a known stranger's log.
     pub async fn add_checkpoint(self: &Arc<Self>, body: &[u8]) -> WitnessAnswer {
         let request = match AddCheckpoint::parse(body) {

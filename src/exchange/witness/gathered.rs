@@ -169,6 +169,12 @@ impl Gathered {
         }
     }
 
+    /// Whether a checkpoint has a line of each of these keys.
+    pub(super) fn has_lines(&self, end: Position, keys: &[WitnessKey]) -> bool {
+        let kept = self.lock().get(&end).cloned();
+        kept.is_some_and(|kept| keys.iter().all(|key| kept.cosigners.by(key).is_some()))
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Position, Arc<Kept>>> {
         self.cosigned.lock().unwrap_or_else(PoisonError::into_inner)
     }
