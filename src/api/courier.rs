@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Status};
 
 use super::tls::{self, NodeIdentity};
 use crate::exchange::courier::{Carried, Courier, Link, Trouble};
@@ -125,11 +125,11 @@ impl Courier for TonicCourier {
         &self,
         peer: Arc<Peer>,
         ask: pb::GetConsistencyRequest,
-    ) -> Carried<pb::GetConsistencyResponse> {
+    ) -> Carried<Option<pb::GetConsistencyResponse>> {
         let connecting = self.connect(peer);
         Box::pin(async move {
             let mut client = connecting.await?;
-            Ok(deadline(client.get_consistency(ask)).await?.into_inner())
+            deadline(async { known(client.get_consistency(ask).await) }).await
         })
     }
 
@@ -162,6 +162,15 @@ async fn deadline<T>(call: impl Future<Output = Result<T, Status>>) -> Result<T,
     match tokio::time::timeout(CALL_DEADLINE, call).await {
         Ok(done) => done.map_err(of_status),
         Err(_) => Err(Trouble("the peer does not answer".into())),
+    }
+}
+
+/// `None` for a log or a size that the peer says it never had.
+fn known<T>(answer: Result<tonic::Response<T>, Status>) -> Result<Option<T>, Status> {
+    match answer {
+        Ok(answer) => Ok(Some(answer.into_inner())),
+        Err(status) if matches!(status.code(), Code::InvalidArgument | Code::NotFound) => Ok(None),
+        Err(status) => Err(status),
     }
 }
 

@@ -51,12 +51,13 @@ pub trait Courier: Send + Sync + 'static {
         ask: pb::GetReceiptRequest,
     ) -> Carried<pb::GetReceiptResponse>;
 
-    /// Asks for a consistency proof of the peer's log.
+    /// Asks for a consistency proof of the peer's log. `None` where the peer answers that it has no
+    /// such log, or that this never had such a size.
     fn consistency(
         &self,
         peer: Arc<Peer>,
         ask: pb::GetConsistencyRequest,
-    ) -> Carried<pb::GetConsistencyResponse>;
+    ) -> Carried<Option<pb::GetConsistencyResponse>>;
 
     /// Asks for entries of the peer's log about us.
     fn entries(

@@ -16,6 +16,7 @@ pub mod gossip;
 mod pasts;
 pub(super) mod policy;
 pub mod rounds;
+mod unproved;
 
 use std::sync::Arc;
 
@@ -104,6 +105,7 @@ impl Exchange {
         let proof = tokio::time::timeout(PROVES_WITHIN, asking).await;
         let proof = proof.map_err(|_| unavailable(&"the log's owner gives no proof in time"))?;
         let proof = proof.map_err(|error| unavailable(&error))?;
+        let proof = proof.ok_or_else(|| unavailable(&"the log's owner knows no such state"))?;
         compare::compare(keys, &held, &shown, proof)?;
         Ok(Taken { head: shown, accepted: None })
     }

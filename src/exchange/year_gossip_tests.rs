@@ -96,10 +96,14 @@ async fn another_end_of_a_log_that_has_ended_is_two_pasts() {
 }
 
 #[tokio::test]
-async fn what_its_owner_does_not_prove_accuses_nobody() {
+async fn what_its_owner_denies_is_suspicion_and_suspends_nobody() {
     let world = World::new().await;
     world.follows().await;
     world.hears(vec![world.a.signs(world.end + 3, [7; 32])]).await;
     assert_eq!(world.asked(), [(ENDED.to_owned(), world.end, world.end + 3)]);
-    assert!(!world.is_accused());
+    let refused = world.c.entries(Event::WitnessRefused);
+    let codes: Vec<_> = refused.iter().map(|(_, entry)| entry.code.as_deref()).collect();
+    assert_eq!(codes, [Some("NO_PROOF")]);
+    assert_eq!(peer_of(&world.c, &world.a).suspended, None);
+    assert!(world.c.entries(Event::WitnessEquivocation).is_empty());
 }

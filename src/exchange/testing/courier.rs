@@ -1,6 +1,7 @@
 //! A courier without a network: it asks one other exchange what `api::exchange` would ask it, and
 //! can be made to bring another answer.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::mpsc;
@@ -21,14 +22,15 @@ pub(in crate::exchange) struct Memory {
     lie: Mutex<Option<Lie>>,
     entries: Mutex<Vec<pb::GetEntriesRequest>>,
     proofs: Mutex<Vec<pb::GetConsistencyRequest>>,
+    silent: AtomicBool,
 }
 
 impl Memory {
     /// Gives `asks` its way to `other`.
     pub(in crate::exchange) fn between(asks: &Exchange, other: &Arc<Exchange>) -> Arc<Self> {
         let (me, other) = (asks.me.clone(), other.clone());
-        let (lie, entries, proofs) = Default::default();
-        let courier = Arc::new(Self { me, other, lie, entries, proofs });
+        let (lie, entries, proofs, silent) = Default::default();
+        let courier = Arc::new(Self { me, other, lie, entries, proofs, silent });
         let carries: Arc<dyn Courier> = courier.clone();
         asks.set_courier(&carries);
         courier
@@ -48,16 +50,24 @@ impl Memory {
         std::mem::take(&mut *self.proofs.lock().expect("whole"))
     }
 
+    /// Whether no proof is given to anybody from now on.
+    pub(in crate::exchange) fn falls_silent(&self, silent: bool) {
+        self.silent.store(silent, Ordering::Relaxed);
+    }
+
     fn prove(
         &self,
         ask: &pb::GetConsistencyRequest,
-    ) -> Result<pb::GetConsistencyResponse, ActionError> {
+    ) -> Result<Option<pb::GetConsistencyResponse>, ActionError> {
+        if self.silent.load(Ordering::Relaxed) {
+            return Err(ActionError::Unavailable("another time".into()));
+        }
         let head = self.other.log_head_of(&ask.origin)?;
         if ask.new_size > head.checkpoint.size {
-            return Err(ActionError::NotFound("no such tree".into()));
+            return Ok(None);
         }
         let proof = self.other.log_consistency(head.log, ask.old_size, ask.new_size)?;
-        Ok(pb::GetConsistencyResponse { hashes: hashes(&proof) })
+        Ok(Some(pb::GetConsistencyResponse { hashes: hashes(&proof) }))
     }
 }
 
@@ -99,7 +109,7 @@ impl Courier for Memory {
         &self,
         _: Arc<Peer>,
         ask: pb::GetConsistencyRequest,
-    ) -> Carried<pb::GetConsistencyResponse> {
+    ) -> Carried<Option<pb::GetConsistencyResponse>> {
         let answer = self.prove(&ask);
         self.proofs.lock().expect("whole").push(ask);
         carried(answer)

@@ -156,7 +156,7 @@ impl Exchange {
 
     /// Logs a checkpoint that does not extend what was shown before, once for each, and as many as
     /// refused messages at most.
-    async fn suspect(
+    pub(super) async fn suspect(
         &self,
         peer: Option<&AuthorityId>,
         shown: &str,

@@ -33,6 +33,7 @@ impl Exchange {
     }
 
     /// Asks the owner of a log for the proof that the larger of two checkpoints extends the smaller.
+    /// `None` where it says that its log never was as large.
     ///
     /// # Errors
     /// [`ActionError::Unavailable`] where it does not answer.
@@ -41,16 +42,16 @@ impl Exchange {
         owner: &Arc<Peer>,
         one: &SignedCheckpoint,
         other: &SignedCheckpoint,
-    ) -> Result<Vec<Digest>, ActionError> {
+    ) -> Result<Option<Vec<Digest>>, ActionError> {
         let (a, b) = (one.checkpoint().size, other.checkpoint().size);
         if a == b {
-            return Ok(Vec::new());
+            return Ok(Some(Vec::new()));
         }
         let (origin, old_size, new_size) = (one.checkpoint().origin.clone(), a.min(b), a.max(b));
         let ask = pb::GetConsistencyRequest { old_size, new_size, origin };
         let answer = self.courier()?.consistency(owner.clone(), ask).await;
         let answer = answer.map_err(|trouble| ActionError::Unavailable(trouble.0))?;
-        Ok(digests(&answer.hashes).unwrap_or_default())
+        Ok(answer.map(|answer| digests(&answer.hashes).unwrap_or_default()))
     }
 }
 

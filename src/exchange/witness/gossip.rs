@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::unproved::{Pair, Unproved};
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::cosigned::SignedCheckpoint;
 use crate::domain::AuthorityId;
-use crate::exchange::{ActionError, Exchange, Peer};
+use crate::exchange::{Exchange, Peer};
 use crate::pb::v1 as pb;
 
 /// Checkpoints that are told and heard at once.
@@ -21,9 +22,14 @@ pub const SHARED_MAX: usize = 256;
 /// How often. What it is there to find happened on purpose, and is not in a hurry.
 const EVERY: Duration = Duration::from_secs(60);
 
-/// The peers whose checkpoints are being compared: those of each are, once at a time.
+/// What comes of what is heard.
 #[derive(Debug, Default)]
-pub(crate) struct Hearing(Arc<Mutex<BTreeSet<AuthorityId>>>);
+pub(crate) struct Hearing {
+    /// The peers whose checkpoints are being compared: those of each are, once at a time.
+    turns: Arc<Mutex<BTreeSet<AuthorityId>>>,
+    /// What the owners of logs have not proved yet.
+    pub(super) unproved: Unproved,
+}
 
 /// Ends with what it is for.
 struct Turn {
@@ -33,8 +39,8 @@ struct Turn {
 
 impl Hearing {
     fn begin(&self, from: &AuthorityId) -> Option<Turn> {
-        let fresh = self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(from.clone());
-        fresh.then(|| Turn { hearing: self.0.clone(), from: from.clone() })
+        let fresh = self.turns.lock().unwrap_or_else(PoisonError::into_inner).insert(from.clone());
+        fresh.then(|| Turn { hearing: self.turns.clone(), from: from.clone() })
     }
 }
 
@@ -52,6 +58,10 @@ pub async fn run(exchange: Arc<Exchange>, stop: CancellationToken) {
         tokio::select! {
             () = stop.cancelled() => return,
             _ = clock.tick() => {}
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = exchange.ask_again() => {}
         }
         for peer in exchange.directory.all() {
             if exchange.gossips_with(peer.authority()) && peer.suspended.is_none() {
@@ -110,38 +120,23 @@ impl Exchange {
         for note in notes.into_iter().take(SHARED_MAX) {
             let Some((owner, heard)) = self.known_log(&note) else { continue };
             let origin = &heard.checkpoint().origin;
-            if owner.suspended.is_some() || !asked.insert(origin.clone()) {
+            let known = self.hearing.unproved.has(heard.checkpoint());
+            if known || owner.suspended.is_some() || !asked.insert(origin.clone()) {
                 continue;
             }
             // Its owner is asked for a proof of each: not as often as somebody likes to tell.
             let whose = format!("{} {}", from.authority(), owner.authority());
-            let size = |head: &SignedCheckpoint| head.checkpoint().size;
-            let held = self.heads.of(origin).map(|held| size(&held));
-            let free = held.is_none_or(|held| held == size(&heard));
-            if !free && !self.budgets.heard.take(&whose, self.now()) {
-                continue;
-            }
-            if let Err(error) = self.hear_one(&owner, &heard).await {
-                tracing::info!(from = %from.authority(), %error, "a checkpoint is not compared");
+            // Of a log that is not known here nothing is held that it could contradict.
+            let Some(held) = self.heads.of(origin) else { continue };
+            let free = held.checkpoint().size == heard.checkpoint().size;
+            if free || self.budgets.heard.take(&whose, self.now()) {
+                self.put_to_owner(&owner, &Pair { held, heard }).await;
             }
         }
     }
 
-    async fn hear_one(
-        self: &Arc<Self>,
-        owner: &Arc<Peer>,
-        heard: &SignedCheckpoint,
-    ) -> Result<(), ActionError> {
-        // Of a log that is not known here nothing is held that it could contradict.
-        let Some(held) = self.heads.of(&heard.checkpoint().origin) else { return Ok(()) };
-        let proof = self.proof_between(owner, &held, heard).await?;
-        // What is wrong is heeded.
-        let _ = self.compare(owner, &held, heard, proof).await;
-        Ok(())
-    }
-
     /// The peer whose log key has signed a note.
-    fn known_log(&self, note: &str) -> Option<(Arc<Peer>, SignedCheckpoint)> {
+    pub(super) fn known_log(&self, note: &str) -> Option<(Arc<Peer>, SignedCheckpoint)> {
         let origin = Checkpoint::parse_unverified(note).ok()?.origin;
         let peers = self.directory.all();
         let owner = peers.into_iter().find(|peer| peer.card.owns_log(&origin))?;
