@@ -142,7 +142,7 @@ fn desk() -> Caller {
 
 async fn sealed(node: &OpenNode) -> PackageShape {
     let mut upload = Upload::begin(node.exchange.clone(), &desk()).expect("begun");
-    upload.exhibit("x", "").await.expect("taken");
+    upload.exhibit("x", "", Vec::new()).await.expect("taken");
     upload.data(vec![1; 300 << 10].into()).await.expect("taken");
     upload.finish(1).await.expect("sealed")
 }

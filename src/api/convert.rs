@@ -5,10 +5,11 @@ use tonic::Status;
 use super::annex::annex;
 use super::status::invalid;
 use crate::card::{Card, CardBody};
+use crate::domain::custody::CustodyRecord;
 use crate::domain::limits::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
 use crate::domain::request::{Content, Finding, Severity};
 use crate::domain::{MessageId, PackageId, RequestId};
-use crate::envelope::wire::{content_from_pb, use_limits_to_pb};
+use crate::envelope::wire::{content_from_pb, custody_from_pb, custody_to_pb, use_limits_to_pb};
 use crate::exchange::Peer;
 use crate::exchange::log::{index_in_log, log_of};
 use crate::exchange::packages::ExhibitInfo;
@@ -217,7 +218,18 @@ pub(super) fn exhibit(info: ExhibitInfo) -> pb::Exhibit {
         media_type: info.media_type,
         size_bytes: info.bytes,
         sha256: info.sha256,
+        custody: info.custody.into_iter().map(custody_to_pb).collect(),
     }
+}
+
+/// The custody records of an exhibit that a client gives.
+pub(super) fn custody(records: Vec<pb::CustodyRecord>) -> Result<Vec<CustodyRecord>, Status> {
+    let read = |(number, record)| {
+        custody_from_pb(record).map_err(|error| {
+            invalid(&format!("exhibit.custody[{number}].{}", error.path), error.rule)
+        })
+    };
+    records.into_iter().enumerate().map(read).collect()
 }
 
 pub(super) fn receipt(view: ReceiptView, digest: &[u8]) -> pb::Receipt {

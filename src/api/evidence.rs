@@ -39,7 +39,8 @@ pub(super) async fn upload(
         };
         let taken = match part.part {
             Some(Part::Exhibit(head)) => {
-                upload.exhibit(&head.original_name, &head.media_type).await
+                let custody = convert::custody(head.custody)?;
+                upload.exhibit(&head.original_name, &head.media_type, custody).await
             }
             Some(Part::Data(data)) => upload.data(data).await,
             Some(Part::End(end)) => break end.exhibits,

@@ -6,6 +6,7 @@
 //! ends it with a failure and the last lines of every node's trace.
 
 mod checks;
+mod custody;
 mod desk;
 mod evidence;
 mod figures;

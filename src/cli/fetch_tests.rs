@@ -16,6 +16,7 @@ pub(super) fn exhibit(number: u32, name: &str, bytes: &[u8]) -> (pb::Exhibit, Ve
         media_type: "text/plain".into(),
         size_bytes: bytes.len() as u64,
         sha256: hex::encode(sha256(bytes)),
+        custody: Vec::new(),
     };
     (head, bytes.to_vec())
 }

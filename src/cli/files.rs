@@ -17,24 +17,31 @@ const TEXT_MAX_BYTES: u64 = 1 << 20;
 
 /// Reads a text that a person has written or was sent.
 pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
-    let text = String::from_utf8(read_bytes(path)?);
+    read_long_text(path, TEXT_MAX_BYTES)
+}
+
+/// Reads a text that may be longer than what people write by hand.
+pub(crate) fn read_long_text(path: &Path, most: u64) -> Result<String, Failure> {
+    let text = String::from_utf8(read_bytes(path, most)?);
     text.map_err(|_| Failure::bad_file(path, "is not UTF-8 text"))
 }
 
-fn read_bytes(path: &Path) -> Result<Vec<u8>, Failure> {
+fn read_bytes(path: &Path, most: u64) -> Result<Vec<u8>, Failure> {
     let cannot = |e: &std::io::Error| Failure::file(path, "cannot be read", e);
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(|e| cannot(&e))?;
-    file.take(TEXT_MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|e| cannot(&e))?;
-    if bytes.len() as u64 > TEXT_MAX_BYTES {
-        return Err(Failure::bad_file(path, "is larger than 1 MiB: it is not what is asked for"));
+    file.take(most + 1).read_to_end(&mut bytes).map_err(|e| cannot(&e))?;
+    if bytes.len() as u64 > most {
+        let why = format!("is larger than {} MiB: it is not what is asked for", most >> 20);
+        return Err(Failure::bad_file(path, why));
     }
     Ok(bytes)
 }
 
 /// Reads a policy of witnesses, which need not be UTF-8.
 pub(crate) fn read_policy(path: &Path) -> Result<Policy, Failure> {
-    Policy::parse(&read_bytes(path)?).map_err(|error| Failure::bad_file(path, error))
+    Policy::parse(&read_bytes(path, TEXT_MAX_BYTES)?)
+        .map_err(|error| Failure::bad_file(path, error))
 }
 
 /// Reads the card of an authority.

@@ -51,6 +51,9 @@ pub(crate) struct SendArgs {
     /// Files and directories that are sealed into one evidence package
     #[arg(long, num_args = 1.., value_name = "PATH")]
     evidence: Vec<PathBuf>,
+    /// Custody records of that evidence, a .toml file: who had it, when, where and why
+    #[arg(long, value_name = "FILE", requires = "evidence")]
+    custody: Option<PathBuf>,
     /// A package that was uploaded before, by a command that failed after it
     #[arg(long, value_name = "PACKAGE")]
     package: Vec<PackageId>,
@@ -75,10 +78,14 @@ impl SendArgs {
 
     /// Finds the files, before anything is sent.
     pub(crate) fn walk(&self) -> Result<Option<Walk>, Failure> {
-        match self.evidence.is_empty() {
-            true => Ok(None),
-            false => evidence::exhibits(&self.evidence).map(Some),
+        if self.evidence.is_empty() {
+            return Ok(None);
         }
+        let mut walk = evidence::exhibits(&self.evidence)?;
+        if let Some(file) = &self.custody {
+            walk.read_custody(file)?;
+        }
+        Ok(Some(walk))
     }
 }
 
@@ -103,7 +110,13 @@ impl Ready {
         let annexes = args.annexes.seal(annexes, client, out).await?;
         let mut packages: Vec<String> = args.package.iter().map(PackageId::to_string).collect();
         if let Some(walk) = walk {
-            let package = evidence::upload(client, walk, out).await?;
+            let (package, differing) = evidence::upload(client, walk, out).await?;
+            for name in differing {
+                out.talk(&format!(
+                    "warning: {name}: its last custody record has another SHA-256 than the file; the \
+                     receiver is told so"
+                ));
+            }
             let size = view::bytes(package.sealed_bytes);
             let (id, exhibits) = (&package.package_id, package.exhibits);
             out.talk(&format!("package: {id} ({exhibits} exhibits, {size} sealed)"));

@@ -4,11 +4,14 @@ use serde_json::{Value, json};
 
 use super::check::finding_json;
 use crate::audit::Position;
+use crate::domain::custody::differs;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::lifecycle::RequestState;
 use crate::domain::request::{FrameworkSubject, Handling, LimitKind, ReleasePurpose};
 use crate::domain::{AuthorityKind, MessageKind, PackageId};
-use crate::envelope::wire::{content_from_pb, release_purpose_from_pb, subject_from_pb};
+use crate::envelope::wire::{
+    content_from_pb, custody_from_pb, release_purpose_from_pb, subject_from_pb,
+};
 use crate::pb::v1 as pb;
 
 /// The word for a kind, as in `EVIDENCE_PACKAGE`.
@@ -240,7 +243,21 @@ pub(crate) fn exhibit(e: &pb::Exhibit) -> Value {
         "media_type": e.media_type,
         "size_bytes": e.size_bytes,
         "sha256": e.sha256,
+        "custody": e.custody.iter().map(custody).collect::<Vec<_>>(),
+        "custody_differs": custody_differs(e),
     })
+}
+
+/// Whether an exhibit is another than its last custody record says.
+pub(crate) fn custody_differs(e: &pb::Exhibit) -> bool {
+    e.custody.last().is_some_and(|last| differs(&last.digest, &e.sha256))
+}
+
+/// A custody record as a file would have it.
+fn custody(record: &pb::CustodyRecord) -> Value {
+    let read = custody_from_pb(record.clone()).map_err(|error| error.to_string());
+    let value = read.and_then(|read| serde_json::to_value(&read).map_err(|e| e.to_string()));
+    value.unwrap_or_else(|error| json!({ "unreadable": error }))
 }
 
 pub(crate) fn receipt(r: &pb::Receipt) -> Value {

@@ -53,13 +53,39 @@ pub const CHUNKS_PER_EXHIBIT_MAX: u64 = u32::MAX as u64;
 /// Exhibits in one package; the manifest is one more.
 pub const EXHIBITS_PER_PACKAGE_MAX: usize = 100_000;
 
+/// Custody records of one exhibit: whoever seized, copied, examined and kept it, for years.
+pub const CUSTODY_RECORDS_MAX: usize = 64;
+
+/// One text of a custody record: an office, a place, a paragraph of a law.
+pub const CUSTODY_TEXT_MAX_BYTES: usize = 512;
+
+/// The note of a custody record.
+pub const CUSTODY_NOTE_MAX_BYTES: usize = 2048;
+
+/// Seals that one custody record names.
+pub const CUSTODY_SEALS_MAX: usize = 16;
+
+/// Bytes of the id of a seal.
+pub const CUSTODY_SEAL_MAX_BYTES: usize = 64;
+
+/// All texts of the custody records of one exhibit: they travel in one line of the manifest, and in
+/// the head of its upload.
+pub const CUSTODY_MAX_BYTES: usize = 32 << 10;
+
+/// A file of custody records: one for each of a hundred thousand exhibits.
+pub const CUSTODY_FILE_MAX_BYTES: u64 = 64 << 20;
+
 /// A package's manifest, sealed: a hundred thousand lines of 600 bytes. Its size is its sender's
 /// choice; it is read a chunk at a time.
 pub const MANIFEST_MAX_BYTES: u64 = 64 << 20;
 
-/// One line of a manifest: a name of [`EXHIBIT_NAME_MAX_BYTES`] whose every byte is escaped, and
-/// room for the rest.
-pub const MANIFEST_LINE_MAX_BYTES: usize = 16 << 10;
+/// One line of a manifest: a name of [`EXHIBIT_NAME_MAX_BYTES`] and custody records of
+/// [`CUSTODY_MAX_BYTES`] whose every byte is escaped, and room for the rest.
+pub const MANIFEST_LINE_MAX_BYTES: usize = 256 << 10;
+
+/// Lines of a manifest in one page of exhibits, unless it is a single one: with room to spare in what
+/// any gRPC client takes.
+pub const EXHIBIT_PAGE_MAX_BYTES: usize = 1 << 20;
 
 /// Bytes of one exhibit's original name, and of its media type.
 pub const EXHIBIT_NAME_MAX_BYTES: usize = 1024;

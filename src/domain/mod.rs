@@ -6,6 +6,7 @@
 pub mod authority;
 pub mod characters;
 pub mod clock;
+pub mod custody;
 pub mod delivery;
 pub mod ids;
 pub mod kind;

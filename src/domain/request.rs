@@ -49,6 +49,7 @@ pub use basis::{Instrument, TreatyName, UnknownCode, UnknownInstrument};
 pub use content::Content;
 pub use costs::{CostBearer, CostConsultation, CostItem, CostKind, CostStage};
 pub use extradition::ExtraditionNotice;
+pub(in crate::domain) use file::toml_of;
 pub use file::{
     UnreadableFile, content_from_json, content_from_toml, request_from_json, request_from_toml,
 };

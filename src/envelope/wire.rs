@@ -5,6 +5,7 @@
 //! field. What a content lacks is not judged here; `Content::check` does that.
 
 mod bodies;
+mod custody;
 mod figures;
 mod parties;
 mod parts;
@@ -18,6 +19,7 @@ use crate::domain::request::{
 };
 use crate::pb::v1 as pb;
 
+pub use custody::{custody_from_pb, custody_to_pb};
 pub use figures::{statistics_from_pb, statistics_to_pb};
 pub use parties::framework_to_pb;
 use parties::{framework_from_pb, referral_from_pb, referral_to_pb, return_from_pb, return_to_pb};

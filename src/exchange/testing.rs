@@ -219,7 +219,7 @@ impl Lone {
     /// Seals a package of one exhibit.
     pub(super) async fn upload(&self, bytes: &'static [u8]) -> PackageShape {
         let mut upload = Upload::begin(self.x().clone(), &desk()).expect("begun");
-        upload.exhibit("records.csv", "text/csv").await.expect("named");
+        upload.exhibit("records.csv", "text/csv", Vec::new()).await.expect("named");
         upload.data(bytes.into()).await.expect("taken");
         upload.finish(1).await.expect("sealed")
     }

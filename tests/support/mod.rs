@@ -351,7 +351,7 @@ pub async fn upload(agency: &mut Agency, exhibits: Vec<(&str, Vec<u8>)>) -> pb::
     let mut parts = Vec::new();
     let end = pb::UploadEnd { exhibits: u32::try_from(exhibits.len()).expect("few") };
     for (name, bytes) in exhibits {
-        let head = pb::ExhibitHead { original_name: name.into(), media_type: String::new() };
+        let head = pb::ExhibitHead { original_name: name.into(), ..pb::ExhibitHead::default() };
         parts.push(Part::Exhibit(head));
         parts.extend(bytes.chunks(256 << 10).map(|piece| Part::Data(piece.to_vec().into())));
     }

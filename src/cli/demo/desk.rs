@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
 
+use super::custody;
 use super::evidence::Made;
 use super::nodes::{DESK, Node};
 use crate::cli::exit::Failure;
@@ -19,7 +20,7 @@ use crate::crypto::{Sha256, random};
 use crate::domain::limits::CHUNK_BYTES;
 use crate::domain::request::{Content, StatisticsReturn};
 use crate::domain::{AuthorityId, RequestId};
-use crate::envelope::wire::{content_to_pb, statistics_from_pb};
+use crate::envelope::wire::{content_to_pb, custody_to_pb, statistics_from_pb};
 use crate::node::now;
 use crate::pb::v1 as pb;
 use pb::agency_service_client::AgencyServiceClient;
@@ -194,7 +195,8 @@ impl Desk {
             .iter()
             .map(|made| {
                 let (original_name, media_type) = (made.name.into(), made.media_type.into());
-                (pb::ExhibitHead { original_name, media_type }, made.path.clone())
+                let custody = custody::of(made).into_iter().map(custody_to_pb).collect();
+                (pb::ExhibitHead { original_name, media_type, custody }, made.path.clone())
             })
             .collect();
         let reading = tokio::task::spawn_blocking(move || -> Result<()> {

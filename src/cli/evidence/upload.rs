@@ -16,7 +16,10 @@ use super::{Found, Walk};
 use crate::cli::connect::AgencyClient;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::out::{Out, Unit};
+use crate::crypto::{Digest, Sha256};
+use crate::domain::custody::{CustodyRecord, differs};
 use crate::domain::limits::CHUNK_BYTES;
+use crate::envelope::wire::custody_to_pb;
 use crate::pb::v1 as pb;
 use crate::pb::v1::upload_package_request::Part;
 
@@ -25,48 +28,61 @@ type Parts = mpsc::Sender<pb::UploadPackageRequest>;
 /// Messages that are read ahead of the network.
 const AHEAD: usize = 4;
 
-/// Uploads what a walk found as one package.
+/// Uploads what a walk found as one package. Gives the files, too, that are not what their last custody
+/// record says that they were.
 pub(crate) async fn upload(
     client: &mut AgencyClient,
     walk: Walk,
     out: &Out,
-) -> Result<pb::Package, Failure> {
+) -> Result<(pb::Package, Vec<String>), Failure> {
     let progress = out.progress("uploading", walk.bytes(), Unit::Bytes);
     let bar = progress.handle();
     let (parts, taken) = mpsc::channel(AHEAD);
     let call = client.upload_package(ReceiverStream::new(taken));
     tokio::pin!(call);
-    let mut reading = tokio::task::spawn_blocking(move || feed(&walk.files, &parts, &bar));
-    let answer = tokio::select! {
-        answer = &mut call => answer,
+    let mut reading = tokio::task::spawn_blocking(move || feed(&walk, &parts, &bar));
+    let broke_off = |_| Failure::new(Exit::Fault, "the reading of the files broke off");
+    let (answer, read) = tokio::select! {
+        answer = &mut call => (answer?, reading.await),
         read = &mut reading => match read {
-            Ok(Ok(())) => call.await,
             Ok(Err(failure)) => {
                 // The refusal that was asked for; what went wrong here says more.
                 let _ = call.await;
                 return Err(failure);
             }
-            Err(_) => return Err(Failure::new(Exit::Fault, "the reading of the files broke off")),
+            read => (call.await?, read),
         },
     };
-    Ok(answer?.into_inner())
+    Ok((answer.into_inner(), read.map_err(broke_off)??))
 }
 
 /// Sends all files, and then the end; where reading fails no end comes, and nothing is sealed.
-fn feed(files: &[Found], parts: &Parts, bar: &ProgressBar) -> Result<(), Failure> {
-    for file in files {
-        if !feed_file(file, parts, bar)? {
+fn feed(walk: &Walk, parts: &Parts, bar: &ProgressBar) -> Result<Vec<String>, Failure> {
+    let mut differing = Vec::new();
+    for (number, file) in walk.files.iter().enumerate() {
+        let custody = walk.custody.of(number);
+        let said = custody.last().map_or_else(String::new, |last| last.digest.clone());
+        match feed_file(file, custody, parts, bar)? {
+            Some(digest) if differs(&said, &hex::encode(digest)) => {
+                differing.push(file.name.clone());
+            }
+            Some(_) => {}
             // The node hung up: its answer says why.
-            return Ok(());
+            None => return Ok(differing),
         }
     }
-    let exhibits = u32::try_from(files.len()).unwrap_or(u32::MAX);
+    let exhibits = u32::try_from(walk.files.len()).unwrap_or(u32::MAX);
     send(parts, Part::End(pb::UploadEnd { exhibits }));
-    Ok(())
+    Ok(differing)
 }
 
-/// Sends one file; `false` when nobody takes it any more.
-fn feed_file(found: &Found, parts: &Parts, bar: &ProgressBar) -> Result<bool, Failure> {
+/// Sends one file, and gives its SHA-256; `None` when nobody takes it any more.
+fn feed_file(
+    found: &Found,
+    custody: Vec<CustodyRecord>,
+    parts: &Parts,
+    bar: &ProgressBar,
+) -> Result<Option<Digest>, Failure> {
     let cannot = |e| Failure::file(&found.path, "cannot be read", &e);
     let changed = || {
         Failure::bad_file(&found.path, "was changed while it was read")
@@ -80,23 +96,25 @@ fn feed_file(found: &Found, parts: &Parts, bar: &ProgressBar) -> Result<bool, Fa
     let head = pb::ExhibitHead {
         original_name: found.name.clone(),
         media_type: media_type(&found.name).to_owned(),
+        custody: custody.into_iter().map(custody_to_pb).collect(),
     };
     if !send(parts, Part::Exhibit(head)) {
-        return Ok(false);
+        return Ok(None);
     }
-    let mut read = 0;
+    let (mut read, mut hash) = (0, Sha256::new());
     loop {
         let chunk = next_chunk(&mut file).map_err(cannot)?;
         read += chunk.len() as u64;
         if chunk.is_empty() {
             break;
         }
+        hash.update(&chunk);
         bar.inc(chunk.len() as u64);
         if !send(parts, Part::Data(chunk)) {
-            return Ok(false);
+            return Ok(None);
         }
     }
-    if read == found.bytes { Ok(true) } else { Err(changed()) }
+    if read == found.bytes { Ok(Some(hash.finish())) } else { Err(changed()) }
 }
 
 fn send(parts: &Parts, part: Part) -> bool {

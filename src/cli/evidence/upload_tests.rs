@@ -23,7 +23,8 @@ async fn everything_arrives_in_order_and_in_messages_of_a_chunk() {
     let dir = evidence();
     let (mut client, seen) = Fake::default().start().await;
     let (out, ..) = memory(Format::Table);
-    upload(&mut client, walk(&dir), &out).await.expect("uploaded");
+    let (_, differing) = upload(&mut client, walk(&dir), &out).await.expect("uploaded");
+    assert_eq!(differing, Vec::<String>::new());
     let seen = seen.lock().expect("not poisoned");
     let heads: Vec<(&str, &str, usize)> = seen
         .exhibits
@@ -37,6 +38,42 @@ async fn everything_arrives_in_order_and_in_messages_of_a_chunk() {
     ];
     assert_eq!(heads, expected);
     assert_eq!((seen.largest, seen.whole), (CHUNK_BYTES, Some(true)));
+}
+
+#[tokio::test]
+async fn custody_goes_along_and_a_file_that_is_another_than_it_says_is_told() {
+    let dir = evidence();
+    let mut walk = walk(&dir);
+    let record = |exhibit: &str, digest: &str| {
+        format!(
+            "[[record]]\nexhibits = [\"{exhibit}\"]\naction = \"packed\"\nplace = \"Registry\"\n\
+             at = \"2026-06-20T10:00:00Z\"\nreason = \"Request\"\ndigest = \"{digest}\"\n\
+             by = {{ name = \"Clerk\", organisation = \"Court\" }}\n"
+        )
+    };
+    let empty = hex::encode(crate::crypto::sha256(b""));
+    let file = dir.path().join("custody.toml");
+    fs::write(&file, record("empty", &empty) + &record("z/", &empty)).expect("written");
+    walk.read_custody(&file).expect("sound");
+    let (mut client, seen) = Fake::default().start().await;
+    let (out, ..) = memory(Format::Table);
+    let (_, differing) = upload(&mut client, walk, &out).await.expect("uploaded");
+    assert_eq!(differing, ["z/b.csv"]);
+    let seen = seen.lock().expect("not poisoned");
+    let counts: Vec<usize> = seen.exhibits.iter().map(|(head, _)| head.custody.len()).collect();
+    assert_eq!(counts, [0, 1, 1]);
+}
+
+#[tokio::test]
+async fn a_record_for_no_exhibit_is_refused_before_anything_is_sent() {
+    let dir = evidence();
+    let mut walk = walk(&dir);
+    let file = dir.path().join("custody.toml");
+    let text = include_str!("../../../examples/custody.toml");
+    fs::write(&file, text).expect("written");
+    let failure = walk.read_custody(&file).expect_err("there is no image.bin");
+    assert_eq!(failure.code, Exit::BadInput);
+    assert!(failure.message.contains("record[0].exhibits[0]: no exhibit is called"), "{failure}");
 }
 
 #[tokio::test]

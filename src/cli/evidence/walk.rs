@@ -8,7 +8,11 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::cli::exit::{Exit, Failure};
-use crate::domain::limits::{EXHIBIT_NAME_MAX_BYTES, EXHIBITS_PER_PACKAGE_MAX};
+use crate::cli::files::read_long_text;
+use crate::domain::custody::{Custody, custody_from_toml};
+use crate::domain::limits::{
+    CUSTODY_FILE_MAX_BYTES, EXHIBIT_NAME_MAX_BYTES, EXHIBITS_PER_PACKAGE_MAX,
+};
 
 /// A file that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,12 +30,25 @@ pub(crate) struct Found {
 /// What was found, in the order of the names.
 pub(crate) struct Walk {
     pub(crate) files: Vec<Found>,
+    /// Their custody records.
+    pub(crate) custody: Custody,
 }
 
 impl Walk {
     /// Bytes of all files.
     pub(crate) fn bytes(&self) -> u64 {
         self.files.iter().map(|file| file.bytes).sum()
+    }
+
+    /// Reads the custody records of the files.
+    pub(crate) fn read_custody(&mut self, file: &Path) -> Result<(), Failure> {
+        let text = read_long_text(file, CUSTODY_FILE_MAX_BYTES)?;
+        let names: Vec<&str> = self.files.iter().map(|found| found.name.as_str()).collect();
+        self.custody = custody_from_toml(&text, &names).map_err(|error| {
+            Failure::bad_file(file, error)
+                .hint("nothing was sent: docs/cli.md has the fields of a custody record")
+        })?;
+        Ok(())
     }
 }
 
@@ -48,7 +65,7 @@ pub(crate) fn exhibits(paths: &[PathBuf]) -> Result<Walk, Failure> {
     }
     files.sort_by(|a, b| a.name.cmp(&b.name));
     check(&files)?;
-    Ok(Walk { files })
+    Ok(Walk { files, custody: Custody::default() })
 }
 
 /// All files below a directory, in the order of their names.

@@ -121,5 +121,10 @@ fn read_toml<T: DeserializeOwned>(file: &str) -> Result<T, UnreadableFile> {
     if file.len() > BODY_MAX_BYTES {
         return Err(UnreadableFile::too_large());
     }
+    toml_of(file)
+}
+
+/// Reads any type from TOML, whatever the size.
+pub(in crate::domain) fn toml_of<T: DeserializeOwned>(file: &str) -> Result<T, UnreadableFile> {
     toml::from_str(file).map_err(|error| UnreadableFile::toml(&error, file))
 }

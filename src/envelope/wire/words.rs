@@ -4,6 +4,7 @@
 
 use super::WireError;
 use crate::domain::MessageKind;
+use crate::domain::custody::CustodyAction;
 use crate::domain::request::{
     AssistanceType, CaseRelation, ConsentGiver, CostBearer, CostKind, CostStage, Decision,
     FrameworkSubject, HearingMeans, HearingStage, LimitKind, NationalityEvidence,
@@ -48,6 +49,9 @@ macro_rules! words {
 }
 
 words! {
+    CustodyAction {
+        Seized Acquired Examined Copied Transferred Stored Packed
+    }
     AssistanceType {
         Statement ServiceOfDocuments SearchSeizureFreezing Examination Information Records
         Tracing Appearance Other AssetFreezing AssetRecovery

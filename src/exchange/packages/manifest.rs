@@ -9,7 +9,10 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::domain::limits::{CHUNK_BYTES, EXHIBIT_NAME_MAX_BYTES, MANIFEST_LINE_MAX_BYTES};
+use crate::domain::custody::{CustodyRecord, check_custody};
+use crate::domain::limits::{
+    CHUNK_BYTES, EXHIBIT_NAME_MAX_BYTES, EXHIBIT_PAGE_MAX_BYTES, MANIFEST_LINE_MAX_BYTES,
+};
 use crate::domain::{PackageId, Timestamp};
 use crate::exchange::ActionError;
 
@@ -36,6 +39,9 @@ pub struct ExhibitInfo {
     pub bytes: u64,
     /// SHA-256 of the plaintext, lower-case hex.
     pub sha256: String,
+    /// Its chain of custody, the first step first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub custody: Vec<CustodyRecord>,
 }
 
 const MEDIA_TYPE_MAX_BYTES: usize = 127;
@@ -115,11 +121,13 @@ pub(super) fn page(
         return Err(ActionError::invalid("page_token", NoPageToken.to_string()));
     }
     let mut page = ExhibitPage { exhibits: Vec::new(), next: None };
-    let mut number = from.number;
+    let (mut number, mut bytes) = (from.number, 0);
     loop {
         let at = lines.at;
         let Some(line) = lines.next()? else { break };
-        if page.exhibits.len() == limit {
+        bytes += line.len();
+        let is_large = bytes > EXHIBIT_PAGE_MAX_BYTES && !page.exhibits.is_empty();
+        if page.exhibits.len() == limit || is_large {
             page.next = Some(PageToken { number, at });
             return Ok(page);
         }
@@ -146,7 +154,8 @@ fn exhibit(line: &[u8], number: u32, from: PageToken) -> Result<ExhibitInfo, Act
     }
     let fits = exhibit.number == number
         && exhibit.sha256.len() == 64
-        && check_head(&exhibit.name, &exhibit.media_type).is_ok();
+        && check_head(&exhibit.name, &exhibit.media_type).is_ok()
+        && check_custody(&exhibit.custody).is_ok();
     match fits {
         true => Ok(exhibit),
         false => Err(ActionError::fault("a line of the manifest breaks a rule")),

@@ -1,5 +1,6 @@
 use super::*;
 use crate::domain::Timestamp;
+use crate::domain::limits::CUSTODY_MAX_BYTES;
 
 /// The manifest of a package of so many exhibits, in chunks.
 fn manifest(exhibits: u32, name: impl Fn(u32) -> String) -> Vec<Vec<u8>> {
@@ -16,7 +17,8 @@ fn manifest(exhibits: u32, name: impl Fn(u32) -> String) -> Vec<Vec<u8>> {
 
 fn info(number: u32, name: String) -> ExhibitInfo {
     let media_type = "text/plain".into();
-    ExhibitInfo { number, name, media_type, bytes: 5, sha256: "ab".repeat(32) }
+    let sha256 = "ab".repeat(32);
+    ExhibitInfo { number, name, media_type, bytes: 5, sha256, custody: Vec::new() }
 }
 
 /// A page, and which chunks were read for it.
@@ -71,6 +73,52 @@ fn the_longest_name_with_every_byte_escaped_fits_in_a_line() {
     assert_eq!(page.exhibits[0].name, "A".repeat(1_024));
 }
 
+/// A record with a note of so many bytes.
+fn stored(note: usize) -> CustodyRecord {
+    let record = format!(
+        r#"{{"action":"stored","at":"2026-11-20T09:15:00.000Z","place":"Capital","reason":"Warrant",
+             "by":{{"name":"Clerk","organisation":"Court"}},"note":"{}"}}"#,
+        "n".repeat(note)
+    );
+    serde_json::from_str(&record).expect("a record")
+}
+
+#[test]
+fn custody_records_come_back_and_a_page_is_never_larger_than_a_client_takes() {
+    let mut chunks = manifest(0, |_| String::new());
+    let mut text = chunks.remove(0);
+    let full = |number: u32| ExhibitInfo {
+        custody: vec![stored(2_000); 16],
+        ..info(number, format!("{number}"))
+    };
+    for number in 0..60 {
+        text.extend(serde_json::to_vec(&full(number)).expect("JSON"));
+        text.push(b'\n');
+    }
+    let chunks: Vec<_> = text.chunks(CHUNK_BYTES).map(<[u8]>::to_vec).collect();
+    let (mut from, mut all, mut pages) = (PageToken::default(), Vec::new(), 0);
+    loop {
+        let page = read(&chunks, 60, from, 1_000).0.expect("sound");
+        pages += 1;
+        all.extend(page.exhibits);
+        match page.next {
+            Some(next) => from = next,
+            None => break,
+        }
+    }
+    assert!(pages == 3 && all == (0..60).map(full).collect::<Vec<_>>(), "{pages}");
+}
+
+#[test]
+fn the_largest_custody_with_every_byte_escaped_fits_in_a_line() {
+    let mut full = info(0, "A".repeat(1_024));
+    full.custody = vec![stored(1_950); 16];
+    assert_eq!(check_custody(&full.custody), Ok(()));
+    let escaped: usize = 6 * (1_024 + CUSTODY_MAX_BYTES);
+    let rest = serde_json::to_vec(&info(0, String::new())).expect("JSON").len();
+    assert!(escaped + rest + 64 * 512 < MANIFEST_LINE_MAX_BYTES, "{rest}");
+}
+
 #[test]
 fn tokens_that_no_page_gave_are_the_callers_fault() {
     let chunks = manifest(100, names(10));
@@ -97,6 +145,8 @@ fn tokens_that_no_page_gave_are_the_callers_fault() {
 fn manifests_that_break_a_rule_are_faults() {
     let good = manifest(3, names(10));
     let text = String::from_utf8(good.concat()).expect("UTF-8");
+    let unplaced = CustodyRecord { place: String::new(), ..stored(1) };
+    let unplaced = serde_json::to_string(&unplaced).expect("JSON");
     for (what, text, exhibits) in [
         ("fewer lines than exhibits", text.clone(), 4),
         ("more lines than exhibits", text.clone(), 2),
@@ -105,6 +155,11 @@ fn manifests_that_break_a_rule_are_faults() {
         ("numbers out of order", text.replace("\"number\":1", "\"number\":2"), 3),
         ("a name that leads out", text.replace("1/nnn", "../nnn"), 3),
         ("an unknown field", text.replace("\"bytes\"", "\"octets\""), 3),
+        (
+            "custody without a place",
+            text.replacen("\"sha256\"", &format!("\"custody\":[{unplaced}],\"sha256\""), 1),
+            3,
+        ),
         ("a line without end", text.replace("1/nnn", &"n".repeat(300 << 10)), 3),
         ("nothing", String::new(), 3),
     ] {

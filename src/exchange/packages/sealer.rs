@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 use super::manifest::{ExhibitInfo, ManifestHead};
 use crate::crypto::Sha256;
 use crate::crypto::primitives::random;
+use crate::domain::custody::CustodyRecord;
 use crate::domain::limits::{
     CHUNK_BYTES, CHUNK_TAG_BYTES, EXHIBITS_PER_PACKAGE_MAX, MANIFEST_MAX_BYTES,
 };
@@ -17,7 +18,7 @@ use crate::store::vault::{PackageShape, PackageWriter};
 
 /// A part of an upload.
 pub(super) enum Part {
-    Exhibit { name: String, media_type: String },
+    Exhibit { name: String, media_type: String, custody: Vec<CustodyRecord> },
     Data(bytes::Bytes),
     End,
 }
@@ -26,7 +27,10 @@ impl Part {
     /// What it takes in memory.
     pub(super) fn bytes(&self) -> usize {
         match self {
-            Part::Exhibit { name, media_type } => name.len() + media_type.len(),
+            Part::Exhibit { name, media_type, custody } => {
+                let custody: usize = custody.iter().map(CustodyRecord::bytes).sum();
+                name.len() + media_type.len() + custody
+            }
             Part::Data(bytes) => bytes.len(),
             Part::End => 0,
         }
@@ -49,6 +53,7 @@ pub(super) struct Sealer {
 struct Exhibit {
     name: String,
     media_type: String,
+    custody: Vec<CustodyRecord>,
     hasher: Sha256,
     bytes: u64,
     chunker: Chunker,
@@ -66,21 +71,28 @@ impl Sealer {
     /// Takes the next part; the end breaks with the package.
     pub(super) fn take(mut self, part: Part) -> Result<ControlFlow<Sealed, Self>, ActionError> {
         match part {
-            Part::Exhibit { name, media_type } => self.begin_exhibit(name, media_type)?,
+            Part::Exhibit { name, media_type, custody } => {
+                self.begin_exhibit(name, media_type, custody)?;
+            }
             Part::Data(bytes) => self.data(&bytes)?,
             Part::End => return self.finish().map(ControlFlow::Break),
         }
         Ok(ControlFlow::Continue(self))
     }
 
-    fn begin_exhibit(&mut self, name: String, media_type: String) -> Result<(), ActionError> {
+    fn begin_exhibit(
+        &mut self,
+        name: String,
+        media_type: String,
+        custody: Vec<CustodyRecord>,
+    ) -> Result<(), ActionError> {
         self.end_exhibit()?;
         if self.writer.exhibits() as usize == EXHIBITS_PER_PACKAGE_MAX {
             return Err(ActionError::invalid("exhibit", "100,000 at most"));
         }
         let chunker = Chunker::begin(&mut self.writer)?;
         let hasher = Sha256::new();
-        self.exhibit = Some(Exhibit { name, media_type, hasher, bytes: 0, chunker });
+        self.exhibit = Some(Exhibit { name, media_type, custody, hasher, bytes: 0, chunker });
         Ok(())
     }
 
@@ -97,18 +109,19 @@ impl Sealer {
     /// Ends the exhibit that was begun, if one was, and writes its line.
     fn end_exhibit(&mut self) -> Result<(), ActionError> {
         let Some(exhibit) = self.exhibit.take() else { return Ok(()) };
-        let Exhibit { name, media_type, hasher, bytes, chunker } = exhibit;
+        let Exhibit { name, media_type, custody, hasher, bytes, chunker } = exhibit;
         let number = self.writer.exhibits();
         let mut cipher = ExhibitCipher::new(&self.key, self.id, number);
         chunker.finish(&mut cipher, &mut self.writer)?;
         let sha256 = hex::encode(hasher.finish());
-        let line = ExhibitInfo { number, name, media_type, bytes, sha256 };
+        let line = ExhibitInfo { number, name, media_type, bytes, sha256, custody };
         let line = serde_json::to_vec(&line).expect("a struct of strings is JSON");
         self.manifest.extend_from_slice(&line);
         self.manifest.push(b'\n');
         if sealed_size(self.manifest.len() as u64) > MANIFEST_MAX_BYTES {
-            let rule = "names of exhibits are too long for so many: pack them into fewer files";
-            return Err(ActionError::invalid("exhibit.original_name", rule));
+            let rule = "names and custody records are too long for so many exhibits: pack them into \
+                        fewer files, or send several packages";
+            return Err(ActionError::invalid("exhibit", rule));
         }
         Ok(())
     }

@@ -11,6 +11,8 @@ use super::manifest::check_head;
 use super::sealer::{Part, Sealed, Sealer};
 use crate::crypto::primitives::random;
 use crate::domain::PackageId;
+use crate::domain::custody::{CustodyRecord, check_custody, check_not_after};
+use crate::domain::limits::CLOCK_AHEAD_MAX_MS;
 use crate::exchange::agencies::Caller;
 use crate::exchange::pieces::{Gather, fold, gather, piece};
 use crate::exchange::rows::{PackageRow, facts_of};
@@ -49,14 +51,23 @@ impl Upload {
     /// Begins the next exhibit.
     ///
     /// # Errors
-    /// [`ActionError::Invalid`] for a name or media type that breaks a rule.
-    pub async fn exhibit(&mut self, name: &str, media_type: &str) -> Result<(), ActionError> {
+    /// [`ActionError::Invalid`] for a name, media type or custody record that breaks a rule.
+    pub async fn exhibit(
+        &mut self,
+        name: &str,
+        media_type: &str,
+        custody: Vec<CustodyRecord>,
+    ) -> Result<(), ActionError> {
         let media_type =
             if media_type.is_empty() { "application/octet-stream" } else { media_type };
         check_head(name, media_type)?;
+        let latest = self.exchange.now().plus_ms(CLOCK_AHEAD_MAX_MS);
+        check_custody(&custody).and_then(|()| check_not_after(&custody, latest)).map_err(
+            |fault| ActionError::invalid(format!("exhibit.{}", fault.field), fault.rule),
+        )?;
         let (name, media_type) = (name.to_owned(), media_type.to_owned());
         self.exhibits = self.exhibits.saturating_add(1);
-        self.part(Part::Exhibit { name, media_type }).await
+        self.part(Part::Exhibit { name, media_type, custody }).await
     }
 
     /// Takes the next bytes of the exhibit.
@@ -130,3 +141,7 @@ async fn seal(sealer: Sealer, parts: mpsc::Receiver<Vec<Part>>) -> Result<Sealed
         }
     }
 }
+
+#[cfg(test)]
+#[path = "upload_tests.rs"]
+mod tests;
