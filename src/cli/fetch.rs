@@ -5,7 +5,9 @@
 //! that has it is complete.
 
 mod bag;
+mod case;
 mod check;
+mod custody;
 mod download;
 
 use std::path::{Path, PathBuf};
@@ -19,8 +21,10 @@ use super::files::{create_directory, empty_directory, sync_directory, write_new}
 use super::out::{Out, Unit};
 use super::{receipt, show, view};
 use crate::domain::{MessageId, PackageId};
+use crate::envelope::wire::custody_from_pb;
 use crate::pb::v1 as pb;
 use bag::Bag;
+use case::Case;
 pub(super) use check::Said;
 
 /// The message itself, in the directory that it was fetched into.
@@ -31,7 +35,8 @@ const RECEIPTS: &str = "receipts";
 /// Fetches a message with its evidence into a directory
 ///
 /// The directory gets message.json, the receipts, and for each evidence package a BagIt bag
-/// (RFC 8493), which other tools can check too:
+/// (RFC 8493), which other tools can check too, with the chain of custody of its exhibits as a table
+/// and as CASE/UCO JSON-LD:
 ///
 ///   rogatory fetch ID --out case-42/1
 ///   cd case-42/1/PACKAGE && sha256sum --check manifest-sha256.txt
@@ -95,6 +100,12 @@ async fn fetch(
     out: &Out,
 ) -> Result<Fetched, Failure> {
     let (message, packages) = listed(client, id).await?;
+    // A draft has gone nowhere, and nobody has acknowledged it.
+    let receipts = match is_draft(&message) {
+        true => Vec::new(),
+        false => receipt::receipts_of(client, id).await?,
+    };
+    let case = Case::of(&message, &receipts);
     empty_directory(dir)?;
     let total = packages.iter().flat_map(|(_, exhibits)| exhibits).map(|e| e.size_bytes).sum();
     let progress = out.progress("fetching", total, Unit::Bytes);
@@ -104,13 +115,10 @@ async fn fetch(
             let request = download::request(id, *package, exhibit);
             download::exhibit(client, request, exhibit, &mut bag, &progress).await?;
         }
+        bag.tag(bag::CUSTODY, |out| custody::write_csv(out, exhibits))?;
+        bag.tag(bag::CASE, |out| case.write(out, *package, exhibits))?;
         bag.finish(&bag_info(&message, *package))?;
     }
-    // A draft has gone nowhere, and nobody has acknowledged it.
-    let receipts = match is_draft(&message) {
-        true => Vec::new(),
-        false => receipt::receipts_of(client, id).await?,
-    };
     create_directory(&dir.join(RECEIPTS))?;
     receipt::save(&receipts, &dir.join(RECEIPTS))?;
     let text = format!("{:#}\n", message_json(&message, &packages));
@@ -184,6 +192,7 @@ async fn list_exhibits(
     };
     loop {
         let page = client.list_exhibits(request.clone()).await?.into_inner();
+        page.exhibits.iter().try_for_each(check_custody)?;
         exhibits.extend(page.exhibits);
         if page.next_page_token.is_empty() {
             break;
@@ -201,6 +210,19 @@ async fn list_exhibits(
             Err(Failure::new(Exit::VerificationFailed, message))
         }
     }
+}
+
+/// That what the node says of the custody of an exhibit can be read.
+fn check_custody(exhibit: &pb::Exhibit) -> Result<(), Failure> {
+    for record in &exhibit.custody {
+        custody_from_pb(record.clone()).map_err(|error| {
+            let name = &exhibit.original_name;
+            let message = format!("{name}: a custody record cannot be read: {error}");
+            Failure::new(Exit::VerificationFailed, message)
+                .hint("the node may be newer than this program: fetch it with one of its version")
+        })?;
+    }
+    Ok(())
 }
 
 fn bag_info(message: &pb::Message, package: PackageId) -> Vec<(&'static str, String)> {
@@ -234,6 +256,11 @@ impl Fetched {
             exhibits.iter().map(|exhibit| exhibit.size_bytes).sum()
         };
         let bytes: u64 = self.packages.iter().map(of).sum();
+        let records = |(_, exhibits): &(PackageId, Vec<pb::Exhibit>)| -> usize {
+            exhibits.iter().map(|exhibit| exhibit.custody.len()).sum()
+        };
+        let records: usize = self.packages.iter().map(records).sum();
+        let differing = self.differing();
         let shown = dir.display().to_string();
         let fields = [
             ("message", self.message.message_id.clone()),
@@ -241,6 +268,7 @@ impl Fetched {
             ("packages", self.packages.len().to_string()),
             ("exhibits", format!("{exhibits}, all as their sender sealed them")),
             ("size", view::bytes(bytes)),
+            ("custody records", if records == 0 { String::new() } else { records.to_string() }),
             ("receipts", self.receipts.to_string()),
         ];
         let json = json!({
@@ -250,9 +278,31 @@ impl Fetched {
             "packages": self.packages.iter().map(|(id, _)| id).collect::<Vec<_>>(),
             "exhibits": exhibits,
             "bytes": bytes,
+            "custody_records": records,
+            "custody_differences": differing.iter().map(|(package, exhibit)| json!({
+                "package_id": package,
+                "number": exhibit.number,
+                "original_name": exhibit.original_name,
+            })).collect::<Vec<_>>(),
             "receipts": self.receipts,
         });
         out.record(&fields, &json);
+        for (_, exhibit) in differing {
+            out.talk(&format!(
+                "warning: {}: its last custody record has another SHA-256 than the exhibit as it was \
+                 sealed",
+                exhibit.original_name
+            ));
+        }
+    }
+
+    /// The exhibits that are not what their last custody record says.
+    fn differing(&self) -> Vec<(&PackageId, &pb::Exhibit)> {
+        let all = self
+            .packages
+            .iter()
+            .flat_map(|(package, exhibits)| exhibits.iter().map(move |exhibit| (package, exhibit)));
+        all.filter(|(_, exhibit)| view::custody_differs(exhibit)).collect()
     }
 }
 

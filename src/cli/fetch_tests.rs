@@ -46,6 +46,30 @@ pub(super) async fn fetched(fake: Fake, dir: &Path) -> Result<Fetched, Failure> 
     fetch(&mut client, id(1), dir, &out).await
 }
 
+/// A chain of custody that ends with this digest.
+pub(super) fn held(digest: &str) -> Vec<pb::CustodyRecord> {
+    let who = |name: &str| pb::Custodian { name: name.into(), organisation: "Police".into() };
+    let record = pb::CustodyRecord {
+        action: pb::CustodyAction::Transferred.into(),
+        at: "2026-11-20T09:15:00.000Z".into(),
+        by: Some(who("Officer 1")),
+        to: Some(who("Clerk")),
+        place: "Post of North Ford".into(),
+        reason: "Warrant 2026/113".into(),
+        seals: vec!["A-1".into(), "A-2".into()],
+        ..pb::CustodyRecord::default()
+    };
+    let acquired = pb::CustodyRecord {
+        action: pb::CustodyAction::Acquired.into(),
+        to: None,
+        tool: Some(pb::CustodyTool { name: "imager".into(), version: "1".into() }),
+        digest: digest.into(),
+        note: "-1 degree in the room".into(),
+        ..record.clone()
+    };
+    vec![record, acquired]
+}
+
 pub(super) fn three() -> Vec<(pb::Exhibit, Vec<u8>)> {
     vec![
         exhibit(0, "a/bank records.csv", b"one, two, three, four"),
@@ -75,6 +99,47 @@ async fn a_message_is_fetched_with_all_that_it_carries() {
     let (mut out, data, _) = memory(Format::Json);
     fetched.print(&root, &mut out);
     assert_eq!(data.json()["exhibits"], 3);
+}
+
+#[tokio::test]
+async fn the_chain_of_custody_comes_with_it_and_a_difference_is_told() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut exhibits = three();
+    exhibits[0].0.custody = held(&exhibits[0].0.sha256);
+    exhibits[1].0.custody = held(&"ab".repeat(32));
+    let fetched = fetched(fake(exhibits), dir.path()).await.expect("fetched");
+    let read = |name: &str| fs::read_to_string(dir.path().join(PACKAGE).join(name)).expect(name);
+    assert_eq!(read("metadata/custody.csv").lines().count(), 5);
+    let case: Value = serde_json::from_str(&read("metadata/case.jsonld")).expect("JSON");
+    assert_eq!(case["@graph"].as_array().map(Vec::len), Some(1 + 3 * 2 + 4 + 1));
+    let tags = read("tagmanifest-sha256.txt");
+    for name in ["metadata/custody.csv", "metadata/case.jsonld"] {
+        let digest = hex::encode(sha256(read(name).as_bytes()));
+        assert!(tags.contains(&format!("{digest}  {name}\n")), "{tags}");
+    }
+    let json = fs::read_to_string(dir.path().join(MESSAGE_FILE)).expect("written");
+    let json: Value = serde_json::from_str(&json).expect("JSON");
+    let said = &json["packages"][0]["exhibits"];
+    assert_eq!(said[0]["custody"][0]["to"]["name"], "Clerk");
+    assert_eq!(
+        (&said[0]["custody_differs"], &said[1]["custody_differs"]),
+        (&json!(false), &json!(true))
+    );
+    let (mut out, data, told) = memory(Format::Json);
+    fetched.print(dir.path(), &mut out);
+    assert_eq!(data.json()["custody_records"], 4);
+    assert_eq!(data.json()["custody_differences"][0]["number"], 1);
+    assert!(told.text().contains("พยาน.txt: its last custody record"), "{}", told.text());
+}
+
+#[tokio::test]
+async fn custody_that_cannot_be_read_is_no_custody() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut exhibits = three();
+    exhibits[0].0.custody = held("");
+    exhibits[0].0.custody[0].action = 99;
+    let failure = fetched(fake(exhibits), dir.path()).await.err().expect("no such action");
+    assert_eq!(failure.code, Exit::VerificationFailed, "{failure}");
 }
 
 #[tokio::test]

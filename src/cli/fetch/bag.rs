@@ -1,6 +1,8 @@
 //! A BagIt bag (RFC 8493): exhibits under their own names, with digests that any tool can check.
 
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -8,12 +10,19 @@ use time::OffsetDateTime;
 
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::files::{Partial, create_directory, sync_directory, write_new};
-use crate::crypto::{Digest, sha256};
+use crate::crypto::{Digest, Sha256, sha256};
 
 /// The files beside the payload, whose digests are in [`TAG_MANIFEST`].
 pub(super) const TAGS: [&str; 3] = ["bag-info.txt", "bagit.txt", MANIFEST];
+/// The files that say more of the exhibits; their digests are there, too.
+pub(super) const METADATA: [&str; 2] = [CUSTODY, CASE];
+pub(super) const CUSTODY: &str = "metadata/custody.csv";
+pub(super) const CASE: &str = "metadata/case.jsonld";
 pub(super) const MANIFEST: &str = "manifest-sha256.txt";
 pub(super) const TAG_MANIFEST: &str = "tagmanifest-sha256.txt";
+
+/// Bytes of a tag file that are written at once.
+const TAG_BUFFER_BYTES: usize = 64 << 10;
 
 const DECLARATION: &str = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n";
 
@@ -22,6 +31,8 @@ pub(super) struct Bag {
     root: PathBuf,
     /// Lines of the payload manifest.
     manifest: String,
+    /// Lines of the tag manifest.
+    tags: String,
     directories: BTreeSet<PathBuf>,
     bytes: u64,
     exhibits: u64,
@@ -35,6 +46,7 @@ impl Bag {
         Ok(Self {
             root: root.to_owned(),
             manifest: String::new(),
+            tags: String::new(),
             directories: BTreeSet::from([payload]),
             bytes: 0,
             exhibits: 0,
@@ -85,6 +97,30 @@ impl Bag {
         Ok(())
     }
 
+    /// Writes a file beside the payload, piece by piece, whatever its size.
+    pub(super) fn tag(
+        &mut self,
+        name: &str,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<(), Failure> {
+        let path = self.root.join(name);
+        let cannot = |e| Failure::file(&path, "cannot be written", &e);
+        if let Some(parent) = path.parent() {
+            create_directory(parent)?;
+            self.directories.insert(parent.to_owned());
+        }
+        let partial = self.partial();
+        let file = Hashing { file: partial.create()?, hash: Sha256::new() };
+        let mut buffered = BufWriter::with_capacity(TAG_BUFFER_BYTES, file);
+        write(&mut buffered).map_err(cannot)?;
+        let Hashing { file, hash } =
+            buffered.into_inner().map_err(|error| cannot(error.into_error()))?;
+        file.sync_all().map_err(cannot)?;
+        partial.admit(&path).map_err(cannot)?;
+        self.tags.push_str(&line(&hash.finish(), name));
+        Ok(())
+    }
+
     /// Writes the tag files, which make it a bag, and brings all to the disk.
     pub(super) fn finish(self, info: &[(&str, String)]) -> Result<(), Failure> {
         self.directories.iter().try_for_each(|dir| sync_directory(dir))?;
@@ -94,13 +130,31 @@ impl Bag {
         for (label, value) in info.iter().filter(|(_, value)| !value.is_empty()) {
             text.push_str(&format!("{label}: {}\n", value.replace(['\r', '\n'], " ")));
         }
-        let mut tags = String::new();
+        let mut tags = self.tags;
         for (name, text) in TAGS.into_iter().zip([&text, DECLARATION, &self.manifest]) {
             write_new(&self.root.join(name), text.as_bytes())?;
             tags.push_str(&line(&sha256(text.as_bytes()), name));
         }
         write_new(&self.root.join(TAG_MANIFEST), tags.as_bytes())?;
         sync_directory(&self.root)
+    }
+}
+
+/// Writes and hashes in one pass.
+struct Hashing {
+    file: File,
+    hash: Sha256,
+}
+
+impl Write for Hashing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.hash.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
     }
 }
 

@@ -9,7 +9,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::bag::{MANIFEST, TAG_MANIFEST, TAGS, encoded};
+use super::bag::{MANIFEST, METADATA, TAG_MANIFEST, TAGS, encoded};
 use super::{MESSAGE_FILE, RECEIPTS};
 use crate::cli::evidence::files_below;
 use crate::cli::exit::{Exit, Failure};
@@ -124,7 +124,7 @@ impl Package {
                 faults.add(&root.join(&name), "is missing");
                 continue;
             }
-            match digest(&root.join(&name), progress) {
+            match digest(&root.join(&name), |count| progress.add(count)) {
                 Ok(found) if found == exhibit.sha256 => {}
                 Ok(_) => faults.add(&root.join(&name), "is not what was fetched"),
                 Err(error) => faults.add(&root.join(&name), &format!("cannot be read: {error}")),
@@ -161,6 +161,7 @@ impl Package {
         };
         let known = TAGS.iter().filter_map(|name| Some((name, texts.get(name)?)));
         let listed = String::from_utf8_lossy(listed);
+        metadata(root, &listed, there, faults);
         let wrong: Vec<&str> = known
             .filter(|(name, text)| !listed.contains(&line(name, text)))
             .map(|(name, _)| *name)
@@ -169,8 +170,24 @@ impl Package {
         for name in wrong {
             faults.add(&root.join(name), "is not what was fetched");
         }
-        if listed.lines().count() != TAGS.len() {
+        if listed.lines().count() != TAGS.len() + METADATA.len() {
             faults.add(&root.join(TAG_MANIFEST), "is not what was fetched");
+        }
+    }
+}
+
+/// The files that say more of the exhibits, which may be large: they are what the tag manifest says.
+fn metadata(root: &Path, listed: &str, there: &mut BTreeSet<String>, faults: &mut Faults) {
+    for name in METADATA {
+        let path = root.join(name);
+        if !there.remove(name) {
+            faults.add(&path, "is missing");
+            continue;
+        }
+        match digest(&path, |_| {}) {
+            Ok(found) if listed.contains(&format!("{found}  {name}\n")) => {}
+            Ok(_) => faults.add(&path, "is not what was fetched"),
+            Err(error) => faults.add(&path, &format!("cannot be read: {error}")),
         }
     }
 }
@@ -188,7 +205,7 @@ fn names_below(root: &Path, faults: &mut Faults) -> Result<BTreeSet<String>, Fai
     }
 }
 
-fn digest(path: &Path, progress: &Progress) -> io::Result<String> {
+fn digest(path: &Path, read: impl Fn(u64)) -> io::Result<String> {
     let (mut file, mut hash) = (File::open(path)?, Sha256::new());
     let mut piece = vec![0; PIECE_BYTES];
     loop {
@@ -196,7 +213,7 @@ fn digest(path: &Path, progress: &Progress) -> io::Result<String> {
             0 => return Ok(hex::encode(hash.finish())),
             count => {
                 hash.update(&piece[..count]);
-                progress.add(count as u64);
+                read(count as u64);
             }
         }
     }

@@ -32,7 +32,7 @@ async fn every_file_that_is_not_what_it_was_is_named() {
     let write = |path: PathBuf, text: &str| fs::write(path, text).expect("written");
     let remove = |path: PathBuf| fs::remove_file(path).expect("removed");
     type Defect<'a> = (&'static str, &'static str, &'a dyn Fn(&Path));
-    let defects: [Defect<'_>; 12] = [
+    let defects: [Defect<'_>; 15] = [
         ("data/a/bank records.csv", "is not what was fetched", &|dir| {
             write(in_bag(dir, "data/a/bank records.csv"), "one, two, three, fouR");
         }),
@@ -50,6 +50,13 @@ async fn every_file_that_is_not_what_it_was_is_named() {
         ("bag-info.txt", "is not what was fetched", &|dir| {
             write(in_bag(dir, "bag-info.txt"), "Source-Organization: nobody\n");
         }),
+        ("metadata/custody.csv", "is not what was fetched", &|dir| {
+            write(in_bag(dir, "metadata/custody.csv"), "exhibit\r\n");
+        }),
+        ("metadata/case.jsonld", "is missing", &|dir| {
+            remove(in_bag(dir, "metadata/case.jsonld"));
+        }),
+        ("metadata/more.csv", "was added", &|dir| write(in_bag(dir, "metadata/more.csv"), "")),
         ("bagit.txt", "is missing", &|dir| remove(in_bag(dir, "bagit.txt"))),
         ("tagmanifest-sha256.txt", "is missing", &|dir| {
             remove(in_bag(dir, "tagmanifest-sha256.txt"));

@@ -1,0 +1,140 @@
+//! The custody records of a package as a table: `metadata/custody.csv`.
+
+use std::io::{self, Write};
+
+use crate::domain::custody::CustodyRecord;
+use crate::envelope::wire::custody_from_pb;
+use crate::pb::v1 as pb;
+
+/// The columns, in their order.
+const COLUMNS: [&str; 18] = [
+    "exhibit",
+    "name",
+    "sha256",
+    "record",
+    "action",
+    "at",
+    "by_name",
+    "by_organisation",
+    "to_name",
+    "to_organisation",
+    "place",
+    "reason",
+    "tool_name",
+    "tool_version",
+    "seals",
+    "digest",
+    "digest_is_sealed",
+    "note",
+];
+
+/// Writes a row for each custody record of the exhibits (RFC 4180).
+pub(super) fn write_csv(out: &mut dyn Write, exhibits: &[pb::Exhibit]) -> io::Result<()> {
+    row(out, COLUMNS)?;
+    for exhibit in exhibits {
+        for (number, record) in exhibit.custody.iter().enumerate() {
+            let record = read(record)?;
+            write_record(out, exhibit, number, &record)?;
+        }
+    }
+    Ok(())
+}
+
+/// A record that the node gave; what is none was found when the exhibits were listed.
+pub(super) fn read(record: &pb::CustodyRecord) -> io::Result<CustodyRecord> {
+    custody_from_pb(record.clone()).map_err(|error| io::Error::other(error.to_string()))
+}
+
+fn write_record(
+    out: &mut dyn Write,
+    exhibit: &pb::Exhibit,
+    number: usize,
+    record: &CustodyRecord,
+) -> io::Result<()> {
+    let (to_name, to_organisation) =
+        record.to.as_ref().map_or(("", ""), |to| (&to.name, &to.organisation));
+    let (tool, version) = record.tool.as_ref().map_or(("", ""), |tool| (&tool.name, &tool.version));
+    let is_sealed = match (record.digest.as_str(), exhibit.sha256.as_str()) {
+        ("", _) => "",
+        (then, sealed) if then == sealed => "yes",
+        _ => "no",
+    };
+    let cells = [
+        &exhibit.number.to_string(),
+        &exhibit.original_name,
+        &exhibit.sha256,
+        &number.to_string(),
+        record.action.as_str(),
+        &record.at.to_string(),
+        &record.by.name,
+        &record.by.organisation,
+        to_name,
+        to_organisation,
+        &record.place,
+        &record.reason,
+        tool,
+        version,
+        &record.seals.join("; "),
+        &record.digest,
+        is_sealed,
+        &record.note,
+    ];
+    row(out, cells)
+}
+
+fn row(out: &mut dyn Write, cells: [&str; COLUMNS.len()]) -> io::Result<()> {
+    let cells: Vec<String> = cells.into_iter().map(cell).collect();
+    write!(out, "{}\r\n", cells.join(","))
+}
+
+/// A cell, in quotes where it needs them. What a spreadsheet would take for a formula has an apostrophe
+/// in front, which makes it text there.
+fn cell(text: &str) -> String {
+    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let text = if is_formula { format!("'{text}") } else { text.to_owned() };
+    match text.contains([',', '"', '\r', '\n']) || text.trim() != text {
+        true => format!("\"{}\"", text.replace('"', "\"\"")),
+        false => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::fetch::tests::{exhibit, held};
+
+    #[test]
+    fn each_record_has_a_row() {
+        let mut csv = Vec::new();
+        let mut one = exhibit(0, "=cmd, \"x\".txt", b"one").0;
+        one.custody = held(&one.sha256);
+        let none = exhibit(1, "none.txt", b"two").0;
+        write_csv(&mut csv, &[one.clone(), none]).expect("written");
+        let csv = String::from_utf8(csv).expect("text");
+        let rows: Vec<&str> = csv.split_terminator("\r\n").collect();
+        assert_eq!(rows.len(), 3, "{csv}");
+        assert_eq!(rows[0], COLUMNS.join(","));
+        let name = "\"'=cmd, \"\"x\"\".txt\"";
+        assert!(rows[1].starts_with(&format!("0,{name},{},0,transferred,", one.sha256)), "{csv}");
+        assert!(rows[2].contains(",yes,'-1 degree"), "{csv}");
+        assert_eq!(rows[1].matches(',').count(), COLUMNS.len(), "one of them is in the name");
+    }
+
+    #[test]
+    fn no_cell_is_a_formula() {
+        for (text, written) in [
+            ("=1+1", "'=1+1"),
+            ("+49", "'+49"),
+            ("-1", "'-1"),
+            ("@x", "'@x"),
+            ("\tx", "'\tx"),
+            ("\rx", "\"'\rx\""),
+            ("plain", "plain"),
+            ("a\"b", "\"a\"\"b\""),
+            (" x", "\" x\""),
+            ("", ""),
+        ] {
+            assert_eq!(cell(text), written, "{text:?}");
+        }
+    }
+}
