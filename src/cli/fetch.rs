@@ -16,6 +16,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::connect::{AgencyAccess, AgencyClient};
+use super::evidence::tell_differing;
 use super::exit::{Exit, Failure};
 use super::files::{create_directory, empty_directory, sync_directory, write_new};
 use super::out::{Out, Unit};
@@ -35,11 +36,12 @@ const RECEIPTS: &str = "receipts";
 /// Fetches a message with its evidence into a directory
 ///
 /// The directory gets message.json, the receipts, and for each evidence package a BagIt bag
-/// (RFC 8493), which other tools can check too, with the chain of custody of its exhibits as a table
-/// and as CASE/UCO JSON-LD:
+/// (RFC 8493), which other tools can check too:
 ///
 ///   rogatory fetch ID --out case-42/1
 ///   cd case-42/1/PACKAGE && sha256sum --check manifest-sha256.txt
+///
+/// Below metadata/ a bag has the chain of custody of its exhibits, as a table and as CASE/UCO JSON-LD.
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct FetchArgs {
@@ -287,13 +289,9 @@ impl Fetched {
             "receipts": self.receipts,
         });
         out.record(&fields, &json);
-        for (_, exhibit) in differing {
-            out.talk(&format!(
-                "warning: {}: its last custody record has another SHA-256 than the exhibit as it was \
-                 sealed",
-                exhibit.original_name
-            ));
-        }
+        let names: Vec<&str> =
+            differing.iter().map(|(_, exhibit)| exhibit.original_name.as_str()).collect();
+        tell_differing(&names, out);
     }
 
     /// The exhibits that are not what their last custody record says.

@@ -111,12 +111,8 @@ impl Ready {
         let mut packages: Vec<String> = args.package.iter().map(PackageId::to_string).collect();
         if let Some(walk) = walk {
             let (package, differing) = evidence::upload(client, walk, out).await?;
-            for name in differing {
-                out.talk(&format!(
-                    "warning: {name}: its last custody record has another SHA-256 than the file; the \
-                     receiver is told so"
-                ));
-            }
+            let differing: Vec<&str> = differing.iter().map(String::as_str).collect();
+            evidence::tell_differing(&differing, out);
             let size = view::bytes(package.sealed_bytes);
             let (id, exhibits) = (&package.package_id, package.exhibits);
             out.talk(&format!("package: {id} ({exhibits} exhibits, {size} sealed)"));
