@@ -108,7 +108,8 @@ pub struct Fields {
 }
 
 impl Event {
-    /// Which fields its entries must and may have.
+    /// Which fields its entries must and may have. Nothing is accepted but under the checkpoint of the log
+    /// that sends it (I2), and no log ends without the key of the one that follows.
     pub fn fields(self) -> Fields {
         let (must, may): (&'static [Field], &'static [Field]) = match self {
             Event::SubmissionAcceptance => {
@@ -118,7 +119,6 @@ impl Event {
             Event::SubmissionRejection => {
                 (&[By, Code], &[Envelope, Message, Payload, Peer, Package, Who])
             }
-            // Nothing is accepted but under the checkpoint of the log that sends it (I2).
             Event::RelayAcceptance => {
                 (&[By, Envelope, Message, Peer, Remote], &[Payload, Package, Receipt])
             }
@@ -147,7 +147,6 @@ impl Event {
             Event::DraftApproved => (&[Envelope, Message, Who], &[]),
             Event::DraftRefused => (&[Code, Message], &[Who]),
             Event::LogOpened => (&[Key], &[Remote, Software]),
-            // The key of the log that follows: a log never ends without one.
             Event::LogSealed => (&[Key], &[Remote, Software]),
             Event::LogRecovered => (&[Software], &[Code, Document, Who]),
             Event::KeyAdded | Event::KeyRetired => (&[Key], &[Code, Who]),

@@ -256,7 +256,7 @@ fn an_entry_that_the_newest_log_has_not_is_no_end_of_a_replay() {
     // Entries of a log before do not count as those of the newest one.
     let entry = Entry::parse(&log().entries[1]).expect("sound");
     let within = |log, index, last: &str| {
-        let end = End::of(Some(format!("{last}").parse().expect("a place")), 2).expect("there");
+        let end = End::of(Some(last.parse().expect("a place")), 2).expect("there");
         end.has(Position::new(log, index).number(), &entry)
     };
     assert!(within(0, 99, "2") && within(1, 2, "2") && !within(1, 3, "2"));
