@@ -149,6 +149,9 @@ async fn a_node_that_lost_its_log_is_told_so_by_what_its_peer_has() {
     b.stop().await;
     // Something of a's that a's log does not have, in the log of its peer.
     let node = b.open().await;
+    let peer = node.exchange.directory().get(a.authority()).expect("a peer");
+    let held = node.exchange.head_of(&peer).expect("it has shown its log");
+    let held = rogatory::audit::succession::end_of(held.checkpoint());
     let draft =
         rogatory::audit::entry::EntryDraft::new(rogatory::audit::entry::Event::RelayAcceptance)
             .by(b.authority().clone())
@@ -157,7 +160,8 @@ async fn a_node_that_lost_its_log_is_told_so_by_what_its_peer_has() {
                 rogatory::domain::Timestamp::from_unix_ms(1_795_000_000_000),
                 rogatory::crypto::random(),
             ))
-            .envelope([7; 32]);
+            .envelope([7; 32])
+            .remote(held);
     let append =
         move |tx: &mut rogatory::store::Tx<'_>| Ok::<_, std::convert::Infallible>(tx.append(draft));
     node.store.commit(append).await.expect("commits");

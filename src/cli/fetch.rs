@@ -2,13 +2,14 @@
 //!
 //! Writes a message and its evidence to a directory. Each exhibit gets its name only when its
 //! bytes fit the digest that its sender sealed, and [`MESSAGE_FILE`] is written last: a directory
-//! that has it is complete.
+//! that has it is complete. One that has it not is gone on with by the same command.
 
 mod bag;
 mod case;
 mod check;
 mod custody;
 mod download;
+mod place;
 
 use std::path::{Path, PathBuf};
 
@@ -18,7 +19,7 @@ use serde_json::{Value, json};
 use super::connect::{AgencyAccess, AgencyClient};
 use super::evidence::tell_differing;
 use super::exit::{Exit, Failure};
-use super::files::{create_directory, empty_directory, sync_directory, write_new};
+use super::files::{create_directory, sync_directory, write_new};
 use super::out::{Out, Unit};
 use super::{receipt, show, view};
 use crate::domain::{MessageId, PackageId};
@@ -27,6 +28,8 @@ use crate::pb::v1 as pb;
 use bag::Bag;
 use case::Case;
 pub(super) use check::Said;
+use download::Source;
+use place::{Place, clear};
 
 /// The message itself, in the directory that it was fetched into.
 pub(crate) const MESSAGE_FILE: &str = "message.json";
@@ -41,6 +44,9 @@ const RECEIPTS: &str = "receipts";
 ///   rogatory fetch ID --out case-42/1
 ///   cd case-42/1/PACKAGE && sha256sum --check manifest-sha256.txt
 ///
+/// What was cut off goes on when the command is run again, behind the last chunk that came; where the node
+/// is away, it is waited for.
+///
 /// Below metadata/ a bag has the chain of custody of its exhibits, as a table and as CASE/UCO JSON-LD.
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
@@ -49,7 +55,7 @@ pub(crate) struct FetchArgs {
     access: AgencyAccess,
     /// The message
     id: MessageId,
-    /// Where: a new directory
+    /// Where: a new directory, or one in which a fetch of this message was cut off
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
 }
@@ -69,7 +75,7 @@ pub(crate) async fn run(args: FetchArgs, out: &mut Out) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A signal that ends the command. What is half written goes with it.
+/// A signal that ends the command. What has come stays.
 async fn interrupted() {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut int), Ok(mut term)) =
@@ -86,7 +92,7 @@ async fn interrupted() {
 fn cut_short(dir: &Path) -> Failure {
     let message =
         format!("interrupted: {} is not complete, and has no {MESSAGE_FILE}", dir.display());
-    Failure::new(Exit::Interrupted, message).hint("remove it, and fetch again")
+    Failure::new(Exit::Interrupted, message).hint("run the command again: it goes on where it was")
 }
 
 struct Fetched {
@@ -99,7 +105,7 @@ async fn fetch(
     client: &mut AgencyClient,
     id: MessageId,
     dir: &Path,
-    out: &Out,
+    out: &mut Out,
 ) -> Result<Fetched, Failure> {
     let (message, packages) = listed(client, id).await?;
     // A draft has gone nowhere, and nobody has acknowledged it.
@@ -108,25 +114,28 @@ async fn fetch(
         false => receipt::receipts_of(client, id).await?,
     };
     let case = Case::of(&message, &receipts);
-    empty_directory(dir)?;
+    let place = Place::take(dir, &message)?;
     let total = packages.iter().flat_map(|(_, exhibits)| exhibits).map(|e| e.size_bytes).sum();
     let progress = out.progress("fetching", total, Unit::Bytes);
+    let mut source = Source { client, whole: is_draft(&message) };
     for (package, exhibits) in &packages {
         let mut bag = Bag::create(&dir.join(package.to_string()))?;
         for exhibit in exhibits {
             let request = download::request(id, *package, exhibit);
-            download::exhibit(client, request, exhibit, &mut bag, &progress).await?;
+            download::exhibit(&mut source, request, exhibit, &mut bag, &progress, out).await?;
         }
         bag.tag(bag::CUSTODY, |out| custody::write_csv(out, exhibits))?;
         bag.tag(bag::CASE, |out| case.write(out, *package, exhibits))?;
         bag.finish(&bag_info(&message, *package))?;
     }
+    clear(&dir.join(RECEIPTS))?;
     create_directory(&dir.join(RECEIPTS))?;
     receipt::save(&receipts, &dir.join(RECEIPTS))?;
     let text = format!("{:#}\n", message_json(&message, &packages));
     sync_directory(dir)?;
     write_new(&dir.join(MESSAGE_FILE), text.as_bytes())?;
     sync_directory(dir)?;
+    place.whole()?;
     Ok(Fetched { message, packages, receipts: receipts.len() })
 }
 

@@ -6,6 +6,7 @@ use crate::audit::testing::{TestLog, delivery};
 use crate::cli::out::{Format, testing::memory};
 use crate::cli::testing::{Fake, id, message};
 use crate::crypto::sha256;
+use crate::domain::limits::CHUNK_BYTES;
 
 pub(super) const PACKAGE: &str = "01934f3e-0000-7000-8000-00000000000a";
 
@@ -42,8 +43,22 @@ pub(super) fn fake(exhibits: Vec<(pb::Exhibit, Vec<u8>)>) -> Fake {
 
 pub(super) async fn fetched(fake: Fake, dir: &Path) -> Result<Fetched, Failure> {
     let (mut client, _) = fake.start().await;
-    let (out, ..) = memory(Format::Table);
-    fetch(&mut client, id(1), dir, &out).await
+    let (mut out, ..) = memory(Format::Table);
+    fetch(&mut client, id(1), dir, &mut out).await
+}
+
+/// What was asked for, exhibit and first chunk, and what came of it.
+async fn asked(fake: Fake, dir: &Path) -> (Vec<(u32, u32)>, Result<Fetched, Failure>) {
+    let seen = fake.seen.clone();
+    let fetched = fetched(fake, dir).await;
+    let downloads = seen.lock().expect("not poisoned").downloads.clone();
+    (downloads, fetched)
+}
+
+/// One exhibit of two whole chunks and a part, and one that is small.
+fn large() -> Vec<(pb::Exhibit, Vec<u8>)> {
+    let bytes: Vec<u8> = (0..2 * CHUNK_BYTES + 100).map(|at| (at % 251) as u8).collect();
+    vec![exhibit(0, "image.raw", &bytes), exhibit(1, "small", b"twelve bytes")]
 }
 
 /// A chain of custody that ends with this digest.
@@ -157,7 +172,7 @@ async fn what_does_not_fit_its_digest_never_gets_its_name() {
         assert!(failure.message.contains("a/bank records.csv"), "{failure}");
         let bag = dir.path().join(PACKAGE);
         assert!(!bag.join("data/a/bank records.csv").exists(), "{defect}");
-        assert!(!bag.join(".partial").exists(), "{defect}");
+        assert!(!bag.join(".partial-0").exists(), "{defect}");
         assert!(!dir.path().join(MESSAGE_FILE).exists(), "{defect}");
     }
 }
@@ -173,6 +188,78 @@ async fn a_package_that_lists_too_little_or_leads_elsewhere_is_refused() {
     let failure = fetched(fake(outside), &dir.path().join("b")).await.err().expect("outside");
     assert_eq!(failure.code, Exit::VerificationFailed);
     assert!(!dir.path().join("x").exists());
+}
+
+#[tokio::test]
+async fn a_link_that_is_cut_again_and_again_costs_no_whole_chunk() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let root = dir.path().join("case");
+    let (downloads, fetched) = asked(Fake { cuts: 3, ..fake(large()) }, &root).await;
+    fetched.expect("fetched");
+    // The third part is the last, and no whole chunk: what is behind a cut in it comes again.
+    assert_eq!(downloads, [(0, 0), (0, 1), (0, 2), (0, 2), (1, 0)]);
+    let bytes = fs::read(root.join(PACKAGE).join("data/image.raw")).expect("there");
+    assert_eq!(bytes, large()[0].1);
+    assert!(!root.join(".fetching").exists());
+}
+
+#[tokio::test]
+async fn a_fetch_that_was_killed_goes_on_behind_what_came() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let root = dir.path().join("case");
+    let (small, image) = (exhibit(0, "small", b"twelve bytes"), &large()[0].1);
+    let exhibits = vec![small, exhibit(1, "image.raw", image)];
+    // One exhibit is whole, a chunk and a half of the other has come, and tag files were begun.
+    drop(Place::take(&root, &message(1)).expect("a new directory"));
+    let mut bag = Bag::create(&root.join(PACKAGE)).expect("a bag");
+    fs::write(bag.half(0), b"twelve bytes").expect("written");
+    let whole = crate::cli::files::Partial::at(bag.half(0));
+    bag.admit(whole, "small", &sha256(b"twelve bytes"), 12).expect("admitted");
+    fs::write(bag.half(1), &image[..CHUNK_BYTES * 3 / 2]).expect("written");
+    fs::write(root.join(PACKAGE).join("bagit.txt"), "begun").expect("written");
+    let (downloads, came) = asked(fake(exhibits.clone()), &root).await;
+    came.expect("fetched");
+    assert_eq!(downloads, [(1, 1)], "what is whole is not asked for");
+    let bag = root.join(PACKAGE);
+    assert_eq!(fs::read(bag.join("data/image.raw")).expect("there"), *image);
+    assert_eq!(
+        fs::read_to_string(bag.join("manifest-sha256.txt")).expect("there").lines().count(),
+        2
+    );
+    let again = fetched(fake(exhibits), &root).await.err().expect("whole, and left alone");
+    assert!(again.message.contains("is not empty"), "{again}");
+}
+
+#[tokio::test]
+async fn a_fetch_goes_on_with_its_own_message_and_with_nothing_that_was_changed() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let root = dir.path().join("case");
+    let take = |message: &pb::Message| Place::take(&root, message);
+    let lock = take(&message(1)).expect("new");
+    let failure = take(&message(1)).err().expect("locked");
+    assert!(failure.message.contains("another command is fetching"), "{failure}");
+    drop(lock);
+    let failure = take(&message(2)).err().expect("of another");
+    assert!(failure.message.contains("holds another message"), "{failure}");
+    let bag = root.join(PACKAGE);
+    fs::create_dir_all(bag.join("data/a")).expect("made");
+    fs::write(bag.join("data/a/bank records.csv"), "one, two, three, fouR").expect("written");
+    let failure = fetched(fake(three()), &root).await.err().expect("changed");
+    assert_eq!(failure.code, Exit::VerificationFailed);
+    assert!(failure.message.contains("is not the exhibit that was fetched there"), "{failure}");
+    fs::remove_file(bag.join("data/a/bank records.csv")).expect("removed");
+    fetched(fake(three()), &root).await.expect("goes on");
+}
+
+/// Only a call from the first chunk to the last tells the node that an official was given an exhibit.
+#[tokio::test]
+async fn what_waits_for_an_approval_comes_from_its_beginning() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut node = fake(large());
+    node.messages[0].state = pb::DeliveryState::AwaitingApproval as i32;
+    let (downloads, fetched) = asked(Fake { cuts: 2, ..node }, &dir.path().join("case")).await;
+    fetched.expect("fetched");
+    assert_eq!(downloads, [(0, 0), (0, 0), (0, 0), (1, 0)]);
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ use crate::crypto::PublicKey;
 use crate::crypto::keys::Algorithm;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::lifecycle::RequestState;
+use crate::domain::limits::CHUNK_BYTES;
 use crate::domain::{MessageId, MessageKind};
 use crate::pb::v1 as pb;
 use crate::pb::v1::agency_service_server::{AgencyService, AgencyServiceServer};
@@ -35,6 +36,8 @@ pub(crate) struct Seen {
     pub(crate) largest: usize,
     /// Whether a download has begun that will not end.
     pub(crate) stalled: bool,
+    /// Exhibit and first chunk of each download.
+    pub(crate) downloads: Vec<(u32, u32)>,
 }
 
 /// A node that answers with what it is given.
@@ -49,6 +52,8 @@ pub(crate) struct Fake {
     pub(crate) refuses_uploads: bool,
     /// Downloads begin and never end.
     pub(crate) stalls: bool,
+    /// So many downloads are cut off behind their first part.
+    pub(crate) cuts: usize,
     pub(crate) seen: Arc<Mutex<Seen>>,
 }
 
@@ -254,7 +259,17 @@ impl AgencyService for Fake {
         let found = self.exhibits.iter().find(|(head, _)| head.number == wanted);
         let (_, bytes) = found.ok_or_else(|| Status::not_found("there is none"))?;
         let part = |data: &[u8]| Ok(pb::DownloadExhibitResponse { data: data.to_vec().into() });
-        let all: Vec<_> = bytes.chunks(7).map(part).collect();
+        let first_chunk = request.get_ref().first_chunk;
+        let from = (first_chunk as usize * CHUNK_BYTES).min(bytes.len());
+        let width = if bytes.len() > CHUNK_BYTES { CHUNK_BYTES } else { 7 };
+        let mut all: Vec<_> = bytes[from..].chunks(width).map(part).collect();
+        let mut seen = self.seen.lock().expect("not poisoned");
+        if seen.downloads.len() < self.cuts {
+            all.truncate(1);
+            all.push(Err(Status::unavailable("the link is cut")));
+        }
+        seen.downloads.push((wanted, first_chunk));
+        drop(seen);
         if self.stalls {
             self.seen.lock().expect("not poisoned").stalled = true;
             let first = tokio_stream::iter(all.into_iter().take(1));

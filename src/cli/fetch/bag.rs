@@ -8,6 +8,8 @@ use std::time::SystemTime;
 
 use time::OffsetDateTime;
 
+use super::download::hashed;
+use super::place::clear;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::files::{Partial, create_directory, sync_directory, write_new};
 use crate::crypto::{Digest, Sha256, sha256};
@@ -20,6 +22,9 @@ pub(super) const CUSTODY: &str = "metadata/custody.csv";
 pub(super) const CASE: &str = "metadata/case.jsonld";
 pub(super) const MANIFEST: &str = "manifest-sha256.txt";
 pub(super) const TAG_MANIFEST: &str = "tagmanifest-sha256.txt";
+
+/// What is not whole yet; of an exhibit, with its number behind.
+const PARTIAL: &str = ".partial";
 
 /// Bytes of a tag file that are written at once.
 const TAG_BUFFER_BYTES: usize = 64 << 10;
@@ -36,13 +41,17 @@ pub(super) struct Bag {
     directories: BTreeSet<PathBuf>,
     bytes: u64,
     exhibits: u64,
+    /// Names of the exhibits that are there and verified.
+    names: BTreeSet<String>,
 }
 
 impl Bag {
-    /// Begins a bag in a new directory.
+    /// Begins a bag in a new directory, or goes on with the exhibits that one was left with.
     pub(super) fn create(root: &Path) -> Result<Self, Failure> {
         let payload = root.join("data");
         create_directory(&payload)?;
+        let tags = TAGS.into_iter().chain(METADATA).chain([TAG_MANIFEST, PARTIAL]);
+        tags.map(|tag| root.join(tag)).try_for_each(|tag| clear(&tag))?;
         Ok(Self {
             root: root.to_owned(),
             manifest: String::new(),
@@ -50,17 +59,23 @@ impl Bag {
             directories: BTreeSet::from([payload]),
             bytes: 0,
             exhibits: 0,
+            names: BTreeSet::new(),
         })
+    }
+
+    /// A tag file until it is whole.
+    fn partial(&self) -> Partial {
+        Partial::at(self.root.join(PARTIAL))
     }
 
     /// Where an exhibit is kept until it is verified. Not beside its later place: another exhibit
     /// could have that name.
-    pub(super) fn partial(&self) -> Partial {
-        Partial::at(self.root.join(".partial"))
+    pub(super) fn half(&self, number: u32) -> PathBuf {
+        self.root.join(format!("{PARTIAL}-{number}"))
     }
 
-    /// Whether an exhibit can have this name here: it must stay inside, and be the only one.
-    pub(super) fn check_name(&self, name: &str) -> Result<PathBuf, Failure> {
+    /// Where an exhibit of this name lies: it must stay inside, and be the only one of its package.
+    fn place(&self, name: &str) -> Result<PathBuf, Failure> {
         let refuse = |why: &str| {
             let message = format!("the package has an exhibit called {name:?}, which {why}");
             Failure::new(Exit::VerificationFailed, message)
@@ -71,9 +86,45 @@ impl Bag {
         }
         let path = self.root.join("data").join(name);
         match path.symlink_metadata() {
-            Ok(_) => Err(refuse("is there already")),
-            Err(_) => Ok(path),
+            Ok(found) if found.is_dir() || self.names.contains(name) => {
+                Err(refuse("is there already"))
+            }
+            _ => Ok(path),
         }
+    }
+
+    /// The digest of an exhibit that a fetch before has brought, if it is there.
+    pub(super) fn has(
+        &self,
+        name: &str,
+        size: u64,
+        sha256: &str,
+    ) -> Result<Option<Digest>, Failure> {
+        let path = self.place(name)?;
+        let Ok(found) = path.symlink_metadata() else { return Ok(None) };
+        let cannot = |e| Failure::file(&path, "cannot be read", &e);
+        if found.is_file() && found.len() == size {
+            let mut file = File::open(&path).map_err(cannot)?;
+            let digest = hashed(&mut file).map_err(cannot)?.finish();
+            if hex::encode(digest) == sha256 {
+                return Ok(Some(digest));
+            }
+        }
+        let message = format!("{} is not the exhibit that was fetched there", path.display());
+        Err(Failure::new(Exit::VerificationFailed, message)
+            .hint("somebody has changed it: move it away, and run the command again"))
+    }
+
+    /// Takes an exhibit that is there and verified.
+    pub(super) fn keep(&mut self, name: &str, digest: &Digest, bytes: u64) -> Result<(), Failure> {
+        let path = self.place(name)?;
+        let above = path.ancestors().skip(1).take_while(|dir| *dir != self.root);
+        self.directories.extend(above.map(Path::to_owned));
+        self.names.insert(name.to_owned());
+        self.manifest.push_str(&line(digest, &format!("data/{name}")));
+        self.bytes += bytes;
+        self.exhibits += 1;
+        Ok(())
     }
 
     /// Gives the verified exhibit its name.
@@ -84,17 +135,10 @@ impl Bag {
         digest: &Digest,
         bytes: u64,
     ) -> Result<(), Failure> {
-        let path = self.check_name(name)?;
-        if let Some(parent) = path.parent() {
-            create_directory(parent)?;
-            let above = parent.ancestors().take_while(|dir| *dir != self.root);
-            self.directories.extend(above.map(Path::to_owned));
-        }
+        let path = self.place(name)?;
+        path.parent().map_or(Ok(()), create_directory)?;
         partial.admit(&path).map_err(|e| Failure::file(&path, "cannot be made", &e))?;
-        self.manifest.push_str(&line(digest, &format!("data/{name}")));
-        self.bytes += bytes;
-        self.exhibits += 1;
-        Ok(())
+        self.keep(name, digest, bytes)
     }
 
     /// Writes a file beside the payload, piece by piece, whatever its size.

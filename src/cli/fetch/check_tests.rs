@@ -103,13 +103,13 @@ async fn only_what_was_fetched_whole_is_looked_at() {
 }
 
 #[tokio::test]
-async fn what_is_interrupted_leaves_no_half_file() {
+async fn what_is_interrupted_stays_for_the_next_one() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut node = fake(three());
     node.stalls = true;
     let seen = node.seen.clone();
     let (mut client, _) = node.start().await;
-    let (out, ..) = memory(Format::Table);
+    let (mut out, ..) = memory(Format::Table);
     let asked = async {
         while !seen.lock().expect("not poisoned").stalled {
             tokio::task::yield_now().await;
@@ -117,9 +117,11 @@ async fn what_is_interrupted_leaves_no_half_file() {
         // The piece that was sent has come as far as the disk, or has not: either is fine.
     };
     tokio::select! {
-        _ = fetch(&mut client, id(1), dir.path(), &out) => panic!("it never ends"),
+        _ = fetch(&mut client, id(1), dir.path(), &mut out) => panic!("it never ends"),
         () = asked => {}
     }
+    // The next one goes on with it.
     let left = files_below(dir.path()).expect("readable");
-    assert_eq!(left.iter().map(|file| &file.name).collect::<Vec<_>>(), Vec::<&String>::new());
+    let left: Vec<String> = left.into_iter().map(|file| file.name).collect();
+    assert_eq!(left, [".fetching".to_owned(), format!("{PACKAGE}/.partial-0")]);
 }

@@ -1,15 +1,28 @@
 //! The bytes of one exhibit, from the node to their place in the bag.
+//!
+//! What has come stays where it is when a fetch is cut off, and the next one goes on behind it, at a
+//! whole chunk. Nothing gets its name before all of it fits the digest that its sender sealed.
 
-use std::io::Write as _;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::Bag;
 use crate::cli::connect::AgencyClient;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::files::Partial;
-use crate::cli::out::Progress;
+use crate::cli::out::{Out, Progress};
 use crate::crypto::{Digest, Sha256};
+use crate::domain::limits::CHUNK_BYTES;
 use crate::domain::{MessageId, PackageId};
 use crate::pb::v1 as pb;
+
+/// Without a byte for this long, a fetch ends; the next one goes on.
+const PATIENCE: Duration = Duration::from_secs(600);
+const FIRST_WAIT: Duration = Duration::from_millis(200);
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// What asks for an exhibit from its beginning.
 pub(super) fn request(
@@ -25,52 +38,169 @@ pub(super) fn request(
     }
 }
 
-/// Fetches an exhibit into the bag. What does not fit its digest never gets its name.
+/// Where the exhibits of a message come from.
+pub(super) struct Source<'a> {
+    pub(super) client: &'a mut AgencyClient,
+    /// Whether each must come from its beginning in one call: only so the node knows that an official was
+    /// given it.
+    pub(super) whole: bool,
+}
+
+/// Fetches an exhibit into the bag, unless it is there. What does not fit its digest never gets its name.
 pub(super) async fn exhibit(
-    client: &mut AgencyClient,
+    source: &mut Source<'_>,
     request: pb::DownloadExhibitRequest,
     exhibit: &pb::Exhibit,
     bag: &mut Bag,
     progress: &Progress,
+    out: &mut Out,
 ) -> Result<(), Failure> {
     // The name is judged before a byte is fetched for it.
-    bag.check_name(&exhibit.original_name)?;
-    let partial = bag.partial();
-    let digest = stream(client, request, exhibit, &partial, progress).await?;
-    bag.admit(partial, &exhibit.original_name, &digest, exhibit.size_bytes)
+    let (name, size) = (&exhibit.original_name, exhibit.size_bytes);
+    if let Some(digest) = bag.has(name, size, &exhibit.sha256)? {
+        progress.add(size);
+        return bag.keep(name, &digest, size);
+    }
+    let path = bag.half(exhibit.number);
+    let mut half = Half::open(&path, if source.whole { 0 } else { size })?;
+    progress.add(half.bytes);
+    let mut patience = Patience::new();
+    loop {
+        let had = half.bytes;
+        let came = stream(source.client, &request, exhibit, &mut half, progress).await;
+        let Err(failure) = came else { break };
+        if failure.code != Exit::Unavailable || !patience.lasts(half.bytes > had, out).await {
+            return Err(failure);
+        }
+        if source.whole || half.bytes % CHUNK_BYTES as u64 != 0 {
+            half = Half::open(&path, if source.whole { 0 } else { size })?;
+        }
+    }
+    let partial = Partial::at(path);
+    let digest = half.finish()?;
+    if hex::encode(digest) != exhibit.sha256 {
+        return Err(not_sealed_so(exhibit));
+    }
+    bag.admit(partial, name, &digest, size)
 }
 
 async fn stream(
     client: &mut AgencyClient,
-    request: pb::DownloadExhibitRequest,
+    request: &pb::DownloadExhibitRequest,
     exhibit: &pb::Exhibit,
-    partial: &Partial,
+    half: &mut Half,
     progress: &Progress,
-) -> Result<Digest, Failure> {
-    let cannot = |e| Failure::file(partial.path(), "cannot be written", &e);
-    let mut file = partial.create()?;
+) -> Result<(), Failure> {
+    let first_chunk = u32::try_from(half.bytes / CHUNK_BYTES as u64)
+        .map_err(|_| Failure::new(Exit::Fault, "an exhibit has more chunks than there are"))?;
+    let request = pb::DownloadExhibitRequest { first_chunk, ..request.clone() };
     let mut parts = client.download_exhibit(request).await?.into_inner();
-    let (mut hash, mut bytes) = (Sha256::new(), 0);
     while let Some(part) = parts.message().await? {
-        bytes += part.data.len() as u64;
-        if bytes > exhibit.size_bytes {
-            break;
+        if half.bytes + part.data.len() as u64 > exhibit.size_bytes {
+            return half.refuse(exhibit);
         }
-        hash.update(&part.data);
-        file.write_all(&part.data).map_err(cannot)?;
+        half.take(&part.data)?;
         progress.add(part.data.len() as u64);
     }
-    file.sync_all().map_err(cannot)?;
-    let digest = hash.finish();
-    match bytes == exhibit.size_bytes && hex::encode(digest) == exhibit.sha256 {
-        true => Ok(digest),
-        false => Err(Failure::new(
-            Exit::VerificationFailed,
-            format!(
-                "{}: what came is not what its sender sealed: its SHA-256 is not {}",
-                exhibit.original_name, exhibit.sha256
-            ),
-        )
-        .hint("do not confirm this message: tell the operator, and fetch it again")),
+    match half.bytes == exhibit.size_bytes {
+        true => Ok(()),
+        false => half.refuse(exhibit),
+    }
+}
+
+fn not_sealed_so(exhibit: &pb::Exhibit) -> Failure {
+    let pb::Exhibit { original_name, sha256, .. } = exhibit;
+    let message = format!(
+        "{original_name}: what came is not what its sender sealed: its SHA-256 is not {sha256}"
+    );
+    Failure::new(Exit::VerificationFailed, message)
+        .hint("do not confirm this message: tell the operator, and fetch it again")
+}
+
+/// What has come of an exhibit.
+struct Half {
+    path: PathBuf,
+    file: File,
+    hash: Sha256,
+    bytes: u64,
+}
+
+impl Half {
+    /// What an earlier call has left, up to its last whole chunk, and at most so many bytes of it.
+    fn open(path: &Path, most: u64) -> Result<Self, Failure> {
+        let cannot = |e: io::Error| Failure::file(path, "cannot be written", &e);
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let mut file = file.open(path).map_err(cannot)?;
+        let there = file.metadata().map_err(cannot)?.len().min(most);
+        let bytes = there - there % CHUNK_BYTES as u64;
+        file.set_len(bytes).map_err(cannot)?;
+        let hash = hashed(&mut file).map_err(cannot)?;
+        Ok(Self { path: path.to_owned(), file, hash, bytes })
+    }
+
+    fn take(&mut self, data: &[u8]) -> Result<(), Failure> {
+        let written = self.file.write_all(data);
+        written.map_err(|e| Failure::file(&self.path, "cannot be written", &e))?;
+        self.hash.update(data);
+        self.bytes += data.len() as u64;
+        Ok(())
+    }
+
+    /// What is not the exhibit is not gone on with.
+    fn refuse(&mut self, exhibit: &pb::Exhibit) -> Result<(), Failure> {
+        drop(Partial::at(self.path.clone()));
+        Err(not_sealed_so(exhibit))
+    }
+
+    /// The digest of all of it, which is on the disk.
+    fn finish(self) -> Result<Digest, Failure> {
+        let synced = self.file.sync_all();
+        synced.map_err(|e| Failure::file(&self.path, "cannot be written", &e))?;
+        Ok(self.hash.finish())
+    }
+}
+
+/// Hashes a file from where it stands to its end.
+pub(super) fn hashed(file: &mut File) -> io::Result<Sha256> {
+    let (mut hash, mut buffer) = (Sha256::new(), vec![0; CHUNK_BYTES]);
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(hash),
+            Ok(read) => hash.update(&buffer[..read]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// How long a node is waited for.
+struct Patience {
+    next: Duration,
+    waited: Duration,
+}
+
+impl Patience {
+    fn new() -> Self {
+        Self { next: FIRST_WAIT, waited: Duration::ZERO }
+    }
+
+    /// Waits, and longer each time that nothing came meanwhile; false where it has been enough.
+    async fn lasts(&mut self, came: bool, out: &mut Out) -> bool {
+        if came {
+            *self = Self::new();
+        }
+        if self.waited >= PATIENCE {
+            return false;
+        }
+        if self.waited.is_zero() {
+            out.talk(
+                "note: the node cannot be reached: going on as soon as it can, for ten minutes",
+            );
+        }
+        tokio::time::sleep(self.next).await;
+        self.waited += self.next;
+        self.next = (self.next * 2).min(LONGEST_WAIT);
+        true
     }
 }
