@@ -16,7 +16,7 @@ use super::limits::{
     CUSTODY_SEALS_MAX, CUSTODY_TEXT_MAX_BYTES,
 };
 
-pub use file::{Custody, custody_from_toml};
+pub use file::{Custody, CustodyFileError, custody_from_toml};
 
 /// What was done with an exhibit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
