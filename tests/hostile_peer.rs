@@ -270,6 +270,12 @@ async fn receipts_that_prove_nothing_are_refused() {
             .peer(b.authority().clone())
             .message(id)
             .envelope(envelope)
+            .remote(rogatory::audit::entry::Coordinates {
+                origin: format!("{}/log/2026", b.authority()),
+                index: 0,
+                size: 1,
+                root: [0; 32],
+            })
     };
     let id = |message: &pb::Message| MessageId::parse(&message.message_id).expect("an id");
     let me = peer.me().clone();

@@ -168,14 +168,16 @@ impl State {
         if event == Event::SubmissionAcceptance {
             draft = draft.payload([1; 32]);
         }
+        let place = rogatory::audit::entry::Coordinates {
+            origin: format!("{peer}/log/2026"),
+            index: deliver.index,
+            size: deliver.index + 1,
+            root: [0; 32],
+        };
         if peer == me {
-            let place = rogatory::audit::entry::Coordinates {
-                origin: format!("{me}/log/2026"),
-                index: 0,
-                size: 1,
-                root: [0; 32],
-            };
             draft = draft.receipt([2; 32]).remote(place);
+        } else if event == Event::RelayAcceptance {
+            draft = draft.remote(place);
         }
         let mut receipt = self.receipt(draft, shown).await;
         match fault {
