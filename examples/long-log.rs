@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use rogatory::audit::checkpoint::Checkpoint;
-use rogatory::audit::entry::{EntryDraft, Event};
+use rogatory::audit::entry::{Coordinates, EntryDraft, Event};
 use rogatory::audit::export::{CARDS, ExportError, RECEIPTS, Source, write_export};
 use rogatory::config::Config;
 use rogatory::crypto::keys::{Role, SigningSecret};
@@ -79,12 +79,20 @@ fn grow(node: &OpenNode, entries: u64) -> anyhow::Result<()> {
 
 fn delivery(tx: &Tx<'_>, own: &AuthorityId, peers: &[AuthorityId; 2]) -> EntryDraft {
     let number = tx.next_index() as usize;
-    EntryDraft::new(LIFE[number % LIFE.len()])
+    let (event, peer) = (LIFE[number % LIFE.len()], &peers[number / LIFE.len() % peers.len()]);
+    let draft = EntryDraft::new(event)
         .by(own.clone())
-        .peer(peers[number / LIFE.len() % peers.len()].clone())
+        .peer(peer.clone())
         .message(MessageId::new(tx.at(), random()))
         .envelope(random::<32>())
-        .payload(random::<32>())
+        .payload(random::<32>());
+    let (origin, index) = (format!("{peer}/log/2026"), number as u64);
+    match event {
+        Event::RelayAcceptance => {
+            draft.remote(Coordinates { origin, index, size: index + 1, root: random() })
+        }
+        _ => draft,
+    }
 }
 
 /// Writes the export as a node does, with the checkpoint that stands in a file.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Instant;
 
 use rogatory::audit::checkpoint::{Checkpoint, origin};
-use rogatory::audit::entry::{EntryDraft, Event};
+use rogatory::audit::entry::{Coordinates, EntryDraft, Event};
 use rogatory::audit::merkle::{Frontier, leaf_hash};
 use rogatory::crypto::keys::{Algorithm, Seed};
 use rogatory::crypto::{HomeKey, SigningSecret, random, sha256};
@@ -59,7 +59,13 @@ fn append(store: &Store, authority: &AuthorityId, count: u64) {
                 .peer(peer.clone())
                 .message(MessageId::new(tx.at(), random()))
                 .envelope(random::<32>())
-                .payload(random::<32>());
+                .payload(random::<32>())
+                .remote(Coordinates {
+                    origin: format!("{peer}/log/2026"),
+                    index: tx.next_index(),
+                    size: tx.next_index() + 1,
+                    root: random(),
+                });
             tx.append(draft);
         }
         Ok::<_, std::convert::Infallible>(())
