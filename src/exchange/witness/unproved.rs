@@ -80,6 +80,8 @@ impl Unproved {
         } else if !same {
             return false;
         }
+        // What it has shown by then says of no later round that it was there.
+        asked.shown = shown.cloned();
         asked.rounds = if at_once { ROUNDS } else { asked.rounds.saturating_add(1) };
         asked.rounds >= ROUNDS
     }

@@ -140,6 +140,13 @@ async fn an_owner_that_is_away_is_not_suspected() {
     world.grows().await;
     world.shows().await;
     world.passes_a_round().await;
+    // What it showed then says nothing of a round after that.
+    for _ in 0..3 {
+        world.passes_a_round().await;
+    }
+    assert_eq!(world.suspected(), (0, 0));
+    world.grows().await;
+    world.shows().await;
     world.passes_a_round().await;
     assert_eq!(world.suspected(), (1, 1));
 }
