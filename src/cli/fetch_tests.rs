@@ -1,4 +1,5 @@
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use super::*;
 use crate::audit::entry::Event;
@@ -249,6 +250,41 @@ async fn a_fetch_goes_on_with_its_own_message_and_with_nothing_that_was_changed(
     assert!(failure.message.contains("is not the exhibit that was fetched there"), "{failure}");
     fs::remove_file(bag.join("data/a/bank records.csv")).expect("removed");
     fetched(fake(three()), &root).await.expect("goes on");
+}
+
+#[tokio::test]
+async fn what_was_left_damaged_comes_anew_before_anybody_is_accused() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let root = dir.path().join("case");
+    drop(Place::take(&root, &message(1)).expect("new"));
+    let bag = Bag::create(&root.join(PACKAGE)).expect("a bag");
+    // As a loss of power leaves it: the length is there, and the bytes are not.
+    fs::write(bag.half(0), vec![0; 2 * CHUNK_BYTES]).expect("written");
+    fs::set_permissions(bag.half(0), fs::Permissions::from_mode(0o600)).expect("set");
+    let (downloads, came) = asked(fake(large()), &root).await;
+    came.expect("fetched");
+    assert_eq!(downloads, [(0, 2), (0, 0), (1, 0)]);
+}
+
+#[tokio::test]
+async fn nothing_is_written_through_a_link_that_lies_in_the_directory() {
+    use std::os::unix::fs::symlink;
+    let dir = tempfile::tempdir().expect("a directory");
+    let (root, victim) = (dir.path().join("case"), dir.path().join("victim"));
+    fs::write(&victim, vec![7; 300_000]).expect("written");
+    drop(Place::take(&root, &message(1)).expect("new"));
+    let half = Bag::create(&root.join(PACKAGE)).expect("a bag").half(0);
+    symlink(&victim, &half).expect("linked");
+    fetched(fake(large()), &root).await.expect("fetched beside it");
+    assert_eq!(fs::read(&victim).expect("there"), vec![7; 300_000]);
+    let image = root.join(PACKAGE).join("data/image.raw");
+    assert!(image.symlink_metadata().expect("there").is_file());
+
+    let other = dir.path().join("other");
+    drop(Place::take(&other, &message(1)).expect("new"));
+    symlink(dir.path(), other.join(PACKAGE)).expect("linked");
+    let failure = fetched(fake(large()), &other).await.err().expect("a link");
+    assert!(failure.message.contains("is a link"), "{failure}");
 }
 
 /// Only a call from the first chunk to the last tells the node that an official was given an exhibit.

@@ -43,20 +43,23 @@ const PIPE_BYTES: usize = 1 << 20;
 
 /// What is done to an opened home is logged as well, so peers and witnesses are heard first, as when
 /// a node starts (I3).
-async fn hear_others(node: &OpenNode) -> anyhow::Result<()> {
+async fn hear_others(node: &OpenNode) {
     let exchange = &node.exchange;
-    let poster = poster(&node.config)?;
+    // A certificate of witnesses that cannot be read keeps nobody from what needs no witness.
+    let poster = poster(&node.config)
+        .inspect_err(|error| tracing::warn!("witnesses are not asked: {error:#}"))
+        .ok();
     let courier: Arc<dyn Courier> =
         Arc::new(TonicCourier::new(exchange.clone(), node.identity.clone()));
     let stop = CancellationToken::new();
-    let (heard, ()) = tokio::join!(
-        guard::ask_all(exchange, &courier),
-        foreign::ask_before(exchange, &poster, &stop),
-    );
+    let (heard, ()) = tokio::join!(guard::ask_all(exchange, &courier), async {
+        if let Some(poster) = &poster {
+            foreign::ask_before(exchange, poster, &stop).await;
+        }
+    },);
     let silent = heard.silent.len();
     let asked = guard::trusted(exchange).len();
     exchange.set_waiting(asked - silent < node.config.ask_peers.min(asked));
-    Ok(())
 }
 
 impl Local {
@@ -73,7 +76,7 @@ impl Local {
         let secret = secret.as_ref().map(|secret| secret.as_slice());
         match OpenNode::open(config, secret) {
             Ok(node) => {
-                hear_others(&node).await?;
+                hear_others(&node).await;
                 Self::serve_in_memory(node).await
             }
             Err(error) if is_held(&error) => Self::when_it_is_up(home).await.ok_or(error),

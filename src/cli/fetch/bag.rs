@@ -49,6 +49,7 @@ impl Bag {
     /// Begins a bag in a new directory, or goes on with the exhibits that one was left with.
     pub(super) fn create(root: &Path) -> Result<Self, Failure> {
         let payload = root.join("data");
+        [root, &payload, &root.join("metadata")].into_iter().try_for_each(no_link)?;
         create_directory(&payload)?;
         let tags = TAGS.into_iter().chain(METADATA).chain([TAG_MANIFEST, PARTIAL]);
         tags.map(|tag| root.join(tag)).try_for_each(|tag| clear(&tag))?;
@@ -85,6 +86,8 @@ impl Bag {
             return Err(refuse("would not stay inside its directory"));
         }
         let path = self.root.join("data").join(name);
+        let above = path.ancestors().skip(1).take_while(|dir| *dir != self.root);
+        above.into_iter().try_for_each(no_link)?;
         match path.symlink_metadata() {
             Ok(found) if found.is_dir() || self.names.contains(name) => {
                 Err(refuse("is there already"))
@@ -113,6 +116,11 @@ impl Bag {
         let message = format!("{} is not the exhibit that was fetched there", path.display());
         Err(Failure::new(Exit::VerificationFailed, message)
             .hint("somebody has changed it: move it away, and run the command again"))
+    }
+
+    /// Removes an exhibit that a fetch before has brought: it is to come anew.
+    pub(super) fn forget(&self, name: &str) -> Result<(), Failure> {
+        clear(&self.place(name)?)
     }
 
     /// Takes an exhibit that is there and verified.
@@ -181,6 +189,15 @@ impl Bag {
         }
         write_new(&self.root.join(TAG_MANIFEST), tags.as_bytes())?;
         sync_directory(&self.root)
+    }
+}
+
+/// Nothing is written through a link, which somebody else may have put there.
+fn no_link(path: &Path) -> Result<(), Failure> {
+    match path.symlink_metadata().is_ok_and(|found| found.is_symlink()) {
+        true => Err(Failure::bad_file(path, "is a link, and the fetch stays in its directory")
+            .hint("move it away, and run the command again")),
+        false => Ok(()),
     }
 }
 

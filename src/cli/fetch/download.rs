@@ -5,14 +5,17 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::fs::OFlags;
+
 use super::Bag;
+use super::place::clear;
 use crate::cli::connect::AgencyClient;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::files::Partial;
+use crate::cli::files::{Partial, create};
 use crate::cli::out::{Out, Progress};
 use crate::crypto::{Digest, Sha256};
 use crate::domain::limits::CHUNK_BYTES;
@@ -57,31 +60,56 @@ pub(super) async fn exhibit(
 ) -> Result<(), Failure> {
     // The name is judged before a byte is fetched for it.
     let (name, size) = (&exhibit.original_name, exhibit.size_bytes);
-    if let Some(digest) = bag.has(name, size, &exhibit.sha256)? {
+    let path = bag.half(exhibit.number);
+    if source.whole {
+        bag.forget(name)?;
+    } else if let Some(digest) = bag.has(name, size, &exhibit.sha256)? {
+        clear(&path)?;
         progress.add(size);
         return bag.keep(name, &digest, size);
     }
-    let path = bag.half(exhibit.number);
     let mut half = Half::open(&path, if source.whole { 0 } else { size })?;
+    let goes_on = half.bytes > 0;
+    let mut came = whole(source, &request, exhibit, half, progress, out).await;
+    if goes_on && came.as_ref().is_err_and(|failure| failure.code == Exit::VerificationFailed) {
+        // A loss of power may have damaged what an earlier run has left: nobody is accused before all of
+        // it has come anew.
+        half = Half::open(&path, 0)?;
+        came = whole(source, &request, exhibit, half, progress, out).await;
+    }
+    bag.admit(Partial::at(path), name, &came?, size)
+}
+
+/// All that is still to come of an exhibit, however often the link is cut; gives its digest.
+async fn whole(
+    source: &mut Source<'_>,
+    request: &pb::DownloadExhibitRequest,
+    exhibit: &pb::Exhibit,
+    mut half: Half,
+    progress: &Progress,
+    out: &mut Out,
+) -> Result<Digest, Failure> {
     progress.add(half.bytes);
-    let mut patience = Patience::new();
+    let (mut patience, mut most) = (Patience::new(), half.bytes);
     loop {
-        let had = half.bytes;
-        let came = stream(source.client, &request, exhibit, &mut half, progress).await;
+        let came = stream(source.client, request, exhibit, &mut half, progress).await;
         let Err(failure) = came else { break };
-        if failure.code != Exit::Unavailable || !patience.lasts(half.bytes > had, out).await {
+        let further = half.bytes > most;
+        most = most.max(half.bytes);
+        if failure.code != Exit::Unavailable || !patience.lasts(further, out).await {
             return Err(failure);
         }
-        if source.whole || half.bytes % CHUNK_BYTES as u64 != 0 {
-            half = Half::open(&path, if source.whole { 0 } else { size })?;
+        if source.whole || !half.bytes.is_multiple_of(CHUNK_BYTES as u64) {
+            half = Half::open(&half.path, if source.whole { 0 } else { exhibit.size_bytes })?;
         }
     }
-    let partial = Partial::at(path);
+    let path = half.path.clone();
     let digest = half.finish()?;
     if hex::encode(digest) != exhibit.sha256 {
+        drop(Partial::at(path));
         return Err(not_sealed_so(exhibit));
     }
-    bag.admit(partial, name, &digest, size)
+    Ok(digest)
 }
 
 async fn stream(
@@ -129,9 +157,15 @@ impl Half {
     /// What an earlier call has left, up to its last whole chunk, and at most so many bytes of it.
     fn open(path: &Path, most: u64) -> Result<Self, Failure> {
         let cannot = |e: io::Error| Failure::file(path, "cannot be written", &e);
-        let mut options = OpenOptions::new();
-        let file = options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        let mut file = file.open(path).map_err(cannot)?;
+        let mut file = match left(path) {
+            Some(file) => file,
+            None => {
+                clear(path)?;
+                drop(create(path)?);
+                left(path)
+                    .ok_or_else(|| cannot(io::Error::other("it was made, and is not there")))?
+            }
+        };
         let there = file.metadata().map_err(cannot)?.len().min(most);
         let bytes = there - there % CHUNK_BYTES as u64;
         file.set_len(bytes).map_err(cannot)?;
@@ -159,6 +193,16 @@ impl Half {
         synced.map_err(|e| Failure::file(&self.path, "cannot be written", &e))?;
         Ok(self.hash.finish())
     }
+}
+
+/// A file that a command of the same user has left, and nothing else: somebody else's would stay open to
+/// them, and a link leads elsewhere.
+fn left(path: &Path) -> Option<File> {
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+    let file = OpenOptions::new().read(true).write(true).custom_flags(flags).open(path).ok()?;
+    let found = file.metadata().ok()?;
+    let ours = found.uid() == rustix::process::geteuid().as_raw();
+    (found.is_file() && found.nlink() == 1 && ours).then_some(file)
 }
 
 /// Hashes a file from where it stands to its end.

@@ -23,15 +23,21 @@ impl Place {
         create_directory(dir)?;
         let path = dir.join(MARK);
         let text = format!("{} {}\n", message.message_id, message.envelope_digest);
-        if !path.exists() {
+        if path.symlink_metadata().is_err() {
             empty_directory(dir)?;
             let mut file = create(&path)?;
             let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
             written.map_err(|e| Failure::file(&path, "cannot be written", &e))?;
         }
+        if !path.symlink_metadata().is_ok_and(|found| found.is_file()) {
+            return Err(Failure::bad_file(&path, "is not a regular file")
+                .hint("name a new directory with --out"));
+        }
         let lock = lock(&path, dir)?;
+        let said = read_text(&path)?;
         // One that was cut off itself says less, and nothing lies beside it.
-        if !text.starts_with(&read_text(&path)?) {
+        let alone = || fs::read_dir(dir).is_ok_and(|items| items.count() == 1);
+        if said != text && !(text.starts_with(&said) && alone()) {
             let message =
                 format!("{} holds another message that was not fetched whole", dir.display());
             return Err(Failure::new(Exit::Failed, message)
@@ -39,7 +45,9 @@ impl Place {
         }
         // Of one that ended just before its end, too.
         clear(&dir.join(super::MESSAGE_FILE))?;
-        fs::write(&path, &text).map_err(|e| Failure::file(&path, "cannot be written", &e))?;
+        if said != text {
+            fs::write(&path, &text).map_err(|e| Failure::file(&path, "cannot be written", &e))?;
+        }
         Ok(Self { dir: dir.to_owned(), _lock: lock })
     }
 
