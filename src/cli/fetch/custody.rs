@@ -87,15 +87,24 @@ fn row(out: &mut dyn Write, cells: [&str; COLUMNS.len()]) -> io::Result<()> {
     write!(out, "{}\r\n", cells.join(","))
 }
 
+/// What begins a formula, also in full width.
+const FORMULA: [char; 10] =
+    ['=', '+', '-', '@', '\t', '\r', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
+
 /// A cell, in quotes where it needs them. What a spreadsheet would take for a formula has an apostrophe
-/// in front, which makes it text there.
+/// in front, which makes it text there. Behind a semicolon, too: where the comma is the decimal sign, it
+/// parts columns.
 fn cell(text: &str) -> String {
-    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let text = if is_formula { format!("'{text}") } else { text.to_owned() };
+    let text = text.split(';').map(as_text).collect::<Vec<_>>().join(";");
     match text.contains([',', '"', '\r', '\n']) || text.trim() != text {
         true => format!("\"{}\"", text.replace('"', "\"\"")),
         false => text,
     }
+}
+
+fn as_text(part: &str) -> String {
+    let (blank, rest) = part.split_at(part.len() - part.trim_start_matches(' ').len());
+    if rest.starts_with(FORMULA) { format!("{blank}'{rest}") } else { part.to_owned() }
 }
 
 #[cfg(test)]
@@ -129,6 +138,10 @@ mod tests {
             ("@x", "'@x"),
             ("\tx", "'\tx"),
             ("\rx", "\"'\rx\""),
+            ("a;=1+1", "a;'=1+1"),
+            ("A-1; =x", "A-1; '=x"),
+            (" =1", "\" '=1\""),
+            ("\u{ff1d}1", "'\u{ff1d}1"),
             ("plain", "plain"),
             ("a\"b", "\"a\"\"b\""),
             (" x", "\" x\""),
