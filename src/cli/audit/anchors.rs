@@ -19,8 +19,8 @@ use crate::pb::v1::audit_service_client::AuditServiceClient;
 /// compare them
 ///
 /// Whatever an export proves, it proves under keys. This writes the keys that the node knows, for
-/// an auditor to compare with their owners; README.txt in the directory says how. And the newest states
-/// of the peers' logs that it holds, which an export of those must go on from: `audit compare`.
+/// an auditor to compare with their owners; README.txt in the directory says how. And the newest
+/// states of the peers' logs that it holds, which an export of those must go on from: `audit compare`.
 #[derive(Args)]
 #[command(about = "Writes what trust in an export begins with: cards, fingerprints, keys")]
 pub(super) struct AnchorsArgs {

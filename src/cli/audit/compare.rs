@@ -19,10 +19,10 @@ use crate::cli::peer;
 
 /// Compares two states of an authority's logs: whether the later one goes on from the earlier one
 ///
-/// Each is an export, or a checkpoint that somebody has kept: `audit anchors` writes those that a node
-/// holds of the logs of its peers, and they may ask each other. Of the larger state the export is needed.
-/// Where a log has signed two pasts, that is proven, and --evidence writes the proof. Whether an export
-/// is sound in itself, `audit verify` says.
+/// Each is an export, or a checkpoint that somebody has kept: `audit anchors` writes those that a
+/// node holds of the logs of its peers, and they may ask each other. Of the larger state the export
+/// is needed. Where a log has signed two pasts, that is proven, and --evidence writes the proof.
+/// Whether an export is sound in itself, `audit verify` says.
 ///
 ///   rogatory audit compare export-of-june/ export/ --card xb.pps.card
 ///   rogatory audit compare anchors/heads/xb.pps.checkpoint export/ --card xb.pps.card \

@@ -18,8 +18,8 @@ use crate::cli::out::{Out, Unit};
 /// Compares the exported logs of two authorities: what each says of what they exchanged
 ///
 /// Both exports are verified first. In flight alone is not wrong, nor is what one export ends too
-/// early for, which is told; a receipt that was not recorded, another content, a state in which the other log
-/// never was are.
+/// early for, which is told; a receipt that was not recorded, another content, a state in which
+/// the other log never was are.
 ///
 ///   rogatory audit reconcile xa/ xb/ --card-a xa.oag.card --card-b xb.pps.card --grace 24h
 #[derive(Args)]
