@@ -44,10 +44,11 @@ const RECEIPTS: &str = "receipts";
 ///   rogatory fetch ID --out case-42/1
 ///   cd case-42/1/PACKAGE && sha256sum --check manifest-sha256.txt
 ///
-/// What was cut off goes on when the command is run again, behind the last chunk that came; where the node
-/// is away, it is waited for.
+/// What was cut off goes on when the command is run again, behind the last chunk that came;
+/// where the node is away, it is waited for.
 ///
-/// Below metadata/ a bag has the chain of custody of its exhibits, as a table and as CASE/UCO JSON-LD.
+/// Below metadata/ a bag has the chain of custody of its exhibits, as a table and as CASE/UCO
+/// JSON-LD.
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct FetchArgs {
@@ -115,7 +116,8 @@ async fn fetch(
     };
     let case = Case::of(&message, &receipts);
     let place = Place::take(dir, &message)?;
-    let total = packages.iter().flat_map(|(_, exhibits)| exhibits).map(|e| e.size_bytes).sum();
+    let total = packages.iter().flat_map(|(_, exhibits)| exhibits).map(|e| e.size_bytes);
+    let total = total.fold(0, u64::saturating_add);
     let progress = out.progress("fetching", total, Unit::Bytes);
     let mut source = Source { client, whole: is_draft(&message) };
     for (package, exhibits) in &packages {
@@ -264,9 +266,9 @@ impl Fetched {
     fn print(&self, dir: &Path, out: &mut Out) {
         let exhibits: usize = self.packages.iter().map(|(_, exhibits)| exhibits.len()).sum();
         let of = |(_, exhibits): &(PackageId, Vec<pb::Exhibit>)| -> u64 {
-            exhibits.iter().map(|exhibit| exhibit.size_bytes).sum()
+            exhibits.iter().map(|exhibit| exhibit.size_bytes).fold(0, u64::saturating_add)
         };
-        let bytes: u64 = self.packages.iter().map(of).sum();
+        let bytes: u64 = self.packages.iter().map(of).fold(0, u64::saturating_add);
         let records = |(_, exhibits): &(PackageId, Vec<pb::Exhibit>)| -> usize {
             exhibits.iter().map(|exhibit| exhibit.custody.len()).sum()
         };

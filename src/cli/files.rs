@@ -1,6 +1,6 @@
 //! Files that commands read and write, with errors that name them.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -10,10 +10,14 @@ use zeroize::Zeroizing;
 use super::exit::{Exit, Failure, code_of_io};
 use crate::audit::policy::Policy;
 use crate::card::{Card, CardError};
+use crate::crypto::Sha256;
 use crate::home::{self, PassphraseError};
 
 /// No text that is read here needs more: requests and cards are smaller.
 const TEXT_MAX_BYTES: u64 = 1 << 20;
+
+/// Bytes that are hashed at once.
+const PIECE_BYTES: usize = 256 << 10;
 
 /// Reads a text that a person has written or was sent.
 pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
@@ -187,6 +191,45 @@ pub(crate) fn empty_directory(path: &Path) -> Result<(), Failure> {
         Some(_) => {
             let message = format!("{} is not empty", path.display());
             Err(Failure::new(Exit::Failed, message).hint("name a new directory with --out"))
+        }
+    }
+}
+
+/// Locks a file or directory against another command that does the same; `busy` says what that does.
+pub(crate) fn lock(path: &Path, busy: String) -> Result<File, Failure> {
+    let cannot = |e: io::Error| Failure::file(path, "cannot be locked", &e);
+    let file = File::open(path).map_err(cannot)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            Err(Failure::new(Exit::Failed, busy).hint("wait for it, or name another directory"))
+        }
+        Err(TryLockError::Error(error)) => Err(cannot(error)),
+    }
+}
+
+/// Removes a file if it is there.
+pub(crate) fn remove(path: &Path) -> Result<(), Failure> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(Failure::file(path, "cannot be removed", &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Hashes a file from where it stands to its end; `read` is told of each piece.
+pub(crate) fn hashed(file: &mut File, mut read: impl FnMut(u64)) -> io::Result<Sha256> {
+    let (mut hash, mut piece) = (Sha256::new(), vec![0; PIECE_BYTES]);
+    loop {
+        match file.read(&mut piece) {
+            Ok(0) => return Ok(hash),
+            Ok(count) => {
+                hash.update(&piece[..count]);
+                read(count as u64);
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
 }

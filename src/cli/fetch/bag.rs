@@ -8,10 +8,9 @@ use std::time::SystemTime;
 
 use time::OffsetDateTime;
 
-use super::download::hashed;
 use super::place::clear;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::files::{Partial, create_directory, sync_directory, write_new};
+use crate::cli::files::{Partial, create_directory, hashed, sync_directory, write_new};
 use crate::crypto::{Digest, Sha256, sha256};
 
 /// The files beside the payload, whose digests are in [`TAG_MANIFEST`].
@@ -108,7 +107,7 @@ impl Bag {
         let cannot = |e| Failure::file(&path, "cannot be read", &e);
         if found.is_file() && found.len() == size {
             let mut file = File::open(&path).map_err(cannot)?;
-            let digest = hashed(&mut file).map_err(cannot)?.finish();
+            let digest = hashed(&mut file, |_| {}).map_err(cannot)?.finish();
             if hex::encode(digest) == sha256 {
                 return Ok(Some(digest));
             }

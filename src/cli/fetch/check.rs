@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::io;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -13,15 +13,13 @@ use super::bag::{MANIFEST, METADATA, TAG_MANIFEST, TAGS, encoded};
 use super::{MESSAGE_FILE, RECEIPTS};
 use crate::cli::evidence::files_below;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::files::hashed;
 use crate::cli::out::Progress;
 use crate::cli::receipt;
-use crate::crypto::Sha256;
 use crate::domain::{MessageId, PackageId};
 
 /// More faults than this are not worth a line each.
 const FAULTS_MAX: usize = 20;
-/// Bytes that are read at once.
-const PIECE_BYTES: usize = 256 << 10;
 
 /// What was fetched, as its [`MESSAGE_FILE`] says.
 #[derive(Deserialize)]
@@ -71,7 +69,11 @@ impl Said {
 
     /// Bytes of all exhibits.
     pub(crate) fn bytes(&self) -> u64 {
-        self.packages.iter().flat_map(|one| &one.exhibits).map(|one| one.size_bytes).sum()
+        self.packages
+            .iter()
+            .flat_map(|one| &one.exhibits)
+            .map(|one| one.size_bytes)
+            .fold(0, u64::saturating_add)
     }
 
     /// Compares everything that was fetched with what is there.
@@ -205,18 +207,8 @@ fn names_below(root: &Path, faults: &mut Faults) -> Result<BTreeSet<String>, Fai
     }
 }
 
-fn digest(path: &Path, read: impl Fn(u64)) -> io::Result<String> {
-    let (mut file, mut hash) = (File::open(path)?, Sha256::new());
-    let mut piece = vec![0; PIECE_BYTES];
-    loop {
-        match file.read(&mut piece)? {
-            0 => return Ok(hex::encode(hash.finish())),
-            count => {
-                hash.update(&piece[..count]);
-                read(count as u64);
-            }
-        }
-    }
+fn digest(path: &Path, read: impl FnMut(u64)) -> io::Result<String> {
+    Ok(hex::encode(hashed(&mut File::open(path)?, read)?.finish()))
 }
 
 /// What is wrong, a line each.

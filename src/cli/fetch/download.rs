@@ -4,7 +4,7 @@
 //! whole chunk. Nothing gets its name before all of it fits the digest that its sender sealed.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use super::Bag;
 use super::place::clear;
 use crate::cli::connect::AgencyClient;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::files::{Partial, create};
+use crate::cli::files::{Partial, create, hashed};
 use crate::cli::out::{Out, Progress};
 use crate::crypto::{Digest, Sha256};
 use crate::domain::limits::CHUNK_BYTES;
@@ -169,7 +169,7 @@ impl Half {
         let there = file.metadata().map_err(cannot)?.len().min(most);
         let bytes = there - there % CHUNK_BYTES as u64;
         file.set_len(bytes).map_err(cannot)?;
-        let hash = hashed(&mut file).map_err(cannot)?;
+        let hash = hashed(&mut file, |_| {}).map_err(cannot)?;
         Ok(Self { path: path.to_owned(), file, hash, bytes })
     }
 
@@ -203,19 +203,6 @@ fn left(path: &Path) -> Option<File> {
     let found = file.metadata().ok()?;
     let ours = found.uid() == rustix::process::geteuid().as_raw();
     (found.is_file() && found.nlink() == 1 && ours).then_some(file)
-}
-
-/// Hashes a file from where it stands to its end.
-pub(super) fn hashed(file: &mut File) -> io::Result<Sha256> {
-    let (mut hash, mut buffer) = (Sha256::new(), vec![0; CHUNK_BYTES]);
-    loop {
-        match file.read(&mut buffer) {
-            Ok(0) => return Ok(hash),
-            Ok(read) => hash.update(&buffer[..read]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
 }
 
 /// How long a node is waited for.

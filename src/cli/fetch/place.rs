@@ -1,11 +1,13 @@
 //! The directory that a message is fetched into, until all of it is there.
 
-use std::fs::{self, File, TryLockError};
-use std::io::{self, Write as _};
+use std::fs::{self, File};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::files::{create, create_directory, empty_directory, read_text, sync_directory};
+use crate::cli::files::{
+    create, create_directory, empty_directory, lock, read_text, remove, sync_directory,
+};
 use crate::pb::v1 as pb;
 
 /// Says which message a directory is not yet all of.
@@ -33,7 +35,7 @@ impl Place {
             return Err(Failure::bad_file(&path, "is not a regular file")
                 .hint("name a new directory with --out"));
         }
-        let lock = lock(&path, dir)?;
+        let lock = lock(&path, format!("another command is fetching to {}", dir.display()))?;
         let said = read_text(&path)?;
         // One that was cut off itself says less, and nothing lies beside it.
         let alone = || fs::read_dir(dir).is_ok_and(|items| items.count() == 1);
@@ -59,25 +61,12 @@ impl Place {
     }
 }
 
-fn lock(path: &Path, dir: &Path) -> Result<File, Failure> {
-    let cannot = |e: io::Error| Failure::file(path, "cannot be locked", &e);
-    let file = File::open(path).map_err(cannot)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            let message = format!("another command is fetching to {}", dir.display());
-            Err(Failure::new(Exit::Failed, message).hint("wait for it, or name another directory"))
-        }
-        Err(TryLockError::Error(error)) => Err(cannot(error)),
-    }
-}
-
 /// Removes a file that a fetch has left that was cut off behind all exhibits.
 pub(super) fn clear(path: &Path) -> Result<(), Failure> {
-    let removed = match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Ok(found) if found.is_dir() => fs::remove_dir_all(path),
-        _ => fs::remove_file(path),
-    };
-    removed.map_err(|e| Failure::file(path, "cannot be removed", &e))
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_dir() => {
+            fs::remove_dir_all(path).map_err(|e| Failure::file(path, "cannot be removed", &e))
+        }
+        _ => remove(path),
+    }
 }

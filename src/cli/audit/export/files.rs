@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::place::{copy, digest_of, link, remove};
+use super::place::{copy, digest_of, link};
 use super::staging::log_folder;
 use crate::cli::evidence::files_below;
 use crate::cli::exit::Failure;
+use crate::cli::files::remove;
 use crate::crypto::Digest;
 
 /// Whole files that may take a place in the new export.

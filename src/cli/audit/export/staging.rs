@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use super::files::Files;
 use super::lost::{self, Consent, Lost};
-use super::place::{beside, lock, remove, whole_path};
+use super::place::{beside, whole_path};
 use super::swap::{self, take_place};
 use super::{held, past};
 use crate::audit::Checkpoint;
@@ -21,7 +21,7 @@ use crate::audit::export::{EARLIER, RECEIPTS, earlier_dir};
 use crate::audit::manifest::{MANIFEST_MAX_BYTES, MANIFEST_PATH, Manifest, is_export_path, tag};
 use crate::audit::tiles::full_paths;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::files::{create, create_directory, sync_directory, write_new};
+use crate::cli::files::{create, create_directory, lock, remove, sync_directory, write_new};
 use crate::crypto::{Digest, Sha256};
 
 /// Beside its place, where an export is put together.
@@ -100,7 +100,8 @@ impl Staging {
         let before = past::finished(&target)?;
         let dir = beside(&target, PARTIAL);
         create_directory(&dir)?;
-        let lock = lock(&dir, &target)?;
+        let busy = format!("another command is exporting to {}", target.display());
+        let lock = lock(&dir, busy)?;
         let mut files = Files::read(&dir)?;
         // It is no export any more: what they list is about to change. The newest log's goes first.
         let mut manifests = files.digests.keys().rev().filter(|path| is_manifest(path));

@@ -6,12 +6,12 @@ use std::path::Path;
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
-use super::place::{beside, remove};
+use super::place::beside;
 use crate::audit::export::{CARDS, CHECKPOINT_PATH, EARLIER, POLICY_PATH, RECEIPTS};
 use crate::audit::manifest::MANIFEST_PATH;
 use crate::cli::evidence::files_below;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::files::sync_directory;
+use crate::cli::files::{remove, sync_directory};
 
 /// Where the old directory waits for a moment, on file systems that exchange no names.
 pub(super) const BEFORE: &str = ".before";
