@@ -37,7 +37,7 @@ impl Beyond {
         let has = Position::from_number(ends.size.saturating_sub(1)).index + 1;
         let later = match seen.origin == *newest {
             true => seen.size > has,
-            false => order_of(&seen.origin) > order_of(newest),
+            false => order_of(newest).is_some_and(|order| order_of(&seen.origin) > Some(order)),
         };
         later.then(|| Self {
             entry: *entry,
@@ -50,10 +50,11 @@ impl Beyond {
         })
     }
 
-    /// Whether the export goes on, in time, long after the state that it does not have: no clock
-    /// explains that.
-    pub(super) fn is_proof(&self) -> bool {
-        self.ends.unix_ms() > self.at.unix_ms() + CLOCKS_APART_MS
+    /// Whether the export goes on, in time, long after the state that it does not have, also where its
+    /// clock was ahead by so much: no clock explains that.
+    pub(super) fn is_proof(&self, ahead_ms: i64) -> bool {
+        let later_ms = self.ends.unix_ms().saturating_sub(self.at.unix_ms());
+        later_ms > ahead_ms.saturating_add(CLOCKS_APART_MS)
     }
 
     /// What was seen, and what there is.

@@ -243,8 +243,8 @@ pub fn reconcile<E>(
             out.summary.entries = (facts_a.entries, facts_b.entries);
             out.gaps(Which::A, &facts_a);
             out.gaps(Which::B, &facts_b);
-            out.beyond(Which::A, Beyond::found(&facts_a, b, facts_b.ends));
-            out.beyond(Which::B, Beyond::found(&facts_b, a, facts_a.ends));
+            let of_a = Beyond::found(&facts_a, b, facts_b.ends);
+            out.summary.beyond = (of_a, Beyond::found(&facts_b, a, facts_a.ends));
         }
         out.summary.elsewhere += facts_a.elsewhere + facts_b.elsewhere;
         roots::check(Which::A, &facts_a, b, facts_b.ends.size, &mut out)?;
@@ -252,6 +252,7 @@ pub fn reconcile<E>(
         merge(&facts_a, &facts_b, options, &mut out);
         part += 1;
     }
+    out.beyond();
     out.skew();
     Ok(out.summary)
 }
@@ -321,16 +322,18 @@ impl Out<'_> {
         }
     }
 
-    /// Keeps what was seen beyond the end of an export; where no clock explains it, it is wrong.
-    fn beyond(&mut self, which: Which, beyond: Option<Beyond>) {
-        if let Some(found) = beyond.as_ref().filter(|found| found.is_proof()) {
+    /// What was seen beyond the end of an export is wrong where no clock explains it, as far as the two
+    /// are known to differ.
+    fn beyond(&mut self) {
+        let (b_ahead, a_ahead) = self.summary.ahead_ms;
+        let (of_a, of_b) = self.summary.beyond.clone();
+        for (which, beyond, ahead_ms) in [(Which::A, of_a, b_ahead), (Which::B, of_b, a_ahead)] {
+            let Some(found) = beyond.filter(|found| found.is_proof(ahead_ms)) else { continue };
             let (a, b) = pair(which, Some(found.entry), None);
             let (message, sender, event) = (None, None, None);
             let (class, at, detail) = (Class::OtherPast, found.at, found.told());
             self.item(Item { class, message, sender, event, a, b, at, detail });
         }
-        let (of_a, of_b) = &mut self.summary.beyond;
-        *(if which == Which::A { of_a } else { of_b }) = beyond;
     }
 
     /// A message about which a log says more than can happen to one.

@@ -321,6 +321,21 @@ fn a_state_that_was_seen_and_that_a_log_goes_on_without_for_hours_never_was_its_
 }
 
 #[test]
+fn a_clock_that_is_known_to_be_hours_ahead_accuses_nobody() {
+    let mut two = Two::new();
+    two.b_ahead = -7_200_000;
+    two.whole(Which::A, 1);
+    let mut later = two.a.coordinates(1, 2);
+    later.size = 50;
+    let draft = EntryDraft::new(WitnessCosigned).peer(authority("xa.moj"));
+    two.push(Which::B, draft.remote(later));
+    two.idle(Which::A, 1_800_000);
+    assert_eq!(two.classes(), [Class::ClockSkew]);
+    two.idle(Which::A, 3_600_000);
+    assert_eq!(two.classes(), [Class::OtherPast, Class::ClockSkew]);
+}
+
+#[test]
 fn a_receipt_of_an_opened_annex_is_looked_up_too() {
     let mut two = Two::new();
     two.whole(Which::A, 1);
