@@ -67,10 +67,10 @@ impl<'a> Case<'a> {
             "uco-action:object": reference(&graph.package_id()),
         });
         if let Some(sender) = self.sender {
-            action["uco-action:performer"] = graph.organisation(sender);
+            action["uco-action:performer"] = graph.authority(sender);
         }
         if let Some(receiver) = self.receiver {
-            action["uco-action:participant"] = graph.organisation(receiver);
+            action["uco-action:participant"] = graph.authority(receiver);
         }
         action
     }
@@ -215,9 +215,19 @@ impl Graph {
         })
     }
 
+    /// An authority, whose node has signed what is said of it: never one of those that a custody record
+    /// only names, whatever its name.
+    fn authority(&self, name: &str) -> Value {
+        self.called("authority", name)
+    }
+
     fn organisation(&self, name: &str) -> Value {
+        self.called("organisation", name)
+    }
+
+    fn called(&self, kind: &str, name: &str) -> Value {
         json!({
-            "@id": self.id(&["organisation", name]),
+            "@id": self.id(&[kind, name]),
             "@type": "uco-identity:Organization",
             "uco-core:name": name,
         })

@@ -68,3 +68,11 @@ fn a_draft_was_not_transferred_and_what_was_sent_comes_from_here() {
     assert_eq!(graph[7]["uco-action:performer"]["uco-core:name"], "xa.moj");
     assert_eq!(graph[7]["uco-action:participant"]["uco-core:name"], "xb.oag");
 }
+
+/// Whoever writes custody records chooses the names in them.
+#[test]
+fn an_organisation_of_a_record_is_never_the_authority_of_the_transfer() {
+    let graph = Graph { package: PackageId::parse(PACKAGE).expect("an id") };
+    let name = "xa.moj";
+    assert_ne!(graph.organisation(name)["@id"], graph.authority(name)["@id"]);
+}
