@@ -30,7 +30,7 @@
 //! | tier | modules | what they are |
 //! |---|---|---|
 //! | 0 | [`domain`] | what an authority, a message, a request is. Pure |
-//! | 1 | [`crypto`] | keys with one duty each, and the primitives. Pure |
+//! | 1 | [`crypto`], [`disk`] | keys with one duty each, and the primitives, pure; files that are synced |
 //! | 2 | [`envelope`], [`audit`] | the message as bytes; the log as hashes. Pure |
 //! | 3 | [`card`], [`receipt`], [`store`] | who is who; what is proved; what is durable |
 //! | 4 | [`exchange`] | submit, relay, accept, consign, witness, erase, check |
@@ -69,6 +69,7 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod crypto;
+pub mod disk;
 pub mod domain;
 pub mod envelope;
 pub mod exchange;

@@ -11,6 +11,7 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 
 use rogatory::pb::v1 as pb;
+use rogatory::pb::v1::upload_package_request::Part;
 use support::process::{Process, connect};
 use support::*;
 
@@ -94,4 +95,100 @@ async fn killed_nodes_lose_nothing_and_double_nothing() {
     let accepted = |report: &serde_json::Value| report.to_string();
     assert!(accepted(&a.verify_log()).contains("SubmissionAcceptance"));
     assert!(accepted(&b.verify_log()).contains("RelayAcceptance"));
+}
+
+/// How often the node is killed while it takes an upload.
+const UPLOAD_KILLS: usize = 8;
+const PIECE: usize = 256 << 10;
+
+/// What the node has of an upload, once it is up again and nobody else is at it.
+async fn upload_standing(agency: &mut Agency, upload_id: &str) -> pb::Upload {
+    let asking = async {
+        loop {
+            let name = format!("uploads/{upload_id}");
+            match agency.get_upload(pb::GetUploadRequest { name }).await {
+                Ok(upload) => return upload.into_inner(),
+                Err(status) if status.code() == tonic::Code::NotFound => break,
+                Err(status) => assert!(is_weather(&status), "{status:?}"),
+            }
+            tokio::task::yield_now().await;
+        }
+        pb::Upload::default()
+    };
+    tokio::time::timeout(DEADLINE, asking).await.expect("it answers in the end")
+}
+
+/// The parts of two exhibits behind what the node has.
+fn parts_behind(at: &pb::Upload, upload_id: &str, files: &[Vec<u8>; 2]) -> Vec<Part> {
+    let (exhibits, bytes) = (at.exhibits, at.bytes);
+    let mut parts =
+        vec![Part::Start(pb::UploadStart { upload_id: upload_id.into(), exhibits, bytes })];
+    let mut behind = usize::try_from(bytes).expect("small");
+    for (number, file) in files.iter().enumerate().skip(exhibits as usize) {
+        if behind == 0 {
+            let original_name = format!("{number}.bin");
+            parts.push(Part::Exhibit(pb::ExhibitHead { original_name, ..Default::default() }));
+        }
+        parts.extend(file[behind..].chunks(PIECE).map(|piece| Part::Data(piece.to_vec().into())));
+        behind = 0;
+    }
+    parts.push(Part::End(pb::UploadEnd { exhibits: 2 }));
+    parts
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upload_outlives_the_node_that_takes_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (mut a, mut b) = (Process::new(dir.path(), "xa.oag"), Process::new(dir.path(), "xb.pps"));
+    a.trust(&b);
+    b.trust(&a);
+    let (at_a, at_b) = (a.agency("desk", "submit,read"), b.agency("desk", "submit,read"));
+    a.start();
+    b.start();
+    let image: Vec<u8> = (0..10 * PIECE + 77).map(|at| (at * 31 % 251) as u8).collect();
+    let files = [image, b"small".to_vec()];
+    let upload_id = request_id();
+    let mut had = (0, 0);
+    for _ in 0..UPLOAD_KILLS {
+        let mut sender = connect(&at_a).await;
+        let at = upload_standing(&mut sender, &upload_id).await;
+        assert!((at.exhibits, at.bytes) >= had, "what it had is there still: {at:?}, {had:?}");
+        had = (at.exhibits, at.bytes);
+        let (parts, taken) = tokio::sync::mpsc::channel(1);
+        let taken = tokio_stream::wrappers::ReceiverStream::new(taken);
+        let uploading = tokio::spawn(async move { sender.upload_package(taken).await });
+        // Everything but the end, so that it is killed in the middle.
+        for part in parts_behind(&at, &upload_id, &files).into_iter().take(4) {
+            let _ = parts.send(pb::UploadPackageRequest { part: Some(part) }).await;
+        }
+        a.kill();
+        assert!(uploading.await.expect("no panic").is_err());
+        a.start();
+    }
+    let mut sender = connect(&at_a).await;
+    let at = upload_standing(&mut sender, &upload_id).await;
+    let parts = parts_behind(&at, &upload_id, &files).into_iter();
+    let parts = parts.map(|part| pb::UploadPackageRequest { part: Some(part) });
+    let sealed = sender.upload_package(tokio_stream::iter(parts.collect::<Vec<_>>())).await;
+    let sealed = sealed.expect("sealed").into_inner();
+    a.kill();
+    a.start();
+    let mut sender = connect(&at_a).await;
+    let at = upload_standing(&mut sender, &upload_id).await;
+    assert_eq!(at.package.as_ref(), Some(&sealed), "whoever was not told asks");
+    let request = pb::SubmitMessageRequest {
+        request_id: request_id(),
+        recipient: b.authority.into(),
+        content: Some(example_request()),
+        packages: vec![sealed.name.clone()],
+        ..pb::SubmitMessageRequest::default()
+    };
+    let id = submit_until_acknowledged(&mut sender, &request).await;
+    let name = format!("messages/{id}");
+    reaches(&mut sender, &name, pb::DeliveryState::Consigned).await;
+    let mut receiver = connect(&at_b).await;
+    for (number, file) in (0..).zip(&files) {
+        let came = download(&mut receiver, &name, &sealed.name, number).await.expect("opens");
+        assert!(came == *file, "exhibit {number}");
+    }
 }

@@ -76,6 +76,7 @@ table! {
         GetAnnex get_annex (pb::GetAnnexRequest) "read";
         OpenAnnex open_annex (pb::OpenAnnexRequest) "read";
         UploadPackage upload_package (stream pb::UploadPackageRequest) "submit";
+        GetUpload get_upload (pb::GetUploadRequest) "submit";
         ListExhibits list_exhibits (pb::ListExhibitsRequest) "read";
         DownloadExhibit download_exhibit (pb::DownloadExhibitRequest) "read";
     }

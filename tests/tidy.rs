@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// same table for people.
 const TIERS: [&[&str]; 8] = [
     &["domain"],
-    &["crypto"],
+    &["crypto", "disk"],
     &["envelope", "audit"],
     &["card", "receipt", "store"],
     &["exchange"],
@@ -51,7 +51,10 @@ const ONLY_IN: [(&str, &[&str]); 11] = [
     ("blake3", &["crypto/primitives.rs"]),
     ("argon2", &["crypto/primitives.rs"]),
     ("sled", &["store/index.rs"]),
-    ("rustix", &["store/vault/room.rs", "cli/audit/export/swap.rs", "cli/fetch/download.rs"]),
+    (
+        "rustix",
+        &["disk.rs", "store/vault/room.rs", "cli/audit/export/swap.rs", "cli/fetch/download.rs"],
+    ),
     ("rustls", &["api/tls.rs", "api/https.rs", "api/listen.rs", "client.rs"]),
     ("rcgen", &["home/certificates.rs"]),
     ("tonic", &["api/", "node/", "cli/", "client.rs", "pb.rs"]),

@@ -10,20 +10,18 @@ use super::answers::{Answers, answers};
 use super::convert::{self, message_name, optional, package_name, page_size, parse, request_id};
 use super::standing::Standing;
 use super::status::{invalid, to_status, whole};
-use super::{annex, cases, drafts, evidence, identity, release, statistics};
+use super::{annex, cases, drafts, evidence, identity, inbox, release, statistics};
 use crate::domain::PackageId;
 use crate::exchange::gates::Pass;
 use crate::exchange::pieces::piece;
 use crate::exchange::query::Filter;
 use crate::exchange::submit::Submission;
-use crate::exchange::{ActionError, Caller, Exchange, Role};
+use crate::exchange::{Caller, Exchange, Role};
 use crate::pb::v1 as pb;
 use pb::agency_service_server::AgencyService;
 
 /// Messages that a watch is ahead of its client.
 const AHEAD: usize = 4;
-/// Inbox rows that are read at once for a watcher.
-const INBOX_PAGE: usize = 100;
 
 /// The service.
 pub struct AgencyApi {
@@ -203,7 +201,7 @@ impl AgencyService for AgencyApi {
         let standing = self.standing(&request, Role::Read, pass);
         let (answer, passing) = mpsc::channel(AHEAD);
         let after = request.get_ref().after_position;
-        let watching = watch(self.exchange.clone(), caller, after, answer);
+        let watching = inbox::watch(self.exchange.clone(), caller, after, answer);
         Ok(Response::new(answers(passing, watching, standing)))
     }
 
@@ -340,6 +338,15 @@ impl AgencyService for AgencyApi {
         }
     }
 
+    async fn get_upload(
+        &self,
+        request: Request<pb::GetUploadRequest>,
+    ) -> Result<Response<pb::Upload>, Status> {
+        let caller = self.caller(&request, Role::Submit)?;
+        let standing = evidence::standing(&self.exchange, &caller, request.into_inner());
+        standing.await.map(Response::new)
+    }
+
     async fn list_exhibits(
         &self,
         request: Request<pb::ListExhibitsRequest>,
@@ -364,33 +371,5 @@ impl AgencyService for AgencyApi {
         let (producing, passing) =
             evidence::download(&self.exchange, caller, request.into_inner()).await?;
         Ok(Response::new(answers(passing, producing, standing)))
-    }
-}
-
-/// Sends what is in the inbox behind `after`, then what comes, until the client has gone.
-async fn watch(
-    exchange: Arc<Exchange>,
-    caller: Caller,
-    mut after: u64,
-    answer: mpsc::Sender<pb::WatchInboxResponse>,
-) -> Result<(), ActionError> {
-    let mut newest = exchange.watch_inbox();
-    loop {
-        newest.mark_unchanged();
-        let (found, seen) = exchange.inbox(&caller, after, INBOX_PAGE)?;
-        for view in found {
-            let message = Some(convert::message(view));
-            if answer.send(pb::WatchInboxResponse { message }).await.is_err() {
-                return Ok(());
-            }
-        }
-        if seen > after {
-            after = seen;
-            continue;
-        }
-        tokio::select! {
-            () = answer.closed() => return Ok(()),
-            changed = newest.changed() => if changed.is_err() { return Ok(()) },
-        }
     }
 }

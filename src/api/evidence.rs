@@ -7,10 +7,13 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tonic::{Status, Streaming};
 
-use super::convert::{self, message_name, optional, package_name};
+use super::convert::{self, message_name, optional, package_name, parse};
 use super::status::{invalid, to_status, whole};
+use crate::domain::UploadId;
 use crate::exchange::gates::Pass;
-use crate::exchange::packages::{PARTS_AHEAD, PackageContent, PageToken, Upload};
+use crate::exchange::packages::{
+    Download, DownloadPart, PARTS_AHEAD, PackageContent, PageToken, Standing, Taken, Upload,
+};
 use crate::exchange::pieces::{fill, piece};
 use crate::exchange::{ActionError, Caller, Exchange};
 use crate::pb::v1 as pb;
@@ -27,24 +30,28 @@ pub(super) async fn upload(
     caller: &Caller,
     mut parts: Streaming<pb::UploadPackageRequest>,
 ) -> Result<pb::Package, Status> {
-    let mut upload = Upload::begin(exchange.clone(), caller).map_err(to_status)?;
+    let mut first = Some(next_part(&mut parts).await?);
+    let mut upload = match first.take_if(|part| matches!(part, Part::Start(_))) {
+        Some(Part::Start(start)) => {
+            let id = parse("start.upload_id", &start.upload_id)?;
+            let at = (start.exhibits, start.bytes);
+            Upload::go_on(exchange.clone(), caller, id, at).await.map_err(to_status)?
+        }
+        _ => Upload::begin(exchange.clone(), caller).map_err(to_status)?,
+    };
     let exhibits = loop {
-        // A stream that its client gave up ends like one that is complete, so only an end that
-        // says so is one.
-        let Ok(part) = tokio::time::timeout(UPLOAD_SILENCE_MAX, parts.message()).await else {
-            return Err(to_status(ActionError::Stalled("nothing came for two minutes")));
+        let part = match first.take() {
+            Some(part) => part,
+            None => next_part(&mut parts).await?,
         };
-        let Some(part) = part? else {
-            return Err(invalid("end", "must come last: nothing was sealed"));
-        };
-        let taken = match part.part {
-            Some(Part::Exhibit(head)) => {
+        let taken = match part {
+            Part::Exhibit(head) => {
                 let custody = convert::custody(head.custody)?;
                 upload.exhibit(&head.original_name, &head.media_type, custody).await
             }
-            Some(Part::Data(data)) => upload.data(data).await,
-            Some(Part::End(end)) => break end.exhibits,
-            None => Err(ActionError::invalid("part", "must be an exhibit, data or the end")),
+            Part::Data(data) => upload.data(data).await,
+            Part::End(end) => break end.exhibits,
+            Part::Start(_) => Err(ActionError::invalid("start", "must come first")),
         };
         taken.map_err(to_status)?;
     };
@@ -55,6 +62,34 @@ pub(super) async fn upload(
         root: hex::encode(shape.root),
         exhibits: shape.exhibits.saturating_sub(1),
         sealed_bytes: shape.sealed_bytes,
+    })
+}
+
+/// The next part of an upload. A stream that its client gave up ends like one that is complete, so only
+/// an end that says so is one.
+async fn next_part(parts: &mut Streaming<pb::UploadPackageRequest>) -> Result<Part, Status> {
+    let Ok(part) = tokio::time::timeout(UPLOAD_SILENCE_MAX, parts.message()).await else {
+        return Err(to_status(ActionError::Stalled("nothing came for two minutes")));
+    };
+    let part = part?.ok_or_else(|| invalid("end", "must come last: nothing was sealed"))?;
+    part.part.ok_or_else(|| invalid("part", "must be a start, an exhibit, data or the end"))
+}
+
+/// How far an upload is.
+pub(super) async fn standing(
+    exchange: &Arc<Exchange>,
+    caller: &Caller,
+    request: pb::GetUploadRequest,
+) -> Result<pb::Upload, Status> {
+    let id: UploadId = parse("name", request.name.strip_prefix("uploads/").unwrap_or_default())?;
+    let name = format!("uploads/{id}");
+    Ok(match exchange.upload_standing(caller, id).await.map_err(to_status)? {
+        Standing::Unfinished(Taken { exhibits, bytes, sha256 }) => {
+            pb::Upload { name, exhibits, bytes, sha256: hex::encode(sha256), package: None }
+        }
+        Standing::Sealed(facts) => {
+            pb::Upload { name, package: Some(convert::package(&facts)), ..pb::Upload::default() }
+        }
     })
 }
 
@@ -85,7 +120,7 @@ pub(super) async fn list(
 
 type Chunks = mpsc::Receiver<pb::DownloadExhibitResponse>;
 
-/// The chunks of an exhibit, and what reads them.
+/// The chunks of exhibits, and what reads them.
 pub(super) async fn download(
     exchange: &Arc<Exchange>,
     caller: Caller,
@@ -97,27 +132,27 @@ pub(super) async fn download(
     let (to_open, reader) = (exchange.clone(), caller.clone());
     let opening = piece(move || {
         let content = PackageContent::open(&to_open, &reader, message, package)?;
-        let chunks = content.chunks(request.exhibit)?;
-        Ok((content, chunks))
+        Download::begin(content, request.exhibit, request.first_chunk, request.following)
     });
-    let (mut content, chunks) = opening.await.map_err(to_status)?;
-    let mut numbers = request.first_chunk..chunks;
-    let next = move || {
-        let Some(number) = numbers.next() else { return Ok(None) };
-        let data = content.chunk(request.exhibit, number)?;
-        Ok(Some(pb::DownloadExhibitResponse { data: data.into() }))
-    };
+    let mut download = opening.await.map_err(to_status)?;
+    let given = download.given();
+    let next = move || Ok(download.next_part()?.map(to_pb));
     let (chunk, passing) = mpsc::channel(PARTS_AHEAD);
     let exchange = exchange.clone();
     let reading = async move {
-        fill(next, &chunk, DOWNLOAD_SILENCE_MAX).await?;
-        // Whoever begins behind the first chunk was not given the exhibit by this call.
-        if request.first_chunk == 0 && taken(&chunk).await {
-            exchange.gave_exhibit(&caller, message, package, request.exhibit).await?;
+        let filled = fill(next, &chunk, DOWNLOAD_SILENCE_MAX).await;
+        if filled.is_ok() && taken(&chunk).await {
+            given.all();
         }
-        Ok(())
+        exchange.gave_exhibits(&caller, message, package, given.exhibits()).await?;
+        filled
     };
     Ok((reading, passing))
+}
+
+fn to_pb(part: DownloadPart) -> pb::DownloadExhibitResponse {
+    let DownloadPart { exhibit, last, data } = part;
+    pb::DownloadExhibitResponse { data: data.into(), exhibit, last }
 }
 
 /// Waits until all that was put into a channel has been taken out; false where nobody takes it any more.

@@ -22,6 +22,7 @@ pub mod exchange;
 mod exports;
 pub mod https;
 pub mod identity;
+mod inbox;
 pub mod listen;
 pub mod operator;
 pub mod probe;

@@ -1,6 +1,7 @@
 //! Evidence on its way to the node: which files, and how they are sent.
 
 mod media;
+mod source;
 mod upload;
 mod walk;
 

@@ -119,12 +119,11 @@ async fn fetch(
     let total = packages.iter().flat_map(|(_, exhibits)| exhibits).map(|e| e.size_bytes);
     let total = total.fold(0, u64::saturating_add);
     let progress = out.progress("fetching", total, Unit::Bytes);
-    let mut source = Source { client, whole: is_draft(&message) };
     for (package, exhibits) in &packages {
         let mut bag = Bag::create(&dir.join(package.to_string()))?;
+        let mut source = Source::new(client, id, *package, is_draft(&message));
         for exhibit in exhibits {
-            let request = download::request(id, *package, exhibit);
-            download::exhibit(&mut source, request, exhibit, &mut bag, &progress, out).await?;
+            download::exhibit(&mut source, exhibit, &mut bag, &progress, out).await?;
         }
         bag.tag(bag::CUSTODY, |out| custody::write_csv(out, exhibits))?;
         bag.tag(bag::CASE, |out| case.write(out, *package, exhibits))?;

@@ -1,7 +1,7 @@
 //! Files that commands read and write, with errors that name them.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::io::{self, ErrorKind, Read, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -218,8 +218,8 @@ pub(crate) fn remove(path: &Path) -> Result<(), Failure> {
     }
 }
 
-/// Hashes a file from where it stands to its end; `read` is told of each piece.
-pub(crate) fn hashed(file: &mut File, mut read: impl FnMut(u64)) -> io::Result<Sha256> {
+/// Hashes a file, or a part of one, from where it stands to its end; `read` is told of each piece.
+pub(crate) fn hashed(file: &mut impl Read, mut read: impl FnMut(u64)) -> io::Result<Sha256> {
     let (mut hash, mut piece) = (Sha256::new(), vec![0; PIECE_BYTES]);
     loop {
         match file.read(&mut piece) {

@@ -9,6 +9,7 @@ pub mod args;
 pub mod catalogue;
 pub mod exit;
 pub mod out;
+mod patience;
 
 mod agency;
 mod annex;

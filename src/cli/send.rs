@@ -70,6 +70,11 @@ pub(crate) struct SendArgs {
     expire_days: Option<u64>,
 }
 
+/// The command as it was typed: the same one goes on with what it has uploaded before.
+fn command() -> String {
+    std::env::args_os().map(|word| format!("{word:?} ")).collect()
+}
+
 impl SendArgs {
     /// Whether there is evidence.
     pub(crate) fn has_evidence(&self) -> bool {
@@ -110,7 +115,7 @@ impl Ready {
         let annexes = args.annexes.seal(annexes, client, out).await?;
         let mut packages: Vec<String> = args.package.iter().map(PackageId::to_string).collect();
         if let Some(walk) = walk {
-            let (package, differing) = evidence::upload(client, walk, out).await?;
+            let (package, differing) = evidence::upload(client, walk, &command(), out).await?;
             let differing: Vec<&str> = differing.iter().map(String::as_str).collect();
             evidence::tell_differing(&differing, out);
             let size = view::bytes(package.sealed_bytes);

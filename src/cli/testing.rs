@@ -1,13 +1,14 @@
 //! What the tests of commands need: an agency API in memory, and cards of test logs.
 
+mod evidence;
+
 use std::convert::Infallible;
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 use tokio::net::TcpListener;
+use tokio_stream::Iter;
 use tokio_stream::wrappers::TcpListenerStream;
-use tokio_stream::{Iter, Stream, StreamExt as _};
 use tonic::transport::{Endpoint, Server};
 use tonic::{Request, Response, Status, Streaming};
 
@@ -19,11 +20,9 @@ use crate::crypto::PublicKey;
 use crate::crypto::keys::Algorithm;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::lifecycle::RequestState;
-use crate::domain::limits::CHUNK_BYTES;
 use crate::domain::{MessageId, MessageKind};
 use crate::pb::v1 as pb;
 use crate::pb::v1::agency_service_server::{AgencyService, AgencyServiceServer};
-use crate::pb::v1::upload_package_request::Part;
 
 /// What the node was sent.
 #[derive(Default)]
@@ -36,6 +35,8 @@ pub(crate) struct Seen {
     pub(crate) largest: usize,
     /// Whether a download has begun that will not end.
     pub(crate) stalled: bool,
+    /// Where each upload began: whole exhibits, and bytes of the next.
+    pub(crate) starts: Vec<(u32, u64)>,
     /// Exhibit and first chunk of each download.
     pub(crate) downloads: Vec<(u32, u32)>,
 }
@@ -52,6 +53,10 @@ pub(crate) struct Fake {
     pub(crate) refuses_uploads: bool,
     /// Downloads begin and never end.
     pub(crate) stalls: bool,
+    /// So many uploads are cut off behind their first data.
+    pub(crate) upload_cuts: usize,
+    /// The node has another thing of a cut upload than was sent.
+    pub(crate) upload_differs: bool,
     /// So many downloads are cut off behind their first part.
     pub(crate) cuts: usize,
     pub(crate) seen: Arc<Mutex<Seen>>,
@@ -146,8 +151,7 @@ fn parts<T>(all: Vec<T>) -> Answer<Parts<T>> {
 #[tonic::async_trait]
 impl AgencyService for Fake {
     type WatchInboxStream = Parts<pb::WatchInboxResponse>;
-    type DownloadExhibitStream =
-        Pin<Box<dyn Stream<Item = Result<pb::DownloadExhibitResponse, Status>> + Send>>;
+    type DownloadExhibitStream = evidence::Downloads;
 
     async fn get_message(&self, request: Request<pb::GetMessageRequest>) -> Answer<pb::Message> {
         let name = request.into_inner().name;
@@ -211,35 +215,11 @@ impl AgencyService for Fake {
         &self,
         request: Request<Streaming<pb::UploadPackageRequest>>,
     ) -> Answer<pb::Package> {
-        if self.refuses_uploads {
-            return Err(Status::permission_denied("this agency may not submit"));
-        }
-        let mut parts = request.into_inner();
-        let whole = loop {
-            let part = parts.message().await;
-            let mut seen = self.seen.lock().expect("not poisoned");
-            match part {
-                Ok(Some(pb::UploadPackageRequest { part: Some(Part::Exhibit(head)) })) => {
-                    seen.exhibits.push((head, Vec::new()));
-                }
-                Ok(Some(pb::UploadPackageRequest { part: Some(Part::Data(data)) })) => {
-                    seen.largest = seen.largest.max(data.len());
-                    let (_, bytes) = seen.exhibits.last_mut().expect("an exhibit first");
-                    bytes.extend_from_slice(&data);
-                }
-                Ok(Some(pb::UploadPackageRequest { part: Some(Part::End(end)) })) => {
-                    break end.exhibits as usize == seen.exhibits.len();
-                }
-                Ok(_) => break false,
-                Err(_) => break false,
-            }
-        };
-        self.seen.lock().expect("not poisoned").whole = Some(whole);
-        if !whole {
-            return Err(Status::invalid_argument("must be an exhibit or data"));
-        }
-        let package_id = "01934f3e-0000-7000-8000-00000000000a".to_owned();
-        Ok(Response::new(pb::Package { package_id, ..Default::default() }))
+        self.take_upload(request).await
+    }
+
+    async fn get_upload(&self, request: Request<pb::GetUploadRequest>) -> Answer<pb::Upload> {
+        self.upload_standing(request)
     }
 
     async fn list_exhibits(
@@ -255,27 +235,7 @@ impl AgencyService for Fake {
         &self,
         request: Request<pb::DownloadExhibitRequest>,
     ) -> Answer<Self::DownloadExhibitStream> {
-        let wanted = request.get_ref().exhibit;
-        let found = self.exhibits.iter().find(|(head, _)| head.number == wanted);
-        let (_, bytes) = found.ok_or_else(|| Status::not_found("there is none"))?;
-        let part = |data: &[u8]| Ok(pb::DownloadExhibitResponse { data: data.to_vec().into() });
-        let first_chunk = request.get_ref().first_chunk;
-        let from = (first_chunk as usize * CHUNK_BYTES).min(bytes.len());
-        let width = if bytes.len() > CHUNK_BYTES { CHUNK_BYTES } else { 7 };
-        let mut all: Vec<_> = bytes[from..].chunks(width).map(part).collect();
-        let mut seen = self.seen.lock().expect("not poisoned");
-        if seen.downloads.len() < self.cuts {
-            all.truncate(1);
-            all.push(Err(Status::unavailable("the link is cut")));
-        }
-        seen.downloads.push((wanted, first_chunk));
-        drop(seen);
-        if self.stalls {
-            self.seen.lock().expect("not poisoned").stalled = true;
-            let first = tokio_stream::iter(all.into_iter().take(1));
-            return Ok(Response::new(Box::pin(first.chain(tokio_stream::pending()))));
-        }
-        Ok(Response::new(Box::pin(tokio_stream::iter(all))))
+        self.give_exhibits(request)
     }
 
     async fn submit_message(&self, _: Request<pb::SubmitMessageRequest>) -> Answer<pb::Message> {

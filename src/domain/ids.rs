@@ -110,6 +110,11 @@ uuid_id!(
     RequestId, "request_id", 0, "a UUID, lower case with hyphens"
 );
 
+uuid_id!(
+    /// What a client calls one upload, so that it can go on with it after a cut.
+    UploadId, "upload_id", 0, "a UUID, lower case with hyphens"
+);
+
 macro_rules! uuid_v7 {
     ($name:ident) => {
         impl $name {
@@ -138,6 +143,13 @@ impl RequestId {
     /// Makes an id from random bytes (UUIDv4).
     pub fn new(random: [u8; 16]) -> Self {
         Self(uuid::Builder::from_random_bytes(random).into_uuid())
+    }
+}
+
+impl UploadId {
+    /// Makes an id from bytes that nobody else has (UUIDv4).
+    pub fn new(bytes: [u8; 16]) -> Self {
+        Self(uuid::Builder::from_random_bytes(bytes).into_uuid())
     }
 }
 

@@ -156,6 +156,9 @@ pub const CALLS: AtOnce = AtOnce { each: 256, all: 2048 };
 /// a system that serves many desks under one certificate, a few more.
 pub const UPLOADS: AtOnce = AtOnce { each: 8, all: 32 };
 
+/// Uploads of one agency that were cut off, or that it has not sent yet.
+pub const UNFINISHED_UPLOADS_MAX: usize = 64;
+
 /// Downloads at once: each may have 2 MiB in memory, and two files open.
 pub const DOWNLOADS: AtOnce = AtOnce { each: 16, all: 64 };
 

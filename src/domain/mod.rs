@@ -25,7 +25,7 @@ pub mod time;
 
 pub use authority::AuthorityId;
 pub use delivery::DeliveryState;
-pub use ids::{AnnexId, CaseId, MessageId, PackageId, RequestId};
+pub use ids::{AnnexId, CaseId, MessageId, PackageId, RequestId, UploadId};
 pub use kind::{MessageKind, UnknownKind};
 pub use organisation::AuthorityKind;
 pub use profile::Profile;

@@ -5,18 +5,26 @@
 //! Plaintext is only ever in memory (I6).
 
 mod content;
+mod download;
 mod key;
 mod manifest;
+mod notes;
 mod receive;
+mod reopen;
 mod sealer;
 mod send;
+mod unfinished;
 mod upload;
 
 pub use content::PackageContent;
+pub use download::{Download, DownloadPart};
 pub(super) use key::{forget_key, free, keep_key, key_of, reserve};
 pub use manifest::{ExhibitInfo, ExhibitPage, PageToken};
 pub use receive::{Offers, Receiving};
+pub use sealer::Taken;
 pub(crate) use send::push_all;
+pub(super) use unfinished::forget_upload_key;
+pub use unfinished::{Standing, Unfinished};
 pub use upload::Upload;
 
 /// Parts of 256 KiB that what reads the vault may be ahead of the network: enough that neither

@@ -36,19 +36,19 @@ pub async fn piece<T: Send + 'static>(
 }
 
 /// The end of a channel that takes items, and hands them over in batches.
-pub struct Gather<P> {
+pub struct Gather<P: Send + 'static> {
     out: mpsc::Sender<Vec<P>>,
     batch: Vec<P>,
     bytes: usize,
 }
 
 /// A channel for [`fold`].
-pub fn gather<P>() -> (Gather<P>, mpsc::Receiver<Vec<P>>) {
+pub fn gather<P: Send + 'static>() -> (Gather<P>, mpsc::Receiver<Vec<P>>) {
     let (out, batches) = mpsc::channel(BATCHES_AHEAD);
     (Gather { out, batch: Vec::new(), bytes: 0 }, batches)
 }
 
-impl<P> Gather<P> {
+impl<P: Send + 'static> Gather<P> {
     /// Takes an item of so many bytes; false when nobody wants more.
     pub async fn put(&mut self, item: P, bytes: usize) -> bool {
         self.batch.push(item);
@@ -61,6 +61,18 @@ impl<P> Gather<P> {
     pub async fn hand_over(&mut self) -> bool {
         self.bytes = 0;
         self.out.send(std::mem::take(&mut self.batch)).await.is_ok()
+    }
+}
+
+impl<P: Send + 'static> Drop for Gather<P> {
+    /// What has come is not lost with whoever took it.
+    fn drop(&mut self) {
+        let batch = std::mem::take(&mut self.batch);
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        if !batch.is_empty() && !self.out.is_closed() {
+            let out = self.out.clone();
+            runtime.spawn(async move { out.send(batch).await });
+        }
     }
 }
 

@@ -12,7 +12,7 @@ pub(crate) use crate::pb::store::v1::{
     AccessRow, AgencyRow, AlertRow, AnnexRow, CardRow, DetailFinding, DraftBody, DraftPackageRead,
     DraftRow, ErasureRow, HeadRow, HoldRow, MessageDetails, MessageRow, OutboxRow, PackageFacts,
     PackageRow, PeerRow, ReceiptRow, RefusalRow, RelatedCaseRow, RemovalRow, RequestRow, SentMove,
-    ShareRow, StandingRow, Step, TurnRow,
+    ShareRow, StandingRow, Step, TurnRow, UploadRow,
 };
 use crate::store::vault::PackageShape;
 use crate::store::{Direction, Store, Table, Tx};

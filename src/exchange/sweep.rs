@@ -80,6 +80,7 @@ impl Exchange {
             // Restored from an older copy, perhaps: rows may be missing that name what is here.
             return Ok(Swept::default());
         }
+        self.unfinished.forget_idle();
         let vault = self.vault.clone();
         let left = piece(move || Ok(vault.unclaimed()?)).await?;
         let (own, of_peers): (Vec<_>, Vec<_>) =
@@ -91,6 +92,7 @@ impl Exchange {
             of_agencies += usize::from(self.sweep_own(left, unsubmitted).await?);
         }
         of_agencies += self.sweep_uploads(unsubmitted).await?;
+        self.forget_uploads(unsubmitted).await?;
         Ok(Swept { unfinished: of_peers, unsubmitted: of_agencies })
     }
 
@@ -162,6 +164,10 @@ impl Exchange {
         let exchange = self.clone();
         piece(move || match exchange.store.get(Table::Packages, id.as_bytes())? {
             Some(_) => Ok(exchange.vault.claim(&left.name).map(|()| false)?),
+            None if left.touched < before && !left.complete => {
+                // One that was cut off has notes, too.
+                Ok(exchange.vault.remove(&left.name)? && exchange.vault.end_kept(id)?)
+            }
             None if left.touched < before => Ok(exchange.vault.remove(&left.name)?),
             None => Ok(false),
         })

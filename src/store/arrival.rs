@@ -10,10 +10,12 @@ use std::path::PathBuf;
 
 use self::resume::Resuming;
 use super::vault::{
-    InUse, Owner, PackageShape, Vault, VaultError, create, layout_digest, sync_dir, write_sizes,
+    InUse, Owner, PackageShape, Vault, VaultError, create, layout_digest, remove_if_there,
+    sync_dir, write_sizes,
 };
 use crate::audit::merkle::{Frontier, leaf_hash};
 use crate::crypto::primitives::blake3;
+use crate::disk::Syncing;
 use crate::domain::limits::{CHUNK_BYTES, CHUNK_TAG_BYTES};
 
 const SEALED_CHUNK_BYTES: u64 = (CHUNK_BYTES + CHUNK_TAG_BYTES) as u64;
@@ -50,6 +52,8 @@ pub struct Arrival {
     /// The next chunk: its number in the package, its exhibit and its number there.
     next: Cursor,
     file: Option<File>,
+    /// Where something of it is on disk.
+    syncing: Option<Syncing>,
     /// A write or sync failed.
     spoilt: bool,
     /// Not swept while this is here.
@@ -98,6 +102,7 @@ impl Arrival {
             leaves: None,
             next: Cursor::default(),
             file: None,
+            syncing: None,
             spoilt: false,
             _held: held,
         };
@@ -188,6 +193,7 @@ impl Arrival {
         write_sizes(&self.dir, &self.sizes)?;
         sync_dir(&self.dir)?;
         self.leaves = Some(File::open(self.dir.join("leaves"))?);
+        self.syncing = Some(Syncing::begin(&self.dir)?);
         Ok(())
     }
 
@@ -246,9 +252,9 @@ impl Arrival {
     fn advance(&mut self) -> Result<(), VaultError> {
         let size = *self.sizes.get(self.next.exhibit).ok_or(VaultError::Missing)?;
         if self.next.index + 1 == chunks_of(size) {
-            // Synced before it counts: a sync that fails is never tried again on the same bytes.
-            if let Some(file) = self.file.take() {
-                file.sync_all()?;
+            // A sync that fails is never tried again on the same bytes.
+            if let (Some(file), Some(syncing)) = (self.file.take(), &mut self.syncing) {
+                syncing.written(&file, size)?;
             }
             self.next.exhibit += 1;
             self.next.index = 0;
@@ -275,6 +281,12 @@ impl Arrival {
                 return Err(VaultError::Missing);
             }
         }
+        if let Some(syncing) = &mut self.syncing
+            && let Err(error) = self.vault.sync_all(syncing)
+        {
+            self.spoilt = true;
+            return Err(error);
+        }
         self.vault.promote(&self.dir, &self.shape)
     }
 
@@ -299,11 +311,4 @@ fn total(sizes: &[u64]) -> Option<u64> {
 
 fn chunks_of(sealed_size: u64) -> u64 {
     sealed_size.div_ceil(SEALED_CHUNK_BYTES)
-}
-
-fn remove_if_there(path: &std::path::Path) -> Result<(), VaultError> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
-        _ => Ok(()),
-    }
 }

@@ -90,11 +90,13 @@ pub enum Table {
     /// The messages of each case by who sent them to whom. Key: case id, a zero byte, one byte that says
     /// which of them, one byte for the direction, blinded authority id of the peer, message id.
     CaseSides = 0x30,
+    /// Uploads that can be gone on with. Key: blinded agency, blinded upload id.
+    Uploads = 0x31,
 }
 
 impl Table {
     /// All of them, by number.
-    pub const ALL: [Table; 33] = [
+    pub const ALL: [Table; 34] = [
         Table::Messages,
         Table::Outbox,
         Table::Inbox,
@@ -128,6 +130,7 @@ impl Table {
         Table::AgencyCases,
         Table::Annexes,
         Table::CaseSides,
+        Table::Uploads,
     ];
 
     pub(super) fn number(self) -> u8 {

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! vault/incoming/<name>/   a package that is not complete: removed, or resumed
+//! vault/uploads/<id>       notes of an upload that can be gone on with
 //! vault/packages/<name>/   a complete one: sizes, leaves, 0, 1, 2, … (one file an exhibit)
 //! vault/removing/<name>/   one that no message names any more
 //! vault/unclaimed/<name>   a mark: no row names these bytes yet; whose they are
@@ -15,6 +16,7 @@
 //! What is here without a row is marked before its first byte is, so that it is found and removed
 //! when nobody comes for it; what peers bring counts towards their quota until then (I7).
 
+mod kept;
 mod reader;
 mod room;
 mod unclaimed;
@@ -35,9 +37,11 @@ pub use self::unclaimed::{InUse, Owner, Unclaimed};
 pub use self::writer::PackageWriter;
 use crate::crypto::primitives::pae;
 use crate::crypto::{Digest, Sha256, sha256};
+use crate::disk::Syncing;
 use crate::domain::PackageId;
 use crate::domain::limits::{CHUNK_BYTES, CHUNK_TAG_BYTES};
 
+const NOT_BEGUN: &str = "no exhibit was begun";
 const SEALED_CHUNK_BYTES: u64 = (CHUNK_BYTES + CHUNK_TAG_BYTES) as u64;
 
 /// What a package is, for whoever holds no key of it. The signed header says the same.
@@ -115,7 +119,7 @@ impl Vault {
     /// # Errors
     /// [`VaultError::Io`].
     pub fn bounded(root: &Path, bounds: Bounds) -> Result<Self, VaultError> {
-        for dir in ["incoming", "packages", "removing", "unclaimed"] {
+        for dir in ["incoming", "packages", "removing", "unclaimed", "uploads"] {
             fs::create_dir_all(root.join(dir))?;
         }
         sync_dir(root)?;
@@ -161,6 +165,7 @@ impl Vault {
                 swept += 1;
             }
         }
+        self.sweep_notes()?;
         Ok(swept)
     }
 
@@ -170,6 +175,16 @@ impl Vault {
     /// [`VaultError::Missing`] when it is not here, [`VaultError::Io`].
     pub fn reader(&self, shape: &PackageShape) -> Result<PackageReader, VaultError> {
         PackageReader::open(self.complete(shape), shape, self.hold(shape))
+    }
+
+    /// Brings the files of a package to the disk. Where that fails, what others have left half done may
+    /// have been hit too, and is only in memory what it should be: all of it begins anew.
+    pub(super) fn sync_all(&self, syncing: &mut Syncing) -> Result<(), VaultError> {
+        let Err(error) = syncing.finish() else { return Ok(()) };
+        for half in fs::read_dir(self.root.join("incoming"))? {
+            remove_if_there(&half?.path().join("sizes"))?;
+        }
+        Err(error.into())
     }
 
     pub(super) fn incoming(&self, shape: &PackageShape) -> PathBuf {
@@ -227,6 +242,13 @@ pub(super) fn write_sizes(dir: &Path, sizes: &[u64]) -> Result<(), VaultError> {
 pub(super) fn create(path: &Path) -> Result<File, VaultError> {
     let mut options = OpenOptions::new();
     Ok(options.write(true).create_new(true).mode(0o600).open(path)?)
+}
+
+pub(super) fn remove_if_there(path: &Path) -> Result<(), VaultError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn sync_dir(dir: &Path) -> Result<(), VaultError> {

@@ -371,7 +371,7 @@ pub async fn download(
         parent: message.into(),
         package: package.into(),
         exhibit,
-        first_chunk: 0,
+        ..pb::DownloadExhibitRequest::default()
     };
     let mut pieces = agency.download_exhibit(request).await?.into_inner();
     let mut bytes = Vec::new();

@@ -245,7 +245,7 @@ impl Desk {
                     parent: message.name.clone(),
                     package: package.name.clone(),
                     exhibit: exhibit.number,
-                    first_chunk: 0,
+                    ..Default::default()
                 };
                 self.download(request, into, expected, &exhibit.sha256).await?;
                 got = (got.0 + 1, got.1 + expected.bytes);

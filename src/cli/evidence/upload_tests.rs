@@ -4,6 +4,7 @@ use super::*;
 use crate::cli::evidence::exhibits;
 use crate::cli::out::{Format, testing::memory};
 use crate::cli::testing::Fake;
+use crate::domain::limits::CHUNK_BYTES;
 
 fn evidence() -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("a directory");
@@ -22,8 +23,8 @@ fn walk(dir: &tempfile::TempDir) -> Walk {
 async fn everything_arrives_in_order_and_in_messages_of_a_chunk() {
     let dir = evidence();
     let (mut client, seen) = Fake::default().start().await;
-    let (out, ..) = memory(Format::Table);
-    let (_, differing) = upload(&mut client, walk(&dir), &out).await.expect("uploaded");
+    let (mut out, ..) = memory(Format::Table);
+    let (_, differing) = upload(&mut client, walk(&dir), "", &mut out).await.expect("uploaded");
     assert_eq!(differing, Vec::<String>::new());
     let seen = seen.lock().expect("not poisoned");
     let heads: Vec<(&str, &str, usize)> = seen
@@ -56,8 +57,8 @@ async fn custody_goes_along_and_a_file_that_is_another_than_it_says_is_told() {
     fs::write(&file, record("empty", &empty) + &record("z/", &empty)).expect("written");
     walk.read_custody(&file).expect("sound");
     let (mut client, seen) = Fake::default().start().await;
-    let (out, ..) = memory(Format::Table);
-    let (_, differing) = upload(&mut client, walk, &out).await.expect("uploaded");
+    let (mut out, ..) = memory(Format::Table);
+    let (_, differing) = upload(&mut client, walk, "", &mut out).await.expect("uploaded");
     assert_eq!(differing, ["z/b.csv"]);
     let seen = seen.lock().expect("not poisoned");
     let counts: Vec<usize> = seen.exhibits.iter().map(|(head, _)| head.custody.len()).collect();
@@ -82,8 +83,8 @@ async fn a_file_that_changes_meanwhile_breaks_the_upload_off() {
     let walk = walk(&dir);
     fs::write(dir.path().join("z/b.csv"), "shorter").expect("written");
     let (mut client, seen) = Fake::default().start().await;
-    let (out, ..) = memory(Format::Table);
-    let failure = upload(&mut client, walk, &out).await.expect_err("it changed");
+    let (mut out, ..) = memory(Format::Table);
+    let failure = upload(&mut client, walk, "", &mut out).await.expect_err("it changed");
     assert_eq!(failure.code, Exit::BadInput);
     assert!(failure.message.contains("was changed"), "{failure}");
     let whole = seen.lock().expect("not poisoned").whole;
@@ -98,8 +99,8 @@ async fn a_file_in_the_place_of_another_is_not_sent() {
     fs::write(dir.path().join("new"), vec![7; 2 * CHUNK_BYTES + 3]).expect("written");
     fs::rename(dir.path().join("new"), dir.path().join("a.pdf")).expect("renamed");
     let (mut client, _) = Fake::default().start().await;
-    let (out, ..) = memory(Format::Table);
-    let failure = upload(&mut client, walk, &out).await.expect_err("another file");
+    let (mut out, ..) = memory(Format::Table);
+    let failure = upload(&mut client, walk, "", &mut out).await.expect_err("another file");
     assert_eq!(failure.code, Exit::BadInput);
 }
 
@@ -107,8 +108,44 @@ async fn a_file_in_the_place_of_another_is_not_sent() {
 async fn a_node_that_refuses_says_why() {
     let dir = evidence();
     let (mut client, _) = Fake { refuses_uploads: true, ..Default::default() }.start().await;
-    let (out, ..) = memory(Format::Table);
-    let failure = upload(&mut client, walk(&dir), &out).await.expect_err("refused");
+    let (mut out, ..) = memory(Format::Table);
+    let failure = upload(&mut client, walk(&dir), "", &mut out).await.expect_err("refused");
     assert_eq!(failure.code, Exit::NotPermitted, "{failure}");
     assert!(failure.message.contains("may not submit"), "{failure}");
+}
+
+#[tokio::test]
+async fn an_upload_that_is_cut_goes_on_behind_what_the_node_has() {
+    let dir = evidence();
+    let (mut client, seen) = Fake { upload_cuts: 2, ..Default::default() }.start().await;
+    let (mut out, ..) = memory(Format::Table);
+    upload(&mut client, walk(&dir), "", &mut out).await.expect("uploaded");
+    let seen = seen.lock().expect("not poisoned");
+    let chunk = CHUNK_BYTES as u64;
+    assert_eq!(seen.starts, [(0, 0), (0, chunk), (0, 2 * chunk)]);
+    let lengths: Vec<usize> = seen.exhibits.iter().map(|(_, bytes)| bytes.len()).collect();
+    assert_eq!(lengths, [2 * CHUNK_BYTES + 3, 0, CHUNK_BYTES]);
+    assert_eq!(seen.exhibits[0].1, vec![7; 2 * CHUNK_BYTES + 3]);
+}
+
+#[tokio::test]
+async fn what_the_node_has_of_other_files_is_left_alone() {
+    let dir = evidence();
+    let node = Fake { upload_cuts: 1, upload_differs: true, ..Default::default() };
+    let (mut client, seen) = node.start().await;
+    let (mut out, ..) = memory(Format::Table);
+    upload(&mut client, walk(&dir), "", &mut out).await.expect("uploaded");
+    let seen = seen.lock().expect("not poisoned");
+    assert_eq!(seen.starts, [(0, 0), (0, 0)], "under another name, from the beginning");
+}
+
+#[test]
+fn the_same_command_has_the_same_upload() {
+    let dir = evidence();
+    let one = walk(&dir);
+    assert_eq!(one.upload_id("submit", 0), walk(&dir).upload_id("submit", 0));
+    assert_ne!(one.upload_id("submit", 0), one.upload_id("submit", 1));
+    assert_ne!(one.upload_id("submit", 0), one.upload_id("reply", 0));
+    fs::write(dir.path().join("z/b.csv"), vec![9; CHUNK_BYTES]).expect("written");
+    assert_ne!(one.upload_id("submit", 0), walk(&dir).upload_id("submit", 0));
 }

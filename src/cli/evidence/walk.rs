@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::files::read_long_text;
+use crate::crypto::{Sha256, sha256};
+use crate::domain::UploadId;
 use crate::domain::custody::{Custody, custody_from_toml};
 use crate::domain::limits::{
     CUSTODY_FILE_MAX_BYTES, EXHIBIT_NAME_MAX_BYTES, EXHIBITS_PER_PACKAGE_MAX,
@@ -25,6 +27,8 @@ pub(crate) struct Found {
     pub(crate) bytes: u64,
     /// Device and inode: what is opened later must be what was found.
     pub(crate) identity: (u64, u64),
+    /// When it was written last: seconds and nanoseconds.
+    modified: (i64, i64),
 }
 
 /// What was found, in the order of the names.
@@ -38,6 +42,22 @@ impl Walk {
     /// Bytes of all files.
     pub(crate) fn bytes(&self) -> u64 {
         self.files.iter().map(|file| file.bytes).sum()
+    }
+
+    /// What the upload of these files by this command is called: the same when the command is run again,
+    /// and another where a file was changed meanwhile. The attempt parts those that failed.
+    pub(crate) fn upload_id(&self, command: &str, attempt: u32) -> UploadId {
+        let mut hash = Sha256::new();
+        let mut take = |text: String| hash.update(&sha256(text.as_bytes()));
+        take(format!("rogatory/v1/upload {attempt}"));
+        take(command.to_owned());
+        for (number, found) in self.files.iter().enumerate() {
+            take(format!("{found:?}"));
+            take(serde_json::to_string(&self.custody.of(number)).unwrap_or_default());
+        }
+        let mut id = [0; 16];
+        id.copy_from_slice(&hash.finish()[..16]);
+        UploadId::new(id)
     }
 
     /// Reads the custody records of the files.
@@ -107,7 +127,8 @@ fn found(path: &Path, name: String, data: &fs::Metadata) -> Result<Found, Failur
         return Err(Failure::bad_file(path, "is not a regular file"));
     }
     let identity = (data.dev(), data.ino());
-    Ok(Found { name, path: path.to_owned(), bytes: data.len(), identity })
+    let modified = (data.mtime(), data.mtime_nsec());
+    Ok(Found { name, path: path.to_owned(), bytes: data.len(), identity, modified })
 }
 
 /// The rules of names and numbers, before any byte is sent.

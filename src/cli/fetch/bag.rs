@@ -12,6 +12,7 @@ use super::place::clear;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::files::{Partial, create_directory, hashed, sync_directory, write_new};
 use crate::crypto::{Digest, Sha256, sha256};
+use crate::disk::Syncing;
 
 /// The files beside the payload, whose digests are in [`TAG_MANIFEST`].
 pub(super) const TAGS: [&str; 3] = ["bag-info.txt", "bagit.txt", MANIFEST];
@@ -42,6 +43,7 @@ pub(super) struct Bag {
     exhibits: u64,
     /// Names of the exhibits that are there and verified.
     names: BTreeSet<String>,
+    syncing: Syncing,
 }
 
 impl Bag {
@@ -52,6 +54,8 @@ impl Bag {
         create_directory(&payload)?;
         let tags = TAGS.into_iter().chain(METADATA).chain([TAG_MANIFEST, PARTIAL]);
         tags.map(|tag| root.join(tag)).try_for_each(|tag| clear(&tag))?;
+        let syncing = Syncing::begin(root);
+        let syncing = syncing.map_err(|e| Failure::file(root, "cannot be opened", &e))?;
         Ok(Self {
             root: root.to_owned(),
             manifest: String::new(),
@@ -60,6 +64,7 @@ impl Bag {
             bytes: 0,
             exhibits: 0,
             names: BTreeSet::new(),
+            syncing,
         })
     }
 
@@ -95,7 +100,8 @@ impl Bag {
         }
     }
 
-    /// The digest of an exhibit that a fetch before has brought, if it is there.
+    /// The digest of an exhibit that a fetch before has brought, if it is there. One that a loss of power
+    /// may have damaged is not.
     pub(super) fn has(
         &self,
         name: &str,
@@ -112,6 +118,10 @@ impl Bag {
                 return Ok(Some(digest));
             }
         }
+        if found.is_file() && Syncing::may_be_late(size) {
+            self.forget(name)?;
+            return Ok(None);
+        }
         let message = format!("{} is not the exhibit that was fetched there", path.display());
         Err(Failure::new(Exit::VerificationFailed, message)
             .hint("somebody has changed it: move it away, and run the command again"))
@@ -120,6 +130,11 @@ impl Bag {
     /// Removes an exhibit that a fetch before has brought: it is to come anew.
     pub(super) fn forget(&self, name: &str) -> Result<(), Failure> {
         clear(&self.place(name)?)
+    }
+
+    /// Whatever is in this file will be on the disk when the bag is finished, if it is not now.
+    pub(super) fn written(&mut self, file: &File, bytes: u64) -> io::Result<()> {
+        self.syncing.written(file, bytes)
     }
 
     /// Takes an exhibit that is there and verified.
@@ -173,7 +188,9 @@ impl Bag {
     }
 
     /// Writes the tag files, which make it a bag, and brings all to the disk.
-    pub(super) fn finish(self, info: &[(&str, String)]) -> Result<(), Failure> {
+    pub(super) fn finish(mut self, info: &[(&str, String)]) -> Result<(), Failure> {
+        let synced = self.syncing.finish();
+        synced.map_err(|e| Failure::file(&self.root, "cannot be brought to the disk", &e))?;
         self.directories.iter().try_for_each(|dir| sync_directory(dir))?;
         let date = OffsetDateTime::from(SystemTime::now()).date();
         let mut text = format!("Bagging-Date: {date}\n");

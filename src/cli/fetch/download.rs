@@ -7,7 +7,6 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use rustix::fs::OFlags;
 
@@ -17,42 +16,63 @@ use crate::cli::connect::AgencyClient;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::files::{Partial, create, hashed};
 use crate::cli::out::{Out, Progress};
+use crate::cli::patience::Patience;
 use crate::crypto::{Digest, Sha256};
 use crate::domain::limits::CHUNK_BYTES;
 use crate::domain::{MessageId, PackageId};
 use crate::pb::v1 as pb;
 
-/// Without a byte for this long, a fetch ends; the next one goes on.
-const PATIENCE: Duration = Duration::from_secs(600);
-const FIRST_WAIT: Duration = Duration::from_millis(200);
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
-
-/// What asks for an exhibit from its beginning.
-pub(super) fn request(
+/// Where the exhibits of a package come from: one stream of all, as long as it lasts.
+pub(super) struct Source<'a> {
+    client: &'a mut AgencyClient,
     message: MessageId,
     package: PackageId,
-    exhibit: &pb::Exhibit,
-) -> pb::DownloadExhibitRequest {
-    pb::DownloadExhibitRequest {
-        parent: format!("messages/{message}"),
-        package: format!("packages/{package}"),
-        exhibit: exhibit.number,
-        first_chunk: 0,
-    }
-}
-
-/// Where the exhibits of a message come from.
-pub(super) struct Source<'a> {
-    pub(super) client: &'a mut AgencyClient,
     /// Whether each must come from its beginning in one call: only so the node knows that an official was
     /// given it.
-    pub(super) whole: bool,
+    whole: bool,
+    stream: Option<Stream>,
+}
+
+/// What comes, and what of it comes next.
+struct Stream {
+    parts: tonic::Streaming<pb::DownloadExhibitResponse>,
+    exhibit: u32,
+}
+
+impl<'a> Source<'a> {
+    pub(super) fn new(
+        client: &'a mut AgencyClient,
+        message: MessageId,
+        package: PackageId,
+        whole: bool,
+    ) -> Self {
+        Self { client, message, package, whole, stream: None }
+    }
+
+    /// What gives an exhibit from a chunk on, and then those behind it.
+    async fn at(&mut self, exhibit: u32, first_chunk: u32) -> Result<&mut Stream, Failure> {
+        let goes_on = |stream: &Stream| stream.exhibit == exhibit && first_chunk == 0;
+        let stream = match self.stream.take().filter(goes_on) {
+            Some(stream) => stream,
+            None => {
+                let request = pb::DownloadExhibitRequest {
+                    parent: format!("messages/{}", self.message),
+                    package: format!("packages/{}", self.package),
+                    exhibit,
+                    first_chunk,
+                    following: true,
+                };
+                let parts = self.client.download_exhibit(request).await?.into_inner();
+                Stream { parts, exhibit }
+            }
+        };
+        Ok(self.stream.insert(stream))
+    }
 }
 
 /// Fetches an exhibit into the bag, unless it is there. What does not fit its digest never gets its name.
 pub(super) async fn exhibit(
     source: &mut Source<'_>,
-    request: pb::DownloadExhibitRequest,
     exhibit: &pb::Exhibit,
     bag: &mut Bag,
     progress: &Progress,
@@ -70,12 +90,12 @@ pub(super) async fn exhibit(
     }
     let mut half = Half::open(&path, if source.whole { 0 } else { size })?;
     let goes_on = half.bytes > 0;
-    let mut came = whole(source, &request, exhibit, half, progress, out).await;
+    let mut came = whole(source, exhibit, half, bag, progress, out).await;
     if goes_on && came.as_ref().is_err_and(|failure| failure.code == Exit::VerificationFailed) {
         // A loss of power may have damaged what an earlier run has left: nobody is accused before all of
         // it has come anew.
         half = Half::open(&path, 0)?;
-        came = whole(source, &request, exhibit, half, progress, out).await;
+        came = whole(source, exhibit, half, bag, progress, out).await;
     }
     bag.admit(Partial::at(path), name, &came?, size)
 }
@@ -83,16 +103,16 @@ pub(super) async fn exhibit(
 /// All that is still to come of an exhibit, however often the link is cut; gives its digest.
 async fn whole(
     source: &mut Source<'_>,
-    request: &pb::DownloadExhibitRequest,
     exhibit: &pb::Exhibit,
     mut half: Half,
+    bag: &mut Bag,
     progress: &Progress,
     out: &mut Out,
 ) -> Result<Digest, Failure> {
     progress.add(half.bytes);
     let (mut patience, mut most) = (Patience::new(), half.bytes);
     loop {
-        let came = stream(source.client, request, exhibit, &mut half, progress).await;
+        let came = stream(source, exhibit, &mut half, progress).await;
         let Err(failure) = came else { break };
         let further = half.bytes > most;
         most = most.max(half.bytes);
@@ -104,7 +124,7 @@ async fn whole(
         }
     }
     let path = half.path.clone();
-    let digest = half.finish()?;
+    let digest = half.finish(bag)?;
     if hex::encode(digest) != exhibit.sha256 {
         drop(Partial::at(path));
         return Err(not_sealed_so(exhibit));
@@ -112,28 +132,43 @@ async fn whole(
     Ok(digest)
 }
 
+/// What comes of an exhibit until the link is cut. A stream that ends well goes on with the next one.
 async fn stream(
-    client: &mut AgencyClient,
-    request: &pb::DownloadExhibitRequest,
+    source: &mut Source<'_>,
     exhibit: &pb::Exhibit,
     half: &mut Half,
     progress: &Progress,
 ) -> Result<(), Failure> {
+    if half.bytes > 0 && half.bytes == exhibit.size_bytes {
+        return Ok(());
+    }
     let first_chunk = u32::try_from(half.bytes / CHUNK_BYTES as u64)
         .map_err(|_| Failure::new(Exit::Fault, "an exhibit has more chunks than there are"))?;
-    let request = pb::DownloadExhibitRequest { first_chunk, ..request.clone() };
-    let mut parts = client.download_exhibit(request).await?.into_inner();
-    while let Some(part) = parts.message().await? {
-        if half.bytes + part.data.len() as u64 > exhibit.size_bytes {
-            return half.refuse(exhibit);
+    let stream = source.at(exhibit.number, first_chunk).await?;
+    let came = loop {
+        let part = match stream.parts.message().await {
+            Ok(Some(part)) => part,
+            Ok(None) => break half.refuse(exhibit),
+            Err(status) => break Err(status.into()),
+        };
+        let more = part.data.len() as u64;
+        if part.exhibit != exhibit.number || half.bytes + more > exhibit.size_bytes {
+            break half.refuse(exhibit);
         }
         half.take(&part.data)?;
-        progress.add(part.data.len() as u64);
+        progress.add(more);
+        if part.last {
+            break match half.bytes == exhibit.size_bytes {
+                true => Ok(()),
+                false => half.refuse(exhibit),
+            };
+        }
+    };
+    stream.exhibit = exhibit.number.saturating_add(1);
+    if came.is_err() {
+        source.stream = None;
     }
-    match half.bytes == exhibit.size_bytes {
-        true => Ok(()),
-        false => half.refuse(exhibit),
-    }
+    came
 }
 
 fn not_sealed_so(exhibit: &pb::Exhibit) -> Failure {
@@ -187,9 +222,9 @@ impl Half {
         Err(not_sealed_so(exhibit))
     }
 
-    /// The digest of all of it, which is on the disk.
-    fn finish(self) -> Result<Digest, Failure> {
-        let synced = self.file.sync_all();
+    /// The digest of all of it, which is on the disk or will be when the bag is finished.
+    fn finish(self, bag: &mut Bag) -> Result<Digest, Failure> {
+        let synced = bag.written(&self.file, self.bytes);
         synced.map_err(|e| Failure::file(&self.path, "cannot be written", &e))?;
         Ok(self.hash.finish())
     }
@@ -203,35 +238,4 @@ fn left(path: &Path) -> Option<File> {
     let found = file.metadata().ok()?;
     let ours = found.uid() == rustix::process::geteuid().as_raw();
     (found.is_file() && found.nlink() == 1 && ours).then_some(file)
-}
-
-/// How long a node is waited for.
-struct Patience {
-    next: Duration,
-    waited: Duration,
-}
-
-impl Patience {
-    fn new() -> Self {
-        Self { next: FIRST_WAIT, waited: Duration::ZERO }
-    }
-
-    /// Waits, and longer each time that nothing came meanwhile; false where it has been enough.
-    async fn lasts(&mut self, came: bool, out: &mut Out) -> bool {
-        if came {
-            *self = Self::new();
-        }
-        if self.waited >= PATIENCE {
-            return false;
-        }
-        if self.waited.is_zero() {
-            out.talk(
-                "note: the node cannot be reached: going on as soon as it can, for ten minutes",
-            );
-        }
-        tokio::time::sleep(self.next).await;
-        self.waited += self.next;
-        self.next = (self.next * 2).min(LONGEST_WAIT);
-        true
-    }
 }

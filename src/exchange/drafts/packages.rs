@@ -1,5 +1,7 @@
 //! The packages and annexes that wait with a draft: whoever is to approve it sees what goes along.
 
+use std::ops::Range;
+
 use prost::Message as _;
 use zeroize::Zeroizing;
 
@@ -23,8 +25,8 @@ use crate::store::vault::PackageShape;
 /// A package with its key. Has no `Debug`: it has the key (I6).
 type Waiting = (PackageShape, Zeroizing<[u8; 32]>);
 
-/// Takes down that an agency was given an exhibit; whether that is new.
-fn read_by(row: &mut DraftRow, agency: &str, package: PackageId, exhibit: u32) -> bool {
+/// Takes down that an agency was given exhibits; whether that is new.
+fn read_by(row: &mut DraftRow, agency: &str, package: PackageId, exhibits: Range<u32>) -> bool {
     let is_it =
         |one: &DraftPackageRead| one.agency == agency && one.package_id == package.as_bytes()[..];
     let at = row.package_readers.iter().position(is_it).unwrap_or_else(|| {
@@ -35,7 +37,9 @@ fn read_by(row: &mut DraftRow, agency: &str, package: PackageId, exhibit: u32) -
         });
         row.package_readers.len() - 1
     });
-    given::add(&mut row.package_readers[at].given, exhibit)
+    let given = &mut row.package_readers[at].given;
+    // All of them, also behind the first that is new.
+    exhibits.filter(|exhibit| given::add(given, *exhibit)).count() > 0
 }
 
 impl Exchange {
@@ -136,26 +140,26 @@ impl Exchange {
         Ok(self.handling_of_draft(&content, &body.in_reply_to)? == Handling::ProtectedChild as i32)
     }
 
-    /// Notes that the caller was given an exhibit to its end, where its package waits with a draft that
+    /// Notes that the caller was given exhibits to their ends, where their package waits with a draft that
     /// somebody else wrote: who has been given all of them can approve it.
     ///
     /// # Errors
     /// [`ActionError`] when that cannot be made durable.
-    pub async fn gave_exhibit(
+    pub async fn gave_exhibits(
         &self,
         caller: &Caller,
         id: MessageId,
         package: PackageId,
-        exhibit: u32,
+        exhibits: Range<u32>,
     ) -> Result<(), ActionError> {
-        if self.waiting_package(caller, id, package)?.is_none() {
+        if exhibits.is_empty() || self.waiting_package(caller, id, package)?.is_none() {
             return Ok(());
         }
         self.check_writable()?;
         let agency = caller.name.clone();
         let note = self.store.commit(move |tx| {
             let mut row = draft_in(tx, id)?;
-            if row.agency != agency && read_by(&mut row, &agency, package, exhibit) {
+            if row.agency != agency && read_by(&mut row, &agency, package, exhibits) {
                 tx.put(Table::Drafts, id.as_bytes(), row.encode_to_vec());
             }
             Ok::<_, ActionError>(())

@@ -189,9 +189,9 @@ async fn a_package_waits_with_its_draft() {
     a.x().read_package(&chief(), id, shape.id).await.expect("logged");
     let listed = a.x().approve(&chief(), id).await.map(|view| view.id);
     assert_eq!(code(listed), "PACKAGE_NOT_READ", "a list of exhibits is not what is in them");
-    a.x().gave_exhibit(&stranger(), id, shape.id, 0).await.expect("nothing of its");
-    a.x().gave_exhibit(&author(), id, shape.id, 0).await.expect("it knows them");
-    a.x().gave_exhibit(&chief(), id, shape.id, 0).await.expect("noted");
+    a.x().gave_exhibits(&stranger(), id, shape.id, 0..1).await.expect("nothing of its");
+    a.x().gave_exhibits(&author(), id, shape.id, 0..1).await.expect("it knows them");
+    a.x().gave_exhibits(&chief(), id, shape.id, 0..1).await.expect("noted");
     assert!(a.x().package_of(&chief(), id, shape.id).is_ok());
     assert!(a.x().package_of(&stranger(), id, shape.id).is_err());
     let fetched = a.entries(Event::AccessFetched);

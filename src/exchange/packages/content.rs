@@ -40,13 +40,18 @@ impl PackageContent {
     /// [`ActionError::Invalid`] for a token that no page gave; [`ActionError::Fault`] when the
     /// manifest is damaged or its sender made it badly.
     pub fn exhibits(&mut self, from: PageToken, limit: usize) -> Result<ExhibitPage, ActionError> {
-        let manifest = self.shape.exhibits.saturating_sub(1);
+        let manifest = self.exhibit_count();
         let size = self.reader.sizes().get(manifest as usize);
         if size.is_none_or(|size| *size > MANIFEST_MAX_BYTES) {
             return Err(ActionError::fault("the package's manifest is larger than allowed"));
         }
         let chunks = self.chunks(manifest)?;
         manifest::page(chunks, |number| self.chunk(manifest, number), manifest, from, limit)
+    }
+
+    /// How many exhibits it has, the manifest not counted.
+    pub fn exhibit_count(&self) -> u32 {
+        self.shape.exhibits.saturating_sub(1)
     }
 
     /// How many chunks an exhibit has.

@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use zeroize::Zeroizing;
 
 use super::manifest::{ExhibitInfo, ManifestHead};
-use crate::crypto::Sha256;
-use crate::crypto::primitives::random;
+use super::notes::{Head, Note, Notes};
+use crate::crypto::{Digest, Sha256};
 use crate::domain::custody::CustodyRecord;
 use crate::domain::limits::{
     CHUNK_BYTES, CHUNK_TAG_BYTES, EXHIBITS_PER_PACKAGE_MAX, MANIFEST_MAX_BYTES,
@@ -18,7 +18,7 @@ use crate::store::vault::{PackageShape, PackageWriter};
 
 /// A part of an upload.
 pub(super) enum Part {
-    Exhibit { name: String, media_type: String, custody: Vec<CustodyRecord> },
+    Exhibit(Head),
     Data(bytes::Bytes),
     End,
 }
@@ -27,7 +27,7 @@ impl Part {
     /// What it takes in memory.
     pub(super) fn bytes(&self) -> usize {
         match self {
-            Part::Exhibit { name, media_type, custody } => {
+            Part::Exhibit(Head { name, media_type, custody }) => {
                 let custody: usize = custody.iter().map(CustodyRecord::bytes).sum();
                 name.len() + media_type.len() + custody
             }
@@ -40,59 +40,102 @@ impl Part {
 /// A package that is durable, and its key.
 pub(super) type Sealed = (PackageShape, Zeroizing<[u8; 32]>);
 
-/// Seals a package. Dropping it removes what was written.
+/// Seals a package. Dropping it removes what was written, unless it notes what it does.
 pub(super) struct Sealer {
-    writer: PackageWriter,
-    id: PackageId,
-    key: Zeroizing<[u8; 32]>,
+    pub(super) writer: PackageWriter,
+    pub(super) id: PackageId,
+    pub(super) key: Zeroizing<[u8; 32]>,
     manifest: Zeroizing<Vec<u8>>,
-    exhibit: Option<Exhibit>,
+    pub(super) exhibit: Option<Exhibit>,
+    /// Of the digests of all exhibits that have ended.
+    digests: Sha256,
+    notes: Option<Notes>,
 }
 
 /// The exhibit whose bytes come.
-struct Exhibit {
-    name: String,
-    media_type: String,
-    custody: Vec<CustodyRecord>,
+pub(super) struct Exhibit {
+    head: Head,
     hasher: Sha256,
     bytes: u64,
-    chunker: Chunker,
+    pub(super) chunker: Chunker,
+}
+
+/// How far an upload is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// Exhibits that it has whole.
+    pub exhibits: u32,
+    /// Bytes of the next one.
+    pub bytes: u64,
+    /// SHA-256 over that of each whole exhibit and, where there are bytes of a next one, that of these.
+    pub sha256: Digest,
 }
 
 impl Sealer {
-    pub(super) fn new(writer: PackageWriter, id: PackageId, now: Timestamp) -> Self {
-        let head = ManifestHead { v: 1, package: id, sealed: now };
+    /// Of a package in which nothing is yet. The time stands in the manifest: under one key it must not
+    /// change.
+    pub(super) fn new(
+        writer: PackageWriter,
+        id: PackageId,
+        created: Timestamp,
+        key: Zeroizing<[u8; 32]>,
+        notes: bool,
+    ) -> Self {
+        let head = ManifestHead { v: 1, package: id, sealed: created };
         let mut manifest = serde_json::to_vec(&head).expect("a struct of strings is JSON");
         manifest.push(b'\n');
         let manifest = Zeroizing::new(manifest);
-        Self { writer, id, key: Zeroizing::new(random()), manifest, exhibit: None }
+        let notes = notes.then(|| Notes::new(&key, id));
+        Self { writer, id, key, manifest, exhibit: None, digests: Sha256::new(), notes }
+    }
+
+    /// How far it is.
+    pub(super) fn taken(&self) -> Taken {
+        let (exhibits, mut digests) = (self.writer.exhibits(), self.digests.clone());
+        let begun = self.exhibit.as_ref().filter(|exhibit| exhibit.bytes > 0);
+        if let Some(exhibit) = begun {
+            digests.update(&exhibit.hasher.clone().finish());
+        }
+        let bytes = begun.map_or(0, |exhibit| exhibit.bytes);
+        Taken { exhibits, bytes, sha256: digests.finish() }
+    }
+
+    /// Goes on where an upload was cut off: an exhibit of which nothing came is begun again.
+    pub(super) fn go_on(&mut self) {
+        if self.exhibit.as_ref().is_some_and(|exhibit| exhibit.bytes == 0) {
+            self.exhibit = None;
+            self.writer.leave_exhibit();
+        }
+    }
+
+    /// Goes on behind so many notes.
+    pub(super) fn go_on_behind(&mut self, notes: u64) {
+        if let Some(written) = &mut self.notes {
+            written.back_to(notes);
+        }
     }
 
     /// Takes the next part; the end breaks with the package.
     pub(super) fn take(mut self, part: Part) -> Result<ControlFlow<Sealed, Self>, ActionError> {
         match part {
-            Part::Exhibit { name, media_type, custody } => {
-                self.begin_exhibit(name, media_type, custody)?;
-            }
+            Part::Exhibit(head) => self.begin_exhibit(head)?,
             Part::Data(bytes) => self.data(&bytes)?,
             Part::End => return self.finish().map(ControlFlow::Break),
         }
         Ok(ControlFlow::Continue(self))
     }
 
-    fn begin_exhibit(
-        &mut self,
-        name: String,
-        media_type: String,
-        custody: Vec<CustodyRecord>,
-    ) -> Result<(), ActionError> {
+    fn begin_exhibit(&mut self, head: Head) -> Result<(), ActionError> {
         self.end_exhibit()?;
         if self.writer.exhibits() as usize == EXHIBITS_PER_PACKAGE_MAX {
             return Err(ActionError::invalid("exhibit", "100,000 at most"));
         }
-        let chunker = Chunker::begin(&mut self.writer)?;
-        let hasher = Sha256::new();
-        self.exhibit = Some(Exhibit { name, media_type, custody, hasher, bytes: 0, chunker });
+        self.writer.begin_exhibit()?;
+        let exhibit = Exhibit::new(head);
+        if let Some(notes) = &mut self.notes {
+            notes.write(&Note::Begun(exhibit.head.clone()), &mut self.writer)?;
+        }
+        self.exhibit = Some(exhibit);
         Ok(())
     }
 
@@ -109,13 +152,24 @@ impl Sealer {
     /// Ends the exhibit that was begun, if one was, and writes its line.
     fn end_exhibit(&mut self) -> Result<(), ActionError> {
         let Some(exhibit) = self.exhibit.take() else { return Ok(()) };
-        let Exhibit { name, media_type, custody, hasher, bytes, chunker } = exhibit;
+        let Exhibit { head, hasher, bytes, chunker } = exhibit;
         let number = self.writer.exhibits();
         let mut cipher = ExhibitCipher::new(&self.key, self.id, number);
         chunker.finish(&mut cipher, &mut self.writer)?;
-        let sha256 = hex::encode(hasher.finish());
-        let line = ExhibitInfo { number, name, media_type, bytes, sha256, custody };
-        let line = serde_json::to_vec(&line).expect("a struct of strings is JSON");
+        let Head { name, media_type, custody } = head;
+        let digest = hasher.finish();
+        let sha256 = hex::encode(digest);
+        let info = ExhibitInfo { number, name, media_type, bytes, sha256, custody };
+        self.digests.update(&digest);
+        self.list(&info)?;
+        if let Some(notes) = &mut self.notes {
+            notes.write(&Note::Ended(info), &mut self.writer)?;
+        }
+        Ok(())
+    }
+
+    fn list(&mut self, info: &ExhibitInfo) -> Result<(), ActionError> {
+        let line = serde_json::to_vec(info).expect("a struct of strings is JSON");
         self.manifest.extend_from_slice(&line);
         self.manifest.push(b'\n');
         if sealed_size(self.manifest.len() as u64) > MANIFEST_MAX_BYTES {
@@ -126,6 +180,18 @@ impl Sealer {
         Ok(())
     }
 
+    /// Takes an exhibit back whose chunks were all read back.
+    pub(super) fn take_back(&mut self, info: ExhibitInfo) -> Result<(), ActionError> {
+        let Some(exhibit) = self.exhibit.take() else { return Ok(()) };
+        self.writer.end_exhibit()?;
+        let digest = exhibit.hasher.finish();
+        if hex::encode(digest) != info.sha256 {
+            return Err(ActionError::fault("an exhibit of an upload is not what its note says"));
+        }
+        self.digests.update(&digest);
+        self.list(&info)
+    }
+
     fn finish(mut self) -> Result<Sealed, ActionError> {
         self.end_exhibit()?;
         let number = self.writer.exhibits();
@@ -133,25 +199,39 @@ impl Sealer {
             return Err(ActionError::invalid("exhibit", "a package has one at least"));
         }
         let mut cipher = ExhibitCipher::new(&self.key, self.id, number);
-        let mut chunker = Chunker::begin(&mut self.writer)?;
+        self.writer.begin_exhibit()?;
+        let mut chunker = Chunker::new();
         chunker.take(&self.manifest, &mut cipher, &mut self.writer)?;
         chunker.finish(&mut cipher, &mut self.writer)?;
         Ok((self.writer.finish()?, self.key))
     }
 }
 
+impl Exhibit {
+    /// Of which nothing has come.
+    pub(super) fn new(head: Head) -> Self {
+        Self { head, hasher: Sha256::new(), bytes: 0, chunker: Chunker::new() }
+    }
+
+    /// Takes back what a chunk holds that is written.
+    pub(super) fn take_back(&mut self, plain: &[u8]) {
+        self.hasher.update(plain);
+        self.bytes += plain.len() as u64;
+        self.chunker.number = self.chunker.number.saturating_add(1);
+    }
+}
+
 /// Cuts an exhibit into chunks and seals each. The last one is known only at the end, so a full
 /// chunk waits until a byte more has come.
-struct Chunker {
-    number: u32,
+pub(super) struct Chunker {
+    pub(super) number: u32,
     buffer: Zeroizing<Vec<u8>>,
 }
 
 impl Chunker {
-    fn begin(writer: &mut PackageWriter) -> Result<Self, ActionError> {
-        writer.begin_exhibit()?;
+    fn new() -> Self {
         let buffer = Zeroizing::new(Vec::with_capacity(CHUNK_BYTES + CHUNK_TAG_BYTES));
-        Ok(Self { number: 0, buffer })
+        Self { number: 0, buffer }
     }
 
     fn take(

@@ -5,14 +5,17 @@ use std::sync::Arc;
 
 use prost::Message as _;
 use tokio::sync::{mpsc, oneshot};
+use zeroize::Zeroizing;
 
 use super::keep_key;
 use super::manifest::check_head;
+use super::notes::Head;
 use super::sealer::{Part, Sealed, Sealer};
+use super::unfinished::{Place, UploadKey, end_upload};
 use crate::crypto::primitives::random;
-use crate::domain::PackageId;
 use crate::domain::custody::{CustodyRecord, check_custody, check_not_after};
 use crate::domain::limits::CLOCK_AHEAD_MAX_MS;
+use crate::domain::{PackageId, UploadId};
 use crate::exchange::agencies::Caller;
 use crate::exchange::pieces::{Gather, fold, gather, piece};
 use crate::exchange::rows::{PackageRow, facts_of};
@@ -20,13 +23,20 @@ use crate::exchange::{ActionError, Exchange};
 use crate::store::Table;
 use crate::store::vault::PackageShape;
 
-/// An upload that is going on. Dropping it leaves nothing behind.
+/// An upload that is going on. Dropping it leaves nothing behind, unless its client has named it.
 pub struct Upload {
     exchange: Arc<Exchange>,
     agency: String,
     exhibits: u32,
+    named: Option<UploadKey>,
     parts: Gather<Part>,
-    done: oneshot::Receiver<Result<Sealed, ActionError>>,
+    done: oneshot::Receiver<Result<Ended, ActionError>>,
+}
+
+/// What came of an upload, and its place, which nobody else has until the package has its row.
+struct Ended {
+    sealed: Sealed,
+    _place: Option<Place>,
 }
 
 impl Upload {
@@ -38,14 +48,55 @@ impl Upload {
         exchange.check_writable()?;
         let now = exchange.now();
         let id = PackageId::new(now, random());
-        let sealer = Sealer::new(exchange.vault.begin(id)?, id, now);
+        let key = Zeroizing::new(random());
+        let sealer = Sealer::new(exchange.vault.begin(id)?, id, now, key, false);
+        Ok(Self::of(exchange, caller, sealer, None))
+    }
+
+    /// Begins a package that its client has named, or goes on with it behind so many whole exhibits and
+    /// so many bytes of the next one.
+    ///
+    /// # Errors
+    /// [`ActionError::Conflict`] with code `UPLOAD_IS_ELSEWHERE` when it has more or less, and with
+    /// `UPLOAD_ENDED`; [`ActionError::Unavailable`] while it is going on; [`ActionError::Exhausted`];
+    /// [`ActionError::Fault`].
+    pub async fn go_on(
+        exchange: Arc<Exchange>,
+        caller: &Caller,
+        id: UploadId,
+        (exhibits, bytes): (u32, u64),
+    ) -> Result<Self, ActionError> {
+        exchange.check_writable()?;
+        let (mut place, sealer) = exchange.open_upload(caller, id).await?;
+        let taken = sealer.taken();
+        if (taken.exhibits, taken.bytes) != (exhibits, bytes) {
+            *place = Some(sealer);
+            let message = format!(
+                "the node has {} exhibits of this upload and {} bytes of the next one: go on there",
+                taken.exhibits, taken.bytes
+            );
+            return Err(ActionError::conflict("UPLOAD_IS_ELSEWHERE", message));
+        }
+        let key = exchange.upload_key(caller, id);
+        let mut upload = Self::of(exchange, caller, sealer, Some((key, place)));
+        upload.exhibits = exhibits.saturating_add(u32::from(bytes > 0));
+        Ok(upload)
+    }
+
+    fn of(
+        exchange: Arc<Exchange>,
+        caller: &Caller,
+        sealer: Sealer,
+        named: Option<(UploadKey, Place)>,
+    ) -> Self {
         let (parts, taken) = gather();
         let (say, done) = oneshot::channel();
+        let (named, place) = named.unzip();
         tokio::spawn(async move {
             // Nobody listens any more when the client has gone; then the writer cleans up.
-            let _ = say.send(seal(sealer, taken).await);
+            let _ = say.send(seal(sealer, taken, place).await);
         });
-        Ok(Self { exchange, agency: caller.name.clone(), exhibits: 0, parts, done })
+        Self { exchange, agency: caller.name.clone(), exhibits: 0, named, parts, done }
     }
 
     /// Begins the next exhibit.
@@ -67,7 +118,7 @@ impl Upload {
         )?;
         let (name, media_type) = (name.to_owned(), media_type.to_owned());
         self.exhibits = self.exhibits.saturating_add(1);
-        self.part(Part::Exhibit { name, media_type, custody }).await
+        self.part(Part::Exhibit(Head { name, media_type, custody })).await
     }
 
     /// Takes the next bytes of the exhibit.
@@ -103,8 +154,9 @@ impl Upload {
         }
         self.part(Part::End).await?;
         let ended = self.done.await;
-        let (shape, key) =
+        let ended =
             ended.map_err(|_| ActionError::Fault("the package cannot be sealed".into()))??;
+        let Ended { sealed: (shape, key), _place } = ended;
         let mut row = PackageRow {
             draft_id: Vec::new(),
             facts: Some(facts_of(&shape)),
@@ -113,30 +165,46 @@ impl Upload {
             message_id: Vec::new(),
             key_slot: None,
         };
-        let id = shape.id;
+        let (id, named) = (shape.id, self.named);
         // Bytes before rows (I4): the package has its final name by now.
         self.exchange
             .store
             .commit(move |tx| {
                 keep_key(tx, &mut row, &key);
                 tx.put(Table::Packages, id.as_bytes(), row.encode_to_vec());
+                if let Some(named) = named {
+                    end_upload(tx, &named)?;
+                }
                 Ok::<_, ActionError>(())
             })
             .await?;
+        if named.is_some() {
+            let vault = self.exchange.vault.clone();
+            piece(move || Ok(vault.end_kept(id).map(drop)?)).await?;
+        }
         Ok(shape)
     }
 }
 
-async fn seal(sealer: Sealer, parts: mpsc::Receiver<Vec<Part>>) -> Result<Sealed, ActionError> {
+async fn seal(
+    sealer: Sealer,
+    parts: mpsc::Receiver<Vec<Part>>,
+    mut place: Option<Place>,
+) -> Result<Ended, ActionError> {
     match fold(sealer, parts, Sealer::take).await? {
-        ControlFlow::Break(sealed) => Ok(sealed),
+        ControlFlow::Break(sealed) => Ok(Ended { sealed, _place: place }),
         ControlFlow::Continue(sealer) => {
-            // What is removed may be many files.
-            piece(move || {
-                drop(sealer);
-                Ok(())
-            })
-            .await?;
+            match &mut place {
+                Some(place) => **place = Some(sealer),
+                // What is removed may be many files.
+                None => {
+                    let removing = piece(move || {
+                        drop(sealer);
+                        Ok(())
+                    });
+                    removing.await?;
+                }
+            }
             Err(ActionError::Unavailable("the upload broke off".into()))
         }
     }

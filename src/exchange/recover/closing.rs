@@ -13,7 +13,7 @@ use crate::domain::delivery::DeliveryState;
 use crate::domain::{AuthorityId, MessageId};
 use crate::exchange::consign::own_receipt;
 use crate::exchange::keys::KeysInUse;
-use crate::exchange::packages::forget_key;
+use crate::exchange::packages::{forget_key, forget_upload_key};
 use crate::exchange::record::learn;
 use crate::exchange::rows::{
     self, MessageRow, PackageRow, PeerRow, RemovalRow, SENT, load, peer_key, put_message,
@@ -272,9 +272,16 @@ fn end_message(
 
 /// Destroys the keys of some uploads; gives whether more are left.
 fn forget_uploads(tx: &mut Tx<'_>) -> Result<bool, ActionError> {
-    let mut after: Option<Vec<u8>> = None;
-    let mut forgotten = 0;
+    let unfinished = tx.scan(Table::Uploads, b"", None, Direction::Forward, PAGE);
+    for (key, row) in &unfinished {
+        forget_upload_key(tx, Some(rows::decode(row)?));
+        tx.delete(Table::Uploads, key);
+    }
+    let (mut after, mut forgotten): (Option<Vec<u8>>, _) = (None, unfinished.len());
     loop {
+        if forgotten >= PAGE {
+            return Ok(true);
+        }
         let page = tx.scan(Table::Packages, b"", after.as_deref(), Direction::Forward, PAGE);
         let Some((last, _)) = page.last() else { return Ok(false) };
         after = Some(last.clone());
@@ -291,9 +298,6 @@ fn forget_uploads(tx: &mut Tx<'_>) -> Result<bool, ActionError> {
                 tx.put(Table::Removals, name.as_bytes(), removal.encode_to_vec());
             }
             forgotten += 1;
-        }
-        if forgotten >= PAGE {
-            return Ok(true);
         }
     }
 }

@@ -197,7 +197,7 @@ async fn what_waited_for_an_approval_is_ended_and_what_was_approved_waits_no_mor
     let behind = Behind::copy(&mut a);
     let chief = Caller { name: "chief".into(), roles: vec![Role::Read, Role::Approve], ..desk() };
     a.x().read(&chief, before).await.map(drop).expect("read");
-    a.x().gave_exhibit(&chief, before, shape.id, 0).await.expect("looked into");
+    a.x().gave_exhibits(&chief, before, shape.id, 0..1).await.expect("looked into");
     a.x().approve(&chief, before).await.map(drop).expect("approved");
     a.x().refuse_draft(&chief, refused, &reason()).await.map(drop).expect("refused");
     let since = a.submit(&b, &[]).await;

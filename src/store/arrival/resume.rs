@@ -9,6 +9,7 @@ use std::path::Path;
 use super::{Arrival, SEALED_CHUNK_BYTES};
 use crate::audit::merkle::{Frontier, leaf_hash};
 use crate::crypto::primitives::blake3;
+use crate::disk::Syncing;
 use crate::store::vault::{VaultError, layout_digest, read_sizes};
 
 /// Hashes of the list that are read in one part: 2 MiB.
@@ -69,6 +70,7 @@ impl Arrival {
         }
         self.sizes = sizes;
         self.leaves = Some(hashes.into_inner());
+        self.syncing = Some(Syncing::begin(&self.dir)?);
         Ok(Some(Resuming::Chunks))
     }
 

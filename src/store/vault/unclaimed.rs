@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use super::{PackageShape, Vault, VaultError, sync_dir};
+use super::{PackageShape, Vault, VaultError, remove_if_there, sync_dir};
 use crate::domain::limits::UNCLAIMED_PER_PEER_MAX;
 use crate::domain::{PackageId, Timestamp};
 
@@ -120,7 +120,10 @@ impl Drop for InUse {
 impl Vault {
     /// Keeps a package from being removed.
     pub fn hold(&self, shape: &PackageShape) -> InUse {
-        let name = shape.name();
+        self.hold_name(shape.name())
+    }
+
+    pub(super) fn hold_name(&self, name: String) -> InUse {
         *self.ledger.lock().held.entry(name.clone()).or_default() += 1;
         InUse { ledger: self.ledger.clone(), name }
     }
@@ -185,8 +188,12 @@ impl Vault {
     /// # Errors
     /// [`VaultError::Io`].
     pub fn touch(&self, shape: &PackageShape, now: Timestamp) -> Result<(), VaultError> {
+        self.touch_mark(&shape.name(), now)
+    }
+
+    pub(super) fn touch_mark(&self, name: &str, now: Timestamp) -> Result<(), VaultError> {
         let since = Duration::from_millis(u64::try_from(now.unix_ms()).unwrap_or(0));
-        let mark = File::options().write(true).open(self.mark_of(&shape.name()));
+        let mark = File::options().write(true).open(self.mark_of(name));
         match mark.and_then(|mark| mark.set_modified(SystemTime::UNIX_EPOCH + since)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
             _ => Ok(()),
@@ -206,7 +213,7 @@ impl Vault {
         // Beside whoever removes or admits it: the mark and what is counted go together.
         let mut state = self.ledger.lock();
         state.charged.remove(name);
-        remove_file(&self.mark_of(name))
+        remove_if_there(&self.mark_of(name))
     }
 
     /// Gives up a package of our own whose row is about to go: whatever crash comes behind this,
@@ -264,7 +271,7 @@ impl Vault {
                 }
             }
             sync_dir(&self.root.join("packages"))?;
-            remove_file(&self.mark_of(name))?;
+            remove_if_there(&self.mark_of(name))?;
             state.charged.remove(name);
             moved
         };
@@ -298,11 +305,4 @@ fn parse(text: &str) -> Option<Charge> {
 fn timestamp(time: SystemTime) -> Timestamp {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
     Timestamp::from_unix_ms(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-}
-
-fn remove_file(path: &Path) -> Result<(), VaultError> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
-        _ => Ok(()),
-    }
 }

@@ -4,38 +4,61 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
-use super::{Owner, PackageShape, Vault, VaultError, create, layout_digest, write_sizes};
+use super::kept::name_of;
+use super::{
+    InUse, NOT_BEGUN, Owner, PackageShape, Vault, VaultError, create, layout_digest,
+    remove_if_there, write_sizes,
+};
 use crate::audit::merkle::{Frontier, leaf_hash};
 use crate::crypto::primitives::blake3;
+use crate::disk::Syncing;
 use crate::domain::PackageId;
 use crate::domain::limits::EXHIBITS_PER_PACKAGE_MAX;
 
 /// Takes the sealed chunks of a package of our own, exhibit after exhibit.
 pub struct PackageWriter {
-    vault: Vault,
-    id: PackageId,
+    pub(super) vault: Vault,
+    pub(super) id: PackageId,
     dir: PathBuf,
     leaves: io::BufWriter<File>,
-    exhibit: Option<(File, u64)>,
+    /// The one that was begun, and its sealed bytes.
+    pub(super) exhibit: Option<(File, u64)>,
     sizes: Vec<u64>,
     frontier: Frontier,
+    syncing: Syncing,
     finished: bool,
+    /// Of one that stays when it is cut off.
+    pub(super) notes: Option<File>,
+    pub(super) held: Option<InUse>,
 }
 
 impl PackageWriter {
     pub(super) fn begin(vault: &Vault, id: PackageId) -> Result<Self, VaultError> {
-        let dir = vault.root.join("incoming").join(format!("own-{id}"));
-        fs::create_dir(&dir)?;
+        fs::create_dir(vault.root.join("incoming").join(name_of(id)))?;
+        Self::reopen(vault, id)
+    }
+
+    /// In a directory that is there: nothing in it counts.
+    pub(super) fn reopen(vault: &Vault, id: PackageId) -> Result<Self, VaultError> {
+        let dir = vault.root.join("incoming").join(name_of(id));
+        remove_if_there(&dir.join("leaves"))?;
         Ok(Self {
             vault: vault.clone(),
             id,
+            syncing: Syncing::begin(&dir)?,
             leaves: io::BufWriter::new(create(&dir.join("leaves"))?),
             dir,
             exhibit: None,
             sizes: Vec::new(),
             frontier: Frontier::new(),
             finished: false,
+            notes: None,
+            held: None,
         })
+    }
+
+    pub(super) fn next_exhibit(&self) -> PathBuf {
+        self.dir.join(self.sizes.len().to_string())
     }
 
     /// The number that the next exhibit gets.
@@ -51,7 +74,11 @@ impl PackageWriter {
         if self.sizes.len() > EXHIBITS_PER_PACKAGE_MAX {
             return Err(VaultError::Refused("a package has 100,000 exhibits at most"));
         }
-        let file = create(&self.dir.join(self.sizes.len().to_string()))?;
+        let path = self.next_exhibit();
+        if self.notes.is_some() {
+            remove_if_there(&path)?;
+        }
+        let file = create(&path)?;
         self.exhibit = Some((file, 0));
         Ok(())
     }
@@ -62,9 +89,14 @@ impl PackageWriter {
     /// [`VaultError::Io`]; [`VaultError::Full`]; [`VaultError::Refused`] when none was begun.
     pub fn chunk(&mut self, sealed: &[u8]) -> Result<(), VaultError> {
         self.vault.check_room(sealed.len() as u64)?;
-        let (file, size) =
-            self.exhibit.as_mut().ok_or(VaultError::Refused("no exhibit was begun"))?;
+        let (file, _) = self.exhibit.as_mut().ok_or(VaultError::Refused(NOT_BEGUN))?;
         file.write_all(sealed)?;
+        self.count(sealed)
+    }
+
+    /// Counts a chunk that is written.
+    pub(super) fn count(&mut self, sealed: &[u8]) -> Result<(), VaultError> {
+        let (_, size) = self.exhibit.as_mut().ok_or(VaultError::Refused(NOT_BEGUN))?;
         *size += sealed.len() as u64;
         let hash = blake3(sealed);
         self.leaves.write_all(&hash)?;
@@ -72,14 +104,17 @@ impl PackageWriter {
         Ok(())
     }
 
-    /// Ends the exhibit: its bytes are on disk.
+    /// Ends the exhibit: its bytes are on disk, or will be when the package ends.
     ///
     /// # Errors
     /// [`VaultError::Io`]; [`VaultError::Refused`] when none was begun.
     pub fn end_exhibit(&mut self) -> Result<(), VaultError> {
-        let (file, size) =
-            self.exhibit.take().ok_or(VaultError::Refused("no exhibit was begun"))?;
-        file.sync_all()?;
+        let (file, size) = self.exhibit.take().ok_or(VaultError::Refused(NOT_BEGUN))?;
+        if let Err(error) = self.syncing.written(&file, size) {
+            // It may be in memory only what it should be: nobody goes on with it.
+            let _ = fs::remove_file(self.next_exhibit());
+            return Err(error.into());
+        }
         self.sizes.push(size);
         Ok(())
     }
@@ -89,9 +124,15 @@ impl PackageWriter {
     /// # Errors
     /// [`VaultError::Io`].
     pub fn finish(mut self) -> Result<PackageShape, VaultError> {
+        self.remove_behind()?;
         self.leaves.flush()?;
         self.leaves.get_ref().sync_all()?;
         write_sizes(&self.dir, &self.sizes)?;
+        if let Err(error) = self.vault.sync_all(&mut self.syncing) {
+            // Dropped, it takes all of it along.
+            self.notes = None;
+            return Err(error);
+        }
         let shape = PackageShape {
             id: self.id,
             root: self.frontier.root(),
@@ -106,11 +147,18 @@ impl PackageWriter {
         self.finished = true;
         Ok(shape)
     }
+
+    /// Removes exhibits that an earlier upload of this package had behind its last one.
+    fn remove_behind(&self) -> Result<(), VaultError> {
+        let numbers = self.sizes.len()..;
+        let behind = numbers.map(|number| self.dir.join(number.to_string()));
+        behind.take_while(|path| path.exists()).try_for_each(|path| remove_if_there(&path))
+    }
 }
 
 impl Drop for PackageWriter {
     fn drop(&mut self) {
-        if !self.finished {
+        if !self.finished && self.notes.is_none() {
             // A cut upload leaves nothing; what this misses, `Vault::sweep` finds at the next start.
             let _ = fs::remove_dir_all(&self.dir);
         }
