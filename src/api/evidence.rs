@@ -13,6 +13,7 @@ use crate::domain::UploadId;
 use crate::exchange::gates::Pass;
 use crate::exchange::packages::{
     Download, DownloadPart, PARTS_AHEAD, PackageContent, PageToken, Standing, Taken, Upload,
+    UploadFrom,
 };
 use crate::exchange::pieces::{fill, piece};
 use crate::exchange::{ActionError, Caller, Exchange};
@@ -34,8 +35,9 @@ pub(super) async fn upload(
     let mut upload = match first.take_if(|part| matches!(part, Part::Start(_))) {
         Some(Part::Start(start)) => {
             let id = parse("start.upload_id", &start.upload_id)?;
-            let at = (start.exhibits, start.bytes);
-            Upload::go_on(exchange.clone(), caller, id, at).await.map_err(to_status)?
+            let pb::UploadStart { exhibits, bytes, total_bytes, .. } = start;
+            let from = UploadFrom { id, exhibits, bytes, total_bytes };
+            Upload::go_on(exchange.clone(), caller, from).await.map_err(to_status)?
         }
         _ => Upload::begin(exchange.clone(), caller).map_err(to_status)?,
     };

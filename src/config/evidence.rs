@@ -10,6 +10,8 @@ pub struct Evidence {
     pub reserve_bytes: u64,
     /// Bytes that one peer may have here without a message that carries them.
     pub peer_quota_bytes: u64,
+    /// Bytes that one agency may have uploaded here and not sent.
+    pub agency_quota_bytes: u64,
     /// How long is kept what a peer does not go on with, in milliseconds.
     pub unfinished_ms: i64,
     /// How long is kept what an agency does not submit, in milliseconds.
@@ -20,6 +22,7 @@ pub struct Evidence {
 const RESERVE_MIB: u64 = 1024;
 /// A few telephones and a computer.
 const PEER_QUOTA_GIB: u64 = 512;
+const AGENCY_QUOTA_GIB: u64 = 512;
 /// As long as a delivery window: a peer may be down in the middle of a package.
 const KEEP_DAYS: i64 = 30;
 /// As long as the longest of them.
@@ -34,6 +37,7 @@ impl Default for Evidence {
         Self {
             reserve_bytes: RESERVE_MIB << 20,
             peer_quota_bytes: PEER_QUOTA_GIB << 30,
+            agency_quota_bytes: AGENCY_QUOTA_GIB << 30,
             unfinished_ms: KEEP_DAYS * DAY_MS,
             unsubmitted_ms: KEEP_DAYS * DAY_MS,
         }
@@ -50,6 +54,9 @@ impl Evidence {
         }
         if let Some(gib) = reader.number(&mut section, "evidence.peer_quota_gib", 1..=EIB_GIB) {
             evidence.peer_quota_bytes = gib << 30;
+        }
+        if let Some(gib) = reader.number(&mut section, "evidence.agency_quota_gib", 1..=EIB_GIB) {
+            evidence.agency_quota_bytes = gib << 30;
         }
         let days = |reader: &mut Reader<'a>, section: &mut Section<'a>, key| {
             let days = reader.number(section, key, 1..=KEEP_MAX_DAYS)?;
@@ -83,6 +90,7 @@ mod tests {
         let days = 30 * 24 * 3600 * 1000;
         let default = judged("").expect("valid");
         assert_eq!((default.reserve_bytes, default.peer_quota_bytes), (1 << 30, 512 << 30));
+        assert_eq!(default.agency_quota_bytes, 512 << 30);
         assert_eq!((default.unfinished_ms, default.unsubmitted_ms), (days, days));
         let set = judged("reserve_mib = 5\nunsubmitted_days = 1").expect("valid");
         assert_eq!((set.reserve_bytes, set.unsubmitted_ms), (5 << 20, 24 * 3600 * 1000));
@@ -93,6 +101,7 @@ mod tests {
         for section in [
             "reserve_mib = 0",
             "peer_quota_gib = 1073741825",
+            "agency_quota_gib = 0",
             "unfinished_days = 401",
             "unsubmitted_days = 0",
             "unsubmited_days = 5",

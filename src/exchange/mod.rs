@@ -113,6 +113,8 @@ pub struct Settings {
     pub retention: retention::Rules,
     /// How long evidence is kept that nobody comes for.
     pub keep: sweep::Keep,
+    /// Bytes of evidence that one agency may have uploaded and not sent.
+    pub agency_quota_bytes: u64,
     /// What a second official has to approve before it is signed.
     pub approval: drafts::Rules,
     /// How often what peers' logs and ours say of each other is compared.

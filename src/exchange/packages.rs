@@ -9,6 +9,7 @@ mod download;
 mod key;
 mod manifest;
 mod notes;
+mod quota;
 mod receive;
 mod reopen;
 mod sealer;
@@ -25,7 +26,7 @@ pub use sealer::Taken;
 pub(crate) use send::push_all;
 pub(super) use unfinished::forget_upload_key;
 pub use unfinished::{Standing, Unfinished};
-pub use upload::Upload;
+pub use upload::{Upload, UploadFrom};
 
 /// Parts of 256 KiB that what reads the vault may be ahead of the network: enough that neither
 /// waits for the other's scheduling, 2 MiB at most.

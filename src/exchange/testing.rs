@@ -49,6 +49,7 @@ pub(super) struct Lone {
     clock: Arc<AtomicI64>,
     rules: retention::Rules,
     approval: drafts::Rules,
+    pub(super) agency_quota_bytes: u64,
     officials: (u64, Vec<Official>),
     policy: Policy,
     opened: Option<Arc<Exchange>>,
@@ -71,7 +72,19 @@ impl Lone {
         let clock = Arc::new(AtomicI64::new(START_MS));
         let (home, seeds) = (HomeKey::generate(), std::array::from_fn(|_| Seed::generate()));
         let (officials, policy, opened) = ((1, Vec::new()), Policy::none(), None);
-        let mut lone = Self { dir, home, seeds, clock, rules, approval, officials, policy, opened };
+        let agency_quota_bytes = u64::MAX;
+        let mut lone = Self {
+            dir,
+            home,
+            seeds,
+            clock,
+            rules,
+            approval,
+            agency_quota_bytes,
+            officials,
+            policy,
+            opened,
+        };
         let authority = AuthorityId::parse(authority).expect("valid");
         let (store, _) = Store::create(lone.store_settings(&authority)).expect("a store");
         lone.opened = Some(lone.exchange(store, &authority));
@@ -163,6 +176,7 @@ impl Lone {
                 approval: self.approval.clone(),
                 software: "rogatory 0.0.0".into(),
                 keep: sweep::Keep { unfinished_ms: 30 * DAY_MS, unsubmitted_ms: 30 * DAY_MS },
+                agency_quota_bytes: self.agency_quota_bytes,
                 gossip: BTreeSet::new(),
                 reconcile: reconcile::Rules { interval_ms: 0, grace_ms: HOUR_MS },
                 targets: Targets::default(),

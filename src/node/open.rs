@@ -111,6 +111,7 @@ impl OpenNode {
                     unfinished_ms: config.evidence.unfinished_ms,
                     unsubmitted_ms: config.evidence.unsubmitted_ms,
                 },
+                agency_quota_bytes: config.evidence.agency_quota_bytes,
                 software: SOFTWARE.to_owned(),
                 gossip: config.witness.gossip.clone(),
                 reconcile: config.reconcile,

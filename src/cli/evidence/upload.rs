@@ -93,8 +93,12 @@ async fn go_on(
     if at.package.is_some() {
         return Ok(at.package);
     }
-    let start =
-        pb::UploadStart { upload_id: upload_id.to_owned(), exhibits: at.exhibits, bytes: at.bytes };
+    let start = pb::UploadStart {
+        upload_id: upload_id.to_owned(),
+        exhibits: at.exhibits,
+        bytes: at.bytes,
+        total_bytes: source.walk.bytes(),
+    };
     let Some(from) = blocking(source.clone(), move |source| source.behind(&at)).await? else {
         return Ok(None);
     };

@@ -97,6 +97,7 @@ impl Exchange {
         self: &Arc<Self>,
         caller: &Caller,
         id: UploadId,
+        total_bytes: u64,
     ) -> Result<(Place, Sealer), ActionError> {
         let key = self.upload_key(caller, id);
         let mut place = self.unfinished.enter(key)?;
@@ -115,7 +116,7 @@ impl Exchange {
                 return Ok((place, sealer));
             }
         }
-        let sealer = self.begin_upload(key, old).await?;
+        let sealer = self.begin_upload(key, old, total_bytes).await?;
         Ok((place, sealer))
     }
 
@@ -124,6 +125,7 @@ impl Exchange {
         self: &Arc<Self>,
         key: UploadKey,
         old: Option<UploadRow>,
+        total_bytes: u64,
     ) -> Result<Sealer, ActionError> {
         let created = self.now();
         let id = PackageId::new(created, random());
@@ -139,6 +141,7 @@ impl Exchange {
                     package_id: id.as_bytes().to_vec(),
                     created_ms: created.unix_ms(),
                     key_slot: Some(tx.body(slot.to_vec()).0),
+                    total_bytes,
                 };
                 tx.put(Table::Uploads, &key, row.encode_to_vec());
                 Ok::<_, ActionError>(())
@@ -260,7 +263,7 @@ fn check_count(tx: &mut Tx<'_>, agency: &[u8]) -> Result<(), ActionError> {
 }
 
 /// Whether neither a message nor a draft has it.
-fn is_free(row: &PackageRow) -> bool {
+pub(super) fn is_free(row: &PackageRow) -> bool {
     row.message_id.is_empty() && row.draft_id.is_empty()
 }
 

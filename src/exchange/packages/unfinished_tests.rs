@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use super::*;
 use crate::domain::limits::CHUNK_BYTES;
 use crate::envelope::stream::SEALED_CHUNK_BYTES;
-use crate::exchange::packages::{PackageContent, PageToken, Upload};
+use crate::exchange::packages::{PackageContent, PageToken, Upload, UploadFrom};
 use crate::exchange::retention::Rules;
 use crate::exchange::testing::{Lone, desk};
 use crate::store::vault::PackageShape;
@@ -44,6 +44,12 @@ async fn standing(lone: &Lone) -> Result<Standing, ActionError> {
     }
 }
 
+async fn go_on(lone: &Lone, id: UploadId, at: (u32, u64)) -> Result<Upload, ActionError> {
+    let (exhibits, bytes) = at;
+    let from = UploadFrom { id, exhibits, bytes, total_bytes: 0 };
+    Upload::go_on(lone.x().clone(), &desk(), from).await
+}
+
 /// Sends so many bytes of the files in all, from where the node is; ends it where that is all.
 async fn send(lone: &Lone, upto: usize) -> Option<PackageShape> {
     let (exhibits, bytes) = match standing(lone).await {
@@ -51,7 +57,7 @@ async fn send(lone: &Lone, upto: usize) -> Option<PackageShape> {
         _ => (0, 0),
     };
     let at = (exhibits as u32, bytes as u64);
-    let mut upload = Upload::go_on(lone.x().clone(), &desk(), id(), at).await.expect("goes on");
+    let mut upload = go_on(lone, id(), at).await.expect("goes on");
     let files = files();
     let mut done: usize = files[..exhibits].iter().map(Vec::len).sum::<usize>() + bytes;
     let mut behind = bytes;
@@ -124,7 +130,7 @@ async fn a_cut_upload_goes_on_at_every_place_from_memory_and_from_the_disk() {
             standing(&lone).await,
             Ok(Standing::Sealed(crate::exchange::rows::facts_of(&shape)))
         );
-        let again = Upload::go_on(lone.x().clone(), &desk(), id(), (0, 0)).await.map(drop);
+        let again = go_on(&lone, id(), (0, 0)).await.map(drop);
         assert!(matches!(again, Err(ActionError::Conflict { code: "UPLOAD_ENDED", .. })));
         for dir in ["incoming", "uploads"] {
             let left =
@@ -194,7 +200,7 @@ async fn an_upload_goes_on_only_where_the_node_is_and_is_its_agencys_alone() {
     assert_eq!(send(&lone, 5000).await, None);
     standing(&lone).await.expect("cut");
     for at in [(0, 0), (0, 4999), (1, 0), (0, 5001)] {
-        let refused = Upload::go_on(lone.x().clone(), &desk(), id(), at).await.map(drop);
+        let refused = go_on(&lone, id(), at).await.map(drop);
         let Err(ActionError::Conflict { code, .. }) = refused else { panic!("{refused:?}") };
         assert_eq!(code, "UPLOAD_IS_ELSEWHERE");
         assert_eq!(standing(&lone).await, Ok(taken(0, 5000)), "it is where it was");
@@ -202,7 +208,7 @@ async fn an_upload_goes_on_only_where_the_node_is_and_is_its_agencys_alone() {
     let other = Caller { name: "other".into(), ..desk() };
     let found = lone.x().upload_standing(&other, id()).await;
     assert!(matches!(found, Err(ActionError::NotFound(_))), "{found:?}");
-    let held = Upload::go_on(lone.x().clone(), &desk(), id(), (0, 5000)).await.expect("goes on");
+    let held = go_on(&lone, id(), (0, 5000)).await.expect("goes on");
     let second = lone.x().upload_standing(&desk(), id()).await;
     assert!(matches!(second, Err(ActionError::Unavailable(_))), "{second:?}");
     drop(held);
@@ -213,9 +219,9 @@ async fn uploads_that_nobody_goes_on_with_are_swept_and_counted_until_then() {
     let lone = lone();
     for number in 0..UNFINISHED_UPLOADS_MAX {
         let id = UploadId::new([number as u8; 16]);
-        Upload::go_on(lone.x().clone(), &desk(), id, (0, 0)).await.map(drop).expect("begun");
+        go_on(&lone, id, (0, 0)).await.map(drop).expect("begun");
     }
-    let one_more = Upload::go_on(lone.x().clone(), &desk(), id(), (0, 0)).await.map(drop);
+    let one_more = go_on(&lone, id(), (0, 0)).await.map(drop);
     let Err(ActionError::Exhausted { code, .. }) = one_more else { panic!("{one_more:?}") };
     assert_eq!(code, "TOO_MANY_UPLOADS");
     let first = UploadId::new([0; 16]);
@@ -233,4 +239,36 @@ async fn uploads_that_nobody_goes_on_with_are_swept_and_counted_until_then() {
     assert!(matches!(found, Err(ActionError::NotFound(_))), "{found:?}");
     assert_eq!(fs::read_dir(lone.path().join("data/vault/uploads")).expect("there").count(), 0);
     assert_eq!(send(&lone, 10).await, None, "there is room again");
+}
+
+#[tokio::test]
+async fn an_agency_has_so_much_here_that_it_has_not_sent_and_no_more() {
+    let mut lone = lone();
+    lone.agency_quota_bytes = 1000;
+    lone.restart();
+    let begin = async |number: u8, total_bytes: u64| {
+        let id = UploadId::new([number; 16]);
+        let from = UploadFrom { id, exhibits: 0, bytes: 0, total_bytes };
+        Upload::go_on(lone.x().clone(), &desk(), from).await
+    };
+    let refused = |refused: Result<(), ActionError>| match refused {
+        Err(ActionError::Exhausted { code, .. }) => code,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(refused(begin(1, 1001).await.map(drop)), "QUOTA_REACHED", "before a byte is sent");
+    let mut first = begin(1, 600).await.expect("begun");
+    assert_eq!(refused(begin(2, 401).await.map(drop)), "QUOTA_REACHED", "it counts what is begun");
+    // Who does not say how much it is counts as it comes.
+    let mut unsaid = Upload::begin(lone.x().clone(), &desk()).expect("begun");
+    unsaid.exhibit("a", "", Vec::new()).await.expect("named");
+    unsaid.data(vec![7; 400].into()).await.expect("taken");
+    assert_eq!(refused(unsaid.data(vec![7; 1].into()).await), "QUOTA_REACHED");
+    first.exhibit("a", "", Vec::new()).await.expect("named");
+    first.data(vec![7; 500].into()).await.expect("taken");
+    let shape = first.finish(1).await.expect("sealed");
+    assert_eq!(refused(begin(3, 500).await.map(drop)), "QUOTA_REACHED", "and what is not sent");
+    let other = Lone::new("xb.pps", Rules::default());
+    lone.meet(&other).await;
+    lone.submit(&other, &[shape.id]).await;
+    begin(3, 1000).await.map(drop).expect("what is sent does not count");
 }

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use super::keep_key;
 use super::manifest::check_head;
 use super::notes::Head;
+use super::quota::Quota;
 use super::sealer::{Part, Sealed, Sealer};
 use super::unfinished::{Place, UploadKey, end_upload};
 use crate::crypto::primitives::random;
@@ -28,9 +29,25 @@ pub struct Upload {
     exchange: Arc<Exchange>,
     agency: String,
     exhibits: u32,
+    quota: Quota,
+    /// Bytes that it has.
+    bytes: u64,
     named: Option<UploadKey>,
     parts: Gather<Part>,
     done: oneshot::Receiver<Result<Ended, ActionError>>,
+}
+
+/// Where an upload begins, or goes on.
+#[derive(Clone, Copy, Debug)]
+pub struct UploadFrom {
+    /// What its client calls it.
+    pub id: UploadId,
+    /// Whole exhibits that the node has.
+    pub exhibits: u32,
+    /// Bytes of the next one that it has.
+    pub bytes: u64,
+    /// Bytes of all exhibits; 0 where that is not known.
+    pub total_bytes: u64,
 }
 
 /// What came of an upload, and its place, which nobody else has until the package has its row.
@@ -50,7 +67,8 @@ impl Upload {
         let id = PackageId::new(now, random());
         let key = Zeroizing::new(random());
         let sealer = Sealer::new(exchange.vault.begin(id)?, id, now, key, false);
-        Ok(Self::of(exchange, caller, sealer, None))
+        let quota = Quota::of(&exchange, caller, None)?;
+        Ok(Self::of(exchange, caller, sealer, None, quota))
     }
 
     /// Begins a package that its client has named, or goes on with it behind so many whole exhibits and
@@ -63,11 +81,16 @@ impl Upload {
     pub async fn go_on(
         exchange: Arc<Exchange>,
         caller: &Caller,
-        id: UploadId,
-        (exhibits, bytes): (u32, u64),
+        from: UploadFrom,
     ) -> Result<Self, ActionError> {
         exchange.check_writable()?;
-        let (mut place, sealer) = exchange.open_upload(caller, id).await?;
+        let UploadFrom { id, exhibits, bytes, total_bytes } = from;
+        let key = exchange.upload_key(caller, id);
+        // Before a byte is taken of what there is no room for.
+        let quota = Quota::of(&exchange, caller, Some(&key))?;
+        quota.check(total_bytes)?;
+        let (mut place, sealer) = exchange.open_upload(caller, id, total_bytes).await?;
+        let has = sealer.writer.bytes();
         let taken = sealer.taken();
         if (taken.exhibits, taken.bytes) != (exhibits, bytes) {
             *place = Some(sealer);
@@ -77,8 +100,12 @@ impl Upload {
             );
             return Err(ActionError::conflict("UPLOAD_IS_ELSEWHERE", message));
         }
-        let key = exchange.upload_key(caller, id);
-        let mut upload = Self::of(exchange, caller, sealer, Some((key, place)));
+        if let Err(full) = exchange.vault.check_room(total_bytes.saturating_sub(has)) {
+            *place = Some(sealer);
+            return Err(full.into());
+        }
+        let mut upload = Self::of(exchange, caller, sealer, Some((key, place)), quota);
+        upload.bytes = has;
         upload.exhibits = exhibits.saturating_add(u32::from(bytes > 0));
         Ok(upload)
     }
@@ -88,6 +115,7 @@ impl Upload {
         caller: &Caller,
         sealer: Sealer,
         named: Option<(UploadKey, Place)>,
+        quota: Quota,
     ) -> Self {
         let (parts, taken) = gather();
         let (say, done) = oneshot::channel();
@@ -96,7 +124,8 @@ impl Upload {
             // Nobody listens any more when the client has gone; then the writer cleans up.
             let _ = say.send(seal(sealer, taken, place).await);
         });
-        Self { exchange, agency: caller.name.clone(), exhibits: 0, named, parts, done }
+        let agency = caller.name.clone();
+        Self { exchange, agency, exhibits: 0, quota, bytes: 0, named, parts, done }
     }
 
     /// Begins the next exhibit.
@@ -124,8 +153,11 @@ impl Upload {
     /// Takes the next bytes of the exhibit.
     ///
     /// # Errors
-    /// [`ActionError::Invalid`] before an exhibit was begun, [`ActionError::Fault`] from the disk.
+    /// [`ActionError::Invalid`] before an exhibit was begun; [`ActionError::Exhausted`] beyond the quota
+    /// of its agency; [`ActionError::Fault`] from the disk.
     pub async fn data(&mut self, bytes: bytes::Bytes) -> Result<(), ActionError> {
+        self.bytes = self.bytes.saturating_add(bytes.len() as u64);
+        self.quota.check(self.bytes)?;
         self.part(Part::Data(bytes)).await
     }
 

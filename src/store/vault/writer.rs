@@ -66,6 +66,12 @@ impl PackageWriter {
         u32::try_from(self.sizes.len()).unwrap_or(u32::MAX)
     }
 
+    /// Sealed bytes that it has.
+    pub fn bytes(&self) -> u64 {
+        let begun = self.exhibit.as_ref().map_or(0, |(_, size)| *size);
+        self.sizes.iter().sum::<u64>().saturating_add(begun)
+    }
+
     /// Begins the next exhibit.
     ///
     /// # Errors
