@@ -32,7 +32,7 @@
 //! | 0 | [`domain`] | what an authority, a message, a request is. Pure |
 //! | 1 | [`crypto`], [`disk`] | keys with one duty each, and the primitives, pure; files that are synced |
 //! | 2 | [`envelope`], [`audit`] | the message as bytes; the log as hashes. Pure |
-//! | 3 | [`card`], [`receipt`], [`store`] | who is who; what is proved; what is durable |
+//! | 3 | [`card`], [`receipt`], [`asic`], [`store`] | who is who; what is proved; what stands alone; what is durable |
 //! | 4 | [`exchange`] | submit, relay, accept, consign, witness, erase, check |
 //! | 5 | [`api`] | TLS and gRPC, thin, and the HTTP of witnesses |
 //! | 6 | [`home`], [`config`], [`node`], [`client`] | a directory, a process, a connection |
@@ -63,6 +63,7 @@
 #![forbid(unsafe_code)]
 
 pub mod api;
+pub mod asic;
 pub mod audit;
 pub mod card;
 pub mod cli;

@@ -12,7 +12,7 @@ const TIERS: [&[&str]; 8] = [
     &["domain"],
     &["crypto", "disk"],
     &["envelope", "audit"],
-    &["card", "receipt", "store"],
+    &["card", "receipt", "asic", "store"],
     &["exchange"],
     &["api"],
     &["home", "config", "telemetry", "client", "node"],
@@ -43,11 +43,18 @@ const NOT_FOR_BUT: [(&str, &str); 1] = [
 ];
 
 /// Crates that only these files or directories may name.
-const ONLY_IN: [(&str, &[&str]); 11] = [
+const ONLY_IN: [(&str, &[&str]); 14] = [
     ("ring", &["crypto/primitives.rs"]),
     ("hpke", &["crypto/primitives.rs"]),
     // In tls.rs it is rustls's module of that name, which chooses the key exchange.
-    ("aws_lc_rs", &["crypto/primitives.rs", "api/tls.rs"]),
+    // and in certificate.rs webpki's, of the algorithms that it verifies with.
+    (
+        "aws_lc_rs",
+        &["crypto/primitives.rs", "crypto/primitives/", "crypto/certificate.rs", "api/tls.rs"],
+    ),
+    ("webpki", &["crypto/certificate.rs"]),
+    ("crc32fast", &["asic/zip/"]),
+    ("miniz_oxide", &["asic/zip/"]),
     ("blake3", &["crypto/primitives.rs"]),
     ("argon2", &["crypto/primitives.rs"]),
     ("sled", &["store/index.rs"]),
@@ -62,7 +69,7 @@ const ONLY_IN: [(&str, &[&str]); 11] = [
 ];
 
 /// What has a side effect or depends on the machine, and who must do without.
-const PURE: [&str; 6] = ["domain", "crypto", "envelope", "audit", "card", "receipt"];
+const PURE: [&str; 7] = ["domain", "crypto", "envelope", "audit", "card", "receipt", "asic"];
 const IMPURE: [&str; 6] =
     ["std::fs", "std::net", "std::process", "std::env", "SystemTime", "Instant::now"];
 

@@ -1,6 +1,8 @@
-//! The primitives, and the only file that names ring, hpke, aws-lc-rs, blake3 or argon2.
+//! The primitives, and the only place that names ring, hpke, aws-lc-rs, blake3 or argon2.
 //!
 //! Every function here is a formula; what the formula means stands with its caller.
+
+pub mod ecdsa;
 
 use hpke::aead::AesGcm256;
 use hpke::kdf::HkdfSha256;
