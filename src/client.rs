@@ -90,6 +90,13 @@ pub struct Profile {
     pub(crate) certificate: String,
     /// Its private key, PEM.
     pub(crate) key: Zeroizing<String>,
+    /// The certificates that containers are signed with, the agency's own first, PEM. Profiles of
+    /// before there were containers have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) seal_certificate: Option<String>,
+    /// The private key of the first, PEM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) seal_key: Option<Zeroizing<String>>,
 }
 
 impl Profile {

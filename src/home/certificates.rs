@@ -11,6 +11,9 @@ use crate::crypto::keys::Seed;
 use crate::crypto::{Digest, sha256};
 use crate::domain::{AuthorityId, Timestamp};
 
+/// id-kp-documentSigning (RFC 9336).
+const DOCUMENT_SIGNING: [u64; 9] = [1, 3, 6, 1, 5, 5, 7, 3, 36];
+
 /// A certificate that was issued.
 pub struct Issued {
     /// PEM.
@@ -111,6 +114,27 @@ pub fn issue_agency(
     params.subject_alt_names = vec![rcgen::SanType::URI(uri)];
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    sign(params, &key, ca_name, ca_seed, until)
+}
+
+/// The certificate that an agency signs containers with: over P-256, which every tool verifies. It is
+/// for documents only, so that nobody can call with it.
+///
+/// # Errors
+/// When the certificate library refuses a parameter.
+pub fn issue_seal(
+    (agency, authority): (&str, &AuthorityId),
+    ca_name: &str,
+    ca_seed: &Seed,
+    pkcs8: &[u8],
+    (from, until): (Timestamp, Timestamp),
+) -> anyhow::Result<Issued> {
+    let key = KeyPair::try_from(&PrivatePkcs8KeyDer::from(pkcs8))
+        .context("an ECDSA key is not taken by the certificate library")?;
+    let mut params = params(agency, from, until);
+    params.distinguished_name.push(DnType::OrganizationName, authority.as_str());
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::ContentCommitment];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::Other(DOCUMENT_SIGNING.to_vec())];
     sign(params, &key, ca_name, ca_seed, until)
 }
 

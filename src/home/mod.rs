@@ -17,7 +17,7 @@ mod officials;
 mod passphrase;
 
 pub(crate) use certificates::agency_ca_name;
-pub use certificates::{Issued, issue_agency};
+pub use certificates::{Issued, issue_agency, issue_seal};
 pub(crate) use change::{BACKDATED_MS, finish, is_cut_off};
 pub use change::{KeyChange, KeyChangeError, change_key, publish};
 pub(crate) use init::config_text;

@@ -4,17 +4,21 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use zeroize::Zeroizing;
 
 use super::now;
 use crate::api::operator::{Publishing, Registrar, agency_to_pb};
 use crate::card::{Card, CardEdit};
 use crate::client::Profile;
+use crate::crypto::Ecdsa;
 use crate::crypto::keys::{Role, Seed};
 use crate::domain::time::DAY_MS;
 use crate::exchange::agencies::Agency;
 use crate::exchange::{self, ActionError, Exchange};
-use crate::home::{BACKDATED_MS, HomeKeys, KeyChangeError, agency_ca_name, issue_agency, publish};
+use crate::home::{
+    BACKDATED_MS, HomeKeys, KeyChangeError, agency_ca_name, issue_agency, issue_seal, publish,
+};
 use crate::pb::v1 as pb;
 
 /// Issues with the keys of a home.
@@ -89,12 +93,17 @@ impl HomeRegistrar {
         let validity = (at.plus_ms(-BACKDATED_MS), at.plus_ms(i64::from(valid_days) * DAY_MS));
         let ca = self.keys.seed(Role::AgencyCa)?;
         let issued = issue_agency(&agency.agency, &ca_name, &ca, &seed, validity)?;
+        let seal_key = Ecdsa::generate_pkcs8();
+        let who = (agency.agency.as_str(), authority);
+        let seal = issue_seal(who, &ca_name, &ca, &seal_key, validity)?;
         let profile = Profile {
             authority: authority.clone(),
             endpoint: self.endpoint.clone(),
             ca: self.node_ca.clone(),
             certificate: issued.pem,
-            key: Zeroizing::new(private_pem(&seed)),
+            key: Zeroizing::new(private_pem(&seed.to_ed25519_pkcs8())),
+            seal_certificate: Some(seal.pem + &self.agency_ca()?),
+            seal_key: Some(Zeroizing::new(private_pem(&seal_key))),
         };
         let roles = agency.roles.iter().filter_map(|role| exchange::Role::parse(role));
         let agency = Agency {
@@ -107,10 +116,16 @@ impl HomeRegistrar {
         };
         Ok((agency, profile.to_toml()?))
     }
+
+    /// The certificate that agencies' certificates lead to, PEM.
+    fn agency_ca(&self) -> anyhow::Result<String> {
+        let path = self.home.join("tls/agency-ca.pem");
+        std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))
+    }
 }
 
-fn private_pem(seed: &Seed) -> String {
+fn private_pem(pkcs8: &[u8]) -> String {
     use base64::Engine as _;
-    let body = base64::engine::general_purpose::STANDARD.encode(seed.to_ed25519_pkcs8().as_slice());
+    let body = base64::engine::general_purpose::STANDARD.encode(pkcs8);
     format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n")
 }
