@@ -51,6 +51,7 @@ transcripts! {
     cases
     hearings
     receipts
+    containers
     directory
     framework
     stats

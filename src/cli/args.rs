@@ -8,7 +8,8 @@ use super::out::{Format, Out};
 use super::{
     agency, annex, audit, cancel, card, case, cases, check, completions, config, confirm, demo,
     directory, disclose, draft, erase, fetch, framework, hold, inbox, init, key, list, log,
-    official, peer, queue, receipt, reply, serve, share, show, stats, status, submit,
+    official, pack, peer, queue, receipt, reply, serve, share, show, stats, status, submit,
+    verify_package,
 };
 
 /// Exchanges requests for mutual legal assistance between the authorities of States
@@ -101,6 +102,8 @@ pub(super) enum Command {
     Stats(stats::StatsArgs),
     Reply(Box<reply::ReplyArgs>),
     Fetch(fetch::FetchArgs),
+    Pack(pack::PackArgs),
+    VerifyPackage(verify_package::VerifyPackageArgs),
     Confirm(confirm::ConfirmArgs),
     Cancel(cancel::CancelArgs),
     Draft(draft::DraftArgs),

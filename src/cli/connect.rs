@@ -44,9 +44,18 @@ impl AgencyAccess {
         let path = self.profile.as_deref().ok_or_else(missing)?;
         with_profile(path, out).await
     }
+
+    /// The profile, for what needs no node; none where none is named.
+    pub(crate) fn profile(&self, out: &mut Out) -> Result<Option<Profile>, Failure> {
+        self.profile.as_deref().map(|path| read_profile(path, out)).transpose()
+    }
 }
 
 async fn with_profile(path: &Path, out: &mut Out) -> Result<Channel, Failure> {
+    Ok(read_profile(path, out)?.connect().await?)
+}
+
+fn read_profile(path: &Path, out: &mut Out) -> Result<Profile, Failure> {
     let failed = |error: ProfileError| Failure::from(anyhow::Error::new(error)).or_hint(NO_PROFILE);
     let profile = Profile::read(path).map_err(failed)?;
     if let Some(mode) = Profile::exposed(path) {
@@ -57,7 +66,7 @@ async fn with_profile(path: &Path, out: &mut Out) -> Result<Channel, Failure> {
         ));
         out.talk(&format!("hint: chmod 600 {path}; if somebody has read it, have it renewed"));
     }
-    Ok(profile.connect().await?)
+    Ok(profile)
 }
 
 /// A home that a command opens itself, while no node runs there.

@@ -7,13 +7,15 @@
 mod bag;
 mod case;
 mod check;
+mod container;
 mod custody;
 mod download;
 mod place;
+mod tree;
 
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use super::connect::{AgencyAccess, AgencyClient};
@@ -21,6 +23,7 @@ use super::evidence::tell_differing;
 use super::exit::{Exit, Failure};
 use super::files::{create_directory, sync_directory, write_new};
 use super::out::{Out, Unit};
+use super::pack::SealArgs;
 use super::{receipt, show, view};
 use crate::domain::{MessageId, PackageId};
 use crate::envelope::wire::custody_from_pb;
@@ -30,11 +33,12 @@ use case::Case;
 pub(super) use check::Said;
 use download::Source;
 use place::{Place, clear};
+pub(super) use tree::{Directory, Tree};
 
 /// The message itself, in the directory that it was fetched into.
 pub(crate) const MESSAGE_FILE: &str = "message.json";
 /// The directory of its receipts there.
-const RECEIPTS: &str = "receipts";
+pub(crate) const RECEIPTS: &str = "receipts";
 
 /// Fetches a message with its evidence into a directory
 ///
@@ -49,6 +53,10 @@ const RECEIPTS: &str = "receipts";
 ///
 /// Below metadata/ a bag has the chain of custody of its exhibits, as a table and as CASE/UCO
 /// JSON-LD.
+///
+/// With --format asic-e all of it becomes one signed file, as `rogatory pack` makes it:
+///
+///   rogatory fetch ID --format asic-e --out case-42-1.asice
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct FetchArgs {
@@ -59,9 +67,33 @@ pub(crate) struct FetchArgs {
     /// Where: a new directory, or one in which a fetch of this message was cut off
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// What --out becomes: the directory, or a container that one is packed into
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    format: Shape,
+    #[command(flatten)]
+    seal: SealArgs,
+}
+
+/// What a message is fetched into.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Shape {
+    /// A directory
+    #[default]
+    Directory,
+    /// A signed file that stands alone, of ETSI EN 319 162-1; its parts lie in FILE.parts until then
+    AsicE,
 }
 
 pub(crate) async fn run(args: FetchArgs, out: &mut Out) -> Result<(), Failure> {
+    match args.format {
+        Shape::AsicE => return container::fetch(args, out).await,
+        Shape::Directory if args.seal.is_given() => {
+            let message = "--key and --tsa are for containers";
+            let failure = Failure::new(Exit::Usage, message);
+            return Err(failure.hint("add --format asic-e, or leave them out"));
+        }
+        Shape::Directory => {}
+    }
     let mut client = args.access.connect(out).await?;
     let fetched = tokio::select! {
         fetched = fetch(&mut client, args.id, &args.out, out) => fetched?,
@@ -77,7 +109,7 @@ pub(crate) async fn run(args: FetchArgs, out: &mut Out) -> Result<(), Failure> {
 }
 
 /// A signal that ends the command. What has come stays.
-async fn interrupted() {
+pub(super) async fn interrupted() {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut int), Ok(mut term)) =
         (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
@@ -96,7 +128,7 @@ fn cut_short(dir: &Path) -> Failure {
     Failure::new(Exit::Interrupted, message).hint("run the command again: it goes on where it was")
 }
 
-struct Fetched {
+pub(super) struct Fetched {
     message: pb::Message,
     packages: Packages,
     receipts: usize,
@@ -162,16 +194,18 @@ async fn listed(
     Ok((message, packages))
 }
 
-/// Checks that a directory is what was fetched into it, and that this is what the node has; gives
-/// the digest of the envelope.
+/// Checks that a directory or container is what was fetched into it, and that this is what the node
+/// has; gives the digest of the envelope.
 pub(super) async fn compare(
     client: &mut AgencyClient,
     said: &Said,
-    dir: &Path,
+    tree: &dyn Tree,
     out: &Out,
 ) -> Result<String, Failure> {
     let progress = out.progress("checking", said.bytes(), Unit::Bytes);
-    said.check(dir, &progress)?;
+    said.check(tree, &progress).map_err(|failure| {
+        failure.hint("nothing was confirmed: keep these files apart, and fetch the message again")
+    })?;
     let (message, packages) = listed(client, said.message_id).await?;
     let has = message_json(&message, &packages);
     // What cannot change once a message is there.
@@ -179,8 +213,8 @@ pub(super) async fn compare(
         ["envelope_digest", "peer", "kind", "case_id", "in_reply_to", "packages", "content"]
     {
         if said.whole[field] != has[field] {
-            let path = dir.join(MESSAGE_FILE);
-            let message = format!("{}: its {field} is not what the node has", path.display());
+            let path = tree.shown(MESSAGE_FILE);
+            let message = format!("{path}: its {field} is not what the node has");
             let hint = "nothing was confirmed: fetch the message again";
             return Err(Failure::new(Exit::VerificationFailed, message).hint(hint));
         }
@@ -299,6 +333,12 @@ impl Fetched {
             "receipts": self.receipts,
         });
         out.record(&fields, &json);
+        self.warn(out);
+    }
+
+    /// Tells which exhibits are not what their custody says.
+    fn warn(&self, out: &mut Out) {
+        let differing = self.differing();
         let names: Vec<&str> =
             differing.iter().map(|(_, exhibit)| exhibit.original_name.as_str()).collect();
         tell_differing(&names, out);
@@ -316,4 +356,4 @@ impl Fetched {
 
 #[cfg(test)]
 #[path = "fetch_tests.rs"]
-mod tests;
+pub(super) mod tests;

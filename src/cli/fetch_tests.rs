@@ -9,7 +9,7 @@ use crate::cli::testing::{Fake, id, message};
 use crate::crypto::sha256;
 use crate::domain::limits::CHUNK_BYTES;
 
-pub(super) const PACKAGE: &str = "01934f3e-0000-7000-8000-00000000000a";
+pub(crate) const PACKAGE: &str = "01934f3e-0000-7000-8000-00000000000a";
 
 pub(super) fn exhibit(number: u32, name: &str, bytes: &[u8]) -> (pb::Exhibit, Vec<u8>) {
     let head = pb::Exhibit {
@@ -24,7 +24,7 @@ pub(super) fn exhibit(number: u32, name: &str, bytes: &[u8]) -> (pb::Exhibit, Ve
 }
 
 /// A node with one message that carries these exhibits, and has a receipt.
-pub(super) fn fake(exhibits: Vec<(pb::Exhibit, Vec<u8>)>) -> Fake {
+pub(crate) fn fake(exhibits: Vec<(pb::Exhibit, Vec<u8>)>) -> Fake {
     let package = pb::Package {
         package_id: PACKAGE.into(),
         exhibits: exhibits.len() as u32,
@@ -42,7 +42,7 @@ pub(super) fn fake(exhibits: Vec<(pb::Exhibit, Vec<u8>)>) -> Fake {
     Fake { messages: vec![message], page: 2, exhibits, receipts, ..Default::default() }
 }
 
-pub(super) async fn fetched(fake: Fake, dir: &Path) -> Result<Fetched, Failure> {
+pub(in crate::cli) async fn fetched(fake: Fake, dir: &Path) -> Result<Fetched, Failure> {
     let (mut client, _) = fake.start().await;
     let (mut out, ..) = memory(Format::Table);
     fetch(&mut client, id(1), dir, &mut out).await
@@ -86,7 +86,7 @@ pub(super) fn held(digest: &str) -> Vec<pb::CustodyRecord> {
     vec![record, acquired]
 }
 
-pub(super) fn three() -> Vec<(pb::Exhibit, Vec<u8>)> {
+pub(crate) fn three() -> Vec<(pb::Exhibit, Vec<u8>)> {
     vec![
         exhibit(0, "a/bank records.csv", b"one, two, three, four"),
         exhibit(1, "พยาน.txt", "ü".as_bytes()),

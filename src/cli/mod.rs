@@ -24,6 +24,7 @@ mod completions;
 mod config;
 mod confirm;
 mod connect;
+mod container;
 mod day;
 mod demo;
 mod directory;
@@ -41,6 +42,7 @@ mod key;
 mod list;
 mod log;
 mod official;
+mod pack;
 mod peer;
 mod queue;
 mod receipt;
@@ -56,6 +58,7 @@ mod status;
 mod submit;
 #[cfg(test)]
 mod testing;
+mod verify_package;
 mod view;
 
 pub use args::Cli;
@@ -99,6 +102,8 @@ pub async fn run(cli: Cli, out: &mut Out) -> Result<(), Failure> {
         Command::Case(args) => Box::pin(case::run(args, out)).await,
         Command::Reply(args) => Box::pin(reply::run(*args, out)).await,
         Command::Fetch(args) => Box::pin(fetch::run(args, out)).await,
+        Command::Pack(args) => Box::pin(pack::run(args, out)).await,
+        Command::VerifyPackage(args) => verify_package::run(args, out),
         Command::Confirm(args) => Box::pin(confirm::run(args, out)).await,
         Command::Cancel(args) => Box::pin(cancel::run(args, out)).await,
         Command::Draft(args) => Box::pin(draft::run(args, out)).await,

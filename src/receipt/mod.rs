@@ -19,6 +19,7 @@ pub mod verify;
 
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::entry::{Coordinates, Entry};
+use crate::audit::merkle::{leaf_hash, verify_inclusion};
 use crate::audit::proof::TlogProof;
 use crate::crypto::{Digest, sha256};
 
@@ -109,6 +110,17 @@ impl Receipt {
     pub fn under(&self, note: String) -> Result<Self, ReceiptError> {
         let TlogProof { extra, index, hashes, .. } = self.proof.clone();
         Self::new(&extra, index, hashes, note)
+    }
+
+    /// That its entry stands under its checkpoint. Whose checkpoint that is, and whether it is signed,
+    /// only [`verify()`] says.
+    ///
+    /// # Errors
+    /// [`ReceiptError::NotIncluded`].
+    pub fn is_included(&self) -> Result<(), ReceiptError> {
+        let (leaf, Facts { index, size, root, .. }) = (leaf_hash(&self.proof.extra), &self.facts);
+        verify_inclusion(&leaf, *index, *size, &self.proof.hashes, root)
+            .map_err(ReceiptError::NotIncluded)
     }
 
     /// What it claims, unverified.

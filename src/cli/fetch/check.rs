@@ -1,19 +1,17 @@
-//! Whether a directory still is what was fetched into it: every file of every bag, none missing
-//! and none added.
+//! Whether a directory or a container still is what was fetched into it: every file of every bag,
+//! none missing and none added.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::io;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::bag::{MANIFEST, METADATA, TAG_MANIFEST, TAGS, encoded};
+use super::tree::Tree;
 use super::{MESSAGE_FILE, RECEIPTS};
-use crate::cli::evidence::files_below;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::files::hashed;
 use crate::cli::out::Progress;
 use crate::cli::receipt;
 use crate::domain::{MessageId, PackageId};
@@ -48,23 +46,36 @@ struct Exhibit {
 }
 
 impl Said {
-    /// Reads it from the directory that was fetched into.
-    pub(crate) fn read(dir: &Path) -> Result<Self, Failure> {
-        let path = dir.join(MESSAGE_FILE);
-        let text = fs::read_to_string(&path).map_err(|error| {
-            let failure = Failure::file(&path, "cannot be read", &error);
-            match failure.code {
-                Exit::NotFound => failure.hint("not all of it was fetched there: fetch it again"),
+    /// Reads it from where it was fetched to.
+    pub(crate) fn read(tree: &dyn Tree) -> Result<Self, Failure> {
+        let path = tree.shown(MESSAGE_FILE);
+        let path = Path::new(&path);
+        let bytes = tree.read(MESSAGE_FILE).map_err(|error| {
+            let failure = Failure::file(path, "cannot be read", &error);
+            match error.kind() {
+                ErrorKind::NotFound => {
+                    failure.hint("not all of it was fetched there: fetch it again")
+                }
                 _ => failure,
             }
         })?;
         let read = || {
-            let whole: Value = serde_json::from_str(&text)?;
+            let whole: Value = serde_json::from_slice(&bytes)?;
             let said = Self::deserialize(&whole)?;
             Ok::<_, serde_json::Error>(Self { whole, ..said })
         };
-        let is_none = |_| Failure::bad_file(&path, "is not what `rogatory fetch` wrote");
+        let is_none = |_| Failure::bad_file(path, "is not what `rogatory fetch` wrote");
         read().map_err(is_none)
+    }
+
+    /// The packages.
+    pub(crate) fn packages(&self) -> impl Iterator<Item = PackageId> {
+        self.packages.iter().map(|one| one.package_id)
+    }
+
+    /// How many exhibits there are.
+    pub(crate) fn exhibits(&self) -> usize {
+        self.packages.iter().map(|one| one.exhibits.len()).sum()
     }
 
     /// Bytes of all exhibits.
@@ -79,24 +90,37 @@ impl Said {
     /// Compares everything that was fetched with what is there.
     ///
     /// # Errors
-    /// Names each file that is missing, was added, or is another.
-    pub(crate) fn check(&self, dir: &Path, progress: &Progress) -> Result<(), Failure> {
+    /// Names each file that is missing, was added, or is another; what to do, the caller knows.
+    pub(crate) fn check(&self, tree: &dyn Tree, progress: &Progress) -> Result<(), Failure> {
         let mut faults = Faults(Vec::new());
         for package in &self.packages {
-            let root = dir.join(package.package_id.to_string());
-            package.check(&root, progress, &mut faults)?;
+            package.check(tree, progress, &mut faults)?;
         }
-        self.receipts(&dir.join(RECEIPTS), &mut faults)?;
+        self.receipts(tree, &mut faults)?;
+        if tree.is_closed() {
+            for name in tree.names_below("")?.iter().filter(|name| !self.knows(name)) {
+                faults.add(tree, name, "was added");
+            }
+        }
         faults.into_failure()
     }
 
+    /// Whether a file stands where one was fetched to.
+    fn knows(&self, name: &str) -> bool {
+        let first = name.split('/').next().unwrap_or_default();
+        name == MESSAGE_FILE
+            || first == RECEIPTS
+            || self.packages().any(|package| package.to_string() == first)
+    }
+
     /// Each receipt that the message had is there, and every one is one.
-    fn receipts(&self, dir: &Path, faults: &mut Faults) -> Result<(), Failure> {
-        let mut there: BTreeSet<String> = names_below(dir, faults)?;
+    fn receipts(&self, tree: &dyn Tree, faults: &mut Faults) -> Result<(), Failure> {
+        let mut there: BTreeSet<String> = names_below(tree, RECEIPTS, faults)?;
         for name in &there {
-            let text = fs::read_to_string(dir.join(name)).unwrap_or_default();
+            let path = format!("{RECEIPTS}/{name}");
+            let text = String::from_utf8(tree.read(&path).unwrap_or_default()).unwrap_or_default();
             if receipt::file_name(&text).ok().as_ref() != Some(name) {
-                faults.add(&dir.join(name), "is not the receipt that was fetched");
+                faults.add(tree, &path, "is not the receipt that was fetched");
             }
         }
         for said in &self.receipts {
@@ -106,7 +130,8 @@ impl Said {
                     && name.ends_with(&format!("-{event}.tlog-proof"))
             };
             let Some(name) = there.iter().find(fits).cloned() else {
-                faults.add(dir, &format!("the receipt {event} of {issuer} is missing"));
+                let what = format!("the receipt {event} of {issuer} is missing");
+                faults.add(tree, RECEIPTS, &what);
                 continue;
             };
             there.remove(&name);
@@ -116,46 +141,60 @@ impl Said {
 }
 
 impl Package {
-    fn check(&self, root: &Path, progress: &Progress, faults: &mut Faults) -> Result<(), Failure> {
-        let mut there = names_below(root, faults)?;
+    fn check(
+        &self,
+        tree: &dyn Tree,
+        progress: &Progress,
+        faults: &mut Faults,
+    ) -> Result<(), Failure> {
+        let root = self.package_id.to_string();
+        let mut there = names_below(tree, &root, faults)?;
         let mut manifest = String::new();
         for exhibit in &self.exhibits {
             let name = format!("data/{}", exhibit.original_name);
             manifest.push_str(&format!("{}  {}\n", exhibit.sha256, encoded(&name)));
+            let path = format!("{root}/{name}");
             if !there.remove(&name) {
-                faults.add(&root.join(&name), "is missing");
+                faults.add(tree, &path, "is missing");
                 continue;
             }
-            match digest(&root.join(&name), |count| progress.add(count)) {
-                Ok(found) if found == exhibit.sha256 => {}
-                Ok(_) => faults.add(&root.join(&name), "is not what was fetched"),
-                Err(error) => faults.add(&root.join(&name), &format!("cannot be read: {error}")),
+            match tree.digest(&path, &mut |count| progress.add(count)) {
+                Ok(found) if hex::encode(found) == exhibit.sha256 => {}
+                Ok(_) => faults.add(tree, &path, "is not what was fetched"),
+                Err(error) => faults.add(tree, &path, &format!("cannot be read: {error}")),
             }
         }
-        self.tags(root, &manifest, &mut there, faults);
+        self.tags(tree, &manifest, &mut there, faults);
         for added in there {
-            faults.add(&root.join(added), "was added");
+            faults.add(tree, &format!("{root}/{added}"), "was added");
         }
         Ok(())
     }
 
     /// The files that make it a bag: the manifest is what the exhibits say, the tag manifest what
     /// the others say.
-    fn tags(&self, root: &Path, manifest: &str, there: &mut BTreeSet<String>, faults: &mut Faults) {
+    fn tags(
+        &self,
+        tree: &dyn Tree,
+        manifest: &str,
+        there: &mut BTreeSet<String>,
+        faults: &mut Faults,
+    ) {
+        let path = |name: &str| format!("{}/{name}", self.package_id);
         let mut texts = BTreeMap::new();
         for name in TAGS.into_iter().chain([TAG_MANIFEST]) {
-            match there.remove(name).then(|| fs::read(root.join(name))) {
+            match there.remove(name).then(|| tree.read(&path(name))) {
                 Some(Ok(text)) => {
                     texts.insert(name, text);
                 }
                 Some(Err(error)) => {
-                    faults.add(&root.join(name), &format!("cannot be read: {error}"));
+                    faults.add(tree, &path(name), &format!("cannot be read: {error}"));
                 }
-                None => faults.add(&root.join(name), "is missing"),
+                None => faults.add(tree, &path(name), "is missing"),
             }
         }
         if texts.get(MANIFEST).is_some_and(|text| text != manifest.as_bytes()) {
-            faults.add(&root.join(MANIFEST), "is not what was fetched");
+            faults.add(tree, &path(MANIFEST), "is not what was fetched");
         }
         let Some(listed) = texts.get(TAG_MANIFEST) else { return };
         let line = |name: &str, text: &[u8]| {
@@ -163,41 +202,51 @@ impl Package {
         };
         let known = TAGS.iter().filter_map(|name| Some((name, texts.get(name)?)));
         let listed = String::from_utf8_lossy(listed);
-        metadata(root, &listed, there, faults);
+        self.metadata(tree, &listed, there, faults);
         let wrong: Vec<&str> = known
             .filter(|(name, text)| !listed.contains(&line(name, text)))
             .map(|(name, _)| *name)
             .filter(|name| *name != MANIFEST)
             .collect();
         for name in wrong {
-            faults.add(&root.join(name), "is not what was fetched");
+            faults.add(tree, &path(name), "is not what was fetched");
         }
         if listed.lines().count() != TAGS.len() + METADATA.len() {
-            faults.add(&root.join(TAG_MANIFEST), "is not what was fetched");
+            faults.add(tree, &path(TAG_MANIFEST), "is not what was fetched");
         }
     }
-}
 
-/// The files that say more of the exhibits, which may be large: they are what the tag manifest says.
-fn metadata(root: &Path, listed: &str, there: &mut BTreeSet<String>, faults: &mut Faults) {
-    for name in METADATA {
-        let path = root.join(name);
-        if !there.remove(name) {
-            faults.add(&path, "is missing");
-            continue;
-        }
-        match digest(&path, |_| {}) {
-            Ok(found) if listed.contains(&format!("{found}  {name}\n")) => {}
-            Ok(_) => faults.add(&path, "is not what was fetched"),
-            Err(error) => faults.add(&path, &format!("cannot be read: {error}")),
+    /// The files that say more of the exhibits, which may be large: they are what the tag manifest says.
+    fn metadata(
+        &self,
+        tree: &dyn Tree,
+        listed: &str,
+        there: &mut BTreeSet<String>,
+        faults: &mut Faults,
+    ) {
+        for name in METADATA {
+            let path = format!("{}/{name}", self.package_id);
+            if !there.remove(name) {
+                faults.add(tree, &path, "is missing");
+                continue;
+            }
+            match tree.digest(&path, &mut |_| {}).map(hex::encode) {
+                Ok(found) if listed.contains(&format!("{found}  {name}\n")) => {}
+                Ok(_) => faults.add(tree, &path, "is not what was fetched"),
+                Err(error) => faults.add(tree, &path, &format!("cannot be read: {error}")),
+            }
         }
     }
 }
 
 /// The files below a directory; what is no file is a fault, and so is no directory.
-fn names_below(root: &Path, faults: &mut Faults) -> Result<BTreeSet<String>, Failure> {
-    match files_below(root) {
-        Ok(files) => Ok(files.into_iter().map(|file| file.name).collect()),
+fn names_below(
+    tree: &dyn Tree,
+    dir: &str,
+    faults: &mut Faults,
+) -> Result<BTreeSet<String>, Failure> {
+    match tree.names_below(dir) {
+        Ok(names) => Ok(names),
         Err(failure) if matches!(failure.code, Exit::BadInput | Exit::NotFound) => {
             // It names the file, and says what it is instead.
             faults.0.push(failure.message);
@@ -207,16 +256,12 @@ fn names_below(root: &Path, faults: &mut Faults) -> Result<BTreeSet<String>, Fai
     }
 }
 
-fn digest(path: &Path, read: impl FnMut(u64)) -> io::Result<String> {
-    Ok(hex::encode(hashed(&mut File::open(path)?, read)?.finish()))
-}
-
 /// What is wrong, a line each.
 struct Faults(Vec<String>);
 
 impl Faults {
-    fn add(&mut self, path: &Path, what: &str) {
-        self.0.push(format!("{} {what}", path.display()));
+    fn add(&mut self, tree: &dyn Tree, name: &str, what: &str) {
+        self.0.push(format!("{} {what}", tree.shown(name)));
     }
 
     fn into_failure(mut self) -> Result<(), Failure> {
@@ -228,8 +273,7 @@ impl Faults {
         if count > FAULTS_MAX {
             self.0.push(format!("and {} more", count - FAULTS_MAX));
         }
-        let hint = "nothing was confirmed: keep these files apart, and fetch the message again";
-        Err(Failure::new(Exit::VerificationFailed, self.0.join("\n")).hint(hint))
+        Err(Failure::new(Exit::VerificationFailed, self.0.join("\n")))
     }
 }
 

@@ -1,7 +1,10 @@
+use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::*;
+use crate::cli::evidence::files_below;
+use crate::cli::fetch::Directory;
 use crate::cli::fetch::tests::{PACKAGE, fake, fetched, three};
 use crate::cli::fetch::{compare, fetch};
 use crate::cli::out::{Format, testing::memory};
@@ -17,7 +20,8 @@ async fn directory() -> tempfile::TempDir {
 async fn compared(dir: &Path) -> Result<String, Failure> {
     let (mut client, _) = fake(three()).start().await;
     let (out, ..) = memory(Format::Table);
-    compare(&mut client, &Said::read(dir)?, dir, &out).await
+    let tree = Directory(dir.to_owned());
+    compare(&mut client, &Said::read(&tree)?, &tree, &out).await
 }
 
 #[tokio::test]
@@ -97,9 +101,15 @@ async fn a_directory_that_fits_itself_must_still_fit_the_node() {
 #[tokio::test]
 async fn only_what_was_fetched_whole_is_looked_at() {
     let dir = tempfile::tempdir().expect("a directory");
-    assert_eq!(Said::read(dir.path()).err().expect("nothing").code, Exit::NotFound);
+    assert_eq!(
+        Said::read(&Directory(dir.path().to_owned())).err().expect("nothing").code,
+        Exit::NotFound
+    );
     fs::write(dir.path().join(MESSAGE_FILE), "{}").expect("written");
-    assert_eq!(Said::read(dir.path()).err().expect("no message").code, Exit::BadInput);
+    assert_eq!(
+        Said::read(&Directory(dir.path().to_owned())).err().expect("no message").code,
+        Exit::BadInput
+    );
 }
 
 #[tokio::test]
