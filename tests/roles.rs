@@ -112,6 +112,8 @@ table! {
         ReleaseHold release_hold (pb::ReleaseHoldRequest) "operate";
         ListHolds list_holds (pb::ListHoldsRequest) "operate";
         ListLogs list_logs (pb::ListLogsRequest) "operate";
+        GetVaultUsage get_vault_usage (pb::GetVaultUsageRequest) "operate";
+        CheckVault check_vault (pb::CheckVaultRequest) "operate";
         SealLog seal_log (pb::SealLogRequest) "operate";
     }
     AuditService AuditServiceClient {

@@ -2,6 +2,8 @@
 
 mod condition;
 mod reconcile;
+mod registrar;
+mod vault;
 
 use std::sync::Arc;
 
@@ -22,33 +24,7 @@ use crate::exchange::{ActionError, Caller, Exchange, Role};
 use crate::pb::v1 as pb;
 pub use condition::ends_soon;
 use pb::operator_service_server::OperatorService;
-
-/// Issues the certificates of agencies: the one thing here that needs a private key, so the node
-/// hands it in.
-pub trait Registrar: Send + Sync + 'static {
-    /// Registers an agency (or renews it) and gives its profile file.
-    ///
-    /// # Errors
-    /// [`ActionError`] as of [`Exchange::add_agency`] and [`Exchange::renew_agency`].
-    fn issue(
-        &self,
-        agency: pb::Agency,
-        valid_days: u32,
-        renew: bool,
-    ) -> std::pin::Pin<Box<dyn Future<Output = Result<pb::AgencyCredential, ActionError>> + Send>>;
-
-    /// Signs the next version of this authority's card and publishes it; `who` asked for it. Gives the
-    /// card that was before, and the one that is now.
-    ///
-    /// # Errors
-    /// [`ActionError::Invalid`] where the card would break a rule, [`ActionError::Conflict`] with code
-    /// `NO_ROOT_KEY`, others as of [`Exchange::publish_with`].
-    fn publish(&self, edit: CardEdit, who: String) -> Publishing;
-}
-
-/// A card on its way to be published: what was before, and what is now.
-pub type Publishing =
-    std::pin::Pin<Box<dyn Future<Output = Result<(Arc<Card>, Arc<Card>), ActionError>> + Send>>;
+pub use registrar::{Publishing, Registrar};
 
 /// What only the node knows of itself.
 #[derive(Clone, Debug, Default)]
@@ -347,6 +323,27 @@ impl OperatorService for OperatorApi {
     ) -> Result<Response<pb::ListHoldsResponse>, Status> {
         self.operator(&request)?;
         erasure::list_holds(&self.exchange, request.get_ref()).map(Response::new)
+    }
+
+    async fn get_vault_usage(
+        &self,
+        request: Request<pb::GetVaultUsageRequest>,
+    ) -> Result<Response<pb::VaultUsage>, Status> {
+        self.operator(&request)?;
+        vault::usage(self.exchange.clone()).await.map(Response::new)
+    }
+
+    type CheckVaultStream = Answers<pb::CheckVaultResponse>;
+
+    async fn check_vault(
+        &self,
+        request: Request<pb::CheckVaultRequest>,
+    ) -> Result<Response<Self::CheckVaultStream>, Status> {
+        let caller = self.operator(&request)?;
+        let pass = self.exchange.gates().state_checks.enter(&caller.name).map_err(to_status)?;
+        let role = Some(Role::Operate);
+        let standing = Standing::new(&self.exchange, &request, role, &self.stop, Some(pass));
+        Ok(Response::new(vault::check(self.exchange.clone(), standing)))
     }
 
     async fn list_logs(

@@ -8,7 +8,7 @@ use super::out::{Format, Out};
 use super::{
     agency, annex, audit, cancel, card, case, cases, check, completions, config, confirm, demo,
     directory, disclose, draft, erase, fetch, framework, hold, inbox, init, key, list, log,
-    official, pack, peer, queue, receipt, reply, serve, share, show, stats, status, submit,
+    official, pack, peer, queue, receipt, reply, serve, share, show, stats, status, submit, vault,
     verify_package,
 };
 
@@ -92,6 +92,7 @@ pub(super) enum Command {
     Erase(erase::EraseArgs),
     Hold(hold::HoldArgs),
     Log(log::LogArgs),
+    Vault(vault::VaultArgs),
     Check(check::CheckArgs),
     Submit(Box<submit::SubmitArgs>),
     Inbox(inbox::InboxArgs),

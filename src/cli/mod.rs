@@ -58,6 +58,7 @@ mod status;
 mod submit;
 #[cfg(test)]
 mod testing;
+mod vault;
 mod verify_package;
 mod view;
 
@@ -92,6 +93,7 @@ pub async fn run(cli: Cli, out: &mut Out) -> Result<(), Failure> {
         Command::Erase(args) => Box::pin(erase::run(args, out)).await,
         Command::Hold(args) => Box::pin(hold::run(args, out)).await,
         Command::Log(args) => Box::pin(log::run(args, out)).await,
+        Command::Vault(args) => Box::pin(vault::run(args, out)).await,
         Command::Check(args) => check::run(args, out).await,
         Command::Submit(args) => Box::pin(submit::run(*args, out)).await,
         Command::Inbox(args) => Box::pin(inbox::run(args, out)).await,

@@ -76,6 +76,7 @@ mod suspend;
 pub mod sweep;
 #[cfg(test)]
 mod testing;
+pub mod vault;
 pub mod witness;
 pub mod year;
 

@@ -24,8 +24,8 @@ pub use manifest::{ExhibitInfo, ExhibitPage, PageToken};
 pub use receive::{Offers, Receiving};
 pub use sealer::Taken;
 pub(crate) use send::push_all;
-pub(super) use unfinished::forget_upload_key;
 pub use unfinished::{Standing, Unfinished};
+pub(super) use unfinished::{forget_upload_key, is_free};
 pub use upload::{Upload, UploadFrom};
 
 /// Parts of 256 KiB that what reads the vault may be ahead of the network: enough that neither

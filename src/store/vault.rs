@@ -19,6 +19,7 @@
 mod kept;
 mod reader;
 mod room;
+mod survey;
 mod unclaimed;
 mod writer;
 
@@ -32,6 +33,7 @@ use std::sync::Arc;
 
 pub use self::reader::PackageReader;
 pub use self::room::{Bounds, Room};
+pub use self::survey::Survey;
 use self::unclaimed::Ledger;
 pub use self::unclaimed::{InUse, Owner, Unclaimed};
 pub use self::writer::PackageWriter;

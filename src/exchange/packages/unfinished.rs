@@ -263,7 +263,7 @@ fn check_count(tx: &mut Tx<'_>, agency: &[u8]) -> Result<(), ActionError> {
 }
 
 /// Whether neither a message nor a draft has it.
-pub(super) fn is_free(row: &PackageRow) -> bool {
+pub(in crate::exchange) fn is_free(row: &PackageRow) -> bool {
     row.message_id.is_empty() && row.draft_id.is_empty()
 }
 

@@ -226,6 +226,12 @@ impl Vault {
         self.touch(shape, Timestamp::from_unix_ms(0))
     }
 
+    /// Whose what is marked is, and how many bytes count.
+    pub(super) fn charges(&self) -> Vec<(Owner, u64)> {
+        let state = self.ledger.lock();
+        state.charged.values().map(|charge| (charge.owner, charge.bytes)).collect()
+    }
+
     /// Everything that is marked.
     ///
     /// # Errors
