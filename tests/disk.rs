@@ -45,7 +45,9 @@ async fn with_no_room_left_evidence_is_refused_and_messages_are_not() {
     b.configure(NO_ROOM.0, NO_ROOM.1);
     b.start().await;
     let mut desk = b.desk().await;
-    let parts = tokio_stream::iter([pb::UploadPackageRequest::default()]);
+    let head = pb::ExhibitHead { original_name: "a".into(), ..pb::ExhibitHead::default() };
+    let part = Some(pb::upload_package_request::Part::Exhibit(head));
+    let parts = tokio_stream::iter([pb::UploadPackageRequest { part }]);
     let refused = desk.upload_package(parts).await.expect_err("no room");
     assert_eq!((refused.code(), &*reason(&refused)), (tonic::Code::ResourceExhausted, "DISK_FULL"));
     let mut peer = Hostile::new(&a, &b).await;

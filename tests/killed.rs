@@ -120,12 +120,13 @@ async fn upload_standing(agency: &mut Agency, upload_id: &str) -> pb::Upload {
 
 /// The parts of two exhibits behind what the node has.
 fn parts_behind(at: &pb::Upload, upload_id: &str, files: &[Vec<u8>; 2]) -> Vec<Part> {
+    let total_bytes = files.iter().map(|file| file.len() as u64).sum();
     let (exhibits, bytes) = (at.exhibits, at.bytes);
     let mut parts = vec![Part::Start(pb::UploadStart {
         upload_id: upload_id.into(),
         exhibits,
         bytes,
-        total_bytes: 0,
+        total_bytes,
     })];
     let mut behind = usize::try_from(bytes).expect("small");
     for (number, file) in files.iter().enumerate().skip(exhibits as usize) {

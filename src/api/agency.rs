@@ -343,6 +343,7 @@ impl AgencyService for AgencyApi {
         request: Request<pb::GetUploadRequest>,
     ) -> Result<Response<pb::Upload>, Status> {
         let caller = self.caller(&request, Role::Submit)?;
+        let _pass = self.exchange.gates().uploads.enter(&caller.name).map_err(to_status)?;
         let standing = evidence::standing(&self.exchange, &caller, request.into_inner());
         standing.await.map(Response::new)
     }

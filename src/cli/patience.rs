@@ -29,9 +29,7 @@ impl Patience {
             return false;
         }
         if self.waited.is_zero() {
-            out.talk(
-                "note: the node cannot be reached: going on as soon as it can, for ten minutes",
-            );
+            out.talk("note: the node is away or busy: going on as soon as it can, for ten minutes");
         }
         tokio::time::sleep(self.next).await;
         self.waited += self.next;

@@ -37,6 +37,18 @@ fn logged(details: &ErrorDetails) -> Option<String> {
     Some(format!("the refusal is entry {index} of {origin} ({event})"))
 }
 
+/// The reason that the node gives, for programs; empty where it gives none.
+pub(crate) fn reason(status: &Status) -> String {
+    status.get_details_error_info().map_or_else(String::new, |info| info.reason)
+}
+
+/// Whether the same call may go well in a moment: the node is away, or the connection broke.
+pub(crate) fn is_passing(status: &Status) -> bool {
+    let is_away =
+        matches!(status.code(), Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled);
+    is_away || is_broken_connection(status)
+}
+
 /// Whether the status was made on this side, because the connection broke.
 fn is_broken_connection(status: &Status) -> bool {
     status.source().is_some()
@@ -89,6 +101,9 @@ fn message(status: &Status, reason: &str) -> String {
 
 fn hint_of_reason(reason: &str) -> Option<&'static str> {
     Some(match reason {
+        "TOO_MANY_UPLOADS" => {
+            "run one of the commands again that were cut off, or wait until the node has removed what they left"
+        }
         "REQUEST_ID_REUSED" => "leave --request-id away, and a fresh one is made",
         "AGENCY_EXISTS" => "`rogatory agency renew NAME` gives it a new certificate",
         "DIGEST_MISMATCH" => "fetch the message again, and confirm what was fetched",

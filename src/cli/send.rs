@@ -14,7 +14,7 @@ use super::files::read_text;
 use super::out::Out;
 use super::refusal::in_file;
 use super::{receipt, view};
-use crate::crypto::random;
+use crate::crypto::{random, sha256};
 use crate::domain::request::{Annex, Content, Finding, Form, Severity};
 use crate::domain::{MessageKind, PackageId, RequestId};
 use crate::pb::v1 as pb;
@@ -70,6 +70,14 @@ pub(crate) struct SendArgs {
     expire_days: Option<u64>,
 }
 
+/// What the request of this command is called, whenever it is run with the same evidence.
+fn request_of(walk: &Walk) -> RequestId {
+    let upload = walk.upload_id(&command(), 0);
+    let mut id = [0; 16];
+    id.copy_from_slice(&sha256(format!("request of {upload}").as_bytes())[..16]);
+    RequestId::new(id)
+}
+
 /// The command as it was typed: the same one goes on with what it has uploaded before.
 fn command() -> String {
     std::env::args_os().map(|word| format!("{word:?} ")).collect()
@@ -114,7 +122,10 @@ impl Ready {
     ) -> Result<Self, Failure> {
         let annexes = args.annexes.seal(annexes, client, out).await?;
         let mut packages: Vec<String> = args.package.iter().map(PackageId::to_string).collect();
+        let mut request_id = args.request_id;
         if let Some(walk) = walk {
+            // Run again, the command is the same request: it becomes no second message.
+            request_id = request_id.or_else(|| Some(request_of(&walk)));
             let (package, differing) = evidence::upload(client, walk, &command(), out).await?;
             let differing: Vec<&str> = differing.iter().map(String::as_str).collect();
             evidence::tell_differing(&differing, out);
@@ -123,7 +134,7 @@ impl Ready {
             out.talk(&format!("package: {id} ({exhibits} exhibits, {size} sealed)"));
             packages.push(package.package_id);
         }
-        let request_id = args.request_id.unwrap_or_else(|| RequestId::new(random()));
+        let request_id = request_id.unwrap_or_else(|| RequestId::new(random()));
         out.talk(&format!("request id: {request_id}"));
         Ok(Self {
             request_id: request_id.to_string(),

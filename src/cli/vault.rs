@@ -88,7 +88,7 @@ fn show_usage(usage: &pb::VaultUsage, out: &mut Out) {
             let (has, may) = (view::bytes(one.bytes), view::bytes(one.quota_bytes));
             vec![one.owner.clone(), one.packages.to_string(), has, may]
         };
-        out.list(&["without a message", "packages", "has", "may have"], &all, row, |_| Value::Null);
+        out.list(&["peer or agency", "packages", "has", "may have"], &all, row, |_| Value::Null);
     }
 }
 

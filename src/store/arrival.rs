@@ -54,6 +54,8 @@ pub struct Arrival {
     file: Option<File>,
     /// Where something of it is on disk.
     syncing: Option<Syncing>,
+    /// How many syncs of the vault had failed when it was begun.
+    failures: u64,
     /// A write or sync failed.
     spoilt: bool,
     /// Not swept while this is here.
@@ -103,6 +105,7 @@ impl Arrival {
             next: Cursor::default(),
             file: None,
             syncing: None,
+            failures: vault.sync_failures(),
             spoilt: false,
             _held: held,
         };
@@ -282,9 +285,11 @@ impl Arrival {
             }
         }
         if let Some(syncing) = &mut self.syncing
-            && let Err(error) = self.vault.sync_all(syncing)
+            && let Err(error) = self.vault.sync_all(syncing, self.failures)
         {
             self.spoilt = true;
+            // Nobody goes on with what is here.
+            remove_if_there(&self.dir.join("sizes"))?;
             return Err(error);
         }
         self.vault.promote(&self.dir, &self.shape)

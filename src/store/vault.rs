@@ -30,7 +30,9 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+pub use self::kept::KeptNotes;
 pub use self::reader::PackageReader;
 pub use self::room::{Bounds, Room};
 pub use self::survey::Survey;
@@ -105,6 +107,7 @@ pub struct Vault {
     root: PathBuf,
     bounds: Bounds,
     ledger: Arc<Ledger>,
+    failures: Arc<AtomicU64>,
 }
 
 impl Vault {
@@ -126,7 +129,7 @@ impl Vault {
         }
         sync_dir(root)?;
         let ledger = Arc::new(Ledger::load(&root.join("unclaimed"))?);
-        Ok(Self { root: root.to_owned(), bounds, ledger })
+        Ok(Self { root: root.to_owned(), bounds, ledger, failures: Arc::default() })
     }
 
     /// Whether a complete package is here.
@@ -181,12 +184,40 @@ impl Vault {
 
     /// Brings the files of a package to the disk. Where that fails, what others have left half done may
     /// have been hit too, and is only in memory what it should be: all of it begins anew.
-    pub(super) fn sync_all(&self, syncing: &mut Syncing) -> Result<(), VaultError> {
-        let Err(error) = syncing.finish() else { return Ok(()) };
-        for half in fs::read_dir(self.root.join("incoming"))? {
-            remove_if_there(&half?.path().join("sizes"))?;
+    /// What somebody is at finds out when it ends: one sync has failed more than when it was begun.
+    pub(super) fn sync_all(&self, syncing: &mut Syncing, failures: u64) -> Result<(), VaultError> {
+        let synced = syncing.finish();
+        if synced.is_err() {
+            self.failures.fetch_add(1, Ordering::AcqRel);
+            self.distrust()?;
         }
-        Err(error.into())
+        synced?;
+        match self.sync_failures() == failures {
+            true => Ok(()),
+            false => Err(io::Error::other("a sync of the vault failed meanwhile").into()),
+        }
+    }
+
+    /// How many syncs of many files have failed.
+    pub(super) fn sync_failures(&self) -> u64 {
+        self.failures.load(Ordering::Acquire)
+    }
+
+    /// Lets nobody go on with what is half done and idle: its list goes, or its notes.
+    fn distrust(&self) -> Result<(), VaultError> {
+        for half in fs::read_dir(self.root.join("incoming"))? {
+            let half = half?;
+            if !self.ledger.is_held(&half.file_name().to_string_lossy()) {
+                remove_if_there(&half.path().join("sizes"))?;
+            }
+        }
+        for notes in fs::read_dir(self.root.join("uploads"))? {
+            let notes = notes?;
+            if !self.ledger.is_held(&format!("own-{}", notes.file_name().to_string_lossy())) {
+                remove_if_there(&notes.path())?;
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn incoming(&self, shape: &PackageShape) -> PathBuf {

@@ -3,7 +3,6 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek as _, SeekFrom};
-use std::os::unix::fs::MetadataExt as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::{Bytes, BytesMut};
@@ -151,7 +150,8 @@ impl Source {
                 return Ok(false);
             }
         }
-        if read != found.bytes {
+        // Also one that was written to in its place, before or meanwhile.
+        if read != found.bytes || !found.is(&file.metadata().map_err(cannot)?) {
             return Err(changed(found));
         }
         self.digests()[number] = Some(hash.finish());
@@ -173,7 +173,7 @@ fn open(found: &Found) -> Result<File, Failure> {
     let cannot = |e| Failure::file(&found.path, "cannot be read", &e);
     let file = File::open(&found.path).map_err(cannot)?;
     let data = file.metadata().map_err(cannot)?;
-    match (data.dev(), data.ino()) == found.identity {
+    match found.is(&data) {
         true => Ok(file),
         false => Err(changed(found)),
     }

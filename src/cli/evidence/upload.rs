@@ -13,6 +13,7 @@ use crate::cli::connect::AgencyClient;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::out::{Out, Unit};
 use crate::cli::patience::Patience;
+use crate::cli::refusal::{is_passing, reason};
 use crate::pb::v1 as pb;
 
 /// Messages that are read ahead of the network.
@@ -34,47 +35,83 @@ pub(crate) async fn upload(
     let source = Arc::new(Source::new(walk, progress.handle()));
     for attempt in 0..ATTEMPTS {
         let upload_id = source.walk.upload_id(command, attempt).to_string();
-        if let Some(package) = to_its_end(client, &source, &upload_id, out).await? {
-            return Ok((package, blocking(source, Source::differing).await?));
-        }
+        let package = match to_its_end(client, &source, &upload_id, out).await? {
+            Done::Differs => continue,
+            Done::Sealed(package) => package,
+            Done::Before(package) => {
+                out.talk(
+                    "note: the same command has uploaded this evidence before; where it has sent its \
+                     message too, this is that message: another --request-id sends another",
+                );
+                package
+            }
+        };
+        return Ok((package, blocking(source, Source::differing).await?));
     }
     let message = "the evidence was changed again and again while it was uploaded";
     Err(Failure::new(Exit::BadInput, message)
         .hint("make a copy that nobody writes to, and send that"))
 }
 
-/// Uploads until the package is sealed, however often the link is cut; `None` where the node has another
-/// thing of it than the files say.
+/// What comes of an attempt: a package, whether it was there before, or another thing than the files say.
+enum Done {
+    Sealed(pb::Package),
+    Before(pb::Package),
+    Differs,
+}
+
+/// Why an attempt has failed, and whether the next one may not.
+struct Stop {
+    failure: Failure,
+    again: bool,
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self { failure, again: false }
+    }
+}
+
+impl From<tonic::Status> for Stop {
+    fn from(status: tonic::Status) -> Self {
+        // Somebody else went on with it, or the node took it up from its disk, since it was asked.
+        let elsewhere = ["UPLOAD_IS_ELSEWHERE", "UPLOAD_ENDED"];
+        let again = is_passing(&status) || elsewhere.contains(&reason(&status).as_str());
+        Self { failure: status.into(), again }
+    }
+}
+
+/// Uploads until the package is sealed, however often the link is cut.
 async fn to_its_end(
     client: &mut AgencyClient,
     source: &Arc<Source>,
     upload_id: &str,
     out: &mut Out,
-) -> Result<Option<pb::Package>, Failure> {
+) -> Result<Done, Failure> {
     let (mut patience, mut had) = (Patience::new(), (0, 0));
     loop {
-        let at = standing(client, upload_id).await;
-        let came = match &at {
-            Ok(at) => std::mem::replace(&mut had, (at.exhibits, at.bytes)) < had,
-            Err(_) => false,
-        };
-        let done = match at {
-            Ok(at) => go_on(client, source, upload_id, at).await,
-            Err(failure) => Err(failure),
+        let mut came = false;
+        let done = match standing(client, upload_id).await {
+            Ok(at) => {
+                came = (at.exhibits, at.bytes) > had;
+                had = had.max((at.exhibits, at.bytes));
+                go_on(client, source, upload_id, at).await
+            }
+            Err(stop) => Err(stop),
         };
         match done {
-            Err(failure) if failure.code == Exit::Unavailable => {
-                if !patience.lasts(came, out).await {
+            Ok(done) => return Ok(done),
+            Err(Stop { failure, again }) => {
+                if !again || !patience.lasts(came, out).await {
                     return Err(failure);
                 }
             }
-            done => return done,
         }
     }
 }
 
 /// What the node has of an upload.
-async fn standing(client: &mut AgencyClient, upload_id: &str) -> Result<pb::Upload, Failure> {
+async fn standing(client: &mut AgencyClient, upload_id: &str) -> Result<pb::Upload, Stop> {
     let request = pb::GetUploadRequest { name: format!("uploads/{upload_id}") };
     match client.get_upload(request).await {
         Ok(at) => Ok(at.into_inner()),
@@ -89,9 +126,9 @@ async fn go_on(
     source: &Arc<Source>,
     upload_id: &str,
     at: pb::Upload,
-) -> Result<Option<pb::Package>, Failure> {
-    if at.package.is_some() {
-        return Ok(at.package);
+) -> Result<Done, Stop> {
+    if let Some(package) = at.package {
+        return Ok(Done::Before(package));
     }
     let start = pb::UploadStart {
         upload_id: upload_id.to_owned(),
@@ -100,7 +137,7 @@ async fn go_on(
         total_bytes: source.walk.bytes(),
     };
     let Some(from) = blocking(source.clone(), move |source| source.behind(&at)).await? else {
-        return Ok(None);
+        return Ok(Done::Differs);
     };
     let (parts, taken) = mpsc::channel(AHEAD);
     let call = client.upload_package(ReceiverStream::new(taken));
@@ -117,7 +154,7 @@ async fn go_on(
             answer?
         }
     };
-    Ok(Some(answer.into_inner()))
+    Ok(Done::Sealed(answer.into_inner()))
 }
 
 /// Reads files on a thread for such work.

@@ -31,6 +31,15 @@ pub(crate) struct Found {
     modified: (i64, i64),
 }
 
+impl Found {
+    /// Whether a file is the one that was found, and nobody has written to it since.
+    pub(crate) fn is(&self, data: &fs::Metadata) -> bool {
+        (data.dev(), data.ino()) == self.identity
+            && data.len() == self.bytes
+            && (data.mtime(), data.mtime_nsec()) == self.modified
+    }
+}
+
 /// What was found, in the order of the names.
 pub(crate) struct Walk {
     pub(crate) files: Vec<Found>,

@@ -132,6 +132,11 @@ impl Bag {
         clear(&self.place(name)?)
     }
 
+    /// An exhibit of so many bytes is there that an earlier fetch has brought.
+    pub(super) fn left(&mut self, bytes: u64) {
+        self.syncing.left(bytes);
+    }
+
     /// Whatever is in this file will be on the disk when the bag is finished, if it is not now.
     pub(super) fn written(&mut self, file: &File, bytes: u64) -> io::Result<()> {
         self.syncing.written(file, bytes)

@@ -86,6 +86,7 @@ pub(super) async fn exhibit(
     } else if let Some(digest) = bag.has(name, size, &exhibit.sha256)? {
         clear(&path)?;
         progress.add(size);
+        bag.left(size);
         return bag.keep(name, &digest, size);
     }
     let mut half = Half::open(&path, if source.whole { 0 } else { size })?;

@@ -9,7 +9,7 @@ use crate::crypto::primitives::{AeadKey, hkdf_sha256, pae};
 use crate::domain::PackageId;
 use crate::domain::custody::CustodyRecord;
 use crate::exchange::ActionError;
-use crate::store::vault::PackageWriter;
+use crate::store::vault::{KeptNotes, PackageWriter};
 
 /// What an exhibit is called, known before its bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +26,8 @@ pub(super) struct Head {
 pub(super) enum Note {
     Begun(Head),
     Ended(ExhibitInfo),
+    /// All exhibits have ended, and the manifest is begun.
+    Ending,
 }
 
 /// Seals notes, and opens them in the order in which they were sealed.
@@ -63,8 +65,48 @@ impl Notes {
         Some(note)
     }
 
+    /// How many were written.
+    pub(super) fn count(&self) -> u64 {
+        self.count
+    }
+
     /// Goes back to where so many were written.
     pub(super) fn back_to(&mut self, count: u64) {
         self.count = count;
+    }
+}
+
+/// The notes of an upload that is taken up again, read one at a time: there may be many.
+pub(super) struct Written {
+    kept: KeptNotes,
+    notes: Notes,
+    /// The one behind that which was taken last, and where it ends.
+    next: Option<(u64, Note)>,
+}
+
+impl Written {
+    /// From the first on.
+    pub(super) fn begin(kept: KeptNotes, notes: Notes) -> Result<Self, ActionError> {
+        let mut written = Self { kept, notes, next: None };
+        written.advance()?;
+        Ok(written)
+    }
+
+    /// The next note and where it ends, if it is one that is wanted.
+    pub(super) fn next_if(
+        &mut self,
+        wanted: impl FnOnce(&Note) -> bool,
+    ) -> Result<Option<(u64, Note)>, ActionError> {
+        let note = self.next.take_if(|(_, note)| wanted(note));
+        if note.is_some() {
+            self.advance()?;
+        }
+        Ok(note)
+    }
+
+    fn advance(&mut self) -> Result<(), ActionError> {
+        let Some((end, sealed)) = self.kept.next_note()? else { return Ok(()) };
+        self.next = self.notes.read(&sealed).map(|note| (end, note));
+        Ok(())
     }
 }

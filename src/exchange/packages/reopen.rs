@@ -2,14 +2,12 @@
 //! loss of power may have taken anything, and cut off at the first difference. A part at a time: it may
 //! be a terabyte in.
 
-use std::iter::Peekable;
 use std::ops::ControlFlow;
-use std::vec::IntoIter;
 
 use zeroize::Zeroizing;
 
 use super::manifest::ExhibitInfo;
-use super::notes::{Note, Notes};
+use super::notes::{Note, Notes, Written};
 use super::sealer::{Exhibit, Sealer};
 use crate::domain::limits::CHUNK_BYTES;
 use crate::domain::{PackageId, Timestamp};
@@ -23,11 +21,13 @@ const CHUNKS_PER_PART: usize = 64;
 /// Where the reading is.
 pub(super) struct Reopening {
     sealer: Sealer,
-    notes: Peekable<IntoIter<(u64, Note)>>,
+    notes: Written,
     /// Of the exhibit that is being read: what it turned out to be, where it ended.
     whole: Option<(u64, ExhibitInfo)>,
     /// Notes that count, and where they end.
     good: (u64, u64),
+    /// What cannot be gone on with at all.
+    lost: bool,
 }
 
 impl Reopening {
@@ -41,21 +41,16 @@ impl Reopening {
         key: Zeroizing<[u8; 32]>,
         created: Timestamp,
     ) -> Result<Self, ActionError> {
-        let mut reader = Notes::new(&key, id);
-        let mut notes = Vec::new();
-        for (end, sealed) in writer.notes()? {
-            let Some(note) = reader.read(&sealed) else { break };
-            notes.push((end, note));
-        }
+        let notes = Written::begin(writer.notes()?, Notes::new(&key, id))?;
         let sealer = Sealer::new(writer, id, created, key, true);
-        Ok(Self { sealer, notes: notes.into_iter().peekable(), whole: None, good: (0, 0) })
+        Ok(Self { sealer, notes, whole: None, good: (0, 0), lost: false })
     }
 
-    /// Reads the next part; breaks with the upload as it can be gone on with.
+    /// Reads the next part; breaks with the upload as it can be gone on with, if it can.
     ///
     /// # Errors
     /// [`ActionError::Fault`] from the disk.
-    pub(super) fn read_some(mut self) -> Result<ControlFlow<Sealer, Self>, ActionError> {
+    pub(super) fn read_some(mut self) -> Result<ControlFlow<Option<Sealer>, Self>, ActionError> {
         for _ in 0..CHUNKS_PER_PART {
             let goes_on = match self.sealer.exhibit.is_some() {
                 true => self.chunk()?,
@@ -70,20 +65,27 @@ impl Reopening {
 
     /// The next exhibit that was begun, and, where that is noted, what it turned out to be.
     fn next_exhibit(&mut self) -> Result<bool, ActionError> {
-        let Some((mut end, Note::Begun(mut head))) = self.notes.next() else { return Ok(false) };
-        let mut count = 1;
-        // Cut off before its first byte, it was begun again.
-        while let Some((at, Note::Begun(again))) =
-            self.notes.next_if(|(_, note)| matches!(note, Note::Begun(_)))
+        let (mut count, mut last) = (0, None);
+        // Cut off before its first byte, an exhibit was begun again.
+        while let Some((end, Note::Begun(head))) =
+            self.notes.next_if(|note| matches!(note, Note::Begun(_)))?
         {
-            (head, end, count) = (again, at, count + 1);
+            (count, last) = (count + 1, Some((end, head)));
         }
+        let Some((end, head)) = last else {
+            if let Some((end, _)) = self.notes.next_if(|note| *note == Note::Ending)? {
+                self.good = (self.good.0 + 1, end);
+                self.sealer.is_ending = true;
+            }
+            return Ok(false);
+        };
         if !self.sealer.writer.reopen_exhibit()? {
             return Ok(false);
         }
+        self.sealer.before = self.good;
         self.good = (self.good.0 + count, end);
         self.sealer.exhibit = Some(Exhibit::new(head));
-        self.whole = match self.notes.next() {
+        self.whole = match self.notes.next_if(|note| matches!(note, Note::Ended(_)))? {
             Some((end, Note::Ended(info))) => Some((end, info)),
             _ => None,
         };
@@ -92,7 +94,7 @@ impl Reopening {
 
     /// The next chunk of the exhibit; false where it is not what was written.
     fn chunk(&mut self) -> Result<bool, ActionError> {
-        let Sealer { writer, key, id, exhibit, .. } = &mut self.sealer;
+        let Sealer { writer, key, id, exhibit, bytes, .. } = &mut self.sealer;
         let Some(exhibit) = exhibit else { return Ok(false) };
         let number = exhibit.chunker.number;
         let chunks = self.whole.as_ref().map(|(_, info)| chunk_count(info.bytes));
@@ -106,23 +108,30 @@ impl Reopening {
             return Ok(false);
         }
         exhibit.take_back(plain);
+        *bytes += plain.len() as u64;
         writer.take_back(&sealed)?;
         if last { self.whole_exhibit() } else { Ok(true) }
     }
 
     fn whole_exhibit(&mut self) -> Result<bool, ActionError> {
         let Some((end, info)) = self.whole.take() else { return Ok(false) };
-        self.sealer.take_back(info)?;
+        if !self.sealer.take_back(info)? {
+            self.lost = true;
+            return Ok(false);
+        }
         self.good = (self.good.0 + 1, end);
         Ok(true)
     }
 
     /// Cuts off what does not count, and goes on behind it.
-    fn end(self) -> Result<Sealer, ActionError> {
-        let Self { mut sealer, good, .. } = self;
+    fn end(self) -> Result<Option<Sealer>, ActionError> {
+        let Self { mut sealer, good, lost, .. } = self;
+        if lost {
+            return Ok(None);
+        }
         sealer.writer.cut()?;
         sealer.writer.cut_notes(good.1)?;
         sealer.go_on_behind(good.0);
-        Ok(sealer)
+        Ok(Some(sealer))
     }
 }

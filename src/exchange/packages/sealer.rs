@@ -16,6 +16,9 @@ use crate::envelope::stream::{ExhibitCipher, sealed_size};
 use crate::exchange::ActionError;
 use crate::store::vault::{PackageShape, PackageWriter};
 
+/// Bytes of a manifest that may be in memory while nobody is at its upload.
+const LIGHT_BYTES: usize = 2 << 20;
+
 /// A part of an upload.
 pub(super) enum Part {
     Exhibit(Head),
@@ -50,6 +53,12 @@ pub(super) struct Sealer {
     /// Of the digests of all exhibits that have ended.
     digests: Sha256,
     notes: Option<Notes>,
+    /// How many notes there were before the exhibit was begun, and where they ended.
+    pub(super) before: (u64, u64),
+    /// Bytes of all exhibits.
+    pub(super) bytes: u64,
+    /// The manifest was begun: under this key nothing else may come in its place.
+    pub(super) is_ending: bool,
 }
 
 /// The exhibit whose bytes come.
@@ -86,7 +95,23 @@ impl Sealer {
         manifest.push(b'\n');
         let manifest = Zeroizing::new(manifest);
         let notes = notes.then(|| Notes::new(&key, id));
-        Self { writer, id, key, manifest, exhibit: None, digests: Sha256::new(), notes }
+        Self {
+            writer,
+            id,
+            key,
+            manifest,
+            exhibit: None,
+            digests: Sha256::new(),
+            notes,
+            before: (0, 0),
+            bytes: 0,
+            is_ending: false,
+        }
+    }
+
+    /// Whether it takes little memory while nobody is at it.
+    pub(super) fn is_light(&self) -> bool {
+        self.manifest.len() <= LIGHT_BYTES
     }
 
     /// How far it is.
@@ -101,11 +126,14 @@ impl Sealer {
     }
 
     /// Goes on where an upload was cut off: an exhibit of which nothing came is begun again.
-    pub(super) fn go_on(&mut self) {
+    pub(super) fn go_on(&mut self) -> Result<(), ActionError> {
         if self.exhibit.as_ref().is_some_and(|exhibit| exhibit.bytes == 0) {
             self.exhibit = None;
             self.writer.leave_exhibit();
+            self.writer.cut_notes(self.before.1)?;
+            self.go_on_behind(self.before.0);
         }
+        Ok(())
     }
 
     /// Goes on behind so many notes.
@@ -117,6 +145,10 @@ impl Sealer {
 
     /// Takes the next part; the end breaks with the package.
     pub(super) fn take(mut self, part: Part) -> Result<ControlFlow<Sealed, Self>, ActionError> {
+        if self.is_ending && !matches!(part, Part::End) {
+            let message = "all exhibits of this upload were there before: only its end is missing";
+            return Err(ActionError::conflict("UPLOAD_IS_ELSEWHERE", message));
+        }
         match part {
             Part::Exhibit(head) => self.begin_exhibit(head)?,
             Part::Data(bytes) => self.data(&bytes)?,
@@ -133,6 +165,7 @@ impl Sealer {
         self.writer.begin_exhibit()?;
         let exhibit = Exhibit::new(head);
         if let Some(notes) = &mut self.notes {
+            self.before = (notes.count(), self.writer.notes_end()?);
             notes.write(&Note::Begun(exhibit.head.clone()), &mut self.writer)?;
         }
         self.exhibit = Some(exhibit);
@@ -145,6 +178,7 @@ impl Sealer {
         };
         exhibit.hasher.update(bytes);
         exhibit.bytes += bytes.len() as u64;
+        self.bytes += bytes.len() as u64;
         let mut cipher = ExhibitCipher::new(&self.key, self.id, self.writer.exhibits());
         exhibit.chunker.take(bytes, &mut cipher, &mut self.writer)
     }
@@ -181,15 +215,17 @@ impl Sealer {
     }
 
     /// Takes an exhibit back whose chunks were all read back.
-    pub(super) fn take_back(&mut self, info: ExhibitInfo) -> Result<(), ActionError> {
-        let Some(exhibit) = self.exhibit.take() else { return Ok(()) };
+    /// False where it is not what its note says.
+    pub(super) fn take_back(&mut self, info: ExhibitInfo) -> Result<bool, ActionError> {
+        let Some(exhibit) = self.exhibit.take() else { return Ok(false) };
         self.writer.end_exhibit()?;
         let digest = exhibit.hasher.finish();
         if hex::encode(digest) != info.sha256 {
-            return Err(ActionError::fault("an exhibit of an upload is not what its note says"));
+            return Ok(false);
         }
         self.digests.update(&digest);
-        self.list(&info)
+        self.list(&info)?;
+        Ok(true)
     }
 
     fn finish(mut self) -> Result<Sealed, ActionError> {
@@ -197,6 +233,9 @@ impl Sealer {
         let number = self.writer.exhibits();
         if number == 0 {
             return Err(ActionError::invalid("exhibit", "a package has one at least"));
+        }
+        if let (Some(notes), false) = (&mut self.notes, self.is_ending) {
+            notes.write(&Note::Ending, &mut self.writer)?;
         }
         let mut cipher = ExhibitCipher::new(&self.key, self.id, number);
         self.writer.begin_exhibit()?;

@@ -31,21 +31,27 @@ pub(super) type Place = OwnedMutexGuard<Option<Sealer>>;
 
 /// The uploads that were cut off and are in memory, by their keys.
 #[derive(Default)]
-pub struct Unfinished(Mutex<BTreeMap<UploadKey, Arc<tokio::sync::Mutex<Option<Sealer>>>>>);
+pub struct Unfinished(Mutex<Places>);
+
+type Places = BTreeMap<UploadKey, Arc<tokio::sync::Mutex<Option<Sealer>>>>;
 
 impl Unfinished {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<UploadKey, Arc<tokio::sync::Mutex<Option<Sealer>>>>> {
+    fn lock(&self) -> MutexGuard<'_, Places> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Has an upload to itself.
     fn enter(&self, key: UploadKey) -> Result<Place, ActionError> {
-        let mut places = self.lock();
-        if !places.contains_key(&key) && places.len() >= UPLOADS.all {
-            // One that nobody is at is taken up from the disk when somebody comes for it.
-            places.retain(|_, place| Arc::strong_count(place) > 1);
-        }
-        let place = places.entry(key).or_default().clone();
+        let (place, gone) = {
+            let mut places = self.lock();
+            let gone = match places.contains_key(&key) || places.len() < UPLOADS.all {
+                true => None,
+                false => one_idle(&places, &key).and_then(|idle| places.remove(&idle)),
+            };
+            (places.entry(key).or_default().clone(), gone)
+        };
+        // It is taken up from the disk when somebody comes for it. What it has open is closed here.
+        drop(gone);
         place.try_lock_owned().map_err(|_| {
             let message = "the upload is going on already, or was cut off a moment ago: try again";
             ActionError::Unavailable(message.into())
@@ -58,12 +64,19 @@ impl Unfinished {
     }
 }
 
+/// An upload that nobody is at: of the same agency, if it has one.
+fn one_idle(places: &Places, key: &UploadKey) -> Option<UploadKey> {
+    let idle = || places.iter().filter(|(_, place)| Arc::strong_count(place) == 1);
+    let own = idle().find(|(other, _)| other[..16] == key[..16]);
+    own.or_else(|| idle().next()).map(|(idle, _)| *idle)
+}
+
 /// How far an upload is, and what came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// It can be gone on with.
     Unfinished(Taken),
-    /// It is sealed, and no message carries it.
+    /// It is sealed.
     Sealed(PackageFacts),
 }
 
@@ -71,20 +84,31 @@ impl Exchange {
     /// How far an upload of the caller's is.
     ///
     /// # Errors
-    /// [`ActionError::NotFound`] when there is none, or a message carries its package;
-    /// [`ActionError::Unavailable`] while it is going on; [`ActionError::Fault`].
+    /// [`ActionError::NotFound`] when there is none; [`ActionError::Unavailable`] while it is going on;
+    /// [`ActionError::Fault`].
     pub async fn upload_standing(
         self: &Arc<Self>,
         caller: &Caller,
         id: UploadId,
     ) -> Result<Standing, ActionError> {
         let key = self.upload_key(caller, id);
+        let exchange = self.clone();
+        // To its end, whoever goes away: nobody else may have its files while a thread reads them.
+        let looking = tokio::spawn(async move { exchange.standing_of(key, id).await });
+        looking.await.map_err(ActionError::fault)?
+    }
+
+    async fn standing_of(
+        self: &Arc<Self>,
+        key: UploadKey,
+        id: UploadId,
+    ) -> Result<Standing, ActionError> {
         let none = || ActionError::NotFound(format!("there is no upload {id}"));
-        let mut place = self.unfinished.enter(key)?;
         let row = self.upload_row(&key)?.ok_or_else(none)?;
         if let Some(facts) = self.sealed(&row)? {
             return Ok(Standing::Sealed(facts));
         }
+        let mut place = self.unfinished.enter(key)?;
         if place.is_none() {
             *place = self.reopen(&row).await?;
         }
@@ -95,14 +119,22 @@ impl Exchange {
     /// An upload of the caller's to go on with, or a new one.
     pub(super) async fn open_upload(
         self: &Arc<Self>,
-        caller: &Caller,
-        id: UploadId,
+        key: UploadKey,
         total_bytes: u64,
     ) -> Result<(Place, Sealer), ActionError> {
-        let key = self.upload_key(caller, id);
+        let exchange = self.clone();
+        let opening = tokio::spawn(async move { exchange.take_upload(key, total_bytes).await });
+        opening.await.map_err(ActionError::fault)?
+    }
+
+    async fn take_upload(
+        self: &Arc<Self>,
+        key: UploadKey,
+        total_bytes: u64,
+    ) -> Result<(Place, Sealer), ActionError> {
         let mut place = self.unfinished.enter(key)?;
         if let Some(mut sealer) = place.take() {
-            sealer.go_on();
+            sealer.go_on()?;
             return Ok((place, sealer));
         }
         let old = self.upload_row(&key)?;
@@ -112,7 +144,7 @@ impl Exchange {
                 return Err(ActionError::conflict("UPLOAD_ENDED", message));
             }
             if let Some(mut sealer) = self.reopen(row).await? {
-                sealer.go_on();
+                sealer.go_on()?;
                 return Ok((place, sealer));
             }
         }
@@ -127,6 +159,7 @@ impl Exchange {
         old: Option<UploadRow>,
         total_bytes: u64,
     ) -> Result<Sealer, ActionError> {
+        self.vault.check_room(total_bytes)?;
         let created = self.now();
         let id = PackageId::new(created, random());
         let package_key = Zeroizing::new(random());
@@ -173,17 +206,16 @@ impl Exchange {
         loop {
             match piece(move || reading.read_some()).await? {
                 ControlFlow::Continue(more) => reading = more,
-                ControlFlow::Break(sealer) => return Ok(Some(sealer)),
+                ControlFlow::Break(sealer) => return Ok(sealer),
             }
         }
     }
 
-    /// What came of an upload that has ended, unless a message or a draft has it.
+    /// What came of an upload that has ended, whether or not a message carries it by now.
     fn sealed(&self, row: &UploadRow) -> Result<Option<PackageFacts>, ActionError> {
         let package: Option<PackageRow> =
             rows::load(&self.store, Table::Packages, &row.package_id)?;
-        let free = package.filter(is_free);
-        Ok(free.and_then(|row| row.facts))
+        Ok(package.and_then(|row| row.facts))
     }
 
     fn upload_row(&self, key: &UploadKey) -> Result<Option<UploadRow>, ActionError> {
@@ -226,14 +258,19 @@ impl Exchange {
         before: Timestamp,
     ) -> Result<(), ActionError> {
         let id = PackageId::from_slice(&row.package_id).map_err(ActionError::fault)?;
-        let is_there = self.vault.is_kept(id) || self.sealed(row)?.is_some();
+        let package: Option<PackageRow> = rows::load(&self.store, Table::Packages, id.as_bytes())?;
+        let is_there = self.vault.is_kept(id) || package.is_some_and(|row| is_free(&row));
         if is_there || row.created_ms >= before.unix_ms() {
             return Ok(());
         }
         let forget = move |tx: &mut Tx<'_>| {
+            // Another may have been begun under that name since it was looked at.
             let row = load_in::<UploadRow>(tx, Table::Uploads, &key)?;
-            forget_upload_key(tx, row);
-            tx.delete(Table::Uploads, &key);
+            let same = row.filter(|row| row.package_id == id.as_bytes()[..]);
+            if same.is_some() {
+                forget_upload_key(tx, same);
+                tx.delete(Table::Uploads, &key);
+            }
             Ok::<_, ActionError>(())
         };
         self.store.commit(forget).await?;
@@ -244,14 +281,14 @@ impl Exchange {
 /// That an agency has not too many uploads, of which those that were sent do not count any more.
 fn check_count(tx: &mut Tx<'_>, agency: &[u8]) -> Result<(), ActionError> {
     let most = UNFINISHED_UPLOADS_MAX;
-    let mut counted = 0;
-    for (key, row) in tx.scan(Table::Uploads, agency, None, Direction::Forward, most) {
-        let row: UploadRow = rows::decode(&row)?;
+    let all = tx.scan(Table::Uploads, agency, None, Direction::Forward, most);
+    let mut counted = all.len();
+    for (key, row) in all.iter().filter(|_| all.len() == most) {
+        let row: UploadRow = rows::decode(row)?;
         let package = load_in::<PackageRow>(tx, Table::Packages, &row.package_id)?;
         if row.key_slot.is_none() && package.is_none_or(|package| !is_free(&package)) {
-            tx.delete(Table::Uploads, &key);
-        } else {
-            counted += 1;
+            tx.delete(Table::Uploads, key);
+            counted -= 1;
         }
     }
     if counted < most {

@@ -30,8 +30,9 @@ pub struct Upload {
     agency: String,
     exhibits: u32,
     quota: Quota,
-    /// Bytes that it has.
+    /// Bytes that it has, and how many its client says that there are.
     bytes: u64,
+    most: Option<u64>,
     named: Option<UploadKey>,
     parts: Gather<Part>,
     done: oneshot::Receiver<Result<Ended, ActionError>>,
@@ -89,8 +90,8 @@ impl Upload {
         // Before a byte is taken of what there is no room for.
         let quota = Quota::of(&exchange, caller, Some(&key))?;
         quota.check(total_bytes)?;
-        let (mut place, sealer) = exchange.open_upload(caller, id, total_bytes).await?;
-        let has = sealer.writer.bytes();
+        let (mut place, sealer) = exchange.open_upload(key, total_bytes).await?;
+        let has = sealer.bytes;
         let taken = sealer.taken();
         if (taken.exhibits, taken.bytes) != (exhibits, bytes) {
             *place = Some(sealer);
@@ -106,6 +107,7 @@ impl Upload {
         }
         let mut upload = Self::of(exchange, caller, sealer, Some((key, place)), quota);
         upload.bytes = has;
+        upload.most = Some(total_bytes);
         upload.exhibits = exhibits.saturating_add(u32::from(bytes > 0));
         Ok(upload)
     }
@@ -120,12 +122,13 @@ impl Upload {
         let (parts, taken) = gather();
         let (say, done) = oneshot::channel();
         let (named, place) = named.unzip();
+        let for_sealing = exchange.clone();
         tokio::spawn(async move {
             // Nobody listens any more when the client has gone; then the writer cleans up.
-            let _ = say.send(seal(sealer, taken, place).await);
+            let _ = say.send(seal(for_sealing, sealer, taken, place).await);
         });
         let agency = caller.name.clone();
-        Self { exchange, agency, exhibits: 0, quota, bytes: 0, named, parts, done }
+        Self { exchange, agency, exhibits: 0, quota, bytes: 0, most: None, named, parts, done }
     }
 
     /// Begins the next exhibit.
@@ -156,7 +159,14 @@ impl Upload {
     /// [`ActionError::Invalid`] before an exhibit was begun; [`ActionError::Exhausted`] beyond the quota
     /// of its agency; [`ActionError::Fault`] from the disk.
     pub async fn data(&mut self, bytes: bytes::Bytes) -> Result<(), ActionError> {
+        if bytes.is_empty() {
+            return Err(ActionError::invalid("data", "must not be empty"));
+        }
         self.bytes = self.bytes.saturating_add(bytes.len() as u64);
+        if self.most.is_some_and(|most| self.bytes > most) {
+            let rule = "must be as many as the exhibits have: more have come";
+            return Err(ActionError::invalid("start.total_bytes", rule));
+        }
         self.quota.check(self.bytes)?;
         self.part(Part::Data(bytes)).await
     }
@@ -212,13 +222,18 @@ impl Upload {
             .await?;
         if named.is_some() {
             let vault = self.exchange.vault.clone();
-            piece(move || Ok(vault.end_kept(id).map(drop)?)).await?;
+            let ending = piece(move || Ok(vault.end_kept(id)?)).await;
+            if let Err(error) = ending {
+                // The package is there; what is left beside it goes with the next sweep.
+                tracing::warn!(%error, "notes of an upload are left behind");
+            }
         }
         Ok(shape)
     }
 }
 
 async fn seal(
+    exchange: Arc<Exchange>,
     sealer: Sealer,
     parts: mpsc::Receiver<Vec<Part>>,
     mut place: Option<Place>,
@@ -226,8 +241,13 @@ async fn seal(
     match fold(sealer, parts, Sealer::take).await? {
         ControlFlow::Break(sealed) => Ok(Ended { sealed, _place: place }),
         ControlFlow::Continue(sealer) => {
+            let (vault, id, now) = (exchange.vault.clone(), sealer.id, exchange.now());
+            if place.is_some() {
+                piece(move || Ok(vault.touch_kept(id, now)?)).await?;
+            }
             match &mut place {
-                Some(place) => **place = Some(sealer),
+                // One with a long manifest is taken up from the disk: memory is for many of them.
+                Some(place) => **place = Some(sealer).filter(Sealer::is_light),
                 // What is removed may be many files.
                 None => {
                     let removing = piece(move || {

@@ -9,17 +9,20 @@
 //! where a loss of power, or a torn write, has left another thing than was written.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, Write as _};
+use std::io::{self, BufReader, Read, Seek as _, Write as _};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::PathBuf;
 
 use super::{
     Owner, PackageWriter, SEALED_CHUNK_BYTES, Vault, VaultError, remove_if_there, sync_dir,
 };
-use crate::domain::limits::MANIFEST_MAX_BYTES;
+use crate::domain::limits::{MANIFEST_LINE_MAX_BYTES, MANIFEST_MAX_BYTES};
 use crate::domain::{PackageId, Timestamp};
 
-/// What is noted of a package at most: twice what its manifest may be, each note in two parts.
+/// A note at most: a line of a manifest, sealed, and what JSON puts around it.
+const NOTE_MAX_BYTES: u32 = 2 * MANIFEST_LINE_MAX_BYTES as u32;
+
+/// What is noted of a package at most: each line of its manifest twice, and what seals them.
 const NOTES_MAX_BYTES: u64 = 3 * MANIFEST_MAX_BYTES;
 
 /// The mark of an upload that is not whole.
@@ -50,6 +53,8 @@ impl Vault {
         id: PackageId,
         now: Timestamp,
     ) -> Result<Option<PackageWriter>, VaultError> {
+        // Held first: a sweep removes it before, or not at all.
+        let _held = self.hold_name(name_of(id));
         let dir = self.root.join("incoming").join(name_of(id));
         if !self.ledger.has(&name_of(id)) || !dir.is_dir() {
             return Ok(None);
@@ -60,6 +65,14 @@ impl Vault {
             opened => opened?,
         };
         PackageWriter::reopen(self, id).map(|writer| Some(writer.kept(notes)))
+    }
+
+    /// Notes that somebody goes on with it.
+    ///
+    /// # Errors
+    /// [`VaultError::Io`].
+    pub fn touch_kept(&self, id: PackageId, now: Timestamp) -> Result<(), VaultError> {
+        self.touch_mark(&name_of(id), now)
     }
 
     /// Whether a package that was begun so is still not whole.
@@ -98,6 +111,45 @@ impl Vault {
     }
 }
 
+/// The notes of a package, one after the other.
+pub struct KeptNotes {
+    file: Option<BufReader<File>>,
+    at: u64,
+}
+
+impl KeptNotes {
+    /// The next note and where it ends; `None` where nothing whole is left.
+    ///
+    /// # Errors
+    /// [`VaultError::Io`].
+    pub fn next_note(&mut self) -> Result<Option<(u64, Vec<u8>)>, VaultError> {
+        let Some(file) = &mut self.file else { return Ok(None) };
+        let mut len = [0; 4];
+        if !read_whole(file, &mut len)? {
+            return Ok(None);
+        }
+        let len = u32::from_le_bytes(len);
+        // What was torn can say any length.
+        if len > NOTE_MAX_BYTES {
+            return Ok(None);
+        }
+        let mut note = vec![0; len as usize];
+        if !read_whole(file, &mut note)? {
+            return Ok(None);
+        }
+        self.at += 4 + u64::from(len);
+        Ok(Some((self.at, note)))
+    }
+}
+
+/// Fills a buffer; false where there is not so much.
+fn read_whole(file: &mut impl Read, buffer: &mut [u8]) -> io::Result<bool> {
+    match file.read_exact(buffer) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+        read => read.map(|()| true),
+    }
+}
+
 /// How notes, and exhibits that are taken up again, are opened.
 fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
@@ -112,29 +164,33 @@ impl PackageWriter {
     /// [`VaultError::Io`].
     pub fn note(&mut self, note: &[u8]) -> Result<(), VaultError> {
         let Some(notes) = &mut self.notes else { return Ok(()) };
-        let len =
-            u32::try_from(note.len()).map_err(|_| VaultError::Refused("a note is too long"))?;
+        self.vault.check_room(note.len() as u64)?;
+        if notes.stream_position()? > NOTES_MAX_BYTES {
+            return Err(VaultError::Refused(
+                "an upload has begun too many exhibits: begin it anew",
+            ));
+        }
+        let len = u32::try_from(note.len()).ok().filter(|len| *len <= NOTE_MAX_BYTES);
+        let len = len.ok_or(VaultError::Refused("a note is too long"))?;
         Ok(notes.write_all(&[&len.to_le_bytes(), note].concat())?)
     }
 
-    /// What was noted, as far as it is whole: each with where it ends.
+    /// What was noted, from the first note on.
     ///
     /// # Errors
     /// [`VaultError::Io`].
-    pub fn notes(&mut self) -> Result<Vec<(u64, Vec<u8>)>, VaultError> {
-        let Some(file) = &mut self.notes else { return Ok(Vec::new()) };
-        let mut text = Vec::new();
-        file.rewind()?;
-        (&mut *file).take(NOTES_MAX_BYTES).read_to_end(&mut text)?;
-        let (mut notes, mut rest, mut at) = (Vec::new(), text.as_slice(), 0);
-        while let Some((len, behind)) = rest.split_first_chunk::<4>() {
-            let len = u32::from_le_bytes(*len) as usize;
-            let Some((note, behind)) = behind.split_at_checked(len) else { break };
-            at += 4 + len as u64;
-            notes.push((at, note.to_vec()));
-            rest = behind;
-        }
-        Ok(notes)
+    pub fn notes(&mut self) -> Result<KeptNotes, VaultError> {
+        let Some(notes) = &mut self.notes else { return Ok(KeptNotes { file: None, at: 0 }) };
+        notes.rewind()?;
+        Ok(KeptNotes { file: Some(BufReader::new(notes.try_clone()?)), at: 0 })
+    }
+
+    /// Where the next note will stand.
+    ///
+    /// # Errors
+    /// [`VaultError::Io`].
+    pub fn notes_end(&mut self) -> Result<u64, VaultError> {
+        Ok(self.notes.as_mut().map_or(Ok(0), |notes| notes.stream_position())?)
     }
 
     /// Forgets the notes behind this place.

@@ -73,6 +73,10 @@ impl Ledger {
         self.lock().charged.contains_key(name)
     }
 
+    pub(super) fn is_held(&self, name: &str) -> bool {
+        self.lock().held.contains_key(name)
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -130,7 +134,7 @@ impl Vault {
 
     /// Whether somebody keeps a package from being removed.
     pub fn is_held(&self, shape: &PackageShape) -> bool {
-        self.ledger.lock().held.contains_key(&shape.name())
+        self.ledger.is_held(&shape.name())
     }
 
     /// Whether a peer may bring a package: before it is told to.

@@ -26,6 +26,8 @@ pub struct PackageWriter {
     sizes: Vec<u64>,
     frontier: Frontier,
     syncing: Syncing,
+    /// How many syncs of the vault had failed when it was begun.
+    failures: u64,
     finished: bool,
     /// Of one that stays when it is cut off.
     pub(super) notes: Option<File>,
@@ -41,8 +43,11 @@ impl PackageWriter {
     /// In a directory that is there: nothing in it counts.
     pub(super) fn reopen(vault: &Vault, id: PackageId) -> Result<Self, VaultError> {
         let dir = vault.root.join("incoming").join(name_of(id));
-        remove_if_there(&dir.join("leaves"))?;
+        for made in ["leaves", "sizes"] {
+            remove_if_there(&dir.join(made))?;
+        }
         Ok(Self {
+            failures: vault.sync_failures(),
             vault: vault.clone(),
             id,
             syncing: Syncing::begin(&dir)?,
@@ -64,12 +69,6 @@ impl PackageWriter {
     /// The number that the next exhibit gets.
     pub fn exhibits(&self) -> u32 {
         u32::try_from(self.sizes.len()).unwrap_or(u32::MAX)
-    }
-
-    /// Sealed bytes that it has.
-    pub fn bytes(&self) -> u64 {
-        let begun = self.exhibit.as_ref().map_or(0, |(_, size)| *size);
-        self.sizes.iter().sum::<u64>().saturating_add(begun)
     }
 
     /// Begins the next exhibit.
@@ -134,7 +133,7 @@ impl PackageWriter {
         self.leaves.flush()?;
         self.leaves.get_ref().sync_all()?;
         write_sizes(&self.dir, &self.sizes)?;
-        if let Err(error) = self.vault.sync_all(&mut self.syncing) {
+        if let Err(error) = self.vault.sync_all(&mut self.syncing, self.failures) {
             // Dropped, it takes all of it along.
             self.notes = None;
             return Err(error);
@@ -156,9 +155,14 @@ impl PackageWriter {
 
     /// Removes exhibits that an earlier upload of this package had behind its last one.
     fn remove_behind(&self) -> Result<(), VaultError> {
-        let numbers = self.sizes.len()..;
-        let behind = numbers.map(|number| self.dir.join(number.to_string()));
-        behind.take_while(|path| path.exists()).try_for_each(|path| remove_if_there(&path))
+        for found in fs::read_dir(&self.dir)? {
+            let found = found?;
+            let number = found.file_name().to_str().and_then(|name| name.parse::<usize>().ok());
+            if number.is_some_and(|number| number >= self.sizes.len()) {
+                fs::remove_file(found.path())?;
+            }
+        }
+        Ok(())
     }
 }
 
