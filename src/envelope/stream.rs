@@ -8,7 +8,8 @@
 //!
 //! Position and end stand in the nonce, so a chunk that is moved, cut off, repeated or taken from
 //! another exhibit does not open. A package key is random and used for one package only, and each
-//! exhibit number in it for one content only.
+//! exhibit number in it for one content only: of an upload that is gone on with only what was lost is
+//! sealed again, and its client shows that it is the same.
 
 use crate::crypto::Opaque;
 use crate::crypto::primitives::{AeadKey, NONCE_BYTES, hkdf_sha256, pae};
