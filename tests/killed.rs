@@ -9,6 +9,7 @@
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use rogatory::pb::v1 as pb;
 use rogatory::pb::v1::upload_package_request::Part;
@@ -18,6 +19,17 @@ use support::*;
 const MESSAGES: usize = 90;
 /// A node is killed during every one of these many submissions, the two in turn.
 const KILL_EVERY: usize = 6;
+
+/// Two nodes that know each other and run, each with the profile of a desk.
+fn two(dir: &Path) -> [(Process, PathBuf); 2] {
+    let (mut a, mut b) = (Process::new(dir, "xa.oag"), Process::new(dir, "xb.pps"));
+    a.trust(&b);
+    b.trust(&a);
+    let (at_a, at_b) = (a.agency("desk", "submit,read"), b.agency("desk", "submit,read"));
+    a.start();
+    b.start();
+    [(a, at_a), (b, at_b)]
+}
 
 async fn submit_until_acknowledged(
     agency: &mut Agency,
@@ -44,12 +56,7 @@ fn is_weather(status: &tonic::Status) -> bool {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_nodes_lose_nothing_and_double_nothing() {
     let dir = tempfile::tempdir().expect("a directory");
-    let (mut a, mut b) = (Process::new(dir.path(), "xa.oag"), Process::new(dir.path(), "xb.pps"));
-    a.trust(&b);
-    b.trust(&a);
-    let (at_a, at_b) = (a.agency("desk", "submit,read"), b.agency("desk", "submit,read"));
-    a.start();
-    b.start();
+    let [(mut a, at_a), (mut b, at_b)] = two(dir.path());
     let mut sender = connect(&at_a).await;
     let mut acknowledged = BTreeMap::new();
     for n in 0..MESSAGES {
@@ -144,12 +151,7 @@ fn parts_behind(at: &pb::Upload, upload_id: &str, files: &[Vec<u8>; 2]) -> Vec<P
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_upload_outlives_the_node_that_takes_it() {
     let dir = tempfile::tempdir().expect("a directory");
-    let (mut a, mut b) = (Process::new(dir.path(), "xa.oag"), Process::new(dir.path(), "xb.pps"));
-    a.trust(&b);
-    b.trust(&a);
-    let (at_a, at_b) = (a.agency("desk", "submit,read"), b.agency("desk", "submit,read"));
-    a.start();
-    b.start();
+    let [(mut a, at_a), (b, at_b)] = two(dir.path());
     let image: Vec<u8> = (0..10 * PIECE + 77).map(|at| (at * 31 % 251) as u8).collect();
     let files = [image, b"small".to_vec()];
     let upload_id = request_id();

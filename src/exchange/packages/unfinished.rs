@@ -133,23 +133,32 @@ impl Exchange {
         total_bytes: u64,
     ) -> Result<(Place, Sealer), ActionError> {
         let mut place = self.unfinished.enter(key)?;
-        if let Some(mut sealer) = place.take() {
-            sealer.go_on()?;
-            return Ok((place, sealer));
+        let left = place.take();
+        let Some(row) = self.upload_row(&key)? else {
+            return Ok((place, self.begin_upload(key, None, total_bytes).await?));
+        };
+        if self.sealed(&row)?.is_some() {
+            let message = "this upload is sealed already: GetUpload has its package";
+            return Err(ActionError::conflict("UPLOAD_ENDED", message));
         }
-        let old = self.upload_row(&key)?;
-        if let Some(row) = &old {
-            if self.sealed(row)?.is_some() {
-                let message = "this upload is sealed already: GetUpload has its package";
-                return Err(ActionError::conflict("UPLOAD_ENDED", message));
-            }
-            if let Some(mut sealer) = self.reopen(row).await? {
+        if row.total_bytes != total_bytes {
+            *place = left;
+            // What else its agency may bring depends on it.
+            let rule = format!("must be {}, as when the upload was begun", row.total_bytes);
+            return Err(ActionError::invalid("start.total_bytes", rule));
+        }
+        // What is in memory may be of an upload that was swept meanwhile.
+        let left = match left.filter(|sealer| row.package_id == sealer.id.as_bytes()[..]) {
+            Some(sealer) => Some(sealer),
+            None => self.reopen(&row).await?,
+        };
+        match left {
+            Some(mut sealer) => {
                 sealer.go_on()?;
-                return Ok((place, sealer));
+                Ok((place, sealer))
             }
+            None => Ok((place, self.begin_upload(key, Some(row), total_bytes).await?)),
         }
-        let sealer = self.begin_upload(key, old, total_bytes).await?;
-        Ok((place, sealer))
     }
 
     /// A new upload under a new key, in the place of an old one that is lost or was sent.

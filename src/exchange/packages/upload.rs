@@ -47,7 +47,7 @@ pub struct UploadFrom {
     pub exhibits: u32,
     /// Bytes of the next one that it has.
     pub bytes: u64,
-    /// Bytes of all exhibits; 0 where that is not known.
+    /// Bytes of all exhibits: more are refused.
     pub total_bytes: u64,
 }
 
