@@ -21,6 +21,9 @@ pub(crate) use vouched::{Signature, Stamp};
 /// What is read at once: the list of a package with the most exhibits, and what is smaller.
 const TEXT_MAX_BYTES: u64 = 512 << 20;
 
+/// A signature, or a time-stamp, with its certificates.
+const SIGNED_MAX_BYTES: u64 = 64 << 10;
+
 /// Bytes that are hashed at once.
 const PIECE_BYTES: usize = 256 << 10;
 
@@ -188,7 +191,9 @@ impl Container {
 
     fn whole(&self, name: &str) -> io::Result<Vec<u8>> {
         let place = self.places.get(name).ok_or(io::ErrorKind::NotFound)?;
-        self.archive.borrow_mut().whole(*place, TEXT_MAX_BYTES)
+        let most =
+            if [SIGNATURE, STAMP].contains(&name) { SIGNED_MAX_BYTES } else { TEXT_MAX_BYTES };
+        self.archive.borrow_mut().whole(*place, most)
     }
 }
 

@@ -165,26 +165,21 @@ impl<F: Read + Seek> Archive<F> {
     }
 }
 
-/// Looks for the record at the end, behind which only its comment stands.
+/// Reads the record at the end, which has no comment: in one, other programs could find another record,
+/// and so another directory.
 fn find_end<F: Read + Seek>(file: &mut F) -> Result<End, ZipError> {
     let length = file.seek(SeekFrom::End(0))?;
-    let tail = length.min((END_BYTES + usize::from(u16::MAX)) as u64);
-    file.seek(SeekFrom::Start(length - tail))?;
-    let mut bytes = Vec::new();
-    file.take(tail).read_to_end(&mut bytes)?;
-    let fits = |at: &usize| {
-        number(&bytes, *at, 4) == u64::from(END)
-            && number(&bytes, at + 20, 2) as usize == bytes.len() - at - END_BYTES
-    };
-    let last = bytes.len().checked_sub(END_BYTES);
-    let at = last.and_then(|last| (0..=last).rev().find(fits));
-    let at = at.ok_or(ZipError::Malformed("it has no directory"))?;
-    let field = |from: usize, count: usize| number(&bytes, at + from, count);
+    let none = ZipError::Malformed("it has no directory");
+    let Some(at) = length.checked_sub(END_BYTES as u64) else { return Err(none) };
+    let bytes = read_at(file, at, END_BYTES)?;
+    let field = |from: usize, count: usize| number(&bytes, from, count);
+    if field(0, 4) != u64::from(END) || field(20, 2) != 0 {
+        return Err(none);
+    }
     let (entries, size, offset) = (field(10, 2), field(12, 4), field(16, 4));
     if field(4, 4) != 0 || field(8, 2) != entries {
         return Err(ZipError::Malformed("it is in several parts"));
     }
-    let at = length - tail + at as u64;
     let long = entries == u64::from(u16::MAX) || [size, offset].contains(&u64::from(ELSEWHERE));
     if !long {
         return Ok(End { entries, offset, size, at });
@@ -234,6 +229,10 @@ fn directory_line(reader: &mut impl Read, names: &mut Names) -> Result<Entry, Zi
     let name =
         String::from_utf8(name.to_vec()).map_err(|_| ZipError::Malformed("a name is not UTF-8"))?;
     let refuse = |why| Err(ZipError::Entry { name: name.clone(), why });
+    // In a comment, or in another field, other programs could find another name.
+    if lengths[2] != 0 || !only_known(extra) {
+        return Err(bad);
+    }
     let (flags, method) = (field(8, 2) as u16, field(10, 2) as u16);
     // The type of a file as Unix has it, where the writer says that it has one.
     let kind = if field(5, 1) == 3 { field(38, 4) >> 28 } else { 0 };
@@ -265,6 +264,13 @@ fn directory_line(reader: &mut impl Read, names: &mut Names) -> Result<Entry, Zi
     Ok(Entry { name, size, deflated, stored, checksum, flags, offset })
 }
 
+/// Whether an extra field has nothing but the numbers of ZIP64, once: others give a file another name.
+fn only_known(extra: &[u8]) -> bool {
+    extra.is_empty()
+        || (number(extra, 0, 2) == u64::from(EXTRA64)
+            && number(extra, 2, 2) as usize + 4 == extra.len())
+}
+
 /// Takes from the extra field of ZIP64 what stands there in place of the numbers.
 fn long_sizes(mut extra: &[u8], numbers: [&mut u64; 3]) -> Option<()> {
     let mut found: &[u8] = &[];
@@ -283,7 +289,7 @@ fn long_sizes(mut extra: &[u8], numbers: [&mut u64; 3]) -> Option<()> {
             found = rest;
         }
     }
-    Some(())
+    found.is_empty().then_some(())
 }
 
 /// What stands in front of a file must say of it what the directory says; gives where its data begins.
@@ -293,11 +299,13 @@ fn local<F: Read + Seek>(file: &mut F, entry: &Entry) -> Result<u64, ZipError> {
     let (name_bytes, extra_bytes) = (field(26, 2) as usize, field(28, 2) as usize);
     let tail = read_at(file, entry.offset + LOCAL_BYTES as u64, name_bytes + extra_bytes)?;
     let (mut stored, mut size, mut offset) = (field(18, 4), field(22, 4), 0);
+    let known = only_known(&tail[name_bytes..]);
     let long = long_sizes(&tail[name_bytes..], [&mut size, &mut stored, &mut offset]);
     let method = if entry.deflated { DEFLATED } else { STORED };
     let told = [field(14, 4), stored, size];
     let behind = entry.flags & FLAG_BEHIND != 0 && (told == [0; 3] || told[0] == 0);
     let fits = field(0, 4) == u64::from(LOCAL)
+        && known
         && field(6, 2) == u64::from(entry.flags)
         && field(8, 2) == u64::from(method)
         && tail[..name_bytes] == *entry.name.as_bytes()

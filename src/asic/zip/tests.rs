@@ -300,3 +300,28 @@ fn what_is_larger_than_four_gibibytes_has_its_numbers_in_the_extra_field() {
     let sizes: Vec<u64> = archive.entries().iter().map(|entry| entry.size).collect();
     assert_eq!(sizes, [1, size, 3]);
 }
+
+#[test]
+fn there_is_no_place_for_a_second_reading() {
+    let good = written(&[("a", b"one")]);
+    let end = good.len() - END_BYTES;
+    // A comment that is another container: what looks from the end finds that one.
+    let mut hidden = written(&[("b", b"forged")]);
+    let mut commented = good.clone();
+    commented[end + 20..].copy_from_slice(&(hidden.len() as u16).to_le_bytes());
+    commented.append(&mut hidden);
+    assert_ne!(refused(commented), "it is taken");
+    let mut comment = good.clone();
+    comment[end + 20] = 1;
+    comment.push(b'x');
+    assert!(refused(comment).contains("it has no directory"));
+    // Another name in the extra field of the directory, as Info-ZIP reads it.
+    let field =
+        [&0x7075_u16.to_le_bytes()[..], &6_u16.to_le_bytes(), &[1, 0, 0, 0, 0, b'b']].concat();
+    let mut renamed = good.clone();
+    let line = line_of(&renamed, "a");
+    renamed[line + 30] = field.len() as u8;
+    renamed.splice(end..end, field.iter().copied());
+    renamed[end + field.len() + 12] += field.len() as u8;
+    assert!(refused(renamed).contains("a line of its directory is none"));
+}
