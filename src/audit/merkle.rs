@@ -4,6 +4,7 @@
 //! are made from complete subtrees that the caller reads from wherever it keeps them.
 
 mod check;
+mod partial;
 mod prove;
 
 use std::convert::Infallible;
@@ -11,7 +12,10 @@ use std::convert::Infallible;
 use crate::crypto::{Digest, Sha256, sha256};
 
 pub use check::{ProofError, shown_old_root, verify_consistency, verify_inclusion};
-pub use prove::{consistency_proof, inclusion_proof, root_at};
+pub use partial::Partial;
+pub use prove::{complete_subtrees, consistency_proof, inclusion_proof, root_at};
+
+use prove::subtrees;
 
 /// Hash of a leaf: `SHA-256(0x00 || data)`.
 pub fn leaf_hash(data: &[u8]) -> Digest {

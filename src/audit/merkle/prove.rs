@@ -5,13 +5,19 @@ use crate::crypto::Digest;
 
 /// The complete subtrees that make up the leaves `start..end`, largest first. `start` is a multiple
 /// of every power of two up to the length, which holds for all ranges that proofs ask about.
-fn subtrees(mut start: u64, end: u64) -> impl Iterator<Item = NodeId> {
+pub(super) fn subtrees(mut start: u64, end: u64) -> impl Iterator<Item = NodeId> {
     std::iter::from_fn(move || {
         let level = end.checked_sub(start)?.checked_ilog2()?;
         let node = NodeId { level: level as u8, index: start >> level };
         start += 1 << level;
         Some(node)
     })
+}
+
+/// The complete subtrees of a tree of `size` leaves, largest first: those of its
+/// [`Frontier`](super::Frontier).
+pub fn complete_subtrees(size: u64) -> impl Iterator<Item = NodeId> {
+    subtrees(0, size)
 }
 
 /// The root of the leaves `start..end`, as RFC 6962 calls it `MTH(D[start:end])`.
