@@ -45,6 +45,10 @@ events! {
     ContentHandoverFailure = "ContentHandoverFailure",
     /// A sealed annex was released to a named official (EN 319 522).
     ContentAccessTracking = "ContentAccessTracking",
+    /// The message left for its recipient's node in a pouch (EN 319 522).
+    RelayToNonErds = "RelayToNonERDS",
+    /// The message came to the recipient's node in a pouch (EN 319 522).
+    ReceivedFromNonErds = "ReceivedFromNonERDS",
     /// The agency withdrew the message before it was relayed.
     MessageCancelled = "message.cancelled",
     /// An operator stopped the relaying of the message.
@@ -139,6 +143,8 @@ impl Event {
                 | Event::ContentHandover
                 | Event::ContentHandoverFailure
                 | Event::ContentAccessTracking
+                | Event::RelayToNonErds
+                | Event::ReceivedFromNonErds
         )
     }
 }

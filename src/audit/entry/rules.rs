@@ -139,15 +139,20 @@ impl Event {
             Event::ContentAccessTracking => {
                 (&[By, Document, Envelope, Key, Message, Peer], &[Payload, Receipt, Remote, Who])
             }
-            Event::MessageCancelled | Event::MessageHeld | Event::MessageReleased => {
-                (&[Message], &[Code, Envelope, Payload, Peer, Who])
+            // The digest of the pouch's file.
+            Event::RelayToNonErds | Event::ReceivedFromNonErds => {
+                (&[By, Document, Envelope, Message, Peer], &[Payload, Receipt, Remote, Who])
             }
+            Event::MessageCancelled
+            | Event::MessageHeld
+            | Event::MessageReleased
+            | Event::HoldSet
+            | Event::HoldReleased => (&[Message], &[Code, Envelope, Payload, Peer, Who]),
             // No peer: it is no business of theirs.
             Event::DraftSubmitted => (&[Message, Who], &[]),
             Event::DraftApproved => (&[Envelope, Message, Who], &[]),
             Event::DraftRefused => (&[Code, Message], &[Who]),
-            Event::LogOpened => (&[Key], &[Remote, Software]),
-            Event::LogSealed => (&[Key], &[Remote, Software]),
+            Event::LogOpened | Event::LogSealed => (&[Key], &[Remote, Software]),
             Event::LogRecovered => (&[Software], &[Code, Document, Who]),
             Event::KeyAdded | Event::KeyRetired => (&[Key], &[Code, Who]),
             Event::CardPublished => (&[Card], &[Who]),
@@ -171,9 +176,6 @@ impl Event {
             Event::AccessUnshared => (&[Message], &[Who]),
             Event::EraseBody => (&[Code, Message], &[Envelope, Package, Payload, Peer, Who]),
             Event::EraseAnnex => (&[Code, Document, Message], &[Envelope, Payload, Peer, Who]),
-            Event::HoldSet | Event::HoldReleased => {
-                (&[Message], &[Code, Envelope, Payload, Peer, Who])
-            }
             Event::NodeStarted | Event::NodeRecovered | Event::NodeStopped => {
                 (&[Software], &[Code])
             }

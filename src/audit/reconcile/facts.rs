@@ -57,8 +57,10 @@ impl Fact {
     fn among(index: u64, entry: &Entry, origins: &Origins<'_>) -> Option<Self> {
         let message = entry.message?;
         // Who opened an annex says nothing of what became of the message, and goes on when all of
-        // that is settled.
-        let of_delivery = entry.event.is_receipt() && entry.event != Event::ContentAccessTracking;
+        // that is settled; nor does the road that it took.
+        let beside =
+            [Event::ContentAccessTracking, Event::RelayToNonErds, Event::ReceivedFromNonErds];
+        let of_delivery = entry.event.is_receipt() && !beside.contains(&entry.event);
         if !of_delivery && entry.event != Event::MessageCancelled {
             return None;
         }

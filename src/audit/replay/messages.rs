@@ -39,6 +39,8 @@ impl State {
             Event::ContentConsignment | Event::ContentConsignmentFailure => self.consigned(step),
             Event::ContentHandover | Event::ContentHandoverFailure => self.handed_over(step),
             Event::ContentAccessTracking => self.accessed(step),
+            Event::RelayToNonErds => self.carried(step, Side::Sent),
+            Event::ReceivedFromNonErds => self.carried(step, Side::Received),
             // What was refused to an agency never became a message.
             _ => {}
         }
@@ -113,6 +115,22 @@ impl State {
         }
         message.queue = Queue::Gone;
         message.state = learnt.map_or(message.state, |state| message.state.join(state));
+        message.events.push(stated);
+    }
+
+    /// It left in a pouch, as often as pouches are made while it waits: the last is kept. Or it came in
+    /// one.
+    fn carried(&mut self, step: &mut Step<'_>, side: Side) {
+        let stated = self.stated(step);
+        let message = match side {
+            Side::Sent => self.queued(step),
+            Side::Received => self.known(step, side, Rule::NotAccepted),
+        };
+        let Some(message) = message else { return };
+        if side == Side::Received && message.has(stated.event, false) {
+            return step.find(Rule::IssuedTwice);
+        }
+        message.events.retain(|earlier| earlier.event != stated.event);
         message.events.push(stated);
     }
 
