@@ -8,6 +8,21 @@ pub const AUTHORITY_ID_MAX_BYTES: usize = 48;
 /// One audit entry. Far above what any event needs, and one disk page.
 pub const ENTRY_MAX_BYTES: usize = 4096;
 
+/// One part of a pouch: a message with its annexes and its proof, or a chunk.
+pub const POUCH_PART_MAX_BYTES: usize = 2 << 20;
+
+/// Messages and receipts in one pouch, and their bytes together: its reader holds them until it has seen
+/// the end. Evidence is not counted, it goes to the vault.
+pub const POUCH_ITEMS_MAX: usize = 1000;
+/// See [`POUCH_ITEMS_MAX`].
+pub const POUCH_HELD_MAX_BYTES: usize = 64 << 20;
+
+/// Leaf hashes of one log in a pouch, 32 bytes each: what a peer may not have seen of it.
+pub const POUCH_LEAVES_MAX: u64 = 1 << 20;
+
+/// Pouches that are packed or unpacked at once: each holds what is in it beside the evidence.
+pub const POUCHES: AtOnce = AtOnce { each: 1, all: 1 };
+
 /// One body before sealing: the text of a request with long annexes. Files travel as evidence.
 pub const BODY_MAX_BYTES: usize = 512 << 10;
 

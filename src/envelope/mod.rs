@@ -17,6 +17,7 @@ mod annex;
 mod authenticate;
 mod header;
 mod open;
+pub mod pouch;
 mod seal;
 pub mod stream;
 pub mod wire;
