@@ -47,6 +47,7 @@ transcripts! {
     requests_that_break_rules
     check
     exchange
+    pouches
     drafts
     cases
     hearings

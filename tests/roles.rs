@@ -16,6 +16,7 @@ use pb::agency_service_client::AgencyServiceClient;
 use pb::audit_service_client::AuditServiceClient;
 use pb::directory_service_client::DirectoryServiceClient;
 use pb::operator_service_client::OperatorServiceClient;
+use pb::pouch_service_client::PouchServiceClient;
 
 const ROLES: [&str; 5] = ["submit", "read", "approve", "audit", "operate"];
 
@@ -115,6 +116,10 @@ table! {
         GetVaultUsage get_vault_usage (pb::GetVaultUsageRequest) "operate";
         CheckVault check_vault (pb::CheckVaultRequest) "operate";
         SealLog seal_log (pb::SealLogRequest) "operate";
+    }
+    PouchService PouchServiceClient {
+        ExportPouch export_pouch (pb::ExportPouchRequest) "operate";
+        ImportPouch import_pouch (stream pb::ImportPouchRequest) "operate";
     }
     AuditService AuditServiceClient {
         GetCheckpoint get_checkpoint (pb::GetCheckpointRequest) "audit";

@@ -25,6 +25,7 @@ pub mod identity;
 mod inbox;
 pub mod listen;
 pub mod operator;
+pub mod pouch;
 pub mod probe;
 mod release;
 pub mod standing;

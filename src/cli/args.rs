@@ -8,8 +8,8 @@ use super::out::{Format, Out};
 use super::{
     agency, annex, audit, cancel, card, case, cases, check, completions, config, confirm, demo,
     directory, disclose, draft, erase, fetch, framework, hold, inbox, init, key, list, log,
-    official, pack, peer, queue, receipt, reply, serve, share, show, stats, status, submit, vault,
-    verify_package,
+    official, pack, peer, pouch, queue, receipt, reply, serve, share, show, stats, status, submit,
+    vault, verify_package,
 };
 
 /// Exchanges requests for mutual legal assistance between the authorities of States
@@ -89,6 +89,7 @@ pub(super) enum Command {
     Agency(agency::AgencyArgs),
     Status(status::StatusArgs),
     Queue(queue::QueueArgs),
+    Pouch(pouch::PouchArgs),
     Erase(erase::EraseArgs),
     Hold(hold::HoldArgs),
     Log(log::LogArgs),

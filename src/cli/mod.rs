@@ -44,6 +44,7 @@ mod log;
 mod official;
 mod pack;
 mod peer;
+mod pouch;
 mod queue;
 mod receipt;
 mod refusal;
@@ -90,6 +91,7 @@ pub async fn run(cli: Cli, out: &mut Out) -> Result<(), Failure> {
         Command::Agency(args) => Box::pin(agency::run(args, out)).await,
         Command::Status(args) => Box::pin(status::run(args, out)).await,
         Command::Queue(args) => Box::pin(queue::run(args, out)).await,
+        Command::Pouch(args) => Box::pin(pouch::run(args, out)).await,
         Command::Erase(args) => Box::pin(erase::run(args, out)).await,
         Command::Hold(args) => Box::pin(hold::run(args, out)).await,
         Command::Log(args) => Box::pin(log::run(args, out)).await,

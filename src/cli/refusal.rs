@@ -122,6 +122,11 @@ fn hint_of_reason(reason: &str) -> Option<&'static str> {
         }
         "NOT_APPROVED" => "its author writes another",
         "AUTHOR_GONE" => "refuse it, and have another agency submit it",
+        "NOTHING_WAITS" => {
+            "`rogatory queue` shows what waits; what is held back goes nowhere until `rogatory queue retry ID`"
+        }
+        "PEER_SUSPENDED" => "`rogatory peer resume AUTHORITY` ends that",
+        "POUCH_GAP" => "`rogatory peer test AUTHORITY` shows whether there is a link",
         "DISK_FULL" => "nothing is lost: ask the node's operator to make room, then try again",
         "LOG_ROLLED_BACK" => {
             "a backup older than what peers hold was restored: stop the node, and put back what is \
@@ -139,6 +144,14 @@ fn hint_of_field(details: &ErrorDetails) -> Option<&'static str> {
     }
     if has("recipient") || has("peer") {
         return Some("`rogatory directory list` shows the authorities that the node knows");
+    }
+    if has("pouch.recipient") {
+        return Some("`rogatory pouch show FILE` says for whom a pouch is");
+    }
+    if has("pouch") {
+        return Some(
+            "copy the file again, and compare its SHA-256 with the one that its maker was told: `rogatory pouch show FILE`",
+        );
     }
     if has("case_id") {
         return Some("name the case with --case, as `rogatory list` shows it");

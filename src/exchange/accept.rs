@@ -7,6 +7,7 @@ use super::heads::{digests, put_head};
 use super::issue::{Issued, issue};
 use super::parties::KIND_NOT_PERMITTED;
 use super::pieces::piece;
+use super::pouch::came;
 use super::refusals::{Refused, refuse_in, too_many};
 use super::rows::{self, MessageRow, RECEIVED, facts_of, message_in, put_message, shape_of_ref};
 use super::suspend::Trust;
@@ -57,6 +58,17 @@ impl Exchange {
         peer: &Peer,
         proven: &SignedCheckpoint,
         deliver: pb::Deliver,
+    ) -> Result<Accepted, ActionError> {
+        self.accept_by(peer, proven, deliver, None).await
+    }
+
+    /// The same by whichever road: `pouch` is the SHA-256 of the one that it came in.
+    pub(super) async fn accept_by(
+        &self,
+        peer: &Peer,
+        proven: &SignedCheckpoint,
+        deliver: pb::Deliver,
+        pouch: Option<Digest>,
     ) -> Result<Accepted, ActionError> {
         self.check_writable()?;
         let digest = sha256(&deliver.envelope);
@@ -115,7 +127,7 @@ impl Exchange {
             size: proven.checkpoint().size,
             root: proven.checkpoint().root,
         };
-        self.commit_message(peer, proven, message, annexes, remote).await
+        self.commit_message(peer, proven, message, annexes, (remote, pouch)).await
     }
 
     /// Takes the marks off the packages of a message that is durable. Where that fails, the sweep
@@ -177,7 +189,7 @@ impl Exchange {
         proven: &SignedCheckpoint,
         message: AuthenticMessage,
         annexes: Vec<SealedAnnex>,
-        remote: Coordinates,
+        (remote, pouch): (Coordinates, Option<Digest>),
     ) -> Result<Accepted, ActionError> {
         let header = message.header();
         let row = received_row(header, message.digest());
@@ -200,6 +212,7 @@ impl Exchange {
             annexes,
             row,
             draft,
+            pouch,
             refusals: self.refusals.clone(),
             now: self.now(),
         };
@@ -290,6 +303,8 @@ struct Arrived {
     annexes: Vec<SealedAnnex>,
     row: MessageRow,
     draft: EntryDraft,
+    /// The SHA-256 of the pouch that it came in.
+    pouch: Option<Digest>,
     refusals: Arc<Budgets>,
     now: Timestamp,
 }
@@ -326,6 +341,9 @@ impl Arrived {
         row.body_slot = tx.body(self.bytes.to_vec()).0;
         annex::keep(tx, self.id, &mut row, &self.annexes);
         put_message(tx, self.id, &row);
+        if let Some(pouch) = self.pouch {
+            came(tx, self.id, row, &self.me, pouch)?;
+        }
         tx.put(Table::Unopened, self.id.as_bytes(), Vec::new());
         Ok(Became::Accepted)
     }

@@ -85,6 +85,8 @@ pub struct Gates {
     pub exports: Arc<Gate>,
     /// Checks of what the node keeps against its log.
     pub state_checks: Arc<Gate>,
+    /// Pouches that are packed or unpacked.
+    pub pouches: Arc<Gate>,
     /// Offers of packages by peers.
     pub offers: Arc<Gate>,
     /// Pushes of packages by peers.
@@ -107,6 +109,7 @@ impl Default for Gates {
             inbox_watches: Gate::new("watches of the inbox", limits::INBOX_WATCHES),
             exports: Gate::new("exports", limits::EXPORTS),
             state_checks: Gate::new("checks of the log", limits::STATE_CHECKS),
+            pouches: Gate::new("pouches", limits::POUCHES),
             offers: Gate::new("offers of packages", limits::OFFERS),
             pushes: Gate::new("pushes of packages", limits::PUSHES),
             receipts: Gate::new("requests for receipts", limits::RECEIPTS),

@@ -19,7 +19,7 @@ use tokio::sync::watch;
 
 use self::chain::Chain;
 pub use self::chain::{HeadError, Taken};
-pub(crate) use self::follow::{Following, steps};
+pub(crate) use self::follow::{Following, steps, succession};
 pub(crate) use self::shown::Shown;
 use super::rows::{self, HeadRow, head_key};
 use super::{ActionError, Exchange, Peer};

@@ -18,9 +18,9 @@ pub struct Issued {
     index: u64,
 }
 
-/// A RelayAcceptance: these bytes, authentic, are durable here.
+/// A RelayAcceptance: these bytes, authentic, are durable here. By which road they came stands behind it.
 pub fn issue<T>(_message: &AuthenticMessage, at: &Committed<T>) -> Option<Issued> {
-    newest(at)
+    at.entries().first().map(|(index, _)| Issued { index: *index })
 }
 
 /// A ContentConsignment: opened, lawful in form, in an agency's inbox.

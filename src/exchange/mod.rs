@@ -53,6 +53,7 @@ pub mod outbox;
 pub mod packages;
 mod parties;
 pub mod pieces;
+pub mod pouch;
 pub mod query;
 pub mod queue;
 pub mod reconcile;
@@ -339,12 +340,6 @@ impl Exchange {
 
     fn links(&self) -> MutexGuard<'_, BTreeMap<AuthorityId, LinkState>> {
         self.links.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What an operator is to know when evidence is refused for want of room.
-    pub fn vault_is_full(&self) -> Option<String> {
-        let full = self.vault.check_room(0).err()?;
-        Some(format!("evidence is refused: {full}"))
     }
 
     /// Whether somebody holds a longer or another log of ours than we do: then the store takes

@@ -5,10 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::ActionError;
-use super::rows::{self, OutboxRow};
+use super::heads::hashes;
+use super::rows::{self, MessageRow, OutboxRow};
+use super::{ActionError, annex};
 use crate::domain::AuthorityId;
-use crate::store::{Store, Table};
+use crate::pb::v1 as pb;
+use crate::store::{BodySlot, Head, Position, Store, Table};
 
 /// Something that waits.
 #[derive(Clone)]
@@ -104,6 +106,20 @@ impl Outbox {
             Some(item) if !item.begun => lane.items.remove(key),
             _ => None,
         }
+    }
+
+    /// Everything that waits for one peer.
+    pub(super) fn of(&self, peer: &AuthorityId) -> Vec<Item> {
+        let lanes = self.lanes();
+        lanes
+            .get(peer.as_str())
+            .map_or_else(Vec::new, |lane| lane.items.values().cloned().collect())
+    }
+
+    /// It may reach the peer by another road than the link: it is not to be withdrawn any more. False
+    /// when it is not here.
+    pub(super) fn begin(&self, peer: &str, key: &[u8]) -> bool {
+        self.change(peer, key, |item| item.begun = true)
     }
 
     /// Takes up to `limit` items that can go now, oldest first; each is in flight until
@@ -204,4 +220,27 @@ impl Outbox {
         // what counts, and they are elsewhere.
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A queued message with the proof that our log has it under a head, the last one of that log that the
+/// recipient is shown.
+///
+/// # Errors
+/// [`ActionError::Fault`] when it is not in the store.
+pub(super) fn delivery(
+    store: &Store,
+    row: &MessageRow,
+    head: &Head,
+) -> Result<pb::Deliver, ActionError> {
+    let missing = || ActionError::Fault("a queued message is missing from the store".into());
+    let envelope = store.body(BodySlot(row.body_slot))?.ok_or_else(missing)?;
+    let entry = store.entry(row.entry_index)?.ok_or_else(missing)?;
+    let inclusion = store.inclusion(row.entry_index, head.checkpoint.size)?;
+    Ok(pb::Deliver {
+        envelope: envelope.into(),
+        entry: entry.into(),
+        index: Position::from_number(row.entry_index).index,
+        inclusion: hashes(&inclusion),
+        annexes: annex::to_deliver(store, row)?,
+    })
 }

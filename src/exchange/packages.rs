@@ -23,6 +23,7 @@ pub(super) use key::{forget_key, free, keep_key, key_of, reserve};
 pub use manifest::{ExhibitInfo, ExhibitPage, PageToken};
 pub use receive::{Offers, Receiving};
 pub use sealer::Taken;
+pub(super) use send::Parts as PackageParts;
 pub(crate) use send::push_all;
 pub use unfinished::{Standing, Unfinished};
 pub(super) use unfinished::{forget_upload_key, is_free};

@@ -39,6 +39,15 @@ impl Streams {
         places.insert(peer.clone(), place.clone());
         place
     }
+
+    /// Ends the stream that the peer has, if it has one: what it shows next follows from what this node
+    /// held when the stream began, and more came by another road. It opens another.
+    pub(super) fn end(&self, peer: &AuthorityId) {
+        let places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = places.get(peer) {
+            place.taken.cancel();
+        }
+    }
 }
 
 #[cfg(test)]

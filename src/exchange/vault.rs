@@ -80,6 +80,12 @@ impl Unclaimed {
 }
 
 impl Exchange {
+    /// What an operator is to know when evidence is refused for want of room.
+    pub fn vault_is_full(&self) -> Option<String> {
+        let full = self.vault.check_room(0).err()?;
+        Some(format!("evidence is refused: {full}"))
+    }
+
     /// What evidence takes on the disk, and whose it is. Blocking.
     ///
     /// # Errors

@@ -20,6 +20,7 @@ use crate::api::courier::MESSAGE_MAX_BYTES;
 use crate::api::directory::DirectoryApi;
 use crate::api::exchange::ExchangeApi;
 use crate::api::operator::{NodeFacts, OperatorApi};
+use crate::api::pouch::PouchApi;
 use crate::api::probe::Probe;
 use crate::api::tls;
 use crate::pb::v1 as pb;
@@ -28,6 +29,7 @@ use pb::audit_service_server::AuditServiceServer;
 use pb::directory_service_server::DirectoryServiceServer;
 use pb::exchange_service_server::ExchangeServiceServer;
 use pb::operator_service_server::OperatorServiceServer;
+use pb::pouch_service_server::PouchServiceServer;
 
 /// A connection is closed after this long, so that certificates are looked at again; streams are
 /// resumed on a new one.
@@ -102,6 +104,7 @@ fn router(
     at_once(health.set_serving::<OperatorServiceServer<OperatorApi>>());
     at_once(health.set_serving::<AuditServiceServer<AuditApi>>());
     at_once(health.set_serving::<DirectoryServiceServer<DirectoryApi>>());
+    at_once(health.set_serving::<PouchServiceServer<PouchApi>>());
     let ca = std::fs::read_to_string(node.config.home.join("tls/ca.pem"))?;
     let bound = match addresses.agency.is_empty() {
         true => node.config.agency_listen.to_string(),
@@ -132,6 +135,7 @@ fn router(
         stop.child_token(),
     );
     let directory = DirectoryApi::new(exchange.clone());
+    let pouches = PouchApi::new(exchange.clone(), stop.child_token());
     let audit = AuditApi::new(exchange, stop.child_token());
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(crate::pb::DESCRIPTORS)
@@ -139,6 +143,7 @@ fn router(
     Ok(server()
         .add_service(OperatorServiceServer::new(operator))
         .add_service(DirectoryServiceServer::new(directory))
+        .add_service(PouchServiceServer::new(pouches))
         .add_service(audit.service())
         .add_service(reflection))
 }

@@ -174,7 +174,7 @@ pub(crate) fn steps(
 }
 
 /// That the log of a head follows the one before it.
-fn succession(store: &Store, head: &Head) -> Result<pb::Succession, ActionError> {
+pub(crate) fn succession(store: &Store, head: &Head) -> Result<pb::Succession, ActionError> {
     let lost = || ActionError::Fault(format!("log {} does not follow any", head.log));
     let before = head.log.checked_sub(1).and_then(|log| store.head_of(log)).ok_or_else(lost)?;
     let size = before.checkpoint.size;

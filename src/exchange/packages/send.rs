@@ -71,7 +71,7 @@ fn announced(
 }
 
 /// The parts of a push, read from the vault one after the other.
-struct Parts {
+pub(in crate::exchange) struct Parts {
     reader: PackageReader,
     shape: PackageShape,
     next: Next,
@@ -88,12 +88,20 @@ enum Next {
 }
 
 impl Parts {
-    fn new(reader: PackageReader, shape: PackageShape, progress: &pb::PackageProgress) -> Self {
+    /// Those that a peer lacks who has so much already.
+    pub(in crate::exchange) fn new(
+        reader: PackageReader,
+        shape: PackageShape,
+        progress: &pb::PackageProgress,
+    ) -> Self {
         let next = Next::Start { listed: progress.listed };
         Self { reader, shape, next, first: progress.chunks }
     }
 
-    fn next(&mut self) -> Result<Option<pb::PushPackageRequest>, ActionError> {
+    /// The next one; `None` behind the last.
+    pub(in crate::exchange) fn next(
+        &mut self,
+    ) -> Result<Option<pb::PushPackageRequest>, ActionError> {
         let part = match self.next {
             Next::Start { listed } => {
                 self.next = if listed { self.first_chunk() } else { Next::Sizes { from: 0 } };

@@ -12,6 +12,7 @@ use crate::exchange::cases::index;
 use crate::exchange::erase::erase_content;
 use crate::exchange::handover;
 use crate::exchange::heads::put_head;
+use crate::exchange::pouch::put_back;
 use crate::exchange::queue::held_state;
 use crate::exchange::record::{learn, leaves_queue};
 use crate::exchange::refusals::{note_refusal, refusal_key};
@@ -45,6 +46,11 @@ impl Kept {
             (Event::RelayRejection, _) => self.refusal(tx, position, entry),
             (Event::RelayFailure, _) => ends(tx, entry, DeliveryState::ExpiredUnknown),
             (Event::SubmissionRejection, _) => Ok(()),
+            (Event::RelayToNonErds | Event::ReceivedFromNonErds, _) => {
+                let (id, _) = about(position, entry)?;
+                let row = known(tx, position, id)?;
+                put_back(tx, (id, &self.me), row, (position, entry))
+            }
             _ => self.stated(tx, position, entry),
         }
     }

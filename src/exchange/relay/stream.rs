@@ -11,15 +11,15 @@ use tokio::task::JoinSet;
 
 use crate::exchange::courier::{Courier, Link, Trouble};
 use crate::exchange::guard::hello;
-use crate::exchange::heads::{HeadError, OwnHead, Taken, hashes, request, steps};
+use crate::exchange::heads::{HeadError, OwnHead, Taken, request, steps};
 use crate::exchange::issue::Issued;
-use crate::exchange::outbox::Item;
+use crate::exchange::outbox::{Item, delivery};
 use crate::exchange::packages::push_all;
 use crate::exchange::rows;
 use crate::exchange::session::PENDING_MAX;
-use crate::exchange::{ActionError, Exchange, LinkState, Peer, annex};
+use crate::exchange::{ActionError, Exchange, LinkState, Peer};
 use crate::pb::v1 as pb;
-use crate::store::{BodySlot, Head, Position};
+use crate::store::{Head, Position};
 use pb::relay_request::Frame as Ask;
 use pb::relay_response::Frame as Answer;
 
@@ -350,16 +350,7 @@ impl Stream {
         let missing = || ActionError::Fault("a queued message is missing from the store".into());
         let store = &self.exchange.store;
         let row = rows::message(store, item.row.message()?)?.ok_or_else(missing)?;
-        let envelope = store.body(BodySlot(row.body_slot))?.ok_or_else(missing)?;
-        let entry = store.entry(row.entry_index)?.ok_or_else(missing)?;
-        let inclusion = store.inclusion(row.entry_index, self.shown()?.checkpoint.size)?;
-        Ok(pb::Deliver {
-            envelope: envelope.into(),
-            entry: entry.into(),
-            index: Position::from_number(row.entry_index).index,
-            inclusion: hashes(&inclusion),
-            annexes: annex::to_deliver(store, &row)?,
-        })
+        delivery(store, &row, self.shown()?)
     }
 }
 

@@ -1,0 +1,267 @@
+//! Unpacking: evidence goes to the vault as it comes, and is verified there; what must be proved waits
+//! until the last chunk has said that the pouch is whole.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use prost::Message as _;
+
+use super::logs::ComingLog;
+use super::take::Taking;
+use crate::domain::PackageId;
+use crate::domain::limits::{POUCH_HELD_MAX_BYTES, POUCH_ITEMS_MAX};
+use crate::envelope::pouch::{PouchError, PouchOpener, read_head};
+use crate::exchange::packages::Receiving;
+use crate::exchange::{ActionError, Exchange, Peer};
+use crate::pb::v1 as pb;
+use pb::pouch_part::Part;
+use pb::push_package_request::Part as PackagePart;
+
+/// Logs of one authority in a pouch: more than it begins in a lifetime.
+const LOGS_MAX: usize = 64;
+
+impl From<PouchError> for ActionError {
+    fn from(error: PouchError) -> Self {
+        Self::invalid("pouch", error.to_string())
+    }
+}
+
+/// A package in the pouch whose chunks are coming.
+struct Coming {
+    id: PackageId,
+    has: pb::PackageProgress,
+    /// None where all of it is here.
+    receiving: Option<Receiving>,
+}
+
+/// A pouch that is coming.
+pub struct Unpacking {
+    exchange: Arc<Exchange>,
+    first: BytesMut,
+    opener: Option<PouchOpener>,
+    /// Whose it is, once that is known.
+    peer: Option<Arc<Peer>>,
+    logs: Vec<ComingLog>,
+    messages: Vec<pb::PouchMessage>,
+    receipts: Vec<String>,
+    recorded: Vec<pb::PouchRecorded>,
+    held_bytes: usize,
+    /// What the vault has of the packages of the message that came last.
+    has: Vec<pb::PackageProgress>,
+    coming: Option<Coming>,
+}
+
+impl Unpacking {
+    /// For the pouch of a peer.
+    ///
+    /// # Errors
+    /// [`ActionError::Unavailable`] while this node takes nothing.
+    pub fn begin(exchange: &Arc<Exchange>) -> Result<Self, ActionError> {
+        exchange.check_writable()?;
+        Ok(Self {
+            exchange: exchange.clone(),
+            first: BytesMut::new(),
+            opener: None,
+            peer: None,
+            logs: Vec::new(),
+            messages: Vec::new(),
+            receipts: Vec::new(),
+            recorded: Vec::new(),
+            held_bytes: 0,
+            has: Vec::new(),
+            coming: None,
+        })
+    }
+
+    /// Takes the next bytes of the file.
+    ///
+    /// # Errors
+    /// [`ActionError::Invalid`] where they are no pouch for this node, or a damaged one; those of the
+    /// vault. What is in the vault stays, and the pouch can be sent again.
+    pub async fn push(&mut self, bytes: &[u8]) -> Result<(), ActionError> {
+        let parts = match &mut self.opener {
+            Some(opener) => opener.push(bytes)?,
+            None => {
+                self.first.extend_from_slice(bytes);
+                match self.open()? {
+                    Some(parts) => parts,
+                    None => return Ok(()),
+                }
+            }
+        };
+        self.take_all(parts).await
+    }
+
+    fn open(&mut self) -> Result<Option<Vec<pb::PouchPart>>, ActionError> {
+        let Some((head, _)) = read_head(&self.first)? else { return Ok(None) };
+        if head.recipient != self.exchange.me {
+            let rule = format!("is for {}, and this node is {}", head.recipient, self.exchange.me);
+            return Err(ActionError::invalid("pouch.recipient", rule));
+        }
+        let sender = &head.sender;
+        let unknown = || ActionError::NotFound(format!("{sender} is not in the directory"));
+        let peer = self.exchange.directory.get(sender).ok_or_else(unknown)?;
+        if peer.suspended.is_some() {
+            let message = format!("trust in {sender} rests: nothing of it is taken");
+            return Err(ActionError::conflict("PEER_SUSPENDED", message));
+        }
+        let secrets = self.exchange.keys.sealed_to();
+        let opener = PouchOpener::begin(&self.first, &secrets)?;
+        let mut opener = opener.ok_or(PouchError::NotAPouch)?;
+        let parts = opener.push(&[])?;
+        self.first.clear();
+        (self.opener, self.peer) = (Some(opener), Some(peer));
+        Ok(Some(parts))
+    }
+
+    fn peer(&self) -> Result<Arc<Peer>, ActionError> {
+        self.peer.clone().ok_or_else(|| ActionError::fault("a pouch that is not open"))
+    }
+
+    async fn take_all(&mut self, parts: Vec<pb::PouchPart>) -> Result<(), ActionError> {
+        for part in parts {
+            let bytes = part.encoded_len();
+            let part = part.part.ok_or(PouchError::Part("one says nothing"))?;
+            if !matches!(part, Part::Package(_)) {
+                self.hold(bytes)?;
+            }
+            self.take(part).await?;
+        }
+        Ok(())
+    }
+
+    /// What is held in memory has an end (I7).
+    fn hold(&mut self, bytes: usize) -> Result<(), ActionError> {
+        self.held_bytes += bytes;
+        let items = self.messages.len() + self.receipts.len();
+        let few = items.max(self.recorded.len()) <= POUCH_ITEMS_MAX && self.logs.len() <= LOGS_MAX;
+        // Half of it for what is sent, half for what is proved of logs.
+        match few && self.held_bytes <= 2 * POUCH_HELD_MAX_BYTES {
+            true => Ok(()),
+            false => Err(PouchError::Part("it holds more than a pouch may").into()),
+        }
+    }
+
+    async fn take(&mut self, part: Part) -> Result<(), ActionError> {
+        match part {
+            Part::Log(log) => self.logs.push(ComingLog::new(log)),
+            Part::Leaves(leaves) => {
+                let log = self.logs.last_mut();
+                if !log.is_some_and(|log| log.push(&leaves.hashes)) {
+                    return Err(PouchError::Part("leaves of no log, or too many").into());
+                }
+            }
+            Part::Message(message) => {
+                self.end_package().await?;
+                self.announce(&message).await?;
+                self.messages.push(message);
+            }
+            Part::Package(part) => {
+                let part = part.part.ok_or(PouchError::Part("one says nothing"))?;
+                self.take_package(part).await?;
+            }
+            Part::Receipt(receipt) => {
+                self.end_package().await?;
+                self.receipts.push(receipt.text);
+            }
+            Part::Recorded(recorded) => {
+                self.end_package().await?;
+                self.recorded.push(recorded);
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks the vault what it has of the packages of a message. One that its sender did not sign
+    /// announces nothing, and is refused when its turn comes.
+    async fn announce(&mut self, message: &pb::PouchMessage) -> Result<(), ActionError> {
+        let envelope = message.deliver.as_ref().map(|deliver| deliver.envelope.clone());
+        let (exchange, peer) = (self.exchange.clone(), self.peer()?);
+        let offering = exchange.offers().offer(&exchange, &peer, envelope.unwrap_or_default());
+        self.has = match offering.await {
+            Ok(held) => held.packages,
+            Err(ActionError::Forbidden(_)) => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        Ok(())
+    }
+
+    async fn take_package(&mut self, part: PackagePart) -> Result<(), ActionError> {
+        if let PackagePart::Start(start) = &part {
+            self.end_package().await?;
+            let has = self.has.iter().find(|has| has.package_id == start.package_id);
+            let Some(has) = has.cloned() else { return Ok(()) };
+            let id = PackageId::from_slice(&start.package_id).map_err(ActionError::fault)?;
+            let receiving = match has.complete {
+                true => None,
+                false => {
+                    let peer = self.peer()?;
+                    let offers = self.exchange.offers();
+                    Some(offers.begin(&self.exchange, peer.authority(), id)?)
+                }
+            };
+            self.coming = Some(Coming { id, has, receiving });
+            return Ok(());
+        }
+        let Some(Coming { has, receiving: Some(receiving), .. }) = &mut self.coming else {
+            return Ok(());
+        };
+        let known = match &part {
+            PackagePart::Chunk(chunk) => chunk.number < has.chunks,
+            _ => has.listed,
+        };
+        if !known && !receiving.part(part).await {
+            // It says why.
+            self.end_package().await?;
+        }
+        Ok(())
+    }
+
+    async fn end_package(&mut self) -> Result<(), ActionError> {
+        let Some(Coming { id, receiving: Some(receiving), .. }) = self.coming.take() else {
+            return Ok(());
+        };
+        let ended = receiving.finish().await;
+        if ended.as_ref().map_or(true, |progress| progress.complete) {
+            self.exchange.offers().forget(self.peer()?.authority(), id);
+        }
+        ended.map(|_| ())
+    }
+
+    /// Ends the file, and takes what it proves.
+    ///
+    /// # Errors
+    /// [`ActionError`]; the pouch can be sent again, and what was taken is found.
+    pub async fn finish(mut self) -> Result<pb::ImportPouchResponse, ActionError> {
+        let opener = self.opener.take().ok_or(PouchError::NotAPouch)?;
+        let (head, peer) = (opener.head().clone(), self.peer()?);
+        let (parts, digest) = opener.finish()?;
+        self.take_all(parts).await?;
+        self.end_package().await?;
+        let Self { exchange, logs, messages, receipts, recorded, .. } = self;
+        let mut proven = BTreeMap::new();
+        for log in logs {
+            if let Some(head) = exchange.take_log(&peer, log).await? {
+                proven.insert(head.checkpoint().origin.clone(), head);
+            }
+        }
+        // What its own stream shows next must start from here.
+        exchange.streams.end(peer.authority());
+        let taking = Taking { exchange: &exchange, peer: &peer, proven: &proven, digest };
+        let mut items = Vec::new();
+        for message in messages {
+            items.push(taking.message(message).await?);
+        }
+        for receipt in receipts {
+            items.push(taking.receipt(&receipt).await?);
+        }
+        exchange.are_there(peer.authority(), &proven, &recorded).await?;
+        Ok(pb::ImportPouchResponse {
+            sender: head.sender.to_string(),
+            create_time: head.created.to_string(),
+            digest: hex::encode(digest),
+            items,
+        })
+    }
+}
