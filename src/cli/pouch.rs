@@ -228,9 +228,9 @@ fn told_packed(
 fn told_head(head: &PouchHead, digest: &str, bytes: u64, out: &mut Out) {
     let PouchHead { sender, recipient, created } = head;
     let fields = [
-        ("from, as it says", sender.to_string()),
-        ("for", recipient.to_string()),
-        ("made", created.to_string()),
+        ("sender, as it says", sender.to_string()),
+        ("recipient", recipient.to_string()),
+        ("packed", created.to_string()),
         ("size", view::bytes(bytes)),
         ("sha256", digest.to_owned()),
     ];
@@ -275,8 +275,8 @@ fn told_taken(
         "items": taken.items.iter().map(item).collect::<Vec<_>>(),
     });
     let fields = [
-        ("from", taken.sender.clone()),
-        ("made", taken.create_time.clone()),
+        ("sender", taken.sender.clone()),
+        ("packed", taken.create_time.clone()),
         ("sha256", taken.digest.clone()),
     ];
     out.record(&fields, &json);

@@ -1,14 +1,11 @@
 //! What a peer with valid credentials may not do, each with the reason that it is told. Refusals of
 //! messages are signed and logged, once however often the same bytes come.
-#![allow(missing_docs)]
 
-mod support;
-
+use crate::support::hostile::{Hostile, at, receipt_of, refusal_of};
+use crate::support::*;
 use rogatory::audit::entry::{EntryDraft, Event};
 use rogatory::domain::{AuthorityId, MessageId};
 use rogatory::pb::v1 as pb;
-use support::hostile::{Hostile, at, receipt_of, refusal_of};
-use support::*;
 
 use pb::relay_request::Frame as Ask;
 use pb::relay_response::Frame as Answer;

@@ -1,14 +1,11 @@
 //! A node that was restored from an older copy of its machine, mark and all: only peers know.
-#![allow(missing_docs)]
-
-mod support;
 
 use std::path::Path;
 
+use crate::support::*;
 use rogatory::audit::entry::Event;
 use rogatory::client::Profile;
 use rogatory::pb::v1 as pb;
-use support::*;
 use tonic::Code;
 
 use pb::agency_service_client::AgencyServiceClient;

@@ -1,14 +1,11 @@
 //! Two nodes over real mutual TLS: the way of a message from agency to agency and its receipts
 //! back.
-#![allow(missing_docs)]
 
-mod support;
-
+use crate::support::*;
 use rogatory::crypto::keys::Role;
 use rogatory::home::KeyChange;
 use rogatory::node::{Changed, change_key};
 use rogatory::pb::v1 as pb;
-use support::*;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_crosses_and_every_receipt_comes_back() {

@@ -1,14 +1,11 @@
 //! Which role each method demands: every method of the API, called with every role alone.
-#![allow(missing_docs)]
-
-mod support;
 
 use std::collections::BTreeSet;
 
+use crate::support::*;
 use prost::Message as _;
 use rogatory::client::Profile;
 use rogatory::pb::v1 as pb;
-use support::*;
 use tonic::Code;
 use tonic::transport::Channel;
 
@@ -128,11 +125,11 @@ table! {
         GetConsistencyProof get_consistency_proof (pb::GetConsistencyProofRequest) "audit";
         ListEvidence list_evidence (pb::ListEvidenceRequest) "audit";
         ExportLog export_log (pb::ExportLogRequest) "audit";
-        // And operate for a case: see tests/excerpts.rs.
+        // And operate for a case: see excerpts.rs.
         ExportExcerpt export_excerpt (pb::ExportExcerptRequest) "audit";
         GetAnchors get_anchors (pb::GetAnchorsRequest) "audit";
         CheckState check_state (pb::CheckStateRequest) "audit";
-        // And read: see tests/replayed.rs.
+        // And read: see replayed.rs.
         DiscloseMessage disclose_message (pb::DiscloseMessageRequest) "audit";
     }
 }

@@ -1,14 +1,11 @@
 //! What a peer may not answer: the message stays in the queue, nothing is recorded, and the operator
 //! is told what was wrong.
-#![allow(missing_docs)]
 
-mod support;
-
+use crate::support::impostor::{Fault, Impostor};
+use crate::support::*;
 use rogatory::audit::entry::{Entry, Event};
 use rogatory::audit::evidence::Evidence;
 use rogatory::pb::v1 as pb;
-use support::impostor::{Fault, Impostor};
-use support::*;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_that_prove_nothing_leave_the_message_in_the_queue() {

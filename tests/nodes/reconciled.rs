@@ -1,12 +1,9 @@
 //! Two nodes whose logs are compared over the wire: a receipt that was lost comes back, and what
 //! cannot be explained is told.
-#![allow(missing_docs)]
 
-mod support;
-
+use crate::support::*;
 use rogatory::pb::v1 as pb;
 use rogatory::store::Table;
-use support::*;
 
 /// A round with a peer, once the stream to it is up.
 async fn reconcile(at: &Node, with: &Node) -> pb::Reconciliation {

@@ -1,13 +1,11 @@
 //! One incident of trafficking in persons, worked by three States: where victims were recruited,
 //! where they passed through and where they were exploited. What their nodes say of it agrees.
-#![allow(missing_docs)]
 
-#[path = "scenario/figures.rs"]
 mod figures;
-#[path = "scenario/protected.rs"]
 mod protected;
-mod support;
 
+use crate::support::checked::check;
+use crate::support::*;
 use protected::{Desk, NAME};
 use rogatory::domain::request::{
     CaseRelation, Content, MlaRequest, RelatedCase, content_from_json, content_from_toml,
@@ -16,15 +14,13 @@ use rogatory::domain::request::{
 use rogatory::domain::{AuthorityId, AuthorityKind, CaseId, MessageKind};
 use rogatory::envelope::wire::content_to_pb;
 use rogatory::pb::v1 as pb;
-use support::checked::check;
-use support::*;
 
 use pb::RequestState::{self as State, *};
 
-const EXAMPLE: &str = include_str!("../examples/request-tip.json");
-const HEARING: &str = include_str!("../examples/messages/hearing-of-a-victim.toml");
-const REFERRAL: &str = include_str!("../examples/directory/protection-referral.toml");
-const EXTRADITION: &str = include_str!("../examples/messages/extradition-request.json");
+const EXAMPLE: &str = include_str!("../../examples/request-tip.json");
+const HEARING: &str = include_str!("../../examples/messages/hearing-of-a-victim.toml");
+const REFERRAL: &str = include_str!("../../examples/directory/protection-referral.toml");
+const EXTRADITION: &str = include_str!("../../examples/messages/extradition-request.json");
 
 /// A central authority with its desk.
 struct Office {

@@ -6,7 +6,7 @@ use rogatory::domain::statistics::{Column, Dimension, ReturnLine, Way};
 use rogatory::envelope::wire::{statistics_from_pb, statistics_to_pb};
 use rogatory::pb::v1 as pb;
 
-use crate::Office;
+use super::Office;
 use crate::support::{DEADLINE, submission};
 
 impl Office {

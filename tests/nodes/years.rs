@@ -1,18 +1,15 @@
 //! A node begins another log while messages flow: peers follow, nothing is lost, and an auditor with
 //! the exports and the cards alone verifies, replays and reconciles across the change.
-#![allow(missing_docs)]
-
-mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use crate::support::*;
 use rogatory::exchange::log::ExportWish;
 use rogatory::node::OpenNode;
 use rogatory::pb::v1 as pb;
 use serde_json::Value;
-use support::*;
 
 const MESSAGES: usize = 40;
 

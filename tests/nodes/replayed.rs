@@ -1,12 +1,11 @@
 //! What an auditor computes from exports against what the nodes say of themselves: replayed state,
 //! disclosures, two logs.
-#![allow(missing_docs)]
-
-mod support;
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
+use crate::support::checked::{auditor, check, traffic};
+use crate::support::*;
 use prost::Message as _;
 use rogatory::audit::Checkpoint;
 use rogatory::audit::disclosure::Record;
@@ -19,8 +18,6 @@ use rogatory::card::Card;
 use rogatory::client::Profile;
 use rogatory::domain::MessageId;
 use rogatory::pb::v1 as pb;
-use support::checked::{auditor, check, traffic};
-use support::*;
 
 use pb::audit_service_client::AuditServiceClient;
 

@@ -1,17 +1,14 @@
 //! Packages on their way into a vault: what arrives is what was signed, or is refused by name; a
 //! transfer that breaks goes on where it broke.
-#![allow(missing_docs)]
-
-mod support;
 
 use std::path::Path;
 
+use crate::support::package::package;
 use rogatory::crypto::random;
 use rogatory::domain::{PackageId, Timestamp};
 use rogatory::envelope::stream::SEALED_CHUNK_BYTES;
 use rogatory::store::arrival::Arrival;
 use rogatory::store::vault::{Bounds, Owner, PackageReader, Vault, VaultError};
-use support::package::package;
 
 /// Whoever sends what arrives here.
 const FROM: Owner = Owner::Peer([1; 16]);

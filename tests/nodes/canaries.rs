@@ -2,9 +2,6 @@
 //! written. Canaries are planted in every field of an annex and in the request beside it; two nodes
 //! with traces at their fullest deliver, open, export and erase them; then every byte that the
 //! product has written is searched, in every usual encoding.
-#![allow(missing_docs)]
-
-mod support;
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
@@ -12,11 +9,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
+use crate::support::DEADLINE;
+use crate::support::process::{Process, ROGATORY};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use serde_json::Value;
-use support::DEADLINE;
-use support::process::{Process, ROGATORY};
 
 /// In the annex: nobody but the official reads them.
 const SEALED: [&str; 9] = [
@@ -113,7 +110,7 @@ fn plant(world: &World) {
     world.write(&format!("in/{FILE}-broken.toml"), &annex.replace("born", &format!("\"{name}\"")));
     world
         .write(&format!("in/{FILE}-broken.json"), &format!("{{\"persons\": [{{\"{name}\": 1}}]}}"));
-    let request = include_str!("../examples/request-surveillance.toml");
+    let request = include_str!("../../examples/request-surveillance.toml");
     let [subject, facts, location] = SAID;
     let request = request
         .replace("xc.moj", "xa.oag")

@@ -1,18 +1,15 @@
 //! A node's rows against its own log, from outside: what differs is found and named, and what is
 //! just moving is not.
-#![allow(missing_docs)]
-
-mod support;
 
 use std::convert::Infallible;
 
+use crate::support::checked::{check, traffic};
+use crate::support::*;
 use prost::Message as _;
 use rogatory::domain::MessageId;
 use rogatory::pb::store::v1::{MessageRow, OutboxRow};
 use rogatory::pb::v1 as pb;
 use rogatory::store::{Table, Tx};
-use support::checked::{check, traffic};
-use support::*;
 
 /// Changes rows of a home that is not open, behind its log.
 async fn tamper<F>(node: &Node, change: F)

@@ -8,7 +8,7 @@ use rogatory::envelope::{AnnexDraft, NamedOfficial, SealedAnnex, seal_annex};
 use rogatory::pb::v1 as pb;
 use zeroize::Zeroizing;
 
-use crate::Office;
+use super::Office;
 use crate::support::Node;
 use rogatory::node::now;
 

@@ -1,15 +1,12 @@
 //! Nodes that witness each other: levels of receipts, evidence, gossip.
-#![allow(missing_docs)]
 
-mod support;
-
+use crate::support::hostile::Hostile;
+use crate::support::*;
 use rogatory::audit::cosigned::SignedCheckpoint;
 use rogatory::audit::entry::{EntryDraft, Event};
 use rogatory::audit::evidence::Evidence;
 use rogatory::pb::v1 as pb;
 use rogatory::receipt::Receipt;
-use support::hostile::Hostile;
-use support::*;
 
 use pb::relay_request::Frame as Ask;
 use pb::relay_response::Frame as Answer;

@@ -1,16 +1,13 @@
 //! Erasure that is real: what was erased opens with no key that is left, and everything that proves
 //! what happened stays. Holds, and the entries about who was given what.
-#![allow(missing_docs)]
-
-mod support;
 
 use std::process::Command;
 
+use crate::support::process::ROGATORY;
+use crate::support::walker::Walked;
+use crate::support::*;
 use rogatory::audit::entry::{Entry, Event};
 use rogatory::pb::v1 as pb;
-use support::process::ROGATORY;
-use support::walker::Walked;
-use support::*;
 
 use pb::audit_service_client::AuditServiceClient;
 

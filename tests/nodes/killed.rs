@@ -4,17 +4,14 @@
 //! acknowledged, as agencies' systems do; again and again one of the nodes is killed while a
 //! submission is on its way. In the end every acknowledged message is at the peer exactly once,
 //! nothing else is, and both logs verify.
-#![allow(missing_docs)]
-
-mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use crate::support::process::{Process, connect};
+use crate::support::*;
 use rogatory::pb::v1 as pb;
 use rogatory::pb::v1::upload_package_request::Part;
-use support::process::{Process, connect};
-use support::*;
 
 const MESSAGES: usize = 90;
 /// A node is killed during every one of these many submissions, the two in turn.

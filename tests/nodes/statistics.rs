@@ -1,17 +1,14 @@
 //! Two authorities count the same requests, each by its own node, and agree; an auditor counts them
 //! anew from the log and the contents, and comes to the same.
-#![allow(missing_docs)]
-
-mod support;
 
 use std::process::Command;
 
+use crate::support::*;
 use rogatory::domain::request::StatisticsReturn;
 use rogatory::domain::statistics::{Dimension, ReturnLine, Way, audit_lines, compare};
 use rogatory::envelope::wire::{statistics_from_pb, statistics_to_pb};
 use rogatory::pb::v1 as pb;
 use serde_json::Value;
-use support::*;
 use tonic::Code;
 
 /// Requests that are refused, and in which information is asked for; of twelve.

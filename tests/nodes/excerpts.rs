@@ -1,17 +1,14 @@
 //! Exports that go on where they were, and excerpts, from real nodes over real TLS.
-#![allow(missing_docs)]
-
-mod support;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::support::process::{Process, run};
+use crate::support::*;
 use rogatory::audit::manifest::tag;
 use rogatory::client::Profile;
 use rogatory::crypto::sha256;
 use rogatory::pb::v1 as pb;
-use support::process::{Process, run};
-use support::*;
 use tonic::Code;
 
 use pb::audit_service_client::AuditServiceClient;
@@ -185,7 +182,7 @@ fn parts_and_excerpts_go_from_a_log_to_the_next() {
 
 /// What the program says where it refuses.
 fn refused(args: &[&str]) -> String {
-    let done = std::process::Command::new(support::process::ROGATORY).args(args).output();
+    let done = std::process::Command::new(crate::support::process::ROGATORY).args(args).output();
     let done = done.expect("it runs");
     assert!(!done.status.success(), "{args:?}");
     String::from_utf8(done.stderr).expect("UTF-8")

@@ -1,20 +1,17 @@
 //! A node whose disk was restored from an older backup gets back from an export what it once had:
 //! nobody sees a second past, and what is lost for good is said to whoever waits for it.
-#![allow(missing_docs)]
-
-mod support;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::support::process::{Process, ROGATORY, connect, run};
+use crate::support::*;
 use rogatory::audit::manifest::Manifest;
 use rogatory::crypto::SigningSecret;
 use rogatory::crypto::keys::{Algorithm, Role};
 use rogatory::home::HomeKeys;
 use rogatory::pb::v1 as pb;
 use serde_json::Value;
-use support::process::{Process, ROGATORY, connect, run};
-use support::*;
 
 use pb::DeliveryState as D;
 

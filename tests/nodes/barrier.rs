@@ -1,16 +1,13 @@
 //! The acknowledgement leaves only after the barrier: a node whose fdatasync takes long, as strace
 //! makes it, and the moment at which the sender has the receipt. A killed process keeps its page
 //! cache, so no kill test can show this (I1).
-#![allow(missing_docs)]
-
-mod support;
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use crate::support::process::{Process, connect};
+use crate::support::*;
 use rogatory::pb::v1 as pb;
-use support::process::{Process, connect};
-use support::*;
 
 /// A frame with the example request is larger than this; frames of entries and rows are one page, but
 /// for the cards with which a node begins.

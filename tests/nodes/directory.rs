@@ -1,13 +1,10 @@
 //! What an authority says of itself and of its law reaches the others, and what it may not send does
 //! not.
-#![allow(missing_docs)]
 
-mod support;
-
+use crate::support::*;
 use rogatory::audit::entry::Event;
 use rogatory::domain::AuthorityKind;
 use rogatory::pb::v1 as pb;
-use support::*;
 use tonic::transport::Channel;
 
 use pb::directory_service_client::DirectoryServiceClient;

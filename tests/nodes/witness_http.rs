@@ -1,8 +1,7 @@
 //! Witnesses over HTTP: strangers whose logs a node cosigns, and those that it asks itself.
-#![allow(missing_docs)]
 
-mod support;
-
+use crate::support::hostile::Hostile;
+use crate::support::*;
 use rogatory::audit::Checkpoint;
 use rogatory::audit::cosigned::SignedCheckpoint;
 use rogatory::audit::entry::{EntryDraft, Event};
@@ -10,8 +9,6 @@ use rogatory::audit::note::VerifierKey;
 use rogatory::audit::witness::{AddCheckpoint, take_response};
 use rogatory::crypto::keys::{Algorithm, Seed, SigningSecret};
 use rogatory::pb::v1 as pb;
-use support::hostile::Hostile;
-use support::*;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// One request over plain HTTP; status and body.
