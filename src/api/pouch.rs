@@ -18,7 +18,7 @@ use crate::exchange::gates::Pass;
 use crate::exchange::pouch::{Packing, Unpacking};
 use crate::exchange::{ActionError, Caller, Exchange, Role};
 use crate::pb::v1 as pb;
-use pb::pouch_service_server::PouchService;
+use pb::pouch_service_server::{PouchService, PouchServiceServer};
 
 /// Bytes of a pouch in one piece.
 const PIECE_BYTES: usize = 256 << 10;
@@ -37,6 +37,11 @@ impl PouchApi {
     /// Of a node. Ends its streams at `stop`.
     pub fn new(exchange: Arc<Exchange>, stop: CancellationToken) -> Self {
         Self { exchange, stop }
+    }
+
+    /// As a service: a piece is as large as one that it sends.
+    pub fn service(self) -> PouchServiceServer<Self> {
+        PouchServiceServer::new(self).max_decoding_message_size(PIECE_BYTES + (4 << 10))
     }
 
     fn operator<T>(&self, request: &Request<T>) -> Result<(Caller, Standing), Status> {

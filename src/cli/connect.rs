@@ -143,6 +143,31 @@ pub(crate) struct OperatorAccess {
 }
 
 impl OperatorAccess {
+    /// The same at a node that runs: what comes from outside is taken by nothing else.
+    pub(crate) async fn at_running<T>(
+        &self,
+        out: &mut Out,
+        act: impl AsyncFnOnce(Channel, &mut Out) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let Some(home) = self.home.as_deref().filter(|_| self.profile.is_none()) else {
+            return self.at(out, act).await;
+        };
+        must_be_there(
+            &home.join(CONFIG_FILE),
+            "--home names a node's home; `rogatory init` makes one",
+        )?;
+        let local = Local::connect(home, self.passphrase_file.as_deref()).await?;
+        let result = match local.is_offline() {
+            true => {
+                Err(Failure::new(Exit::Unavailable, format!("no node runs at {}", home.display()))
+                    .hint("start it with `rogatory serve`, and do this again"))
+            }
+            false => act(local.channel(), out).await,
+        };
+        local.close().await;
+        result
+    }
+
     /// Does something at the node, and takes leave of it however that ends.
     pub(crate) async fn at<T>(
         &self,

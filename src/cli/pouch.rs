@@ -87,7 +87,7 @@ pub(crate) async fn run(args: PouchArgs, out: &mut Out) -> Result<(), Failure> {
         PouchCommand::Import { file } => {
             let head = head_of(&file)?;
             let taken = async |channel, out: &mut Out| import(channel, &file, out).await;
-            let taken = access.at(out, taken).await?;
+            let taken = access.at_running(out, taken).await?;
             told_taken(&head, &taken, out)
         }
         PouchCommand::Show { file } => {

@@ -8,19 +8,22 @@
 //! ```
 //!
 //! The key is wrapped for this head alone, and the last chunk says that it is the last: a pouch that
-//! was cut off or joined from two does not open. It says nothing of who made it. That each message
-//! and receipt in it says for itself, by the same signatures and proofs as on the link.
+//! was cut off or joined from two does not open. Who made it, its last part says, by a signature over
+//! all before it: on a link TLS says who speaks, and refusals are logged against whoever that is.
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use prost::Message as _;
 use zeroize::Zeroizing;
 
+use super::Suite;
 use super::stream::{ExhibitCipher, SEALED_CHUNK_BYTES};
+use crate::crypto::keys::Algorithm;
 use crate::crypto::primitives::{pae, random};
-use crate::crypto::{Digest, PublicKey, SealingSecret, Sha256, sha256};
+use crate::crypto::{Digest, PublicKey, SealingSecret, Sha256, SigningSecret, sha256};
 use crate::domain::limits::{CHUNK_BYTES, CHUNK_TAG_BYTES, POUCH_PART_MAX_BYTES, WRAPPED_KEYS_MAX};
 use crate::domain::{AuthorityId, PackageId, Timestamp};
 use crate::pb::v1 as pb;
+use pb::pouch_part::Part;
 
 /// The first bytes of a pouch.
 pub const MAGIC: &[u8] = b"rogatory pouch 1\n";
@@ -56,6 +59,9 @@ pub enum PouchError {
     /// A chunk does not open: changed, moved or cut off.
     #[error("chunk {0} of the pouch does not open: the file is damaged, or not all of it")]
     Chunk(u32),
+    /// Not signed by its maker, or not by all keys that the suite demands.
+    #[error("the pouch is not signed by a key that its sender's card has for {0}")]
+    Signature(Timestamp),
     /// What came out is no part.
     #[error("the pouch holds what is no part of one: {0}")]
     Part(&'static str),
@@ -84,6 +90,10 @@ fn parse_head(bytes: &[u8]) -> Result<Option<Parsed>, PouchError> {
     }
     let Some(head) = rest.get(..length) else { return Ok(None) };
     let wire = pb::PouchHead::decode(head).map_err(|error| PouchError::Head(error.to_string()))?;
+    // One head has one spelling: what the signature covers is what is read.
+    if wire.encode_to_vec() != head {
+        return Err(PouchError::Head("it has what no head has".into()));
+    }
     let authority = |field: &str, text: &str| {
         AuthorityId::parse(text).map_err(|error| PouchError::Head(format!("{field}: {error}")))
     };
@@ -114,10 +124,18 @@ impl Chunks {
     }
 }
 
+/// What the maker signs: the head as it stands, all parts as they stand, and what it holds of the
+/// reader's log.
+fn to_be_signed(head: &Digest, parts: &Digest, held: &str) -> Vec<u8> {
+    pae("rogatory/v1/pouch-end", &[head, parts, held.as_bytes()])
+}
+
 /// Seals parts into the bytes of a pouch.
 pub struct PouchSealer {
     chunks: Chunks,
     plain: Zeroizing<Vec<u8>>,
+    head: Digest,
+    parts: Sha256,
     whole: Sha256,
 }
 
@@ -155,12 +173,19 @@ impl PouchSealer {
         let mut whole = Sha256::new();
         whole.update(&first);
         let chunks = Chunks { key, pouch, number: 0 };
-        Ok((Self { chunks, plain: Zeroizing::default(), whole }, first))
+        let (plain, head, parts) = (Zeroizing::default(), sha256(&first), Sha256::new());
+        Ok((Self { chunks, plain, head, parts, whole }, first))
     }
 
     /// Adds a part; gives the chunks that are full now.
     pub fn part(&mut self, part: &pb::PouchPart) -> Vec<Bytes> {
-        self.plain.extend_from_slice(&part.encode_length_delimited_to_vec());
+        let part = part.encode_length_delimited_to_vec();
+        self.parts.update(&part);
+        self.add(&part)
+    }
+
+    fn add(&mut self, part: &[u8]) -> Vec<Bytes> {
+        self.plain.extend_from_slice(part);
         let mut full = Vec::new();
         // What is exactly one chunk may be the last.
         while self.plain.len() > CHUNK_BYTES {
@@ -171,11 +196,21 @@ impl PouchSealer {
         full
     }
 
-    /// The last chunk, and the SHA-256 of the whole file.
-    pub fn finish(mut self) -> (Bytes, Digest) {
+    /// Signs it, with what is held of the reader's log. The last bytes, and the SHA-256 of the whole file.
+    pub fn finish(mut self, held: &str, signers: &[&SigningSecret]) -> (Bytes, Digest) {
+        let parts = std::mem::replace(&mut self.parts, Sha256::new()).finish();
+        let message = to_be_signed(&self.head, &parts, held);
+        let sign = |key: &&SigningSecret| pb::Signature {
+            key_id: key.public().id().as_bytes().to_vec().into(),
+            signature: key.sign(&message).into(),
+        };
+        let signatures = signers.iter().map(sign).collect();
+        let end = pb::PouchEnd { held_checkpoint: held.to_owned(), signatures };
+        let end = pb::PouchPart { part: Some(Part::End(end)) };
+        let mut last = self.add(&end.encode_length_delimited_to_vec()).concat();
         let chunk = std::mem::take(&mut *self.plain);
-        let last = self.seal(chunk, true);
-        (last, self.whole.finish())
+        last.extend_from_slice(&self.seal(chunk, true));
+        (last.into(), self.whole.finish())
     }
 
     fn seal(&mut self, mut chunk: Vec<u8>, last: bool) -> Bytes {
@@ -194,7 +229,48 @@ pub struct PouchOpener {
     chunks: Chunks,
     sealed: BytesMut,
     plain: BytesMut,
+    first: Digest,
+    parts: Sha256,
+    end: Option<pb::PouchEnd>,
     whole: Sha256,
+}
+
+/// The end of a pouch: who made it, if its signature verifies.
+pub struct Closed {
+    /// SHA-256 of the file.
+    pub digest: Digest,
+    message: Vec<u8>,
+    end: pb::PouchEnd,
+}
+
+impl Closed {
+    /// Holds the signatures against the keys of the maker's card; gives what it holds of the reader's log.
+    ///
+    /// # Errors
+    /// [`PouchError::Signature`].
+    pub fn verify(
+        &self,
+        head: &PouchHead,
+        keys: &[PublicKey],
+        min_suite: Suite,
+    ) -> Result<&str, PouchError> {
+        let failed = || PouchError::Signature(head.created);
+        let mut signed = Vec::new();
+        for signature in &self.end.signatures {
+            let key = keys.iter().find(|key| key.id().as_bytes()[..] == signature.key_id[..]);
+            let key = key.ok_or_else(failed)?;
+            key.verify(&self.message, &signature.signature).map_err(|_| failed())?;
+            signed.push(key.algorithm());
+        }
+        let demanded: &[Algorithm] = match min_suite {
+            Suite::One => &[Algorithm::Ed25519],
+            Suite::Two => &[Algorithm::Ed25519, Algorithm::MlDsa65],
+        };
+        match demanded.iter().all(|algorithm| signed.contains(algorithm)) {
+            true => Ok(&self.end.held_checkpoint),
+            false => Err(failed()),
+        }
+    }
 }
 
 impl PouchOpener {
@@ -221,7 +297,8 @@ impl PouchOpener {
         whole.update(&first[..at]);
         let chunks = Chunks { key: Zeroizing::new(key), pouch, number: 0 };
         let (sealed, plain) = (BytesMut::from(&first[at..]), BytesMut::new());
-        Ok(Some(Self { head, chunks, sealed, plain, whole }))
+        let (first, parts, end) = (sha256(&first[..at]), Sha256::new(), None);
+        Ok(Some(Self { head, chunks, sealed, plain, first, parts, end, whole }))
     }
 
     /// What it says in clear.
@@ -229,32 +306,38 @@ impl PouchOpener {
         &self.head
     }
 
-    /// Takes more of the file; gives the parts that are whole now.
+    /// Takes more of the file. [`PouchOpener::part`] gives what is whole then.
     ///
     /// # Errors
-    /// [`PouchError::Chunk`] or [`PouchError::Part`].
-    pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<pb::PouchPart>, PouchError> {
+    /// [`PouchError::Chunk`].
+    pub fn push(&mut self, bytes: &[u8]) -> Result<(), PouchError> {
         self.sealed.extend_from_slice(bytes);
         // What is exactly one chunk may be the last.
         while self.sealed.len() > SEALED_CHUNK_BYTES {
             let chunk = self.sealed.split_to(SEALED_CHUNK_BYTES);
             self.open(chunk, false)?;
         }
-        self.parts()
+        Ok(())
     }
 
-    /// Ends the file: its last parts, and its SHA-256.
+    /// Says that the file ends here: what is left of it is its last chunk.
     ///
     /// # Errors
-    /// [`PouchError`] where it is not all of a pouch.
-    pub fn finish(mut self) -> Result<(Vec<pb::PouchPart>, Digest), PouchError> {
+    /// [`PouchError::Chunk`].
+    pub fn end(&mut self) -> Result<(), PouchError> {
         let chunk = self.sealed.split();
-        self.open(chunk, true)?;
-        let parts = self.parts()?;
-        match self.plain.is_empty() {
-            true => Ok((parts, self.whole.finish())),
-            false => Err(PouchError::Part("the last one is cut off")),
-        }
+        self.open(chunk, true)
+    }
+
+    /// Closes it, once the file has ended and all parts were taken.
+    ///
+    /// # Errors
+    /// [`PouchError::Part`] where it is not all of a pouch.
+    pub fn close(self) -> Result<Closed, PouchError> {
+        let end = self.end.filter(|_| self.plain.is_empty());
+        let end = end.ok_or(PouchError::Part("the last one is cut off"))?;
+        let message = to_be_signed(&self.first, &self.parts.finish(), &end.held_checkpoint);
+        Ok(Closed { digest: self.whole.finish(), message, end })
     }
 
     fn open(&mut self, mut chunk: BytesMut, last: bool) -> Result<(), PouchError> {
@@ -266,18 +349,28 @@ impl PouchOpener {
         Ok(())
     }
 
-    fn parts(&mut self) -> Result<Vec<pb::PouchPart>, PouchError> {
-        let mut parts = Vec::new();
-        while let Some((length, prefix)) = varint(&self.plain)? {
-            if self.plain.len() < prefix + length {
-                break;
+    /// The next part that is whole; none behind the end. What it holds is a copy: what is kept of a pouch
+    /// keeps nothing else of it in memory.
+    ///
+    /// # Errors
+    /// [`PouchError::Part`].
+    pub fn part(&mut self) -> Result<Option<Part>, PouchError> {
+        let Some((length, prefix)) = varint(&self.plain)? else { return Ok(None) };
+        let Some(bytes) = self.plain.get(..prefix + length) else { return Ok(None) };
+        let part = pb::PouchPart::decode(&bytes[prefix..]).ok().and_then(|part| part.part);
+        let part = part.ok_or(PouchError::Part("one does not decode"))?;
+        match part {
+            _ if self.end.is_some() => return Err(PouchError::Part("one stands behind the end")),
+            Part::End(end) => self.end = Some(end),
+            part => {
+                self.parts.update(bytes);
+                self.plain.advance(prefix + length);
+                return Ok(Some(part));
             }
-            self.plain.advance(prefix);
-            let part = self.plain.split_to(length).freeze();
-            let undecoded = |_| PouchError::Part("one does not decode");
-            parts.push(pb::PouchPart::decode(part).map_err(undecoded)?);
         }
-        Ok(parts)
+        self.plain.advance(prefix + length);
+        // What stands behind it is an error.
+        self.part()
     }
 }
 
@@ -285,6 +378,7 @@ impl PouchOpener {
 fn varint(bytes: &[u8]) -> Result<Option<(usize, usize)>, PouchError> {
     let mut rest = bytes;
     match prost::encoding::decode_varint(&mut rest) {
+        Ok(0) => Err(PouchError::Part("one says nothing")),
         Ok(length) if length as usize <= POUCH_PART_MAX_BYTES => {
             Ok(Some((length as usize, bytes.len() - rest.len())))
         }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::crypto::keys::{Algorithm, Seed};
+use crate::crypto::keys::Seed;
 
 fn head() -> PouchHead {
     let authority = |id| AuthorityId::parse(id).expect("valid");
@@ -16,7 +16,12 @@ fn secret(n: u8) -> SealingSecret {
     SealingSecret::new(&Seed::from_slice(&[n; 32]).expect("32 bytes"))
 }
 
-/// A pouch of these parts to the key of `secret(1)`, and its digest.
+fn signer(n: u8) -> SigningSecret {
+    let seed = Seed::from_slice(&[n; 32]).expect("32 bytes");
+    SigningSecret::new(&seed, Algorithm::Ed25519).expect("signs")
+}
+
+/// A pouch of these parts to the key of `secret(1)`, signed by `signer(2)`, and its digest.
 fn sealed(parts: &[pb::PouchPart]) -> (Vec<u8>, Digest) {
     let to = secret(1);
     let (mut sealer, first) = PouchSealer::new(&head(), &[to.public()]).expect("a key");
@@ -24,16 +29,32 @@ fn sealed(parts: &[pb::PouchPart]) -> (Vec<u8>, Digest) {
     for part in parts {
         sealer.part(part).iter().for_each(|chunk| file.extend_from_slice(chunk));
     }
-    let (last, digest) = sealer.finish();
+    let (last, digest) = sealer.finish("a checkpoint", &[&signer(2)]);
     file.extend_from_slice(&last);
     (file, digest)
 }
 
-fn opened(
+/// As [`sealed`], with these bytes in the place of parts and without an end.
+fn forged(plain: &[u8]) -> Vec<u8> {
+    let to = secret(1);
+    let (mut sealer, first) = PouchSealer::new(&head(), &[to.public()]).expect("a key");
+    let last = sealer.seal(plain.to_vec(), true);
+    [first, last].concat()
+}
+
+type Opened = Result<(Vec<pb::PouchPart>, Digest), PouchError>;
+
+fn opened(file: &[u8], piece: usize, secret: &SealingSecret) -> Opened {
+    opened_by(file, piece, secret, &signer(2), Suite::One)
+}
+
+fn opened_by(
     file: &[u8],
     piece: usize,
     secret: &SealingSecret,
-) -> Result<(Vec<pb::PouchPart>, Digest), PouchError> {
+    signer: &SigningSecret,
+    suite: Suite,
+) -> Opened {
     let mut pieces = file.chunks(piece);
     let mut first = Vec::new();
     let mut opener = loop {
@@ -42,13 +63,21 @@ fn opened(
             break opener;
         }
     };
-    let mut parts = opener.push(&[])?;
-    for piece in pieces {
-        parts.extend(opener.push(piece)?);
+    let mut parts = Vec::new();
+    for piece in [&[][..]].into_iter().chain(pieces).map(Some).chain([None]) {
+        match piece {
+            Some(piece) => opener.push(piece)?,
+            None => opener.end()?,
+        }
+        while let Some(part) = opener.part()? {
+            parts.push(pb::PouchPart { part: Some(part) });
+        }
     }
-    let (rest, digest) = opener.finish()?;
-    parts.extend(rest);
-    Ok((parts, digest))
+    let head = opener.head().clone();
+    let closed = opener.close()?;
+    let held = closed.verify(&head, &[signer.public().clone()], suite)?;
+    assert_eq!(held, "a checkpoint");
+    Ok((parts, closed.digest))
 }
 
 #[test]
@@ -105,18 +134,34 @@ fn a_changed_cut_or_foreign_pouch_does_not_open() {
 }
 
 #[test]
+fn only_its_maker_has_made_it() {
+    let (file, _) = sealed(&[leaves(1, 5)]);
+    let other = opened_by(&file, 4_096, &secret(1), &signer(3), Suite::One);
+    assert_eq!(other, Err(PouchError::Signature(head().created)));
+    let weak = opened_by(&file, 4_096, &secret(1), &signer(2), Suite::Two);
+    assert_eq!(weak, Err(PouchError::Signature(head().created)));
+    // Another spelling of the head, or one more key in it, is another file.
+    let (_, at) = read_head(&file).expect("a pouch").expect("whole");
+    let length = u32::try_from(at - MAGIC.len() - 4 + 3).expect("short").to_be_bytes();
+    let begin = &file[MAGIC.len() + 4..at];
+    let longer = [MAGIC, &length[..], begin, &[0xf8, 0x01, 0x00], &file[at..]].concat();
+    assert!(matches!(read_head(&longer), Err(PouchError::Head(_))));
+}
+
+#[test]
 fn what_is_no_part_is_refused_before_it_is_held() {
     let to = secret(1);
-    let (mut sealer, first) = PouchSealer::new(&head(), &[to.public()]).expect("a key");
+    let open = |plain: &[u8]| opened(&forged(plain), 4_096, &to);
     let mut length = Vec::new();
     prost::encoding::encode_varint(POUCH_PART_MAX_BYTES as u64 + 1, &mut length);
-    sealer.plain.extend_from_slice(&length);
-    let file = [first.to_vec(), sealer.finish().0.to_vec()].concat();
-    assert_eq!(opened(&file, 4_096, &to), Err(PouchError::Part("one is too long")));
-    let (mut sealer, first) = PouchSealer::new(&head(), &[to.public()]).expect("a key");
-    sealer.plain.extend_from_slice(&[5, 0xff]);
-    let file = [first.to_vec(), sealer.finish().0.to_vec()].concat();
-    assert_eq!(opened(&file, 4_096, &to), Err(PouchError::Part("the last one is cut off")));
+    assert_eq!(open(&length), Err(PouchError::Part("one is too long")));
+    assert_eq!(open(&[0]), Err(PouchError::Part("one says nothing")));
+    assert_eq!(open(&[1, 0xff]), Err(PouchError::Part("one does not decode")));
+    assert_eq!(open(&[5, 0xff]), Err(PouchError::Part("the last one is cut off")));
+    assert_eq!(open(&[]), Err(PouchError::Part("the last one is cut off")), "nobody signed it");
+    let end = pb::PouchPart { part: Some(Part::End(pb::PouchEnd::default())) };
+    let behind = [end, leaves(1, 1)].map(|part| part.encode_length_delimited_to_vec()).concat();
+    assert_eq!(open(&behind), Err(PouchError::Part("one stands behind the end")));
     assert!(PouchSealer::new(&head(), &[]).is_err(), "to nobody");
     let ed25519 = Seed::from_slice(&[1; 32]).expect("32 bytes").public(Algorithm::Ed25519);
     assert!(PouchSealer::new(&head(), &[&ed25519]).is_err(), "to a key that does not seal");

@@ -75,6 +75,11 @@ impl Exchange {
         if let Some(again) = self.repeat(peer.authority(), &deliver, &digest)? {
             return Ok(Accepted::Issued(again));
         }
+        // By one road a refusal may still be on its way when the other brings the same bytes: they must
+        // not get two answers that contradict each other.
+        if let Some(refused) = self.refused_before(peer.authority(), &digest)? {
+            return Ok(Accepted::Issued(refused));
+        }
         let entry = match check_log_proof(peer, &self.me, proven.checkpoint(), &deliver, &digest) {
             Ok(entry) => entry,
             Err(LogProof::TooNew) => return Ok(retry("CHECKPOINT_TOO_OLD")),

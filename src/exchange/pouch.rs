@@ -5,6 +5,7 @@
 //! of both sides says of each message that went so (RelayToNonERDS, ReceivedFromNonERDS of EN 319
 //! 522), with the SHA-256 of the file.
 
+mod choose;
 mod export;
 mod import;
 mod logs;

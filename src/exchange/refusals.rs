@@ -68,6 +68,17 @@ impl Exchange {
         Ok(committing.await?.value)
     }
 
+    /// The refusal that the same bytes got before.
+    pub(super) fn refused_before(
+        &self,
+        peer: &AuthorityId,
+        digest: &Digest,
+    ) -> Result<Option<Issued>, ActionError> {
+        let key = self.refusal_key(peer, digest);
+        let row = rows::load::<RefusalRow>(&self.store, Table::Refusals, &key)?;
+        Ok(row.map(|row| Issued::at(row.entry_index)))
+    }
+
     pub(super) fn refusal_key(&self, peer: &AuthorityId, digest: &Digest) -> [u8; 16] {
         refusal_key(&self.home, peer, digest)
     }

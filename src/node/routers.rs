@@ -29,7 +29,6 @@ use pb::audit_service_server::AuditServiceServer;
 use pb::directory_service_server::DirectoryServiceServer;
 use pb::exchange_service_server::ExchangeServiceServer;
 use pb::operator_service_server::OperatorServiceServer;
-use pb::pouch_service_server::PouchServiceServer;
 
 /// A connection is closed after this long, so that certificates are looked at again; streams are
 /// resumed on a new one.
@@ -104,7 +103,7 @@ fn router(
     at_once(health.set_serving::<OperatorServiceServer<OperatorApi>>());
     at_once(health.set_serving::<AuditServiceServer<AuditApi>>());
     at_once(health.set_serving::<DirectoryServiceServer<DirectoryApi>>());
-    at_once(health.set_serving::<PouchServiceServer<PouchApi>>());
+    at_once(health.set_serving::<pb::pouch_service_server::PouchServiceServer<PouchApi>>());
     let ca = std::fs::read_to_string(node.config.home.join("tls/ca.pem"))?;
     let bound = match addresses.agency.is_empty() {
         true => node.config.agency_listen.to_string(),
@@ -143,7 +142,7 @@ fn router(
     Ok(server()
         .add_service(OperatorServiceServer::new(operator))
         .add_service(DirectoryServiceServer::new(directory))
-        .add_service(PouchServiceServer::new(pouches))
+        .add_service(pouches.service())
         .add_service(audit.service())
         .add_service(reflection))
 }

@@ -12,9 +12,18 @@ pub struct Partial {
 }
 
 impl Partial {
-    /// The complete subtrees of the first leaves, and the hashes of those behind them.
-    pub fn new(frontier: Frontier, leaves: Vec<Digest>) -> Self {
-        Self { frontier, leaves }
+    /// The complete subtrees of the first leaves, and the hashes of those behind them; `None` for more
+    /// than any tree has.
+    pub fn new(frontier: Frontier, leaves: Vec<Digest>) -> Option<Self> {
+        frontier.size().checked_add(leaves.len() as u64)?;
+        Some(Self { frontier, leaves })
+    }
+
+    /// The root of the whole tree.
+    pub fn root(&self) -> Digest {
+        let mut frontier = self.frontier.clone();
+        self.leaves.iter().for_each(|leaf| frontier.push(*leaf));
+        frontier.root()
     }
 
     /// Leaves that are known only as a whole.
@@ -75,7 +84,8 @@ mod tests {
             let root = frontier(&all).root();
             for from in 0..=new {
                 let (first, rest) = all.split_at(from as usize);
-                let partial = Partial::new(frontier(first), rest.to_vec());
+                let partial = Partial::new(frontier(first), rest.to_vec()).expect("few");
+                assert_eq!(partial.root(), root);
                 assert_eq!((partial.from_size(), partial.size()), (from, new));
                 for old in from.max(1)..=new {
                     let old_root = frontier(&all[..old as usize]).root();
@@ -97,8 +107,14 @@ mod tests {
         let (mut all, root) = (leaves(20), frontier(&leaves(20)).root());
         let held = frontier(&all[..13]).root();
         all[7] = leaf_hash(b"another");
-        let partial = Partial::new(frontier(&all[..5]), all[5..].to_vec());
+        let partial = Partial::new(frontier(&all[..5]), all[5..].to_vec()).expect("few");
         let proof = partial.consistency_from(13).expect("it is known");
         verify_consistency(13, &held, 20, &root, &proof).expect_err("the seventh is another");
+    }
+
+    #[test]
+    fn more_leaves_than_any_tree_has_are_none() {
+        let frontier = Frontier::from_nodes(u64::MAX, vec![[1; 32]; 64]).expect("64 subtrees");
+        assert_eq!(Partial::new(frontier, vec![[2; 32]]), None);
     }
 }

@@ -1,26 +1,22 @@
 //! Packing: what waits for a peer, sealed to it, part by part as it is read.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::choose::Chosen;
 use super::logs::log_parts;
 use crate::audit::entry::{EntryDraft, Event};
-use crate::domain::limits::{POUCH_HELD_MAX_BYTES, POUCH_ITEMS_MAX};
 use crate::domain::{AuthorityId, MessageId, Timestamp};
 use crate::envelope::pouch::{PouchHead, PouchSealer};
-use crate::exchange::issue::Issued;
-use crate::exchange::outbox::{Item, delivery};
 use crate::exchange::packages::PackageParts;
 use crate::exchange::pieces::piece;
-use crate::exchange::rows::{
-    self, MessageRow, OutboxRow, ReceiptRow, message_in, put_message, shape_of,
-};
+use crate::exchange::rows::{MessageRow, ReceiptRow, message_in, put_message};
 use crate::exchange::{ActionError, Caller, Exchange, Peer};
 use crate::pb::v1 as pb;
 use crate::store::vault::PackageShape;
-use crate::store::{Head, Position, Table, Tx};
+use crate::store::{Head, Table, Tx};
 use pb::pouch_part::Part;
 
 /// Sealed bytes that are made before they are handed over.
@@ -37,14 +33,6 @@ enum Step {
     Package(PackageShape),
 }
 
-/// What is chosen for a pouch.
-#[derive(Default)]
-struct Chosen {
-    parts: Vec<(u32, Part, Vec<PackageShape>)>,
-    messages: Vec<MessageId>,
-    contents: pb::PouchContents,
-}
-
 /// A pouch that is being made.
 pub struct Packing {
     exchange: Arc<Exchange>,
@@ -59,8 +47,7 @@ pub struct Packing {
 }
 
 impl Packing {
-    /// Chooses what goes into a pouch: of what waits for a peer, or of these messages. Messages first,
-    /// oldest first, then receipts, newest first: what was in an earlier pouch may be in it again.
+    /// Chooses what goes into a pouch: of what waits for a peer, or of these messages.
     ///
     /// # Errors
     /// [`ActionError::NotFound`] for an authority or a message that is not there,
@@ -132,7 +119,10 @@ impl Packing {
     /// [`ActionError`], and the pouch is none.
     pub async fn finish(self) -> Result<Bytes, ActionError> {
         let Self { exchange, who, peer, messages, sealer, .. } = self;
-        let (last, digest) = sealer.finish();
+        let known = exchange.directory.get(&peer);
+        let held = known.and_then(|peer| exchange.head_of(&peer));
+        let held = held.map(|held| held.to_note()).unwrap_or_default();
+        let (last, digest) = sealer.finish(&held, &exchange.keys.signers());
         let me = exchange.me.clone();
         let logging = exchange.store.commit(move |tx| {
             for id in &messages {
@@ -203,15 +193,18 @@ impl Exchange {
         peer: &Peer,
         only: &[MessageId],
     ) -> Result<Packing, ActionError> {
+        let waiting = self.outbox.of(peer.authority());
+        // After the queue, so that they cover all of it.
         let heads = self.heads_now()?;
-        let chosen = self.choose(peer.authority(), only, &heads)?;
-        let Chosen { mut parts, messages, contents } = chosen;
-        if parts.is_empty() {
+        let chosen = self.choose(peer.authority(), waiting, only, &heads)?;
+        let Chosen { mut parts, messages, contents, .. } = chosen;
+        let recorded = self.recorded_of(peer.authority(), &heads)?;
+        // Over a link that is up, receipts are answered one by one.
+        if parts.is_empty() && (recorded.is_empty() || self.link(peer.authority()).connected) {
             let message =
                 format!("nothing waits for {} that a pouch could carry", peer.authority());
             return Err(ActionError::conflict("NOTHING_WAITS", message));
         }
-        let recorded = self.recorded_of(peer.authority(), &heads)?;
         parts.extend(recorded.into_iter().map(|(log, part)| (log, part, Vec::new())));
         let held = self.held_at_least(peer.authority())?;
         let first = parts.iter().map(|(log, ..)| *log).min().unwrap_or(0).min(held.log);
@@ -228,6 +221,7 @@ impl Exchange {
         let sealing = PouchSealer::new(&head, &keys.iter().collect::<Vec<_>>());
         let (sealer, first) =
             sealing.map_err(|error| ActionError::conflict("NO_SEALING_KEY", error.to_string()))?;
+        self.begin_all(peer.authority(), &messages)?;
         Ok(Packing {
             exchange: self.clone(),
             who,
@@ -241,6 +235,15 @@ impl Exchange {
         })
     }
 
+    /// From here on they may arrive: they cannot be taken out of the queue any more.
+    fn begin_all(&self, peer: &AuthorityId, messages: &[MessageId]) -> Result<(), ActionError> {
+        let begun = |id: &MessageId| self.outbox.begin(peer.as_str(), id.as_bytes());
+        match messages.iter().all(begun) {
+            true => Ok(()),
+            false => Err(ActionError::Unavailable("the queue has just changed: try again".into())),
+        }
+    }
+
     /// The heads of all our logs, by their number.
     fn heads_now(&self) -> Result<Vec<Arc<Head>>, ActionError> {
         let newest = self.store.head();
@@ -248,123 +251,10 @@ impl Exchange {
         let earlier = (0..newest.log).map(|log| self.store.head_of(log).ok_or_else(lost));
         earlier.chain([Ok(newest.clone())]).collect()
     }
-
-    fn choose(
-        &self,
-        peer: &AuthorityId,
-        only: &[MessageId],
-        heads: &[Arc<Head>],
-    ) -> Result<Chosen, ActionError> {
-        let (mut messages, mut receipts) = (Vec::new(), Vec::new());
-        for item in self.outbox.of(peer) {
-            match item.row.is_receipt() {
-                _ if item.row.held || item.broken => {}
-                true => receipts.push(item),
-                false => messages.push(item),
-            }
-        }
-        if !only.is_empty() {
-            receipts.clear();
-            let only: BTreeSet<&[u8]> = only.iter().map(|id| &id.as_bytes()[..]).collect();
-            messages.retain(|item| only.contains(item.row.message_id.as_slice()));
-            if let Some(missing) =
-                only.iter().find(|id| messages.iter().all(|m| m.row.message_id != **id))
-            {
-                let id = MessageId::from_slice(missing).map_err(ActionError::fault)?;
-                return Err(ActionError::NotFound(format!(
-                    "message {id} does not wait for {peer}"
-                )));
-            }
-        }
-        messages.sort_by_key(|item| (item.row.created_ms, item.row.key()));
-        receipts.sort_by_key(|item| std::cmp::Reverse(item.row.entry_index));
-        let mut choosing = Choosing::default();
-        for item in messages.iter().chain(&receipts) {
-            if choosing.has_room() {
-                choosing.add(self, item, heads)?;
-            } else {
-                choosing.chosen.contents.left += 1;
-            }
-        }
-        Ok(choosing.chosen)
-    }
-
-    /// A message as it would go over the link, and its packages; `None` where the peer has it, and only
-    /// its receipt is awaited.
-    fn packed_message(
-        &self,
-        item: &OutboxRow,
-        head: &Head,
-    ) -> Result<Option<(pb::PouchMessage, MessageRow)>, ActionError> {
-        let missing = || damaged("a queued message is missing from the store");
-        let row = rows::message(&self.store, item.message()?)?.ok_or_else(missing)?;
-        if !row.is_queued() {
-            return Ok(None);
-        }
-        let deliver = delivery(&self.store, &row, head)?;
-        let origin = head.checkpoint.origin.clone();
-        Ok(Some((pb::PouchMessage { origin, deliver: Some(deliver) }, row)))
-    }
 }
 
 impl Step {
     fn of(part: Part) -> Self {
         Self::Part(Box::new(part))
-    }
-}
-
-/// What was chosen so far, and how much of it must be held by whoever reads it.
-#[derive(Default)]
-struct Choosing {
-    chosen: Chosen,
-    bytes: usize,
-}
-
-impl Choosing {
-    fn has_room(&self) -> bool {
-        self.chosen.parts.len() < POUCH_ITEMS_MAX && self.bytes < POUCH_HELD_MAX_BYTES
-    }
-
-    fn add(
-        &mut self,
-        exchange: &Exchange,
-        item: &Item,
-        heads: &[Arc<Head>],
-    ) -> Result<(), ActionError> {
-        let log = Position::from_number(item.row.entry_index).log;
-        let head = heads.get(log as usize).ok_or_else(|| damaged("a log is missing"))?;
-        let contents = &mut self.chosen.contents;
-        let (part, packages) = match item.row.is_receipt() {
-            true => {
-                let issued = Issued::at(item.row.entry_index);
-                let (receipt, _) = issued.receipt_under(&exchange.store, head)?;
-                contents.receipts += 1;
-                let text = receipt.text().to_owned();
-                (Part::Receipt(pb::PouchReceipt { text }), Vec::new())
-            }
-            false => {
-                let Some((message, row)) = exchange.packed_message(&item.row, head)? else {
-                    return Ok(());
-                };
-                // From here on it may arrive: it cannot be taken out of the queue any more.
-                if !exchange.outbox.begin(&item.row.peer, &item.row.key()) {
-                    return Ok(());
-                }
-                let packages = row.packages.iter().map(shape_of);
-                let packages = packages.collect::<Result<Vec<_>, ActionError>>()?;
-                contents.messages += 1;
-                contents.evidence_bytes +=
-                    packages.iter().map(|package| package.sealed_bytes).sum::<u64>();
-                let ends = Timestamp::from_unix_ms(row.expires_ms).to_string();
-                if contents.expire_time.is_empty() || ends < contents.expire_time {
-                    contents.expire_time = ends;
-                }
-                self.chosen.messages.push(item.row.message()?);
-                (Part::Message(message), packages)
-            }
-        };
-        self.bytes += prost::Message::encoded_len(&pb::PouchPart { part: Some(part.clone()) });
-        self.chosen.parts.push((log, part, packages));
-        Ok(())
     }
 }

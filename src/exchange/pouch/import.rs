@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use prost::Message as _;
 
 use super::logs::ComingLog;
 use super::take::Taking;
@@ -80,21 +79,18 @@ impl Unpacking {
     /// [`ActionError::Invalid`] where they are no pouch for this node, or a damaged one; those of the
     /// vault. What is in the vault stays, and the pouch can be sent again.
     pub async fn push(&mut self, bytes: &[u8]) -> Result<(), ActionError> {
-        let parts = match &mut self.opener {
+        match &mut self.opener {
             Some(opener) => opener.push(bytes)?,
             None => {
                 self.first.extend_from_slice(bytes);
-                match self.open()? {
-                    Some(parts) => parts,
-                    None => return Ok(()),
-                }
+                self.open()?;
             }
-        };
-        self.take_all(parts).await
+        }
+        self.take_all().await
     }
 
-    fn open(&mut self) -> Result<Option<Vec<pb::PouchPart>>, ActionError> {
-        let Some((head, _)) = read_head(&self.first)? else { return Ok(None) };
+    fn open(&mut self) -> Result<(), ActionError> {
+        let Some((head, _)) = read_head(&self.first)? else { return Ok(()) };
         if head.recipient != self.exchange.me {
             let rule = format!("is for {}, and this node is {}", head.recipient, self.exchange.me);
             return Err(ActionError::invalid("pouch.recipient", rule));
@@ -109,22 +105,22 @@ impl Unpacking {
         let secrets = self.exchange.keys.sealed_to();
         let opener = PouchOpener::begin(&self.first, &secrets)?;
         let mut opener = opener.ok_or(PouchError::NotAPouch)?;
-        let parts = opener.push(&[])?;
+        opener.push(&[])?;
         self.first.clear();
         (self.opener, self.peer) = (Some(opener), Some(peer));
-        Ok(Some(parts))
+        Ok(())
     }
 
     fn peer(&self) -> Result<Arc<Peer>, ActionError> {
         self.peer.clone().ok_or_else(|| ActionError::fault("a pouch that is not open"))
     }
 
-    async fn take_all(&mut self, parts: Vec<pb::PouchPart>) -> Result<(), ActionError> {
-        for part in parts {
-            let bytes = part.encoded_len();
-            let part = part.part.ok_or(PouchError::Part("one says nothing"))?;
+    async fn take_all(&mut self) -> Result<(), ActionError> {
+        while let Some(opener) = &mut self.opener
+            && let Some(part) = opener.part()?
+        {
             if !matches!(part, Part::Package(_)) {
-                self.hold(bytes)?;
+                self.hold(part.encoded_len())?;
             }
             self.take(part).await?;
         }
@@ -169,20 +165,26 @@ impl Unpacking {
                 self.end_package().await?;
                 self.recorded.push(recorded);
             }
+            // The opener keeps it.
+            Part::End(_) => {}
         }
         Ok(())
     }
 
     /// Asks the vault what it has of the packages of a message. One that its sender did not sign
-    /// announces nothing, and is refused when its turn comes.
+    /// announces nothing, and is refused when its turn comes; of one for whose packages there is no room
+    /// now, or that the link is bringing, they are left out, and it waits.
     async fn announce(&mut self, message: &pb::PouchMessage) -> Result<(), ActionError> {
         let envelope = message.deliver.as_ref().map(|deliver| deliver.envelope.clone());
         let (exchange, peer) = (self.exchange.clone(), self.peer()?);
         let offering = exchange.offers().offer(&exchange, &peer, envelope.unwrap_or_default());
         self.has = match offering.await {
             Ok(held) => held.packages,
-            Err(ActionError::Forbidden(_)) => Vec::new(),
-            Err(error) => return Err(error),
+            Err(ActionError::Fault(fault)) => return Err(ActionError::Fault(fault)),
+            Err(error) => {
+                tracing::warn!(peer = %peer.authority(), %error, "packages in a pouch are left out");
+                Vec::new()
+            }
         };
         Ok(())
     }
@@ -198,7 +200,11 @@ impl Unpacking {
                 false => {
                     let peer = self.peer()?;
                     let offers = self.exchange.offers();
-                    Some(offers.begin(&self.exchange, peer.authority(), id)?)
+                    match offers.begin(&self.exchange, peer.authority(), id) {
+                        Ok(receiving) => Some(receiving),
+                        // The link is bringing it.
+                        Err(_) => return Ok(()),
+                    }
                 }
             };
             self.coming = Some(Coming { id, has, receiving });
@@ -226,7 +232,15 @@ impl Unpacking {
         if ended.as_ref().map_or(true, |progress| progress.complete) {
             self.exchange.offers().forget(self.peer()?.authority(), id);
         }
-        ended.map(|_| ())
+        match ended {
+            Err(ActionError::Fault(fault)) => Err(ActionError::Fault(fault)),
+            Err(error) => {
+                let peer = self.peer()?;
+                tracing::warn!(peer = %peer.authority(), package = %id, %error, "not taken");
+                Ok(())
+            }
+            Ok(_) => Ok(()),
+        }
     }
 
     /// Ends the file, and takes what it proves.
@@ -234,11 +248,18 @@ impl Unpacking {
     /// # Errors
     /// [`ActionError`]; the pouch can be sent again, and what was taken is found.
     pub async fn finish(mut self) -> Result<pb::ImportPouchResponse, ActionError> {
+        let opener = self.opener.as_mut().ok_or(PouchError::NotAPouch)?;
+        opener.end()?;
+        self.take_all().await?;
+        self.end_package().await?;
         let opener = self.opener.take().ok_or(PouchError::NotAPouch)?;
         let (head, peer) = (opener.head().clone(), self.peer()?);
-        let (parts, digest) = opener.finish()?;
-        self.take_all(parts).await?;
-        self.end_package().await?;
+        let closed = opener.close()?;
+        let keys = peer.card.signing_keys(head.created);
+        // Whose it is, before anything in it counts for or against anybody.
+        let held = closed.verify(&head, &keys, self.exchange.card().min_suite())?;
+        self.exchange.compare_held(held)?;
+        let digest = closed.digest;
         let Self { exchange, logs, messages, receipts, recorded, .. } = self;
         let mut proven = BTreeMap::new();
         for log in logs {
@@ -246,8 +267,6 @@ impl Unpacking {
                 proven.insert(head.checkpoint().origin.clone(), head);
             }
         }
-        // What its own stream shows next must start from here.
-        exchange.streams.end(peer.authority());
         let taking = Taking { exchange: &exchange, peer: &peer, proven: &proven, digest };
         let mut items = Vec::new();
         for message in messages {

@@ -4,6 +4,7 @@
 //! by the time it comes. So it carries the hashes of all leaves since what its maker knows that the
 //! reader holds, and the reader makes the proof that it needs.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::export::damaged;
@@ -15,7 +16,8 @@ use crate::audit::tiles::{TILE_WIDTH, TileId, node_from_tile, node_in_tile};
 use crate::crypto::Digest;
 use crate::domain::AuthorityId;
 use crate::domain::limits::POUCH_LEAVES_MAX;
-use crate::exchange::heads::{HeadError, digests, hashes, succession};
+use crate::exchange::error::rolled_back;
+use crate::exchange::heads::{HeadError, OwnHead, digests, hashes, succession};
 use crate::exchange::issue::own_entry;
 use crate::exchange::rows;
 use crate::exchange::{ActionError, Exchange, Peer};
@@ -27,7 +29,7 @@ use pb::pouch_part::Part;
 /// Leaf hashes in one part: 128 KiB.
 const LEAVES_PER_PART: usize = 4096;
 /// Entries about the peer that are looked through for what it holds, newest first.
-const LOOKED_THROUGH: u64 = 4096;
+const LOOKED_THROUGH: u64 = 16 << 10;
 const PAGE: u64 = 256;
 
 impl Exchange {
@@ -86,31 +88,36 @@ pub(super) fn log_parts(
     store: &Store,
     held: Position,
     heads: &[Arc<Head>],
-) -> Result<Vec<Part>, ActionError> {
-    let mut parts = Vec::new();
-    for head in heads {
+) -> Result<VecDeque<Part>, ActionError> {
+    let mut parts = VecDeque::new();
+    let mut room = POUCH_LEAVES_MAX;
+    // The newest first: whoever holds so little that the room ends before it has waited for years.
+    for head in heads.iter().rev() {
         let size = head.checkpoint.size;
         let held = match head.log.cmp(&held.log) {
             std::cmp::Ordering::Less => size,
             std::cmp::Ordering::Equal => held.index.min(size),
             std::cmp::Ordering::Greater => 0,
         };
-        let from_size = held.max(size.saturating_sub(POUCH_LEAVES_MAX));
+        let from_size = held.max(size.saturating_sub(room));
+        room -= size - from_size;
         let node = |node| {
             let hashes = store.tile(head.log, node_from_tile(node).0)?;
             node_in_tile(node, &hashes).ok_or_else(|| damaged("a tile of the log is missing"))
         };
         let frontier: Vec<Digest> =
             complete_subtrees(from_size).map(node).collect::<Result<_, ActionError>>()?;
-        parts.push(Part::Log(pb::PouchLog {
+        let leaves = leaves(store, head.log, from_size, size)?;
+        let part = |hashes: &[Digest]| pb::PouchLeaves { hashes: hashes.concat().into() };
+        for hashes in leaves.chunks(LEAVES_PER_PART).rev() {
+            parts.push_front(Part::Leaves(part(hashes)));
+        }
+        parts.push_front(Part::Log(pb::PouchLog {
             checkpoint: head.note.clone(),
             from_size,
             frontier: hashes(&frontier),
             succession: (head.log > 0).then(|| succession(store, head)).transpose()?,
         }));
-        let leaves = leaves(store, head.log, from_size, size)?;
-        let part = |hashes: &[Digest]| pb::PouchLeaves { hashes: hashes.concat().into() };
-        parts.extend(leaves.chunks(LEAVES_PER_PART).map(|hashes| Part::Leaves(part(hashes))));
     }
     Ok(parts)
 }
@@ -147,16 +154,59 @@ impl ComingLog {
     }
 }
 
-/// Why a log in a pouch is of no use.
-enum Unfit {
-    /// It is older than what is held: what is under it cannot be proved from here.
-    Older,
-    Refused(ActionError),
+/// A log of the maker as a pouch proves it.
+struct ShownLog {
+    log: pb::PouchLog,
+    checkpoint: Checkpoint,
+    partial: Partial,
 }
+
+impl ShownLog {
+    fn of(coming: ComingLog) -> Result<Self, ActionError> {
+        let ComingLog { log, leaves } = coming;
+        let unfit = |what: &str| ActionError::invalid("pouch", format!("a log in it: {what}"));
+        let checkpoint = Checkpoint::parse_unverified(&log.checkpoint)
+            .map_err(|error| unfit(&error.to_string()))?;
+        let partial = digests(&log.frontier)
+            .and_then(|nodes| Frontier::from_nodes(log.from_size, nodes))
+            .and_then(|frontier| Partial::new(frontier, leaves))
+            .ok_or_else(|| unfit("its subtrees are not those of its size"))?;
+        // What does not even fit itself says nothing about the log.
+        match partial.size() == checkpoint.size && partial.root() == checkpoint.root {
+            true => Ok(Self { log, checkpoint, partial }),
+            false => Err(unfit("its hashes do not lead to its checkpoint")),
+        }
+    }
+
+    /// The step to it from what is held. From more than it shows there is none: then it is shown as it is,
+    /// and must be a state that the log was seen in.
+    fn step_from(&self, held: u64) -> Result<pb::CheckpointUpdate, ActionError> {
+        let from_size = held.min(self.checkpoint.size);
+        let proof = self.partial.consistency_from(from_size).ok_or_else(|| {
+            let from = self.partial.from_size();
+            let message = format!(
+                "the pouch proves its maker's log from {from} entries on, and this node holds \
+                 {held} of them: connect the two nodes once"
+            );
+            ActionError::conflict("POUCH_GAP", message)
+        })?;
+        Ok(pb::CheckpointUpdate {
+            checkpoint: self.log.checkpoint.clone(),
+            from_size,
+            consistency: hashes(&proof),
+            succession: self.log.succession.clone(),
+            round: false,
+        })
+    }
+}
+
+/// Tries to take a log that its owner's own stream shows at the same time.
+const TRIES: usize = 4;
 
 impl Exchange {
     /// Takes what a pouch proves of one log of its maker, durably, as a stream of the maker would
-    /// have it taken. `None` where more is held than the pouch proves.
+    /// have it taken. `None` where more is held, and whether this is a state of the same log cannot be
+    /// told from here.
     ///
     /// # Errors
     /// [`ActionError::Conflict`] with the code of [`HeadError`], or where the pouch begins behind what
@@ -166,53 +216,43 @@ impl Exchange {
         peer: &Peer,
         coming: ComingLog,
     ) -> Result<Option<SignedCheckpoint>, ActionError> {
-        let update = match self.update_from(coming) {
-            Ok(update) => update,
-            Err(Unfit::Older) => return Ok(None),
-            Err(Unfit::Refused(error)) => return Err(error),
-        };
-        let taken = match self.take_update(peer, &update).await {
-            Ok(taken) => taken,
-            Err(HeadError::Shrunk { .. }) => return Ok(None),
-            Err(error) => return Err(ActionError::conflict(error.code(), error.to_string())),
+        let shown = ShownLog::of(coming)?;
+        let held = || self.heads().of(&shown.checkpoint.origin);
+        let mut tries = 0;
+        let (taken, moved) = loop {
+            let before = held().map_or(0, |held| held.checkpoint().size);
+            match self.take_update(peer, &shown.step_from(before)?).await {
+                Ok(taken) => break (taken, shown.checkpoint.size > before),
+                Err(HeadError::Base { .. }) if tries < TRIES => tries += 1,
+                Err(
+                    HeadError::Shrunk { .. } | HeadError::Unavailable(_) | HeadError::Base { .. },
+                ) => return Ok(None),
+                Err(error) => return Err(ActionError::conflict(error.code(), error.to_string())),
+            }
         };
         let cosigned = self.cosign(&taken);
         let head = cosigned.head.clone();
         self.keep_head(Some(peer), cosigned).await?;
+        if moved {
+            // What the maker's own stream shows next starts from before.
+            self.streams.end(peer.authority());
+        }
         Ok(Some(head))
     }
 
-    /// The step from what is held of a log to what a pouch shows of it.
-    fn update_from(&self, coming: ComingLog) -> Result<pb::CheckpointUpdate, Unfit> {
-        let ComingLog { log, leaves } = coming;
-        let unfit = |what: &str| Unfit::Refused(ActionError::invalid("log", what));
-        let shown = Checkpoint::parse_unverified(&log.checkpoint)
-            .map_err(|error| unfit(&error.to_string()))?;
-        let frontier = digests(&log.frontier)
-            .and_then(|nodes| Frontier::from_nodes(log.from_size, nodes))
-            .ok_or_else(|| unfit("its frontier is not that of its size"))?;
-        let partial = Partial::new(frontier, leaves);
-        if partial.size() != shown.size {
-            return Err(unfit("its leaves are not as many as its checkpoint says"));
+    /// Compares what a pouch says that its maker holds of our log with our log, before anything is taken
+    /// (I3).
+    ///
+    /// # Errors
+    /// [`ActionError::Conflict`] where it is not ours: this node is then an older copy of itself.
+    pub(super) fn compare_held(&self, note: &str) -> Result<(), ActionError> {
+        match self.compare_own_head(note)? {
+            OwnHead::Nothing | OwnHead::Ours(_) => Ok(()),
+            OwnHead::NotSigned => Err(ActionError::invalid(
+                "pouch",
+                "its maker holds a checkpoint of this node's log that this node did not sign",
+            )),
+            OwnHead::NotOurs { .. } => Err(rolled_back()),
         }
-        let held = self.heads().of(&shown.origin).map_or(0, |held| held.checkpoint().size);
-        if held > shown.size {
-            return Err(Unfit::Older);
-        }
-        let proof = partial.consistency_from(held).ok_or_else(|| {
-            let from = partial.from_size();
-            let message = format!(
-                "the pouch proves its maker's log from {from} entries on, and this node holds \
-                 {held} of them: connect the two nodes once"
-            );
-            Unfit::Refused(ActionError::conflict("POUCH_GAP", message))
-        })?;
-        Ok(pb::CheckpointUpdate {
-            checkpoint: log.checkpoint,
-            from_size: held,
-            consistency: hashes(&proof),
-            succession: log.succession,
-            round: false,
-        })
     }
 }

@@ -19,17 +19,13 @@ use pb::pouch_part::Part;
 const RECORDED_MAX: usize = 1000;
 
 impl Exchange {
-    /// The newest receipts of a peer that stand in our log, proved under these heads. None while the link
-    /// is up, where each is answered as it comes.
+    /// The newest receipts of a peer that stand in our log, proved under these heads.
     pub(super) fn recorded_of(
         &self,
         peer: &AuthorityId,
         heads: &[Arc<Head>],
     ) -> Result<Vec<(u32, Part)>, ActionError> {
         let mut parts = Vec::new();
-        if self.link(peer).connected {
-            return Ok(parts);
-        }
         self.look_back(peer, |number, position, entry| {
             let Position { log, index } = Position::from_number(position);
             let head = heads.get(log as usize).filter(|head| index < head.checkpoint.size);

@@ -2,6 +2,7 @@ use super::*;
 use crate::audit::entry::Event;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::{AuthorityId, MessageId, Timestamp};
+use crate::envelope::pouch::{PouchHead, PouchSealer};
 use crate::exchange::ActionError;
 use crate::exchange::accept::Accepted;
 use crate::exchange::heads::request;
@@ -97,7 +98,7 @@ async fn messages_and_evidence_go_by_courier_and_their_receipts_come_back_so() {
     let back = pouch(&b, &a).await;
     let taken = |outcome| {
         let item = |event: &str| (event.to_owned(), outcome, String::new());
-        vec![item("ContentConsignment"), item("RelayAcceptance")]
+        vec![item("RelayAcceptance"), item("ContentConsignment")]
     };
     assert_eq!(import(&a, &back).await, taken(Outcome::Taken));
     assert_eq!(a.row(id).delivery(), DeliveryState::Consigned);
@@ -176,10 +177,6 @@ async fn a_pouch_of_another_a_cut_one_and_a_late_one_are_refused_and_nothing_is_
     let (a, b) = pair().await;
     let id = a.submit(&b, &[]).await;
     let file = pouch(&a, &b).await;
-    let field = |result: Result<pb::ImportPouchResponse, ActionError>| match result {
-        Err(ActionError::Invalid(violations)) => violations[0].field.clone(),
-        other => panic!("{other:?}"),
-    };
     assert_eq!(field(unpack(&a, &file).await), "pouch.recipient");
     assert_eq!(field(unpack(&b, &file[..file.len() - 1]).await), "pouch");
     let mut changed = file.clone();
@@ -241,10 +238,12 @@ async fn a_pouch_that_breaks_off_goes_on_where_the_vault_has_it() {
     drop(unpacking);
     // What it had given to the disk is still being written.
     let whole = loop {
-        match unpack(&b, &file).await {
-            Err(ActionError::Unavailable(_)) => tokio::task::yield_now().await,
-            ended => break ended.expect("a sound pouch"),
+        let ended = unpack(&b, &file).await.expect("a sound pouch");
+        if ended.items[0].outcome() != Outcome::Later {
+            break ended;
         }
+        assert_eq!(ended.items[0].code, "PACKAGES_MISSING");
+        tokio::task::yield_now().await;
     };
     assert_eq!(whole.items[0].outcome(), Outcome::Taken);
     assert!(b.x().vault.contains(&package));
@@ -262,6 +261,113 @@ async fn a_pouch_over_the_turn_of_a_year_proves_both_logs() {
     for id in [before, after] {
         assert!(b.x().store.get(Table::Messages, id.as_bytes()).expect("readable").is_some());
     }
+}
+
+/// A pouch of `from` for `to` whose parts and end somebody else has made.
+fn made(from: &Lone, to: &Lone, parts: &[pb::pouch_part::Part], by: &Lone, held: &str) -> Vec<u8> {
+    let head = PouchHead {
+        sender: from.x().me().clone(),
+        recipient: to.x().me().clone(),
+        created: from.x().now(),
+    };
+    let keys = to.x().card().sealing_keys(to.x().now());
+    let (mut sealer, first) =
+        PouchSealer::new(&head, &keys.iter().collect::<Vec<_>>()).expect("a key");
+    let mut file = first.to_vec();
+    for part in parts {
+        let part = pb::PouchPart { part: Some(part.clone()) };
+        sealer.part(&part).iter().for_each(|chunk| file.extend_from_slice(chunk));
+    }
+    let (last, _) = sealer.finish(held, &by.x().keys.signers());
+    file.extend_from_slice(&last);
+    file
+}
+
+fn field(result: Result<pb::ImportPouchResponse, ActionError>) -> String {
+    match result {
+        Err(ActionError::Invalid(violations)) => violations[0].field.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn nobody_makes_a_pouch_in_the_name_of_another_and_nothing_of_it_is_logged() {
+    let (a, b) = pair().await;
+    let before = b.x().store.head().checkpoint.size;
+    let junk = pb::PouchMessage {
+        origin: a.x().card().log_origin().to_owned(),
+        deliver: Some(pb::Deliver { envelope: vec![7; 50].into(), ..Default::default() }),
+    };
+    let junk = pb::pouch_part::Part::Message(junk);
+    let by_another = made(&a, &b, std::slice::from_ref(&junk), &b, "");
+    assert_eq!(field(unpack(&b, &by_another).await), "pouch");
+    // Its maker's own junk is refused as on a link, and a log that does not fit itself says nothing.
+    let log = pb::PouchLog {
+        checkpoint: a.x().store.head().note.clone(),
+        from_size: a.x().store.head().checkpoint.size,
+        frontier: vec![
+            vec![9; 32].into();
+            a.x().store.head().checkpoint.size.count_ones() as usize
+        ],
+        succession: None,
+    };
+    let unfit = made(&a, &b, &[pb::pouch_part::Part::Log(log)], &a, "");
+    assert_eq!(field(unpack(&b, &unfit).await), "pouch");
+    assert_eq!(b.x().store.head().checkpoint.size, before, "no entry says anything of it");
+    assert!(b.entries(Event::WitnessRefused).is_empty());
+}
+
+#[tokio::test]
+async fn a_node_that_lost_some_of_its_log_learns_it_from_a_pouch() {
+    let (a, b) = pair().await;
+    let head = b.x().store.head().checkpoint.clone();
+    let longer = b.signs(head.size + 3, [5; 32]);
+    let told = made(&a, &b, &[], &a, &longer);
+    assert_eq!(conflict(unpack(&b, &told).await), "LOG_ROLLED_BACK");
+    assert!(b.x().is_read_only(), "it must not append any more (I3)");
+    let foreign = made(&b, &a, &[], &b, &longer);
+    assert_eq!(field(unpack(&a, &foreign).await), "pouch", "not of this node's log");
+}
+
+#[tokio::test]
+async fn what_was_refused_by_one_road_is_not_accepted_by_the_other() {
+    let (a, b) = pair().await;
+    let id = a.submit(&b, &[]).await;
+    let file = pouch(&a, &b).await;
+    // The clock of the reader is behind; later it is right.
+    b.wait_ms(-DAY_MS);
+    let refused = import(&b, &file).await;
+    assert_eq!(
+        (refused[0].1, refused[0].2.as_str()),
+        (Outcome::Refused, "MESSAGE_FROM_THE_FUTURE")
+    );
+    b.wait_ms(DAY_MS);
+    let again = import(&b, &file).await;
+    assert_eq!(again, refused, "the same answer");
+    over_the_link(&a, &b, id).await;
+    assert!(b.entries(Event::RelayAcceptance).is_empty());
+}
+
+#[tokio::test]
+async fn more_packages_than_a_peer_may_have_unclaimed_go_in_the_next_pouch() {
+    let (a, b) = pair().await;
+    let mut first = Vec::new();
+    for _ in 0..5 {
+        let mut packages = Vec::new();
+        for _ in 0..16 {
+            packages.push(a.upload(b"one of many").await.id);
+        }
+        first.push(a.submit(&b, &packages).await);
+    }
+    let to = b.x().me().clone();
+    let packing = Packing::begin(a.x(), &operator(), &to, Vec::new()).await.expect("packs");
+    assert_eq!((packing.contents().messages, packing.contents().left), (4, 1));
+    drop(packing);
+    let file = pouch(&a, &b).await;
+    assert_eq!(import(&b, &file).await.len(), 4);
+    let next = import(&b, &pouch(&a, &b).await).await;
+    let taken = next.iter().filter(|item| item.1 == Outcome::Taken).count();
+    assert_eq!(taken, 1, "what was in none yet comes first: {next:?}");
 }
 
 #[test]
