@@ -53,6 +53,7 @@ transcripts! {
     hearings
     receipts
     containers
+    exhibits
     directory
     framework
     stats

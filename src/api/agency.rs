@@ -373,4 +373,14 @@ impl AgencyService for AgencyApi {
             evidence::download(&self.exchange, caller, request.into_inner()).await?;
         Ok(Response::new(answers(passing, producing, standing)))
     }
+
+    async fn get_exhibit_proof(
+        &self,
+        request: Request<pb::GetExhibitProofRequest>,
+    ) -> Result<Response<pb::ExhibitProof>, Status> {
+        let caller = self.caller(&request, Role::Read)?;
+        let pass = self.exchange.gates().exhibit_lists.enter(&caller.name).map_err(to_status)?;
+        let proof = evidence::prove(&self.exchange, caller, request.into_inner(), pass).await?;
+        Ok(Response::new(proof))
+    }
 }

@@ -120,6 +120,24 @@ pub(super) async fn list(
     })
 }
 
+/// The proof that an exhibit belongs to its package.
+pub(super) async fn prove(
+    exchange: &Arc<Exchange>,
+    caller: Caller,
+    request: pb::GetExhibitProofRequest,
+    pass: Pass,
+) -> Result<pb::ExhibitProof, Status> {
+    let message = message_name("parent", &request.parent)?;
+    let package = package_name("package", &request.package)?;
+    exchange.read_package(&caller, message, package).await.map_err(to_status)?;
+    let exchange = exchange.clone();
+    let proving = piece(move || {
+        let _pass = pass;
+        exchange.exhibit_proof(&caller, message, package, request.exhibit)
+    });
+    proving.await.map_err(to_status)
+}
+
 type Chunks = mpsc::Receiver<pb::DownloadExhibitResponse>;
 
 /// The chunks of exhibits, and what reads them.

@@ -6,6 +6,7 @@
 mod check;
 mod partial;
 mod prove;
+mod range;
 
 use std::convert::Infallible;
 
@@ -14,6 +15,7 @@ use crate::crypto::{Digest, Sha256, sha256};
 pub use check::{ProofError, shown_old_root, verify_consistency, verify_inclusion};
 pub use partial::Partial;
 pub use prove::{complete_subtrees, consistency_proof, inclusion_proof, root_at};
+pub use range::{RangeCheck, RangeProof, range_proof};
 
 use prove::subtrees;
 

@@ -7,9 +7,9 @@ use super::exit::{EXIT_CODES, Exit};
 use super::out::{Format, Out};
 use super::{
     agency, annex, audit, cancel, card, case, cases, check, completions, config, confirm, demo,
-    directory, disclose, draft, erase, fetch, framework, hold, inbox, init, key, list, log,
-    official, pack, peer, pouch, queue, receipt, reply, serve, share, show, stats, status, submit,
-    vault, verify_package,
+    directory, disclose, draft, erase, exhibit, fetch, framework, hold, inbox, init, key, list,
+    log, official, pack, peer, pouch, queue, receipt, reply, serve, share, show, stats, status,
+    submit, vault, verify_package,
 };
 
 /// Exchanges requests for mutual legal assistance between the authorities of States
@@ -104,6 +104,7 @@ pub(super) enum Command {
     Stats(stats::StatsArgs),
     Reply(Box<reply::ReplyArgs>),
     Fetch(fetch::FetchArgs),
+    Exhibit(exhibit::ExhibitArgs),
     Pack(pack::PackArgs),
     VerifyPackage(verify_package::VerifyPackageArgs),
     Confirm(confirm::ConfirmArgs),

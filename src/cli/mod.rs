@@ -32,6 +32,7 @@ mod disclose;
 mod draft;
 mod erase;
 mod evidence;
+mod exhibit;
 mod fetch;
 mod files;
 mod framework;
@@ -106,6 +107,7 @@ pub async fn run(cli: Cli, out: &mut Out) -> Result<(), Failure> {
         Command::Case(args) => Box::pin(case::run(args, out)).await,
         Command::Reply(args) => Box::pin(reply::run(*args, out)).await,
         Command::Fetch(args) => Box::pin(fetch::run(args, out)).await,
+        Command::Exhibit(args) => Box::pin(exhibit::run(args, out)).await,
         Command::Pack(args) => Box::pin(pack::run(args, out)).await,
         Command::VerifyPackage(args) => verify_package::run(args, out),
         Command::Confirm(args) => Box::pin(confirm::run(args, out)).await,

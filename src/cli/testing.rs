@@ -238,6 +238,13 @@ impl AgencyService for Fake {
         self.give_exhibits(request)
     }
 
+    async fn get_exhibit_proof(
+        &self,
+        _: Request<pb::GetExhibitProofRequest>,
+    ) -> Answer<pb::ExhibitProof> {
+        Err(Status::unimplemented(""))
+    }
+
     async fn submit_message(&self, _: Request<pb::SubmitMessageRequest>) -> Answer<pb::Message> {
         Err(Status::unimplemented(""))
     }

@@ -143,6 +143,23 @@ pub fn authenticate(
     Ok(AuthenticMessage { parts, bytes, digest })
 }
 
+/// What an envelope says in clear that its sender signed, whoever it is for and whenever that was: for
+/// those who look at it years later. It is no message to be taken.
+///
+/// # Errors
+/// [`AuthenticateError`].
+pub fn signed_header(
+    envelope: &[u8],
+    keys: &dyn Fn(Timestamp) -> Vec<PublicKey>,
+) -> Result<Header, AuthenticateError> {
+    if envelope.len() > ENVELOPE_MAX_BYTES {
+        return Err(AuthenticateError::TooLarge(envelope.len()));
+    }
+    let parts = Parts::parse(envelope)?;
+    check_signatures(&parts, &keys(parts.header.created))?;
+    Ok(parts.header)
+}
+
 fn check_addresses(
     header: &Header,
     me: &AuthorityId,

@@ -26,7 +26,9 @@ pub use annex::{
     AnnexDraft, AnnexError, AnnexRef, NamedOfficial, OfficialPart, ReleaseContext, SealedAnnex,
     Withheld, seal_annex,
 };
-pub use authenticate::{AuthenticMessage, AuthenticateError, Incoming, SenderTrust, authenticate};
+pub use authenticate::{
+    AuthenticMessage, AuthenticateError, Incoming, SenderTrust, authenticate, signed_header,
+};
 pub use header::{Header, MalformedEnvelope, PackageRef, Suite};
 pub use open::{OpenError, OpenedMessage, Revealed, open, reopen, reveal};
 pub use seal::{Draft, SealError, SealedMessage, SignedMessage, seal, sign};

@@ -11,6 +11,8 @@
 //! exhibit number in it for one content only: of an upload that is gone on with only what was lost is
 //! sealed again, and its client shows that it is the same.
 
+use zeroize::Zeroizing;
+
 use crate::crypto::Opaque;
 use crate::crypto::primitives::{AeadKey, NONCE_BYTES, hkdf_sha256, pae};
 use crate::domain::PackageId;
@@ -20,6 +22,64 @@ use crate::domain::limits::{CHUNK_BYTES, CHUNK_TAG_BYTES};
 pub const SEALED_CHUNK_BYTES: usize = CHUNK_BYTES + CHUNK_TAG_BYTES;
 
 const CHUNKS_PER_SEGMENT_BITS: u32 = 22;
+
+/// What seals one segment of one exhibit, and nothing else: the key and the nonce's prefix.
+pub const SEGMENT_KEY_BYTES: usize = 39;
+
+/// The keys of the segments of an exhibit of so many chunks. They open this exhibit, and say nothing of
+/// the package's key.
+pub fn segment_keys(
+    package_key: &[u8; 32],
+    package: PackageId,
+    exhibit: u32,
+    chunks: u32,
+) -> Vec<Zeroizing<[u8; SEGMENT_KEY_BYTES]>> {
+    let segments = 0..=chunks.saturating_sub(1) >> CHUNKS_PER_SEGMENT_BITS;
+    segments.map(|segment| derive(package_key, package, exhibit, segment)).collect()
+}
+
+fn derive(
+    package_key: &[u8; 32],
+    package: PackageId,
+    exhibit: u32,
+    segment: u32,
+) -> Zeroizing<[u8; SEGMENT_KEY_BYTES]> {
+    let info = pae(
+        "rogatory/v1/stream",
+        &[package.as_bytes(), &exhibit.to_be_bytes(), &segment.to_be_bytes()],
+    );
+    hkdf_sha256(b"rogatory/v1/stream", package_key, &info)
+}
+
+/// Seals the chunks of an exhibit anew, with the keys of its segments alone.
+pub struct SegmentCipher<'a>(pub &'a [Zeroizing<[u8; SEGMENT_KEY_BYTES]>]);
+
+impl SegmentCipher<'_> {
+    /// Seals a chunk in place and appends its tag; false where there is no key for it.
+    #[must_use]
+    pub fn seal(&self, number: u32, last: bool, buffer: &mut Vec<u8>) -> bool {
+        let Some(key) = self.0.get((number >> CHUNKS_PER_SEGMENT_BITS) as usize) else {
+            return false;
+        };
+        let (key, prefix) = parts(key);
+        key.seal_in_place(nonce(&prefix, number, last), b"", buffer);
+        true
+    }
+}
+
+fn parts(key: &[u8; SEGMENT_KEY_BYTES]) -> (AeadKey, [u8; 7]) {
+    let (key, prefix) = key.split_at(32);
+    let key = AeadKey::new(key.try_into().expect("32 bytes"));
+    (key, prefix.try_into().expect("7 bytes"))
+}
+
+fn nonce(prefix: &[u8; 7], number: u32, last: bool) -> [u8; NONCE_BYTES] {
+    let mut nonce = [0; NONCE_BYTES];
+    nonce[..7].copy_from_slice(prefix);
+    nonce[7..11].copy_from_slice(&number.to_be_bytes());
+    nonce[11] = u8::from(last);
+    nonce
+}
 
 /// Seals or opens the chunks of one exhibit.
 pub struct ExhibitCipher<'a> {
@@ -58,25 +118,12 @@ impl<'a> ExhibitCipher<'a> {
     fn at(&mut self, number: u32, last: bool) -> (&AeadKey, [u8; NONCE_BYTES]) {
         let wanted = number >> CHUNKS_PER_SEGMENT_BITS;
         if self.segment.as_ref().is_none_or(|(segment, _, _)| *segment != wanted) {
-            self.segment = Some(self.derive(wanted));
+            let (key, prefix) =
+                parts(&derive(self.package_key, self.package, self.exhibit, wanted));
+            self.segment = Some((wanted, key, prefix));
         }
         let (_, key, prefix) = self.segment.as_ref().expect("it was derived just now");
-        let mut nonce = [0; NONCE_BYTES];
-        nonce[..7].copy_from_slice(prefix);
-        nonce[7..11].copy_from_slice(&number.to_be_bytes());
-        nonce[11] = u8::from(last);
-        (key, nonce)
-    }
-
-    fn derive(&self, segment: u32) -> (u32, AeadKey, [u8; 7]) {
-        let info = pae(
-            "rogatory/v1/stream",
-            &[self.package.as_bytes(), &self.exhibit.to_be_bytes(), &segment.to_be_bytes()],
-        );
-        let okm = hkdf_sha256::<39>(b"rogatory/v1/stream", self.package_key, &info);
-        let (key, prefix) = okm.split_at(32);
-        let key = AeadKey::new(key.try_into().expect("32 bytes"));
-        (segment, key, prefix.try_into().expect("7 bytes"))
+        (key, nonce(prefix, number, last))
     }
 }
 
@@ -138,6 +185,22 @@ mod tests {
         let mut cipher = ExhibitCipher::new(&[7; 32], package(1), 0);
         assert!(cipher.open(1 << 22, false, &mut two.clone()).is_ok());
         assert!(cipher.open((1 << 22) - 1, false, &mut one.clone()).is_ok(), "and back again");
+    }
+
+    #[test]
+    fn the_keys_of_its_segments_seal_one_exhibit_and_no_other() {
+        let keys = segment_keys(&[7; 32], package(1), 0, (1 << 22) + 1);
+        assert_eq!(keys.len(), 2);
+        for (number, last) in [(5, false), (1 << 22, true)] {
+            let mut chunk = b"content".to_vec();
+            assert!(SegmentCipher(&keys).seal(number, last, &mut chunk));
+            assert_eq!(chunk, sealed(0, number, last));
+        }
+        let mut chunk = b"content".to_vec();
+        assert!(!SegmentCipher(&keys).seal(2 << 22, true, &mut chunk), "no key for it");
+        let others = segment_keys(&[7; 32], package(1), 1, 1);
+        assert!(SegmentCipher(&others).seal(5, false, &mut chunk));
+        assert_ne!(chunk, sealed(0, 5, false));
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod download;
 mod key;
 mod manifest;
 mod notes;
+mod prove;
 mod quota;
 mod receive;
 mod reopen;

@@ -134,7 +134,11 @@ pub(crate) fn newest_inbox_position(store: &Store) -> Result<u64, ActionError> {
 }
 
 impl Exchange {
-    pub(super) fn seen(&self, caller: &Caller, id: MessageId) -> Result<MessageRow, ActionError> {
+    pub(in crate::exchange) fn seen(
+        &self,
+        caller: &Caller,
+        id: MessageId,
+    ) -> Result<MessageRow, ActionError> {
         // What may not be seen is not there: its existence is somebody's secret too.
         rows::message(&self.store, id)?
             .filter(|row| visible(caller, row))

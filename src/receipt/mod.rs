@@ -15,6 +15,7 @@
 //! asks [`VerifiedReceipt::level`] which witnesses have cosigned. It won't decide which event was
 //! due: an acceptance and a refusal both verify.
 
+pub mod exhibit;
 pub mod verify;
 
 use crate::audit::checkpoint::Checkpoint;

@@ -76,6 +76,7 @@ table! {
         UploadPackage upload_package (stream pb::UploadPackageRequest) "submit";
         GetUpload get_upload (pb::GetUploadRequest) "submit";
         ListExhibits list_exhibits (pb::ListExhibitsRequest) "read";
+        GetExhibitProof get_exhibit_proof (pb::GetExhibitProofRequest) "read";
         DownloadExhibit download_exhibit (pb::DownloadExhibitRequest) "read";
     }
     DirectoryService DirectoryServiceClient {

@@ -12,9 +12,9 @@ use crate::store::vault::{PackageReader, PackageShape};
 
 /// An opened package. Blocking: use it on a thread for such work.
 pub struct PackageContent {
-    reader: PackageReader,
-    shape: PackageShape,
-    key: Zeroizing<[u8; 32]>,
+    pub(super) reader: PackageReader,
+    pub(super) shape: PackageShape,
+    pub(super) key: Zeroizing<[u8; 32]>,
 }
 
 impl PackageContent {
