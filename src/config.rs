@@ -6,6 +6,7 @@ mod clock;
 mod evidence;
 mod file;
 mod finding;
+mod links;
 mod reconcile;
 
 use std::collections::BTreeSet;
@@ -64,6 +65,8 @@ pub struct Config {
     pub retry_first_ms: u64,
     /// Longest pause, in milliseconds.
     pub retry_cap_ms: u64,
+    /// What bulk may take of the links to single peers.
+    pub links: crate::exchange::links::Rules,
     /// How often what peers' logs and ours say of each other is compared.
     pub reconcile: crate::exchange::reconcile::Rules,
     /// How long each duty in a request may take.
@@ -176,6 +179,7 @@ impl Config {
         config.sending(reader, &mut root);
         config.witnessing(reader, &mut root);
         config.evidence = Evidence::read(reader, &mut root);
+        config.links = links::read(reader, &mut root);
         config.reconcile = reconcile::read(reader, &mut root);
         config.targets = clock::read(reader, &mut root);
         config.keeping(reader, &mut root);
@@ -206,6 +210,7 @@ impl Config {
             delivery_window_ms: DELIVERY_WINDOW_DEFAULT_MS,
             retry_first_ms: RETRY_FIRST_MS,
             retry_cap_ms: RETRY_CAP_SECONDS * 1000,
+            links: crate::exchange::links::Rules::new(),
             reconcile: reconcile::DEFAULT,
             targets: Targets::default(),
             retention: Rules::default(),

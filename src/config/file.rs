@@ -160,6 +160,46 @@ impl<'a> Reader<'a> {
         parsed.map_err(|error| self.fault(Some(line), Some(section.full(name)), error, hint)).ok()
     }
 
+    /// A whole number of a table that may have any name.
+    pub(super) fn counted(
+        &mut self,
+        section: &mut Section<'a>,
+        name: &'static str,
+        allowed: RangeInclusive<u64>,
+    ) -> Option<u64> {
+        section.known.push(name);
+        let (line, value) = section.values.remove(name)?;
+        let counted = whole_number(&value, &allowed);
+        counted
+            .map_err(|error| self.fault(Some(line), Some(section.full(name)), error, EVERY_KEY))
+            .ok()
+    }
+
+    /// The texts in a list of a table that may have any name, each of which `take` takes or refuses.
+    pub(super) fn each(
+        &mut self,
+        section: &mut Section<'a>,
+        name: &'static str,
+        mut take: impl FnMut(&str) -> Result<(), String>,
+        hint: &str,
+    ) {
+        section.known.push(name);
+        let Some((line, value)) = section.values.remove(name) else { return };
+        let mut refuse = |error: String| {
+            self.fault(Some(line), Some(section.full(name)), error, hint);
+        };
+        let DeValue::Array(items) = &value else {
+            return refuse("must be a list of texts".into());
+        };
+        for item in items {
+            let taken = match item.get_ref() {
+                DeValue::String(text) => take(text),
+                _ => Err("must be a text".into()),
+            };
+            taken.unwrap_or_else(&mut refuse);
+        }
+    }
+
     /// Takes the value of a key, which is named with its table.
     fn take(&mut self, section: &mut Section<'a>, key: &'static str) -> Option<DeValue<'a>> {
         let name = key.rsplit('.').next().unwrap_or(key);
@@ -201,17 +241,8 @@ impl<'a> Reader<'a> {
         key: &'static str,
         allowed: RangeInclusive<u64>,
     ) -> Option<u64> {
-        let value = match self.take(section, key)? {
-            DeValue::Integer(digits) => u64::from_str_radix(digits.as_str(), digits.radix()).ok(),
-            _ => None,
-        };
-        let fits = value.filter(|value| allowed.contains(value));
-        if fits.is_none() {
-            let message =
-                format!("must be a whole number from {} to {}", allowed.start(), allowed.end());
-            self.refuse(key, message, EVERY_KEY);
-        }
-        fits
+        let value = self.take(section, key)?;
+        whole_number(&value, &allowed).map_err(|error| self.refuse(key, error, EVERY_KEY)).ok()
     }
 
     /// A list of texts, each of which `parse` makes something of.
@@ -272,4 +303,14 @@ impl<'a> Reader<'a> {
             self.fault(Some(line), Some(full), "is not a key", hint);
         }
     }
+}
+
+fn whole_number(value: &DeValue<'_>, allowed: &RangeInclusive<u64>) -> Result<u64, String> {
+    let number = match value {
+        DeValue::Integer(digits) => u64::from_str_radix(digits.as_str(), digits.radix()).ok(),
+        _ => None,
+    };
+    let (least, most) = (allowed.start(), allowed.end());
+    let rule = || format!("must be a whole number from {least} to {most}");
+    number.filter(|number| allowed.contains(number)).ok_or_else(rule)
 }

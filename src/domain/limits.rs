@@ -220,6 +220,25 @@ pub const OFFERS: AtOnce = AtOnce { each: 4, all: 32 };
 /// gave up still open.
 pub const PUSHES: AtOnce = AtOnce { each: 4, all: 32 };
 
+/// Pieces that a chunk is divided into where several streams carry it: at 256 kbit/s a piece takes a
+/// second, and no more than that of each stream is lost with a link.
+pub const PIECES_PER_CHUNK: usize = 8;
+
+/// Chunks that may have come before the first one that is missing: 16 MiB, which is 268 Mbit/s at round
+/// trips of 500 ms.
+pub const WINDOW_CHUNKS: usize = 64;
+
+/// Streams of one push at once.
+pub const STREAMS_PER_PUSH_MAX: usize = 8;
+
+/// Streams of pushes at once: those of one push, and those of one that its peer gave up and that are
+/// still open.
+pub const PUSH_STREAMS: AtOnce = AtOnce { each: 2 * STREAMS_PER_PUSH_MAX, all: 128 };
+
+/// Windows of [`WINDOW_CHUNKS`] in memory: 16 MiB of one peer, 256 MiB in all. A peer that finds none
+/// pushes over one stream, in order.
+pub const WINDOWS: AtOnce = AtOnce { each: 1, all: 16 };
+
 /// Receipts that a peer asks for at their best level at once: each is a few reads of the log. A
 /// node asks once for each agency that wants one.
 pub const RECEIPTS: AtOnce = AtOnce { each: 16, all: 64 };
@@ -227,9 +246,9 @@ pub const RECEIPTS: AtOnce = AtOnce { each: 16, all: 64 };
 /// Pages of our log that peers read at once. An honest peer reads one after the other.
 pub const ENTRY_PAGES: AtOnce = AtOnce { each: 2, all: 8 };
 
-/// Connections of one peer: its relay stream, offers and pushes, and the same again while it comes
-/// back over another line.
-pub const PEER_CONNECTIONS: AtOnce = AtOnce { each: 16, all: 2048 };
+/// Connections of one peer: its relay stream, offers and the streams of a push, and the same again
+/// while it comes back over another line.
+pub const PEER_CONNECTIONS: AtOnce = AtOnce { each: 24, all: 2048 };
 
 /// Connections of one agency: the programs of a building that share a certificate.
 pub const AGENCY_CONNECTIONS: AtOnce = AtOnce { each: 64, all: 2048 };

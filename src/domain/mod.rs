@@ -17,6 +17,7 @@ pub mod nearest;
 pub mod organisation;
 pub mod period;
 pub mod profile;
+pub mod quiet;
 pub mod reason;
 pub mod release;
 pub mod request;

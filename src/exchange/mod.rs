@@ -47,6 +47,7 @@ pub mod heads;
 pub mod hold;
 pub mod issue;
 pub mod keys;
+pub mod links;
 pub mod log;
 pub mod lookup;
 pub mod outbox;
@@ -81,9 +82,9 @@ pub mod vault;
 pub mod witness;
 pub mod year;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Notify, watch};
@@ -92,6 +93,7 @@ pub use agencies::{Caller, Role};
 pub use directory::{Directory, Peer};
 pub use error::{ActionError, Violation};
 pub use keys::{Keys, KeysChanged, KeysInUse};
+pub use links::LinkState;
 
 use crate::audit::note::VerifierKey;
 use crate::audit::policy::Policy;
@@ -111,6 +113,8 @@ pub struct Settings {
     pub retry_first_ms: u64,
     /// Longest pause, in milliseconds.
     pub retry_cap_ms: u64,
+    /// What bulk may take of the links to single peers.
+    pub links: links::Rules,
     /// How long what is done with is kept.
     pub retention: retention::Rules,
     /// How long evidence is kept that nobody comes for.
@@ -151,7 +155,7 @@ pub struct Exchange {
     pub(crate) opener: Notify,
     pub(crate) remover: Notify,
     inbox: watch::Sender<u64>,
-    links: Mutex<BTreeMap<AuthorityId, LinkState>>,
+    links: links::Links,
     pub(crate) shown: heads::Shown,
     following: heads::Following,
     pub(crate) gathered: witness::Gathered,
@@ -176,17 +180,6 @@ pub struct Exchange {
     set_aside: removal::SetAside,
     pub(crate) streams: streams::Streams,
     agencies_changed: watch::Sender<u64>,
-}
-
-/// How our stream to a peer is, for people.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LinkState {
-    /// Whether it is up.
-    pub connected: bool,
-    /// Why it is not; empty when it is.
-    pub trouble: String,
-    /// The peer's clock less ours when it was last seen, in milliseconds.
-    pub clock_offset_ms: i64,
 }
 
 /// What an [`Exchange`] is made of.
@@ -246,7 +239,7 @@ impl Exchange {
             opener: Notify::new(),
             remover: Notify::new(),
             inbox,
-            links: Mutex::default(),
+            links: links::Links::default(),
             shown: heads::Shown::default(),
             following: heads::Following::default(),
             gathered,
@@ -327,19 +320,6 @@ impl Exchange {
             *newest = position.max(*newest);
             newer
         });
-    }
-
-    /// How our stream to a peer is.
-    pub fn link(&self, peer: &AuthorityId) -> LinkState {
-        self.links().get(peer).cloned().unwrap_or_default()
-    }
-
-    pub(crate) fn set_link(&self, peer: &AuthorityId, state: LinkState) {
-        self.links().insert(peer.clone(), state);
-    }
-
-    fn links(&self) -> MutexGuard<'_, BTreeMap<AuthorityId, LinkState>> {
-        self.links.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether somebody holds a longer or another log of ours than we do: then the store takes

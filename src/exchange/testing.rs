@@ -172,6 +172,7 @@ impl Lone {
                 delivery_window_ms: 30 * DAY_MS,
                 retry_first_ms: 1,
                 retry_cap_ms: 1,
+                links: super::links::Rules::new(),
                 retention: self.rules,
                 approval: self.approval.clone(),
                 software: "rogatory 0.0.0".into(),

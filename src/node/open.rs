@@ -105,6 +105,7 @@ impl OpenNode {
                 delivery_window_ms: config.delivery_window_ms,
                 retry_first_ms: config.retry_first_ms,
                 retry_cap_ms: config.retry_cap_ms,
+                links: config.links.clone(),
                 retention: config.retention,
                 approval: config.approval.clone(),
                 keep: Keep {
