@@ -312,7 +312,8 @@ async fn a_removed_peer_loses_its_push_at_once() {
     draft.packages = vec![reference(&shape)];
     peer.offer(peer.signed(draft).bytes().clone()).await.expect("announced");
     let (part, taken) = mpsc::channel(16);
-    let start = pb::PackageStart { package_id: shape.id.as_bytes().to_vec().into() };
+    let start =
+        pb::PackageStart { package_id: shape.id.as_bytes().to_vec().into(), ..Default::default() };
     let start = pb::push_package_request::Part::Start(start);
     let mut all = parts(&reader, &chunks);
     all.pop();

@@ -2,7 +2,7 @@
 //! receipt never waits behind a gigabyte.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt as _;
@@ -11,7 +11,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 
 use super::tls::{self, NodeIdentity};
-use crate::exchange::courier::{Carried, Courier, Link, Trouble};
+use crate::exchange::courier::{Bulk, Carried, Courier, Link, Trouble};
 use crate::exchange::session::PENDING_MAX;
 use crate::exchange::{Exchange, Peer};
 use crate::pb::v1 as pb;
@@ -84,28 +84,14 @@ impl Courier for TonicCourier {
         })
     }
 
-    fn offer(
-        &self,
-        peer: Arc<Peer>,
-        offer: pb::OfferPackagesRequest,
-    ) -> Carried<pb::OfferPackagesResponse> {
+    fn bulk(&self, peer: Arc<Peer>) -> Carried<Box<dyn Bulk>> {
+        let began = Instant::now();
         let connecting = self.connect(peer);
         Box::pin(async move {
-            let mut client = connecting.await?;
-            Ok(deadline(client.offer_packages(offer)).await?.into_inner())
-        })
-    }
-
-    fn push(
-        &self,
-        peer: Arc<Peer>,
-        parts: mpsc::Receiver<pb::PushPackageRequest>,
-    ) -> Carried<pb::PushPackageResponse> {
-        let connecting = self.connect(peer);
-        Box::pin(async move {
-            let mut client = connecting.await?;
-            let pushed = client.push_package(ReceiverStream::new(parts)).await;
-            Ok(pushed.map_err(of_status)?.into_inner())
+            let client = connecting.await?;
+            // One round trip for TCP and one for TLS.
+            let bulk = TonicBulk { client, round_trip: began.elapsed() / 2 };
+            Ok(Box::new(bulk) as Box<dyn Bulk>)
         })
     }
 
@@ -157,6 +143,66 @@ impl Courier for TonicCourier {
         })
     }
 }
+
+/// A connection for bulk.
+struct TonicBulk {
+    client: ExchangeServiceClient<Channel>,
+    round_trip: Duration,
+}
+
+impl Bulk for TonicBulk {
+    fn round_trip(&self) -> Duration {
+        self.round_trip
+    }
+
+    fn offer(&self, offer: pb::OfferPackagesRequest) -> Carried<pb::OfferPackagesResponse> {
+        let mut client = self.client.clone();
+        Box::pin(async move { Ok(deadline(client.offer_packages(offer)).await?.into_inner()) })
+    }
+
+    fn push(
+        &self,
+        parts: mpsc::Receiver<pb::PushPackageRequest>,
+    ) -> Carried<pb::PushPackageResponse> {
+        let mut client = self.client.clone();
+        Box::pin(async move {
+            let pushed = client.push_package(ReceiverStream::new(parts)).await;
+            Ok(pushed.map_err(of_status)?.into_inner())
+        })
+    }
+
+    fn pieces(
+        &self,
+        parts: mpsc::Receiver<pb::PushPackageRequest>,
+    ) -> mpsc::Receiver<Result<pb::PushPiecesResponse, Trouble>> {
+        let mut client = self.client.clone();
+        let (tell, told) = mpsc::channel(TOLD_AHEAD);
+        tokio::spawn(async move {
+            let gone = tell.clone();
+            let answering = async {
+                let mut answers =
+                    client.push_pieces(ReceiverStream::new(parts)).await?.into_inner();
+                while let Some(answer) = answers.message().await? {
+                    if tell.send(Ok(answer)).await.is_err() {
+                        break;
+                    }
+                }
+                Ok(())
+            };
+            let answered: Result<(), Status> = tokio::select! {
+                () = gone.closed() => return,
+                answered = answering => answered,
+            };
+            if let Err(status) = answered {
+                let _ = gone.send(Err(of_status(status))).await;
+            }
+        });
+        told
+    }
+}
+
+/// Answers to a push that wait to be looked at.
+const TOLD_AHEAD: usize = 16;
 
 async fn deadline<T>(call: impl Future<Output = Result<T, Status>>) -> Result<T, Trouble> {
     match tokio::time::timeout(CALL_DEADLINE, call).await {

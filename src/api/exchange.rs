@@ -13,6 +13,7 @@ use super::standing::Standing;
 use super::status::{invalid, to_status};
 use crate::domain::{MessageId, PackageId};
 use crate::exchange::gates::Pass;
+use crate::exchange::packages::joined;
 use crate::exchange::session::{PENDING_MAX, Session};
 use crate::exchange::{Exchange, Peer};
 use crate::pb::v1 as pb;
@@ -55,9 +56,14 @@ impl ExchangeApi {
         let mut receiving =
             offers.begin(&self.exchange, peer.authority(), id).map_err(to_status)?;
         // A link that broke, or went silent: what arrived stays, and the next push goes on.
-        while let Ok(Ok(Some(pb::PushPackageRequest { part: Some(part) }))) =
-            tokio::time::timeout(PUSH_SILENCE_MAX, parts.message()).await
-        {
+        let mut given_up = std::pin::pin!(receiving.given_up());
+        loop {
+            let part = tokio::select! {
+                biased;
+                () = &mut given_up => break,
+                part = tokio::time::timeout(PUSH_SILENCE_MAX, parts.message()) => part,
+            };
+            let Ok(Ok(Some(pb::PushPackageRequest { part: Some(part) }))) = part else { break };
             if !receiving.part(part).await {
                 break;
             }
@@ -76,9 +82,36 @@ const PUSH_SILENCE_MAX: std::time::Duration = std::time::Duration::from_secs(60)
 /// Frames that wait for the session: it takes them up as fast as it may judge them.
 const FRAMES_AHEAD: usize = 4;
 
+/// Parts of a push that wait for the window, and answers that wait for the network.
+const PARTS_AHEAD: usize = 1;
+const TOLD_AHEAD: usize = 4;
+
+/// Passes on what comes over a stream until either end has gone.
+fn frames<T: Send + 'static>(mut stream: Streaming<T>, ahead: usize) -> mpsc::Receiver<T> {
+    let (ask, asked) = mpsc::channel(ahead);
+    tokio::spawn(async move {
+        // The other end's going is noticed while the peer says nothing, too: a request that is
+        // still read would keep the stream open, and with it the connection.
+        let reading = async {
+            // A frame that does not decode, or is too large, ends the stream like its end does.
+            while let Some(Ok(frame)) = stream.next().await {
+                if ask.send(frame).await.is_err() {
+                    return;
+                }
+            }
+        };
+        tokio::select! {
+            () = ask.closed() => {}
+            () = reading => {}
+        }
+    });
+    asked
+}
+
 #[tonic::async_trait]
 impl ExchangeService for ExchangeApi {
     type RelayStream = Answers<pb::RelayResponse>;
+    type PushPiecesStream = Answers<pb::PushPiecesResponse>;
 
     async fn relay(
         &self,
@@ -86,26 +119,9 @@ impl ExchangeService for ExchangeApi {
     ) -> Result<Response<Self::RelayStream>, Status> {
         let peer = self.peer(&request)?;
         let standing = self.standing(&request, None);
-        let mut frames = request.into_inner();
-        let (ask, asked) = mpsc::channel(FRAMES_AHEAD);
+        let asked = frames(request.into_inner(), FRAMES_AHEAD);
         let (answer, answered) = mpsc::channel(PENDING_MAX);
         let session = Session::new(self.exchange.clone(), peer).run(asked, answer);
-        tokio::spawn(async move {
-            // The session's end is noticed while the peer says nothing, too: a request that is
-            // still read would keep the stream open, and with it the connection.
-            let reading = async {
-                // A frame that does not decode, or is too large, ends the stream like its end does.
-                while let Some(Ok(frame)) = frames.next().await {
-                    if ask.send(frame).await.is_err() {
-                        return;
-                    }
-                }
-            };
-            tokio::select! {
-                () = ask.closed() => {}
-                () = reading => {}
-            }
-        });
         Ok(Response::new(answers(answered, session, standing)))
     }
 
@@ -134,6 +150,19 @@ impl ExchangeService for ExchangeApi {
                 Ok(Response::new(pb::PushPackageResponse { progress: Some(progress?) }))
             }
         }
+    }
+
+    async fn push_pieces(
+        &self,
+        request: Request<Streaming<pb::PushPackageRequest>>,
+    ) -> Result<Response<Self::PushPiecesStream>, Status> {
+        let peer = self.peer(&request)?;
+        let pass = self.exchange.gates().push_streams.enter(peer.authority().as_str());
+        let standing = self.standing(&request, Some(pass.map_err(to_status)?));
+        let parts = frames(request.into_inner(), PARTS_AHEAD);
+        let (tell, told) = mpsc::channel(TOLD_AHEAD);
+        let serving = joined::serve(self.exchange.clone(), peer, parts, tell);
+        Ok(Response::new(answers(told, serving, standing)))
     }
 
     async fn get_receipt(

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
@@ -25,24 +26,34 @@ pub struct Link {
     pub answers: mpsc::Receiver<Result<pb::RelayResponse, Trouble>>,
 }
 
+/// A connection for bulk. Dropping it closes it.
+pub trait Bulk: Send + Sync {
+    /// How long a round trip took when it was opened.
+    fn round_trip(&self) -> Duration;
+
+    /// Announces packages.
+    fn offer(&self, offer: pb::OfferPackagesRequest) -> Carried<pb::OfferPackagesResponse>;
+
+    /// Pushes a package in order; ends when `parts` does.
+    fn push(
+        &self,
+        parts: mpsc::Receiver<pb::PushPackageRequest>,
+    ) -> Carried<pb::PushPackageResponse>;
+
+    /// Opens one of several streams of a push, at once: what goes wrong is the last that it tells.
+    fn pieces(
+        &self,
+        parts: mpsc::Receiver<pb::PushPackageRequest>,
+    ) -> mpsc::Receiver<Result<pb::PushPiecesResponse, Trouble>>;
+}
+
 /// Carries frames to peers. Implementations make sure that whoever answers is the peer.
 pub trait Courier: Send + Sync + 'static {
     /// Opens a relay stream.
     fn relay(&self, peer: Arc<Peer>) -> Carried<Link>;
 
-    /// Announces packages, on the connection for bulk.
-    fn offer(
-        &self,
-        peer: Arc<Peer>,
-        offer: pb::OfferPackagesRequest,
-    ) -> Carried<pb::OfferPackagesResponse>;
-
-    /// Pushes a package, on the connection for bulk; ends when `parts` does.
-    fn push(
-        &self,
-        peer: Arc<Peer>,
-        parts: mpsc::Receiver<pb::PushPackageRequest>,
-    ) -> Carried<pb::PushPackageResponse>;
+    /// Opens a connection for bulk.
+    fn bulk(&self, peer: Arc<Peer>) -> Carried<Box<dyn Bulk>>;
 
     /// Asks for a receipt at its best level.
     fn receipt(

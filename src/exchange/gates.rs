@@ -91,6 +91,8 @@ pub struct Gates {
     pub offers: Arc<Gate>,
     /// Pushes of packages by peers.
     pub pushes: Arc<Gate>,
+    /// Streams of pushes that have several.
+    pub push_streams: Arc<Gate>,
     /// Receipts that peers ask for again.
     pub receipts: Arc<Gate>,
     /// Pages of our log that peers read.
@@ -112,6 +114,7 @@ impl Default for Gates {
             pouches: Gate::new("pouches", limits::POUCHES),
             offers: Gate::new("offers of packages", limits::OFFERS),
             pushes: Gate::new("pushes of packages", limits::PUSHES),
+            push_streams: Gate::new("streams of pushes", limits::PUSH_STREAMS),
             receipts: Gate::new("requests for receipts", limits::RECEIPTS),
             entry_pages: Gate::new("pages of entries", limits::ENTRY_PAGES),
         }

@@ -29,6 +29,8 @@ pub(crate) struct Item {
     pub broken: bool,
     /// What went wrong last, for people.
     pub trouble: String,
+    /// Why its packages are not on their way though the link is up; empty where they are.
+    pub waits: String,
 }
 
 #[derive(Default)]
@@ -71,6 +73,7 @@ impl Outbox {
             attempts: 0,
             broken: false,
             trouble: String::new(),
+            waits: String::new(),
             row,
         };
         let mut lanes = self.lanes();
@@ -150,8 +153,22 @@ impl Outbox {
     pub(super) fn give_back(&self, peer: &AuthorityId, key: &[u8], trouble: &str) {
         self.change(peer.as_str(), key, |item| {
             item.in_flight = false;
+            item.waits.clear();
             trouble.clone_into(&mut item.trouble);
         });
+    }
+
+    /// Its packages wait, for this reason; or no longer, where there is none.
+    pub(super) fn waits(&self, peer: &AuthorityId, key: &[u8], why: &str) {
+        self.change(peer.as_str(), key, |item| why.clone_into(&mut item.waits));
+    }
+
+    /// Why packages for a peer wait; empty where none does.
+    pub(super) fn why_bulk_waits(&self, peer: &AuthorityId) -> String {
+        let lanes = self.lanes();
+        let items = lanes.get(peer.as_str()).into_iter().flat_map(|lane| lane.items.values());
+        let why = items.map(|item| &item.waits).find(|why| !why.is_empty());
+        why.cloned().unwrap_or_default()
     }
 
     /// It cannot be sent until an operator has looked.
@@ -177,6 +194,7 @@ impl Outbox {
         if let Some(lane) = self.lanes().get_mut(peer.as_str()) {
             for item in lane.items.values_mut().filter(|item| item.in_flight) {
                 item.in_flight = false;
+                item.waits.clear();
                 trouble.clone_into(&mut item.trouble);
             }
         }

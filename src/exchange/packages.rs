@@ -5,8 +5,11 @@
 //! Plaintext is only ever in memory (I6).
 
 mod content;
+mod deal;
 mod download;
+pub mod joined;
 mod key;
+mod lines;
 mod manifest;
 mod notes;
 mod prove;
@@ -17,6 +20,8 @@ mod sealer;
 mod send;
 mod unfinished;
 mod upload;
+mod window;
+mod windows;
 
 pub use content::PackageContent;
 pub use download::{Download, DownloadPart};
@@ -25,7 +30,7 @@ pub use manifest::{ExhibitInfo, ExhibitPage, PageToken};
 pub use receive::{Offers, Receiving};
 pub use sealer::Taken;
 pub(super) use send::Parts as PackageParts;
-pub(crate) use send::push_all;
+pub(crate) use send::{Broken, push_all};
 pub use unfinished::{Standing, Unfinished};
 pub(super) use unfinished::{forget_upload_key, is_free};
 pub use upload::{Upload, UploadFrom};

@@ -60,6 +60,9 @@ impl<P: Send + 'static> Gather<P> {
     /// Hands over what has come; false when nobody wants it.
     pub async fn hand_over(&mut self) -> bool {
         self.bytes = 0;
+        if self.batch.is_empty() {
+            return !self.out.is_closed();
+        }
         self.out.send(std::mem::take(&mut self.batch)).await.is_ok()
     }
 }

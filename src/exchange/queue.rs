@@ -27,7 +27,7 @@ pub struct Waiting {
     pub expires: Timestamp,
     /// Tries since this node started.
     pub attempts: u32,
-    /// What went wrong last.
+    /// What it waits for where the link is up, or what went wrong last.
     pub trouble: String,
 }
 
@@ -36,7 +36,7 @@ impl Waiting {
         let state = match item {
             Item { row: OutboxRow { held: true, .. }, .. } => "held",
             Item { broken: true, .. } => "broken",
-            Item { in_flight: true, .. } => "sending",
+            Item { in_flight: true, waits, .. } if waits.is_empty() => "sending",
             _ => "queued",
         };
         Ok(Self {
@@ -46,7 +46,7 @@ impl Waiting {
             created: Timestamp::from_unix_ms(item.row.created_ms),
             expires: Timestamp::from_unix_ms(item.row.expires_ms),
             attempts: item.attempts,
-            trouble: item.trouble.clone(),
+            trouble: if item.waits.is_empty() { &item.trouble } else { &item.waits }.clone(),
         })
     }
 }

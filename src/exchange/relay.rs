@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::stream::Stream;
+use self::stream::bulk::Bulk;
 use super::courier::{Courier, Trouble};
 use super::schedule::pause_ms;
 use super::{Exchange, LinkState, Peer};
@@ -50,13 +51,13 @@ async fn run(
     name: AuthorityId,
     stop: CancellationToken,
 ) {
-    let mut attempt = 0;
+    let (mut attempt, mut bulk) = (0, None);
     while let Some(peer) = exchange.directory.get(&name).filter(|peer| peer.suspended.is_none()) {
         let mut useful = false;
         let ended = tokio::select! {
             () = stop.cancelled() => return,
             () = departed(&exchange, &peer) => Trouble("the directory has changed".into()),
-            ended = stream(&exchange, &courier, &peer, &mut useful) => ended,
+            ended = stream(&exchange, &courier, &peer, &mut bulk, &mut useful) => ended,
         };
         attempt = if useful { 0 } else { attempt };
         exchange.outbox.give_all_back(&name, &ended.0);
@@ -70,6 +71,7 @@ async fn run(
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(pause) => {}
+            () = departed(&exchange, &peer) => bulk = None,
             () = kicked.notified() => {}
         }
     }
@@ -100,25 +102,30 @@ fn pause(exchange: &Exchange, attempt: u32) -> Duration {
 /// A stream that lasts so long counts as one that works.
 const WORKS_AFTER_MS: i64 = 60_000;
 
-/// One stream, from connecting to its end. Says why it ended, and whether it was of use: one that
+/// One stream, from connecting to its end; `bulk` is what goes on without it, unless the peer's log is
+/// not believed. Says why it ended, and whether it was of use: one that
 /// breaks at the first message each time must not be tried without a pause.
 async fn stream(
     exchange: &Arc<Exchange>,
     courier: &Arc<dyn Courier>,
     peer: &Arc<Peer>,
+    bulk: &mut Option<Bulk>,
     useful: &mut bool,
 ) -> Trouble {
     let link = match courier.relay(peer.clone()).await {
         Ok(link) => link,
         Err(trouble) => return trouble,
     };
-    let mut stream = match Stream::greet(exchange, courier, peer, link).await {
+    let of_peer = bulk.take().filter(|bulk| bulk.is_to(peer));
+    let of_peer = of_peer.unwrap_or_else(|| Bulk::new(exchange, peer));
+    let mut stream = match Stream::greet(exchange, courier, peer, link, of_peer).await {
         Ok(stream) => stream,
         Err(trouble) => return trouble,
     };
     let began = exchange.now().unix_ms();
     let ended = stream.pump().await;
     *useful = stream.has_moved() || exchange.now().unix_ms() - began > WORKS_AFTER_MS;
+    *bulk = Some(stream.into_bulk());
     match ended {
         Err(trouble) => trouble,
         Ok(()) => Trouble("the peer ended the stream".into()),

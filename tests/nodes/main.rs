@@ -20,6 +20,7 @@ mod replayed;
 mod roles;
 mod rollback;
 mod scenario;
+mod several_streams;
 mod statistics;
 #[path = "../support/mod.rs"]
 mod support;

@@ -42,6 +42,41 @@ pub struct Line {
     sequence: u64,
 }
 
+/// One of several streams of a push.
+pub struct PieceStream {
+    parts: mpsc::Sender<pb::PushPackageRequest>,
+    told: mpsc::Receiver<Result<pb::PushPiecesResponse, Trouble>>,
+}
+
+impl PieceStream {
+    pub async fn send(&self, part: Part) {
+        // Why it does not go any more is told.
+        let _ = self.parts.send(pb::PushPackageRequest { part: Some(part) }).await;
+    }
+
+    /// What is told once `enough` of it is.
+    pub async fn until(
+        &mut self,
+        enough: impl Fn(&pb::PushPiecesResponse) -> bool,
+    ) -> Result<pb::PushPiecesResponse, Trouble> {
+        let telling = async {
+            loop {
+                let told = self.told.recv().await;
+                let told = told.ok_or_else(|| Trouble("the end".into()))??;
+                if enough(&told) {
+                    return Ok(told);
+                }
+            }
+        };
+        tokio::time::timeout(DEADLINE, telling).await.expect("in time")
+    }
+
+    /// Why it ends.
+    pub async fn refused(&mut self) -> String {
+        self.until(|_| false).await.expect_err("it ends").to_string()
+    }
+}
+
 impl Line {
     /// Sends a frame and gives its answer.
     pub async fn ask(&mut self, frame: Ask) -> Result<Answer, Trouble> {
@@ -179,7 +214,7 @@ impl Hostile {
         envelope: bytes::Bytes,
     ) -> Result<pb::OfferPackagesResponse, Trouble> {
         let offer = pb::OfferPackagesRequest { envelope };
-        self.courier.offer(self.victim.clone(), offer).await
+        self.courier.bulk(self.victim.clone()).await?.offer(offer).await
     }
 
     /// Pushes what comes through a channel.
@@ -187,7 +222,8 @@ impl Hostile {
         &self,
         parts: mpsc::Receiver<pb::PushPackageRequest>,
     ) -> impl Future<Output = Result<pb::PushPackageResponse, Trouble>> + Send + 'static {
-        self.courier.push(self.victim.clone(), parts)
+        let connecting = self.courier.bulk(self.victim.clone());
+        async move { connecting.await?.push(parts).await }
     }
 
     /// Pushes these parts of a package, and then its end.
@@ -197,12 +233,27 @@ impl Hostile {
         parts: Vec<Part>,
     ) -> Result<pb::PackageProgress, Trouble> {
         let (send, taken) = mpsc::channel(parts.len() + 1);
-        let start = Part::Start(pb::PackageStart { package_id: id.as_bytes().to_vec().into() });
+        let start = Part::Start(pb::PackageStart {
+            package_id: id.as_bytes().to_vec().into(),
+            ..Default::default()
+        });
         for part in std::iter::once(start).chain(parts) {
             send.send(pb::PushPackageRequest { part: Some(part) }).await.expect("room");
         }
         drop(send);
         Ok(self.push(taken).await?.progress.unwrap_or_default())
+    }
+
+    /// Opens one of several streams of a push, and says what it is about.
+    pub async fn stream(&self, id: PackageId, push: [u8; 16]) -> PieceStream {
+        let bulk = self.courier.bulk(self.victim.clone()).await.expect("connected");
+        let (parts, taken) = mpsc::channel(16);
+        let told = bulk.pieces(taken);
+        let stream = PieceStream { parts, told };
+        let package_id = id.as_bytes().to_vec().into();
+        let push_id = push.to_vec().into();
+        stream.send(Part::Start(pb::PackageStart { package_id, push_id })).await;
+        stream
     }
 
     /// The stream that is open now, so that another can be.

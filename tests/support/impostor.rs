@@ -250,6 +250,15 @@ impl ExchangeService for State {
         Err(Status::unimplemented("no packages here"))
     }
 
+    type PushPiecesStream = ReceiverStream<Result<pb::PushPiecesResponse, Status>>;
+
+    async fn push_pieces(
+        &self,
+        _: Request<Streaming<pb::PushPackageRequest>>,
+    ) -> Result<Response<Self::PushPiecesStream>, Status> {
+        Err(Status::unimplemented("no packages here"))
+    }
+
     /// The newest entry, under a checkpoint of another past of the same size.
     async fn get_receipt(
         &self,

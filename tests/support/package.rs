@@ -58,3 +58,19 @@ pub fn parts(reader: &PackageReader, chunks: &[Vec<u8>]) -> Vec<Part> {
     };
     std::iter::once(Part::List(list)).chain(chunks.iter().enumerate().map(chunk)).collect()
 }
+
+/// Bytes of a piece of a sealed chunk.
+pub const PIECE_BYTES: usize = SEALED_CHUNK_BYTES / 8;
+
+/// The pieces of a sealed chunk.
+pub fn pieces(number: usize, chunk: &[u8]) -> Vec<Part> {
+    let piece = |(n, data): (usize, &[u8])| {
+        Part::Piece(pb::SealedPiece {
+            number: number as u64,
+            offset: (n * PIECE_BYTES) as u32,
+            length: chunk.len() as u32,
+            data: data.to_vec().into(),
+        })
+    };
+    chunk.chunks(PIECE_BYTES).enumerate().map(piece).collect()
+}

@@ -72,7 +72,7 @@ impl OperatorApi {
         Ok(pb::PeerStatus {
             authority: name.to_string(),
             connected: link.connected,
-            trouble: link.trouble,
+            trouble: if link.connected { self.exchange.bulk_waits(name) } else { link.trouble },
             queued: u32::try_from(self.exchange.outbox().waiting(name)).unwrap_or(u32::MAX),
             log_size: head.map_or(0, |head| head.checkpoint().size),
             clock_offset_ms: link.clock_offset_ms,

@@ -2,11 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use tokio::sync::{OwnedMutexGuard, mpsc};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use crate::domain::limits::UNCLAIMED_PER_PEER_MAX;
+use super::joined::{Joined, PushId};
+use super::windows::Windows;
+
+use crate::domain::limits::{STREAMS_PER_PUSH_MAX, UNCLAIMED_PER_PEER_MAX};
 use crate::domain::{AuthorityId, PackageId};
 use crate::exchange::gates::Pass;
 use crate::exchange::pieces::{Gather, fold, gather, piece};
@@ -24,23 +29,38 @@ struct Offered {
     peer: AuthorityId,
     shape: PackageShape,
     arrival: Arc<tokio::sync::Mutex<Option<Arrival>>>,
+    pushed: Mutex<Pushed>,
 }
+
+/// The push that is under way, if one is.
+#[derive(Default)]
+struct Pushed {
+    stop: CancellationToken,
+    joined: Weak<Joined>,
+}
+
+/// A push that was given up ends within this; then the package is free to be offered again.
+const ENDS_WITHIN: Duration = Duration::from_secs(10);
 
 /// The packages that peers have announced and not finished, by their name in the vault. In memory:
 /// a peer that lost its connection announces them again, and what arrived is found in the vault.
 #[derive(Default)]
-pub struct Offers(Mutex<BTreeMap<String, Arc<Offered>>>);
+pub struct Offers {
+    offered: Mutex<BTreeMap<String, Arc<Offered>>>,
+    windows: Windows,
+}
 
 impl Offers {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Offered>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.offered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes the announcement of a signed message and says what is already here.
+    /// Takes the announcement of a signed message and says what is already here. A push of one of its
+    /// packages ends: whoever offers it again has given that up.
     ///
     /// # Errors
     /// [`ActionError::Forbidden`] when the message does not authenticate,
-    /// [`ActionError::Unavailable`] when too much is announced, or a package is being pushed;
+    /// [`ActionError::Unavailable`] when too much is announced, or a package is being verified;
     /// [`ActionError::Exhausted`] when the peer has reached a bound, or the disk.
     pub async fn offer(
         &self,
@@ -63,10 +83,22 @@ impl Offers {
             }
             let offered = self.insert(peer.authority(), shape)?;
             // It goes on when the caller goes away, and the next call finds it done.
-            let opened = tokio::spawn(open(exchange.clone(), offered, pass.clone()));
-            packages.push(opened.await.map_err(ActionError::fault)??);
+            let opened = tokio::spawn(open(exchange.clone(), offered.clone(), pass.clone()));
+            let progress = opened.await.map_err(ActionError::fault)??;
+            packages.push(self.with_streams(&offered, progress));
         }
         Ok(pb::OfferPackagesResponse { packages })
+    }
+
+    /// How the package is best pushed from here on.
+    fn with_streams(&self, offered: &Offered, told: pb::PackageProgress) -> pb::PackageProgress {
+        let (peer, name) = (&offered.peer, offered.shape.name());
+        if told.complete || !self.windows.has_room(peer) {
+            return told;
+        }
+        let ahead = self.windows.ahead(peer, &name, told.chunks).into();
+        let streams = u32::try_from(STREAMS_PER_PUSH_MAX).unwrap_or(1);
+        pb::PackageProgress { streams, ahead, ..told }
     }
 
     fn insert(&self, peer: &AuthorityId, shape: PackageShape) -> Result<Arc<Offered>, ActionError> {
@@ -90,7 +122,8 @@ impl Offers {
             };
             offers.remove(&idle);
         }
-        let offered = Arc::new(Offered { peer: peer.clone(), shape, arrival: Arc::default() });
+        let (arrival, pushed) = Default::default();
+        let offered = Arc::new(Offered { peer: peer.clone(), shape, arrival, pushed });
         Ok(offers.entry(name).or_insert(offered).clone())
     }
 
@@ -112,31 +145,65 @@ impl Offers {
         peer: &AuthorityId,
         id: PackageId,
     ) -> Result<Receiving, ActionError> {
-        let unknown =
-            || ActionError::conflict("NOT_ANNOUNCED", "offer the package before pushing it");
-        let offered = self.find(peer, id).ok_or_else(unknown)?;
-        // One push at a time: a second one for the same package would interleave chunks.
-        let mut place = try_lock(&offered)?;
-        let arrival = place.take().ok_or_else(unknown)?;
-        let (parts, taken) = gather();
-        let exchange = exchange.clone();
-        let writing = tokio::spawn(async move {
-            let arrival = receive(exchange, offered.shape.clone(), arrival, taken).await?;
-            let progress = arrival.progress();
-            *place = Some(arrival);
-            Ok(progress)
-        });
-        Ok(Receiving { id, parts, writing })
+        let offered = self.find(peer, id).ok_or_else(not_announced)?;
+        let stop = CancellationToken::new();
+        let receiving = begin(exchange, &offered, stop.clone())?;
+        *offered.pushed() = Pushed { stop, joined: Weak::new() };
+        Ok(receiving)
+    }
+
+    /// Adds a stream to a push of an announced package; the first one begins it.
+    ///
+    /// # Errors
+    /// As [`Offers::begin`]; [`ActionError::Conflict`] when another push of the package goes on.
+    pub(super) fn join(
+        &self,
+        exchange: &Arc<Exchange>,
+        peer: &AuthorityId,
+        id: PackageId,
+        push: PushId,
+    ) -> Result<Arc<Joined>, ActionError> {
+        let offered = self.find(peer, id).ok_or_else(not_announced)?;
+        let mut pushed = offered.pushed();
+        if let Some(joined) = pushed.joined.upgrade() {
+            if joined.push != push {
+                let message = "another push of the package goes on: offer it again to end that one";
+                return Err(ActionError::conflict("ANOTHER_PUSH", message));
+            }
+            return Ok(joined);
+        }
+        let stop = CancellationToken::new();
+        let receiving = begin(exchange, &offered, stop.clone())?;
+        let Progress { listed, chunks, .. } = receiving.began;
+        let shape = &offered.shape;
+        let window = self.windows.take(peer, &shape.name(), chunks, shape.chunks)?;
+        let joined = Joined::new(push, shape, listed, window, receiving);
+        *pushed = Pushed { stop, joined: Arc::downgrade(&joined) };
+        Ok(joined)
     }
 
     /// Forgets a package that is complete, or whose push failed: offered again, what is on disk is
     /// verified again.
     pub fn forget(&self, peer: &AuthorityId, id: PackageId) {
+        if let Some(offered) = self.find(peer, id) {
+            self.windows.forget(&offered.shape.name());
+        }
         self.lock().retain(|_, offered| offered.peer != *peer || offered.shape.id != id);
+    }
+
+    /// The same at the end of a push over several streams, unless the package was offered again since.
+    pub(super) fn forget_push(&self, peer: &AuthorityId, id: PackageId, push: &Arc<Joined>) {
+        let of_it = |offered: &Offered| offered.pushed().joined.as_ptr() == Arc::as_ptr(push);
+        if self.find(peer, id).is_some_and(|offered| of_it(&offered)) {
+            self.forget(peer, id);
+        }
     }
 
     /// Forgets packages by their names, unless somebody is at them.
     pub(in crate::exchange) fn forget_idle(&self, names: &[String]) {
+        for name in names {
+            self.windows.forget(name);
+        }
         self.lock().retain(|name, offered| !names.contains(name) || !offered.is_idle());
     }
 }
@@ -146,16 +213,58 @@ impl Offered {
     fn is_idle(self: &Arc<Self>) -> bool {
         Arc::strong_count(self) == 1 && Arc::strong_count(&self.arrival) == 1
     }
+
+    fn pushed(&self) -> MutexGuard<'_, Pushed> {
+        self.pushed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the push that is under way and waits until the arrival is free.
+    async fn free(&self) -> Result<Place, ActionError> {
+        let joined = {
+            let pushed = std::mem::take(&mut *self.pushed());
+            pushed.stop.cancel();
+            pushed.joined.upgrade()
+        };
+        if let Some(joined) = joined {
+            let message = "the package was offered again, which ends this push";
+            joined.end(Err(ActionError::conflict("ANOTHER_PUSH", message))).await;
+        }
+        let freed = tokio::time::timeout(ENDS_WITHIN, self.arrival.clone().lock_owned()).await;
+        freed.map_err(|_| busy())
+    }
+}
+
+fn not_announced() -> ActionError {
+    ActionError::conflict("NOT_ANNOUNCED", "offer the package before pushing it")
+}
+
+fn busy() -> ActionError {
+    let message = "the package is being pushed or verified already: offer it again later";
+    ActionError::Unavailable(message.into())
+}
+
+/// Begins a push: one at a time, or chunks would interleave.
+fn begin(
+    exchange: &Arc<Exchange>,
+    offered: &Arc<Offered>,
+    stop: CancellationToken,
+) -> Result<Receiving, ActionError> {
+    let mut place = offered.arrival.clone().try_lock_owned().map_err(|_| busy())?;
+    let arrival = place.take().ok_or_else(not_announced)?;
+    let began = arrival.progress();
+    let (parts, taken) = gather();
+    let (exchange, shape) = (exchange.clone(), offered.shape.clone());
+    let id = shape.id;
+    let writing = tokio::spawn(async move {
+        let arrival = receive(exchange, shape, arrival, taken).await?;
+        let progress = arrival.progress();
+        *place = Some(arrival);
+        Ok(progress)
+    });
+    Ok(Receiving { id, began, parts, writing, stop })
 }
 
 type Place = OwnedMutexGuard<Option<Arrival>>;
-
-fn try_lock(offered: &Offered) -> Result<Place, ActionError> {
-    offered.arrival.clone().try_lock_owned().map_err(|_| {
-        let message = "the package is being pushed or verified already: offer it again later";
-        ActionError::Unavailable(message.into())
-    })
-}
 
 /// Opens the arrival of an announced package, a piece of verifying at a time.
 async fn open(
@@ -163,7 +272,7 @@ async fn open(
     offered: Arc<Offered>,
     _pass: Arc<Pass>,
 ) -> Result<pb::PackageProgress, ActionError> {
-    let mut place = try_lock(&offered)?;
+    let mut place = offered.free().await?;
     if place.is_none() {
         let owner = Owner::Peer(peer_key(&exchange.home, &offered.peer));
         let (vault, shape, now) = (exchange.vault.clone(), offered.shape.clone(), exchange.now());
@@ -219,19 +328,33 @@ async fn receive(
 /// A package that is being received.
 pub struct Receiving {
     id: PackageId,
+    /// What was here when it began.
+    pub(super) began: Progress,
+    stop: CancellationToken,
     parts: Gather<Part>,
     writing: tokio::task::JoinHandle<Result<Progress, ActionError>>,
 }
 
 impl Receiving {
+    /// Ready when its peer has offered the package again, and so given it up.
+    pub fn given_up(&self) -> WaitForCancellationFutureOwned {
+        self.stop.clone().cancelled_owned()
+    }
+
     /// Takes the next part; false when there is no use in more, and [`Receiving::finish`] says why.
     pub async fn part(&mut self, part: Part) -> bool {
         let bytes = match &part {
             Part::Start(_) => 0,
             Part::List(list) => list.chunk_hashes.len() + 8 * list.sealed_sizes.len(),
             Part::Chunk(chunk) => chunk.data.len(),
+            Part::Piece(piece) => piece.data.len(),
         };
         self.parts.put(part, bytes).await
+    }
+
+    /// Has what was taken stored before there is more; false as of [`Receiving::part`].
+    pub(super) async fn settle(&mut self) -> bool {
+        self.parts.hand_over().await
     }
 
     /// Ends: what is stored now. Complete means verified and durable.
@@ -252,6 +375,7 @@ fn take(mut arrival: Arrival, part: Part) -> Result<ControlFlow<Arrival, Arrival
         Part::List(list) => arrival.list(&list.sealed_sizes, &list.chunk_hashes),
         Part::Chunk(chunk) => arrival.chunk(chunk.number, &chunk.data),
         Part::Start(_) => Err(VaultError::Refused("a push has one start")),
+        Part::Piece(_) => Err(VaultError::Refused("pieces come over PushPieces only")),
     }?;
     Ok(ControlFlow::Continue(arrival))
 }
@@ -262,5 +386,6 @@ fn to_pb(id: PackageId, progress: Progress) -> pb::PackageProgress {
         listed: progress.listed,
         chunks: progress.chunks,
         complete: progress.complete,
+        ..Default::default()
     }
 }

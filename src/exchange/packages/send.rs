@@ -1,18 +1,22 @@
 //! To a peer's vault: what it does not hold yet, from where it says.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
 use super::PARTS_AHEAD;
-use crate::exchange::courier::{Courier, Trouble};
+use super::lines::{Between, Connecting, Push, streams_on};
+use crate::domain::limits::STREAMS_PER_PUSH_MAX;
+use crate::exchange::courier::{Bulk, Courier, Trouble};
+use crate::exchange::links::{Closed, Throttle};
 use crate::exchange::pieces::{fill, piece};
 use crate::exchange::rows::{self, OutboxRow, shape_of};
 use crate::exchange::{ActionError, Exchange, Peer};
 use crate::pb::v1 as pb;
 use crate::store::BodySlot;
-use crate::store::vault::{PackageReader, PackageShape};
+use crate::store::vault::{PackageReader, PackageShape, Vault};
 use pb::push_package_request::Part;
 
 /// Sizes in one part of the list, and hashes: 64 KiB and 128 KiB.
@@ -22,41 +26,187 @@ const HASHES_PER_PART: u64 = 4096;
 /// A peer that takes nothing for this long is not waited for: the push goes on another time.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// Why a push is over before all of it is there.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{trouble}")]
+pub(crate) struct Broken {
+    trouble: Trouble,
+    /// Until when no other try is of use.
+    closed: Option<Closed>,
+    ours: bool,
+}
+
+impl Broken {
+    pub(super) fn weather(trouble: Trouble) -> Self {
+        Self { trouble, closed: None, ours: false }
+    }
+
+    pub(super) fn ours(error: &dyn std::fmt::Display) -> Self {
+        Self { trouble: Trouble(format!("this node: {error}")), closed: None, ours: true }
+    }
+
+    pub(super) fn closed(closed: Closed) -> Self {
+        Self { trouble: Trouble(closed.to_string()), closed: Some(closed), ours: false }
+    }
+
+    /// Whether another stream would end in the same way.
+    pub(super) fn is_final(&self) -> bool {
+        self.ours || self.closed.is_some()
+    }
+
+    /// Whether it is only not the time for it.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.is_some()
+    }
+}
+
+impl From<Trouble> for Broken {
+    fn from(trouble: Trouble) -> Self {
+        Self::weather(trouble)
+    }
+}
+
+impl From<ActionError> for Broken {
+    fn from(error: ActionError) -> Self {
+        Self::ours(&error)
+    }
+}
+
 /// Pushes all packages of a queued message that the peer does not hold.
 pub(crate) async fn push_all(
-    exchange: &Arc<Exchange>,
-    courier: &dyn Courier,
-    peer: &Arc<Peer>,
-    row: &OutboxRow,
-) -> Result<(), Trouble> {
-    let (envelope, shapes) = announced(exchange, row).map_err(|e| Trouble(e.to_string()))?;
-    let offer = pb::OfferPackagesRequest { envelope };
-    let held = courier.offer(peer.clone(), offer).await?;
-    for shape in shapes {
+    exchange: Arc<Exchange>,
+    courier: Arc<dyn Courier>,
+    peer: Arc<Peer>,
+    row: OutboxRow,
+    moved: Arc<AtomicBool>,
+) -> Result<(), Broken> {
+    let throttle = exchange.throttle(peer.authority());
+    if let Some(closed) = throttle.closed(exchange.now()) {
+        return Err(Broken::closed(closed));
+    }
+    let (envelope, shapes) = announced(&exchange, &row)?;
+    let between = Between { exchange, courier, peer, moved };
+    let mut bulk = between.bulk().await?;
+    // They are opened while the peer looks what it has: a round trip is long.
+    let mut others = between.others(bulk.round_trip());
+    let held = bulk.offer(pb::OfferPackagesRequest { envelope }).await?;
+    for (n, shape) in shapes.into_iter().enumerate() {
         let progress = held.packages.iter().find(|held| held.package_id == shape.id.as_bytes()[..]);
         let progress = progress.cloned().unwrap_or_default();
         if progress.complete {
             continue;
         }
-        let (vault, id) = (exchange.vault.clone(), shape.id);
-        let parts = piece(move || Ok(Parts::new(vault.reader(&shape)?, shape, &progress))).await;
-        let mut parts = parts.map_err(|error| Trouble(format!("package {id}: {error}")))?;
-        let (out, taken) = mpsc::channel(PARTS_AHEAD);
-        let reading = async move { fill(move || parts.next(), &out, PATIENCE).await };
-        let mut pushing = courier.push(peer.clone(), taken);
-        let pushed = tokio::select! {
-            biased;
-            read = reading => {
-                read.map_err(|error| Trouble(format!("package {id}: {error}")))?;
-                pushing.await
-            }
-            pushed = &mut pushing => pushed,
-        };
-        if !pushed?.progress.unwrap_or_default().complete {
-            return Err(Trouble(format!("the peer does not hold package {id} completely yet")));
+        if n > 0 {
+            bulk = between.bulk().await?;
+            others = between.others(bulk.round_trip());
         }
+        let (this, those) = (bulk.clone(), std::mem::take(&mut others));
+        push(&between, this, those, shape, progress).await?;
     }
     Ok(())
+}
+
+impl Between {
+    async fn bulk(&self) -> Result<Arc<dyn Bulk>, Trouble> {
+        Ok(self.courier.bulk(self.peer.clone()).await?.into())
+    }
+
+    /// Connections for the other streams of a push: as many as the operator wants, or the round trip.
+    fn others(&self, round_trip: Duration) -> Vec<Connecting> {
+        let wanted = self.exchange.throttle(self.peer.authority()).streams();
+        let count = wanted.unwrap_or_else(|| streams_on(round_trip)).min(STREAMS_PER_PUSH_MAX);
+        (1..count).map(|_| tokio::spawn(self.courier.bulk(self.peer.clone()))).collect()
+    }
+}
+
+/// Pushes one package; a peer that knows nothing of several streams gets it over one.
+async fn push(
+    between: &Between,
+    bulk: Arc<dyn Bulk>,
+    mut others: Vec<Connecting>,
+    shape: PackageShape,
+    progress: pb::PackageProgress,
+) -> Result<(), Broken> {
+    let (vault, id, opened) = (between.exchange.vault.clone(), shape.id, shape.clone());
+    let wanted = progress.streams > 0 && !progress.listed;
+    let reading = piece(move || {
+        let list = wanted.then(|| ListParts::of(&vault, &opened)).transpose()?;
+        Ok((vault.reader(&opened)?, list))
+    });
+    let (reader, list) =
+        reading.await.map_err(|error| Broken::ours(&format!("package {id}: {error}")))?;
+    match usize::try_from(progress.streams).unwrap_or(usize::MAX) {
+        0 => {
+            let throttle = between.exchange.throttle(between.peer.authority());
+            let parts = Parts::new(reader, shape, &progress);
+            in_order(between, &throttle, &*bulk, parts).await
+        }
+        most => {
+            others.truncate(most - 1);
+            Push::new(between, shape, reader, &progress).run(bulk, others, list).await
+        }
+    }
+}
+
+/// Pushes over one stream, one chunk after the other.
+async fn in_order(
+    between: &Between,
+    throttle: &Throttle,
+    bulk: &dyn Bulk,
+    mut parts: Parts,
+) -> Result<(), Broken> {
+    let id = parts.shape.id;
+    let (out, mut read) = mpsc::channel(PARTS_AHEAD);
+    let (pass, passed) = mpsc::channel(1);
+    let reading =
+        async move { fill(move || parts.next(), &out, PATIENCE).await.map_err(Broken::from) };
+    let pacing = async move {
+        while let Some(part) = read.recv().await {
+            let bytes = prost::Message::encoded_len(&part);
+            let now = || between.exchange.now();
+            throttle.pass(now, bytes).await.map_err(Broken::closed)?;
+            if pass.send(part).await.is_err() {
+                break;
+            }
+        }
+        Ok(())
+    };
+    let mut pushing = bulk.push(passed);
+    let pushed = tokio::select! {
+        biased;
+        read = async { tokio::try_join!(reading, pacing) } => {
+            read?;
+            pushing.await
+        }
+        pushed = &mut pushing => pushed,
+    };
+    if !pushed?.progress.unwrap_or_default().complete {
+        let text = format!("the peer does not hold package {id} completely yet");
+        return Err(Trouble(text).into());
+    }
+    between.moved.store(true, Ordering::Relaxed);
+    Ok(())
+}
+
+/// The parts of a list, read one after the other.
+pub(super) struct ListParts(Parts);
+
+impl ListParts {
+    fn of(vault: &Vault, shape: &PackageShape) -> Result<Self, ActionError> {
+        let nothing = pb::PackageProgress::default();
+        Ok(Self(Parts::new(vault.reader(shape)?, shape.clone(), &nothing)))
+    }
+
+    /// The next part and the others; `None` where there is none.
+    pub(super) fn next(mut self) -> Result<Option<(pb::PackageList, Self)>, ActionError> {
+        while !matches!(self.0.next, Next::Chunk { .. }) {
+            let part = self.0.next()?.and_then(|part| part.part);
+            if let Some(Part::List(list)) = part {
+                return Ok(Some((list, self)));
+            }
+        }
+        Ok(None)
+    }
 }
 
 fn announced(
@@ -106,7 +256,7 @@ impl Parts {
             Next::Start { listed } => {
                 self.next = if listed { self.first_chunk() } else { Next::Sizes { from: 0 } };
                 let package_id = self.shape.id.as_bytes().to_vec().into();
-                Some(Part::Start(pb::PackageStart { package_id }))
+                Some(Part::Start(pb::PackageStart { package_id, ..Default::default() }))
             }
             Next::Sizes { from } => Some(self.sizes(from)),
             Next::Hashes { from } => Some(self.hashes(from)?),

@@ -1,6 +1,8 @@
 //! One stream to a peer, from the Hello to its end.
 
 mod answers;
+pub(super) mod bulk;
+mod frames;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,13 +11,11 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use self::bulk::Bulk;
 use crate::exchange::courier::{Courier, Link, Trouble};
 use crate::exchange::guard::hello;
 use crate::exchange::heads::{HeadError, OwnHead, Taken, request, steps};
-use crate::exchange::issue::Issued;
-use crate::exchange::outbox::{Item, delivery};
-use crate::exchange::packages::push_all;
-use crate::exchange::rows;
+use crate::exchange::outbox::Item;
 use crate::exchange::session::PENDING_MAX;
 use crate::exchange::{ActionError, Exchange, LinkState, Peer};
 use crate::pb::v1 as pb;
@@ -27,8 +27,6 @@ use pb::relay_response::Frame as Answer;
 /// long is dead (a half-open connection looks just like an idle one).
 const PING_EVERY: Duration = Duration::from_secs(15);
 const SILENCE_MAX_MS: i64 = 45_000;
-/// A package whose push failed is not tried again at once.
-const PUSH_PAUSE: Duration = Duration::from_secs(5);
 /// Logs that a peer may have begun since it was heard last: a Hello of more than a lifetime.
 const LOGS_MAX: usize = 64;
 
@@ -39,6 +37,13 @@ enum Awaited {
     Receipt(Vec<u8>),
     Card,
     Ping,
+}
+
+impl Awaited {
+    /// Whether bulk is to hold back for it.
+    fn is_urgent(&self) -> bool {
+        matches!(self, Self::Message(_) | Self::Receipt(_))
+    }
 }
 
 pub(super) struct Stream {
@@ -52,9 +57,7 @@ pub(super) struct Stream {
     ours: Option<Arc<Head>>,
     /// Commits of what the peer proved, each with the key of what waited for it.
     recording: JoinSet<(Vec<u8>, Result<(), String>)>,
-    /// Packages on their way, one message at a time; the others wait here.
-    pushing: JoinSet<(Vec<u8>, Result<(), Trouble>)>,
-    to_push: Vec<Item>,
+    bulk: Bulk,
     heard_ms: i64,
     /// Something has arrived at the peer.
     moved: bool,
@@ -75,6 +78,7 @@ impl Stream {
         courier: &Arc<dyn Courier>,
         peer: &Arc<Peer>,
         mut link: Link,
+        bulk: Bulk,
     ) -> Result<Self, Trouble> {
         let held = exchange.head_of(peer);
         let hello = pb::Hello {
@@ -123,8 +127,7 @@ impl Stream {
             awaited: BTreeMap::new(),
             ours: None,
             recording: JoinSet::new(),
-            pushing: JoinSet::new(),
-            to_push: Vec::new(),
+            bulk,
             heard_ms: now_ms,
             moved: false,
             rounds: exchange.round.subscribe(),
@@ -136,7 +139,14 @@ impl Stream {
 
     /// Whether anything has arrived at the peer by it.
     pub(super) fn has_moved(&self) -> bool {
-        self.moved
+        self.moved || self.bulk.has_moved()
+    }
+
+    /// What goes on though the stream has ended.
+    pub(super) fn into_bulk(self) -> Bulk {
+        let mut bulk = self.bulk;
+        bulk.hung_up();
+        bulk
     }
 
     /// Sends and records until the stream ends.
@@ -157,9 +167,7 @@ impl Stream {
                 Some(done) = self.recording.join_next(), if !self.recording.is_empty() => {
                     self.recorded(done.map_err(fault)?)?;
                 }
-                Some(done) = self.pushing.join_next(), if !self.pushing.is_empty() => {
-                    self.pushed(done.map_err(fault)?);
-                }
+                done = self.bulk.next() => self.pushed(done?),
                 () = woken => {}
                 Ok(()) = self.rounds.changed() => self.show_round().await?,
                 Ok(()) = self.cards.changed() => self.announce().await?,
@@ -189,6 +197,9 @@ impl Stream {
 
     async fn ask(&mut self, frame: Ask, awaited: Awaited) -> Result<(), Trouble> {
         self.sequence += 1;
+        if awaited.is_urgent() {
+            self.bulk.throttle.asked(self.exchange.now());
+        }
         self.awaited.insert(self.sequence, awaited);
         let request = pb::RelayRequest { sequence: self.sequence, frame: Some(frame) };
         self.link.ask.send(request).await.map_err(|_| closed())
@@ -204,7 +215,7 @@ impl Stream {
         let mut ready = Vec::new();
         for item in items {
             match self.needs_packages(&item) {
-                Ok(true) => self.to_push.push(item),
+                Ok(true) => self.bulk.put(item),
                 Ok(false) => ready.push(item),
                 Err(error) => self.break_off(&item, &error),
             }
@@ -224,46 +235,6 @@ impl Stream {
         let peer = self.peer.authority();
         tracing::error!(%peer, %error, "something in the queue cannot be sent");
         self.exchange.outbox.break_off(peer, &item.row.key(), &format!("this node: {error}"));
-    }
-
-    fn needs_packages(&self, item: &Item) -> Result<bool, ActionError> {
-        if item.row.is_receipt() || item.packages_there {
-            return Ok(false);
-        }
-        let row = rows::message(&self.exchange.store, item.row.message()?)?;
-        Ok(row.is_some_and(|row| !row.packages.is_empty()))
-    }
-
-    fn push_next(&mut self) {
-        if !self.pushing.is_empty() || self.to_push.is_empty() {
-            return;
-        }
-        let item = self.to_push.remove(0);
-        let (exchange, courier, peer) =
-            (self.exchange.clone(), self.courier.clone(), self.peer.clone());
-        self.pushing.spawn(async move {
-            let pushed = push_all(&exchange, &*courier, &peer, &item.row).await;
-            (item.row.key(), pushed)
-        });
-    }
-
-    fn pushed(&mut self, (key, result): (Vec<u8>, Result<(), Trouble>)) {
-        let peer = self.peer.authority();
-        match result {
-            Ok(()) => {
-                self.moved = true;
-                self.exchange.outbox.packages_there(peer, &key, true);
-            }
-            Err(trouble) => {
-                tracing::warn!(%peer, %trouble, "a package does not go through");
-                let (exchange, peer) = (self.exchange.clone(), peer.clone());
-                tokio::spawn(async move {
-                    tokio::time::sleep(PUSH_PAUSE).await;
-                    exchange.outbox.give_back(&peer, &key, &trouble.0);
-                    exchange.outbox.wake(&peer).notify_one();
-                });
-            }
-        }
     }
 
     /// Shows the peer a checkpoint that covers the entry, if it has not seen one.
@@ -325,32 +296,6 @@ impl Stream {
                 Ok(())
             }
         }
-    }
-
-    fn frame(&self, item: &Item) -> Result<(Ask, Awaited), ActionError> {
-        let key = item.row.key();
-        if item.row.is_receipt() {
-            let text = self.receipt_text(item.row.entry_index)?;
-            return Ok((Ask::Receipt(pb::ReceiptDelivery { text }), Awaited::Receipt(key)));
-        }
-        Ok((Ask::Deliver(self.delivery(item)?), Awaited::Message(key)))
-    }
-
-    fn shown(&self) -> Result<&Arc<Head>, ActionError> {
-        self.ours.as_ref().ok_or_else(|| ActionError::Fault("no checkpoint was shown".into()))
-    }
-
-    fn receipt_text(&self, index: u64) -> Result<String, ActionError> {
-        let head = self.shown()?;
-        let (receipt, _) = Issued::at(index).receipt_under(&self.exchange.store, head)?;
-        Ok(receipt.text().to_owned())
-    }
-
-    fn delivery(&self, item: &Item) -> Result<pb::Deliver, ActionError> {
-        let missing = || ActionError::Fault("a queued message is missing from the store".into());
-        let store = &self.exchange.store;
-        let row = rows::message(store, item.row.message()?)?.ok_or_else(missing)?;
-        delivery(store, &row, self.shown()?)
     }
 }
 

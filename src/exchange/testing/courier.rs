@@ -4,10 +4,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::mpsc;
-
 use crate::domain::AuthorityId;
-use crate::exchange::courier::{Carried, Courier, Link, Trouble};
+use crate::exchange::courier::{Bulk, Carried, Courier, Link, Trouble};
 use crate::exchange::heads::hashes;
 use crate::exchange::{ActionError, Exchange, Peer};
 use crate::pb::v1 as pb;
@@ -85,19 +83,7 @@ impl Courier for Memory {
         nothing()
     }
 
-    fn offer(
-        &self,
-        _: Arc<Peer>,
-        _: pb::OfferPackagesRequest,
-    ) -> Carried<pb::OfferPackagesResponse> {
-        nothing()
-    }
-
-    fn push(
-        &self,
-        _: Arc<Peer>,
-        _: mpsc::Receiver<pb::PushPackageRequest>,
-    ) -> Carried<pb::PushPackageResponse> {
+    fn bulk(&self, _: Arc<Peer>) -> Carried<Box<dyn Bulk>> {
         nothing()
     }
 

@@ -14,6 +14,9 @@ impl Stream {
     pub(super) async fn heed(&mut self, answer: pb::RelayResponse) -> Result<(), Trouble> {
         self.heard_ms = self.exchange.now().unix_ms();
         let awaited = self.awaited.remove(&answer.sequence);
+        if awaited.as_ref().is_some_and(Awaited::is_urgent) {
+            self.bulk.throttle.answered();
+        }
         match (answer.frame, awaited) {
             (Some(Answer::Checkpoint(reply)), Some(Awaited::Checkpoint(head))) => {
                 self.cosigned(&head, reply);
