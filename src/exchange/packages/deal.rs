@@ -11,11 +11,12 @@ use tokio::time::Instant;
 use super::window::{PIECE_BYTES, SEALED_BYTES, all_pieces};
 use crate::domain::limits::{PIECES_PER_CHUNK, WINDOW_CHUNKS};
 
-/// A stream may have so much on its way at first; and never less than the other.
+/// A stream may have so much on its way at first.
 const FLIGHT_FIRST_BYTES: usize = 4 * PIECE_BYTES;
-const FLIGHT_LEAST_BYTES: usize = 2 * PIECE_BYTES;
-/// Answers that come so much later than the fastest did mean that what is sent waits in line.
-const LATE: Duration = Duration::from_millis(250);
+/// What goes over a stream is counted over a round trip, and over this at least.
+const COUNTED_OVER: Duration = Duration::from_millis(200);
+/// So much longer than two round trips what is on its way may last.
+const AHEAD: Duration = Duration::from_millis(500);
 /// A chunk goes as a whole where its answer comes within this: nothing is lost by it then, and fewer
 /// frames are.
 const AT_ONCE: Duration = Duration::from_millis(50);
@@ -42,9 +43,12 @@ struct Line {
     bytes: usize,
     /// How many it may be.
     room: usize,
-    /// The quickest answer so far, and the last.
-    best: Option<Duration>,
+    round_trip: Duration,
+    /// How long the last answer took.
     last: Option<Duration>,
+    /// What was answered since then.
+    counted: usize,
+    since: Instant,
     /// Parts that the receiver said it took.
     taken: u64,
 }
@@ -89,13 +93,15 @@ impl Deal {
     }
 
     /// A stream begins.
-    pub(super) fn opened(&mut self, line: usize) {
+    pub(super) fn opened(&mut self, line: usize, round_trip: Duration, now: Instant) {
         let line_of = Line {
             flying: VecDeque::new(),
             bytes: 0,
             room: FLIGHT_FIRST_BYTES,
-            best: None,
+            round_trip,
             last: None,
+            counted: 0,
+            since: now,
             taken: 0,
         };
         self.lines.insert(line, line_of);
@@ -200,11 +206,13 @@ impl Deal {
         let Some(line) = self.lines.get_mut(&line) else { return };
         while line.taken < taken {
             line.taken += 1;
-            let Some(flying) = line.flying.pop_front() else { return };
+            let Some(flying) = line.flying.pop_front() else { break };
             self.answers += u64::from(flying.batch.is_some());
             line.bytes -= flying.bytes;
-            line.answered(&flying, now);
+            line.counted += flying.bytes;
+            line.last = Some(now.saturating_duration_since(flying.sent));
         }
+        line.measure(now);
     }
 
     /// Whether something that was sent over a stream has not been answered.
@@ -214,24 +222,26 @@ impl Deal {
 }
 
 impl Line {
-    /// As much is on its way as keeps the link busy, and little more: what waits in line on a stream
-    /// that stalls is what the others cannot carry.
-    fn answered(&mut self, flying: &Flying, now: Instant) {
-        let took = now.saturating_duration_since(flying.sent);
-        let best = self.best.map_or(took, |best| best.min(took));
-        (self.best, self.last) = (Some(best), Some(took));
-        let most = WINDOW_CHUNKS * SEALED_BYTES;
-        if took < 2 * best + LATE {
-            self.room = self.room.saturating_add(flying.bytes).min(most);
-        } else if took > 4 * best + 4 * LATE {
-            self.room = (self.room - flying.bytes.min(self.room) / 2).max(FLIGHT_LEAST_BYTES);
+    /// As much may be on its way as keeps the link busy, and little more: what waits in line on a
+    /// stream that stalls is what the others cannot carry. Twice what went within a round trip, so it
+    /// doubles with each while there is more to be had.
+    fn measure(&mut self, now: Instant) {
+        let passed = now.saturating_duration_since(self.since);
+        if self.counted == 0 || passed < self.round_trip.max(COUNTED_OVER) {
+            return;
         }
+        let lasts = (2 * self.round_trip + AHEAD).as_secs_f64();
+        let room = self.counted as f64 * lasts / passed.as_secs_f64();
+        self.room = (room as usize).clamp(PIECE_BYTES, WINDOW_CHUNKS * SEALED_BYTES);
+        (self.counted, self.since) = (0, now);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const RTT: Duration = Duration::from_millis(100);
 
     /// All chunks whole but the last.
     struct Whole(u64);
@@ -253,14 +263,14 @@ mod tests {
     /// Answers everything that flies, soon.
     fn answer(deal: &mut Deal, line: usize, chunks: u64, now: Instant) {
         let taken = deal.lines[&line].taken + deal.lines[&line].flying.len() as u64;
-        deal.told(line, taken, chunks, now + Duration::from_millis(100));
+        deal.told(line, taken, chunks, now + Duration::from_millis(200));
     }
 
     #[tokio::test]
     async fn every_piece_is_dealt_once_and_in_order() {
         let (mut deal, of, now) = (Deal::new(3, 0, Vec::new()), Whole(3), Instant::now());
-        deal.opened(0);
-        deal.opened(1);
+        deal.opened(0, RTT, now);
+        deal.opened(1, RTT, now);
         let mut dealt = all_of(&mut deal, 0, &of, now);
         assert_eq!(dealt.len(), 4, "as much as it has room for");
         dealt.extend(all_of(&mut deal, 1, &of, now));
@@ -276,8 +286,8 @@ mod tests {
     #[tokio::test]
     async fn what_was_on_a_stream_that_broke_goes_over_another() {
         let (mut deal, of, now) = (Deal::new(9, 0, Vec::new()), Whole(9), Instant::now());
-        deal.opened(0);
-        deal.opened(1);
+        deal.opened(0, RTT, now);
+        deal.opened(1, RTT, now);
         let lost = all_of(&mut deal, 0, &of, now);
         let kept = all_of(&mut deal, 1, &of, now);
         deal.told(0, 3, 0, now);
@@ -291,7 +301,7 @@ mod tests {
     #[tokio::test]
     async fn nothing_is_dealt_beyond_the_window_or_that_is_there() {
         let (mut deal, of, now) = (Deal::new(900, 5, vec![0b11, 0xff]), Whole(900), Instant::now());
-        deal.opened(0);
+        deal.opened(0, RTT, now);
         deal.lines.get_mut(&0).expect("there").room = usize::MAX;
         let dealt = all_of(&mut deal, 0, &of, now);
         assert_eq!(dealt[..7], [(5, 2), (5, 3), (5, 4), (5, 5), (5, 6), (5, 7), (7, 0)]);
@@ -308,16 +318,29 @@ mod tests {
     async fn a_stream_that_stalls_gets_less_and_a_quick_one_whole_chunks() {
         let (mut deal, of, now) = (Deal::new(900, 0, Vec::new()), Whole(900), Instant::now());
         for line in [0, 1] {
-            deal.opened(line);
+            deal.opened(line, RTT, now);
             all_of(&mut deal, line, &of, now);
         }
         deal.told(0, 4, 0, now + Duration::from_millis(1));
         assert_eq!(deal.take(0, &of, now).map(|batch| batch.count), Some(8));
-        deal.told(1, 1, 0, now + Duration::from_secs(1));
-        let before = deal.lines[&1].room;
         deal.told(1, 4, 0, now + Duration::from_secs(60));
-        assert!(deal.lines[&1].room < before);
-        assert!(deal.lines[&1].room >= FLIGHT_LEAST_BYTES);
+        assert_eq!(deal.lines[&1].room, PIECE_BYTES);
         assert_eq!(deal.take(1, &of, now).map(|batch| batch.count), Some(1));
+        assert!(deal.take(1, &of, now).is_none(), "one is on its way");
+    }
+
+    #[tokio::test]
+    async fn while_there_is_more_to_be_had_what_is_on_its_way_doubles() {
+        let (mut deal, of, now) = (Deal::new(900, 0, Vec::new()), Whole(900), Instant::now());
+        deal.opened(0, RTT, now);
+        let mut before = 0;
+        for turn in 1..5 {
+            let pieces = all_of(&mut deal, 0, &of, now).len();
+            assert!(pieces >= 2 * before, "{turn}: {pieces} after {before}");
+            before = pieces;
+            let line = &deal.lines[&0];
+            let taken = line.taken + line.flying.len() as u64;
+            deal.told(0, taken, 0, now + turn * 2 * RTT);
+        }
     }
 }

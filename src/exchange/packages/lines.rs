@@ -207,7 +207,7 @@ impl Push {
         };
         let (out, parts) = mpsc::channel(PARTS_AHEAD);
         let mut told = bulk.pieces(parts);
-        self.deal().opened(line);
+        self.deal().opened(line, bulk.round_trip(), Instant::now());
         tokio::select! {
             sent = self.send(line, list, &out) => sent,
             heard = self.hear(line, &mut told) => heard,
