@@ -117,7 +117,7 @@ async fn package_of(
     if let Some(package) = package {
         return Ok(package.to_string());
     }
-    let request = pb::GetMessageRequest { name: format!("messages/{id}"), ..Default::default() };
+    let request = pb::GetMessageRequest { name: format!("messages/{id}") };
     let message = client.get_message(request).await?.into_inner();
     match message.packages.as_slice() {
         [package] => Ok(package.package_id.clone()),

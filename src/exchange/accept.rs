@@ -75,11 +75,6 @@ impl Exchange {
         if let Some(again) = self.repeat(peer.authority(), &deliver, &digest)? {
             return Ok(Accepted::Issued(again));
         }
-        // By one road a refusal may still be on its way when the other brings the same bytes: they must
-        // not get two answers that contradict each other.
-        if let Some(refused) = self.refused_before(peer.authority(), &digest)? {
-            return Ok(Accepted::Issued(refused));
-        }
         let entry = match check_log_proof(peer, &self.me, proven.checkpoint(), &deliver, &digest) {
             Ok(entry) => entry,
             Err(LogProof::TooNew) => return Ok(retry("CHECKPOINT_TOO_OLD")),
@@ -170,8 +165,10 @@ impl Exchange {
         authenticate(Incoming(envelope), &self.me, &trust, self.now())
     }
 
-    /// What was accepted once is answered with the same receipt, without judging it again: its
-    /// window may have ended since, or its key been retired (I5).
+    /// What was answered once is answered with the same receipt, without judging it again: its
+    /// window may have ended since, or its key been retired (I5). A refusal may still be on its way by
+    /// one road when the other brings the same bytes: they must not get two answers that contradict
+    /// each other.
     fn repeat(
         &self,
         peer: &AuthorityId,
@@ -185,7 +182,10 @@ impl Exchange {
             return Ok(None);
         };
         let row = rows::message(&self.store, id)?;
-        Ok(row.filter(|row| is_same(row, peer, digest)).map(|row| Issued::again(&row)))
+        match row.filter(|row| is_same(row, peer, digest)) {
+            Some(row) => Ok(Some(Issued::again(&row))),
+            None => self.refused_before(peer, digest),
+        }
     }
 
     async fn commit_message(

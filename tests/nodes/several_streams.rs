@@ -4,12 +4,12 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rogatory::domain::limits::PUSH_STREAMS;
-use rogatory::pb::v1 as pb;
-use rogatory::store::vault::PackageShape;
 use crate::support::hostile::{Hostile, PieceStream};
 use crate::support::package::{PIECE_BYTES, package, parts, pieces, reference};
 use crate::support::*;
+use rogatory::domain::limits::PUSH_STREAMS;
+use rogatory::pb::v1 as pb;
+use rogatory::store::vault::PackageShape;
 
 use pb::push_package_request::Part;
 

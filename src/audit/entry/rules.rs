@@ -135,11 +135,9 @@ impl Event {
             Event::ContentConsignment | Event::ContentHandover => {
                 (&[By, Envelope, Message, Peer], &[Payload, Package, Receipt, Remote, Who])
             }
-            // The digest of the annex, and whose key it was released to.
             Event::ContentAccessTracking => {
                 (&[By, Document, Envelope, Key, Message, Peer], &[Payload, Receipt, Remote, Who])
             }
-            // The digest of the pouch's file.
             Event::RelayToNonErds | Event::ReceivedFromNonErds => {
                 (&[By, Document, Envelope, Message, Peer], &[Payload, Receipt, Remote, Who])
             }
