@@ -335,6 +335,9 @@ pub struct Receiving {
     writing: tokio::task::JoinHandle<Result<Progress, ActionError>>,
 }
 
+/// A chunk below this is copied out of the frame that it came in, which may have a MiB.
+const SMALL_CHUNK_BYTES: usize = 128 << 10;
+
 impl Receiving {
     /// Ready when its peer has offered the package again, and so given it up.
     pub fn given_up(&self) -> WaitForCancellationFutureOwned {
@@ -342,7 +345,13 @@ impl Receiving {
     }
 
     /// Takes the next part; false when there is no use in more, and [`Receiving::finish`] says why.
-    pub async fn part(&mut self, part: Part) -> bool {
+    pub async fn part(&mut self, mut part: Part) -> bool {
+        // What is kept waiting keeps no frame that is much larger than it says.
+        if let Part::Chunk(chunk) = &mut part
+            && chunk.data.len() < SMALL_CHUNK_BYTES
+        {
+            chunk.data = bytes::Bytes::copy_from_slice(&chunk.data);
+        }
         let bytes = match &part {
             Part::Start(_) => 0,
             Part::List(list) => list.chunk_hashes.len() + 8 * list.sealed_sizes.len(),

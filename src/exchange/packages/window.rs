@@ -125,7 +125,8 @@ impl Place {
         let all = all_pieces(length);
         if matches!(self, Self::Nothing) {
             if pieces == all {
-                *self = Self::Whole(data);
+                // A copy here too, for the same reason.
+                *self = Self::Whole(Bytes::copy_from_slice(&data));
                 return Ok(true);
             }
             *self = Self::Some { sealed: vec![0; length], has: 0 };

@@ -38,11 +38,7 @@ impl Windows {
 
     /// Whether a push of this peer would find room for a window.
     pub(super) fn has_room(&self, peer: &AuthorityId) -> bool {
-        let places = self.lock();
-        match places.get(peer) {
-            Some(place) => matches!(place, Place::Left(..)),
-            None => places.len() < WINDOWS.all || places.values().any(Place::is_left),
-        }
+        has_room(&self.lock(), peer)
     }
 
     /// What is left of a package, if it begins with this chunk.
@@ -64,11 +60,11 @@ impl Windows {
         base: u64,
         end: u64,
     ) -> Result<InUse, ActionError> {
-        if !self.has_room(peer) {
+        let mut places = self.lock();
+        if !has_room(&places, peer) {
             let message = "too many packages come over several streams: offer it again later";
             return Err(ActionError::Unavailable(message.into()));
         }
-        let mut places = self.lock();
         if places.len() >= WINDOWS.all && !places.contains_key(peer) {
             let left = places.iter().find(|(_, place)| place.is_left());
             let left = left.map(|(peer, _)| peer.clone());
@@ -85,6 +81,13 @@ impl Windows {
     /// Drops what is left of a package.
     pub(super) fn forget(&self, name: &str) {
         self.lock().retain(|_, place| !matches!(place, Place::Left(of, _) if of == name));
+    }
+}
+
+fn has_room(places: &BTreeMap<AuthorityId, Place>, peer: &AuthorityId) -> bool {
+    match places.get(peer) {
+        Some(place) => place.is_left(),
+        None => places.len() < WINDOWS.all || places.values().any(Place::is_left),
     }
 }
 
