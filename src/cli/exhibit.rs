@@ -16,6 +16,7 @@ use super::exit::{Exit, Failure};
 use super::files::{read_card, read_long_text, write_new};
 use super::out::{Out, Unit};
 use super::view;
+use crate::card::Card;
 use crate::domain::{MessageId, PackageId};
 use crate::pb::v1 as pb;
 use crate::receipt::exhibit::{ExhibitCheck, ExhibitProof, ShownExhibit};
@@ -66,7 +67,7 @@ enum ExhibitCommand {
         /// The proof
         #[arg(long, value_name = "FILE")]
         proof: PathBuf,
-        /// The card of the authority that sent the message
+        /// The card of the authority that sent the message, whose fingerprint you have compared
         #[arg(long, value_name = "FILE")]
         card: PathBuf,
     },
@@ -232,7 +233,7 @@ fn verify(path: &Path, proof: &Path, card: &Path, out: &mut Out) -> Result<(), F
             card.authority()
         )));
     }
-    told(&shown, out);
+    told(&shown, &card, out);
     Ok(())
 }
 
@@ -251,7 +252,7 @@ fn told_proof(path: &Path, package: &str, exhibit: &str, number: u32, out: &mut 
     out.record(&fields, &json);
 }
 
-fn told(shown: &ShownExhibit, out: &mut Out) {
+fn told(shown: &ShownExhibit, card: &Card, out: &mut Out) {
     let ShownExhibit { header, package, sha256, bytes } = shown;
     let fields = [
         ("exhibit", "proven".to_owned()),
@@ -272,6 +273,11 @@ fn told(shown: &ShownExhibit, out: &mut Out) {
         "sender": header.sender.as_str(),
         "recipient": header.recipient.as_str(),
         "create_time": header.created.to_string(),
+        "card_fingerprint": card.fingerprint().hex(),
     });
     out.record(&fields, &json);
+    out.talk(&format!(
+        "this rests on the card with the fingerprint {}",
+        card.fingerprint().words()
+    ));
 }

@@ -5,9 +5,9 @@
 //! exhibit, the keys that sealed it and the subtrees beside its chunks seals it anew and comes to that
 //! root, or does not.
 //!
-//! It proves the bytes, the package, the place in it, and that nothing of the exhibit is missing. It does not
-//! prove its name, its media type and its custody records, which stand in the manifest beside those of
-//! all others. And AES-GCM commits to no key: who *sealed* a package can have prepared a chunk that opens to
+//! It proves the bytes, the package, which of its chunks they are, and that nothing of the exhibit is
+//! missing. It does not prove its number, its name, its media type and its custody records, which stand
+//! in the manifest beside those of all others; nor when it was signed, which the sender's log does. And AES-GCM commits to no key: who *sealed* a package can have prepared a chunk that opens to
 //! another content under another key. Where that is alleged, the message is disclosed, whose commitments
 //! bind the package's key.
 
@@ -58,6 +58,9 @@ pub enum ExhibitError {
         /// What the proof says.
         number: u32,
     },
+    /// What ends the package is its manifest, which has the names of all its exhibits.
+    #[error("this file is the manifest of the package, and none of its exhibits")]
+    Manifest,
     /// The subtrees are not those of the place.
     #[error("the proof is not one for its place in the package")]
     Malformed,
@@ -75,6 +78,7 @@ pub enum ExhibitError {
 pub struct ExhibitCheck {
     header: Header,
     package: PackageRef,
+    first_chunk: u64,
     behind: Vec<Digest>,
     keys: Vec<Zeroizing<[u8; SEGMENT_KEY_BYTES]>>,
     leaves: RangeCheck,
@@ -113,10 +117,13 @@ impl ExhibitCheck {
         if proof.exhibit >= exhibits {
             return Err(ExhibitError::NoExhibit { exhibits, number: proof.exhibit });
         }
-        let leaves = RangeCheck::from(proof.first_chunk, proof.before);
+        // Beyond its end nothing of the package stands.
+        let inside = proof.first_chunk < package.chunks;
+        let leaves = RangeCheck::from(proof.first_chunk, proof.before).filter(|_| inside);
         Ok(Self {
             header,
             package,
+            first_chunk: proof.first_chunk,
             behind: proof.behind,
             keys: proof.keys,
             leaves: leaves.ok_or(ExhibitError::Malformed)?,
@@ -152,6 +159,10 @@ impl ExhibitCheck {
     /// [`ExhibitError`].
     pub fn finish(mut self) -> Result<ShownExhibit, ExhibitError> {
         self.seal(true)?;
+        // The manifest is the last of a package: what ends there is it.
+        if self.first_chunk.checked_add(u64::from(self.number)) == Some(self.package.chunks) {
+            return Err(ExhibitError::Manifest);
+        }
         let root = self.leaves.root(self.package.chunks, &self.behind);
         match root.ok_or(ExhibitError::OtherRoot)? == self.package.root {
             true => Ok(ShownExhibit {

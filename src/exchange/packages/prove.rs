@@ -84,3 +84,63 @@ impl Exchange {
         content.prove(envelope.into(), exhibit)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use zeroize::Zeroizing;
+
+    use super::*;
+    use crate::exchange::testing::{Lone, desk, pair};
+    use crate::receipt::exhibit::{ExhibitCheck, ExhibitError, ExhibitProof};
+
+    fn of(proof: pb::ExhibitProof) -> ExhibitProof {
+        let all = |hashes: &[bytes::Bytes]| {
+            hashes.iter().map(|hash| hash.as_ref().try_into().expect("32 bytes")).collect()
+        };
+        let key = |key: &bytes::Bytes| Zeroizing::new(key.as_ref().try_into().expect("39 bytes"));
+        ExhibitProof {
+            envelope: proof.envelope.clone(),
+            package: PackageId::from_slice(&proof.package_id).expect("an id"),
+            exhibit: proof.exhibit,
+            first_chunk: proof.first_chunk,
+            before: all(&proof.before),
+            behind: all(&proof.behind),
+            keys: proof.keys.iter().map(key).collect(),
+        }
+    }
+
+    fn check(sender: &Lone, proof: pb::ExhibitProof, bytes: &[u8]) -> Result<u64, ExhibitError> {
+        let card = sender.x().card();
+        let mut check = ExhibitCheck::begin(of(proof), &|at| card.signing_keys(at))?;
+        check.push(bytes)?;
+        check.finish().map(|shown| shown.bytes)
+    }
+
+    #[tokio::test]
+    async fn an_exhibit_is_shown_alone_and_the_manifest_is_none() {
+        let (a, b) = pair().await;
+        let package = a.upload(b"records of three phones").await;
+        let id = a.submit(&b, &[package.id]).await;
+        let proof = || a.x().exhibit_proof(&desk(), id, package.id, 0).expect("proved");
+        assert_eq!(check(&a, proof(), b"records of three phones"), Ok(23));
+        assert_eq!(check(&a, proof(), b"records of four phones!"), Err(ExhibitError::OtherRoot));
+        let by_another = check(&b, proof(), b"records of three phones");
+        assert!(matches!(by_another, Err(ExhibitError::Envelope(_))), "signed by another");
+        let beyond = pb::ExhibitProof {
+            first_chunk: u64::MAX,
+            before: vec![vec![1; 32].into(); 64],
+            ..proof()
+        };
+        assert_eq!(check(&a, beyond, b""), Err(ExhibitError::Malformed));
+
+        // Somebody who has the package's key proves the manifest, and calls it the first exhibit.
+        let mut content = PackageContent::open(a.x(), &desk(), id, package.id).expect("opened");
+        let manifest = content.exhibit_count();
+        let plain = content.chunk(manifest, 0).expect("one chunk");
+        let envelope = proof().envelope;
+        let made = content.prove(envelope, manifest).expect("proved");
+        assert!(matches!(check(&a, made.clone(), &plain), Err(ExhibitError::NoExhibit { .. })));
+        let renamed = pb::ExhibitProof { exhibit: 0, ..made };
+        assert_eq!(check(&a, renamed, &plain), Err(ExhibitError::Manifest));
+    }
+}
