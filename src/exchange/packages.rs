@@ -30,7 +30,7 @@ pub use manifest::{ExhibitInfo, ExhibitPage, PageToken};
 pub use receive::{Offers, Receiving};
 pub use sealer::Taken;
 pub(super) use send::Parts as PackageParts;
-pub(crate) use send::{Broken, push_all};
+pub(crate) use send::{Broken, Moved, push_all};
 pub use unfinished::{Standing, Unfinished};
 pub(super) use unfinished::{forget_upload_key, is_free};
 pub use upload::{Upload, UploadFrom};

@@ -102,9 +102,9 @@ fn pause(exchange: &Exchange, attempt: u32) -> Duration {
 /// A stream that lasts so long counts as one that works.
 const WORKS_AFTER_MS: i64 = 60_000;
 
-/// One stream, from connecting to its end; `bulk` is what goes on without it, unless the peer's log is
-/// not believed. Says why it ended, and whether it was of use: one that
-/// breaks at the first message each time must not be tried without a pause.
+/// One stream, from connecting to its end; `bulk` is what goes on without it, unless one of the logs is
+/// not believed. Says why it ended, and whether it was of use: one that breaks at the first message each
+/// time must not be tried without a pause.
 async fn stream(
     exchange: &Arc<Exchange>,
     courier: &Arc<dyn Courier>,
@@ -116,9 +116,8 @@ async fn stream(
         Ok(link) => link,
         Err(trouble) => return trouble,
     };
-    let of_peer = bulk.take().filter(|bulk| bulk.is_to(peer));
-    let of_peer = of_peer.unwrap_or_else(|| Bulk::new(exchange, peer));
-    let mut stream = match Stream::greet(exchange, courier, peer, link, of_peer).await {
+    bulk.take_if(|bulk| !bulk.is_to(peer));
+    let mut stream = match Stream::greet(exchange, courier, peer, link, bulk).await {
         Ok(stream) => stream,
         Err(trouble) => return trouble,
     };

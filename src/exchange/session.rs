@@ -339,7 +339,7 @@ fn spawned(
 }
 
 fn replaced() -> ActionError {
-    ActionError::conflict("STREAM_REPLACED", "this peer has opened a newer stream")
+    ActionError::conflict("STREAM_REPLACED", "this stream has ended here: open another")
 }
 
 fn delivered(outcome: pb::deliver_reply::Outcome) -> Answered {

@@ -18,7 +18,7 @@ pub struct Streams(Mutex<BTreeMap<AuthorityId, Place>>);
 /// The place of a peer's newest stream.
 #[derive(Clone)]
 pub(super) struct Place {
-    /// Cancelled when a newer stream takes the place.
+    /// Cancelled when a newer stream takes the place, or the peer has to begin anew.
     pub(super) taken: CancellationToken,
     /// A permit for each frame that is being judged.
     pub(super) frames: Arc<Semaphore>,

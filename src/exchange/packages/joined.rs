@@ -118,7 +118,10 @@ impl Joined {
             receiving.settle().await;
         }
         let mut state = self.state();
-        state.fresh = Instant::now();
+        // A part that brings nothing is no sign of life.
+        if sizes + hashes > 0 {
+            state.fresh = Instant::now();
+        }
         state.sizes = state.sizes.saturating_sub(sizes as u64);
         state.hashes = state.hashes.saturating_sub(hashes as u64);
         Ok(())
@@ -216,7 +219,11 @@ pub async fn serve(
     let push = PushId::try_from(&start.push_id[..])
         .map_err(|_| ActionError::invalid("start.push_id", "must have 16 bytes"))?;
     let joined = exchange.offers().join(&exchange, peer.authority(), id, push)?;
-    let done = read(&joined, &mut parts, &told).await;
+    // Where all of it is here already, only its end is missing, and no part will come.
+    let done = match joined.hand_on().await {
+        Ok(()) => read(&joined, &mut parts, &told).await,
+        Err(error) => Err(error),
+    };
     if let Err(error) = &done {
         joined.end(Err(error.clone())).await;
     }

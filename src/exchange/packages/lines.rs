@@ -10,7 +10,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 
 use super::deal::{Batch, Deal, Gone, Lengths};
-use super::send::{Broken, ListParts};
+use super::send::{Broken, ListParts, Moved};
 use super::window::{PIECE_BYTES, SEALED_BYTES};
 use crate::crypto::random;
 use crate::exchange::courier::{Bulk, Courier, Trouble};
@@ -42,8 +42,6 @@ pub(super) struct Push {
     pub(super) peer: Arc<Peer>,
     pub(super) shape: PackageShape,
     pub(super) throttle: Arc<Throttle>,
-    /// Whether anything was taken.
-    pub(super) moved: Arc<AtomicBool>,
     id: [u8; 16],
     /// The first stream still has to bring the list.
     unlisted: AtomicBool,
@@ -109,7 +107,7 @@ pub(super) struct Between {
     pub(super) exchange: Arc<Exchange>,
     pub(super) courier: Arc<dyn Courier>,
     pub(super) peer: Arc<Peer>,
-    pub(super) moved: Arc<AtomicBool>,
+    pub(super) moved: Arc<Moved>,
 }
 
 impl Push {
@@ -120,7 +118,7 @@ impl Push {
         reader: PackageReader,
         progress: &pb::PackageProgress,
     ) -> Arc<Self> {
-        let Between { exchange, courier, peer, moved } = between.clone();
+        let Between { exchange, courier, peer, .. } = between.clone();
         let deal = Deal::new(shape.chunks, progress.chunks, progress.ahead.to_vec());
         Arc::new(Self {
             throttle: exchange.throttle(peer.authority()),
@@ -135,7 +133,6 @@ impl Push {
             courier,
             peer,
             shape,
-            moved,
         })
     }
 
@@ -158,17 +155,26 @@ impl Push {
             lines.spawn(self.clone().line(1 + other, By::Opening(connecting), None));
         }
         let (mut failed, mut in_vain, mut answered) = (vec![0_u32; count], 0, 0);
+        // What broke first says why; what breaks behind it says that the push is over.
+        let mut why = None;
         while let Some(done) = lines.join_next().await {
             let (line, ended) = done.map_err(|error| Broken::ours(&error))?;
             let Gone { was_of_use, lost_list, answers } = self.closed(line);
             let Err(broken) = ended else { return Ok(()) };
-            in_vain = if answers > answered { 0 } else { in_vain + 1 };
+            if answers > answered {
+                (in_vain, why) = (0, None);
+            }
+            in_vain += 1;
             answered = answers;
-            // Without the list nobody can go on; and what none of them can do is begun anew.
-            if broken.is_final() || lost_list || in_vain > count {
+            tracing::debug!(peer = %self.peer.authority(), %broken, line, "a stream of a push broke");
+            if broken.is_final() {
                 return Err(broken);
             }
-            tracing::debug!(peer = %self.peer.authority(), %broken, line, "a stream of a push broke");
+            let first = why.get_or_insert(broken);
+            // Without the list nobody can go on; and what none of them can do is begun anew.
+            if lost_list || in_vain > count + 1 {
+                return Err(first.clone());
+            }
             failed[line] = if was_of_use { 0 } else { failed[line] + 1 };
             let pause = PAUSE_FIRST.saturating_mul(1 << failed[line].min(8)).min(PAUSE_MAX);
             lines.spawn(self.clone().line(line, By::Anew(pause), None));
@@ -322,9 +328,6 @@ impl Push {
             let pb::PushPiecesResponse { taken, chunks, complete } = answer;
             if complete {
                 return Ok(());
-            }
-            if taken > 1 {
-                self.moved.store(true, Ordering::Relaxed);
             }
             self.deal().told(line, taken, chunks, Instant::now());
             self.changed.notify_waiters();

@@ -339,6 +339,11 @@ pub struct Receiving {
 const SMALL_CHUNK_BYTES: usize = 128 << 10;
 
 impl Receiving {
+    /// What was here when it began: whether the list, and how many chunks.
+    pub fn has(&self) -> (bool, u64) {
+        (self.began.listed, self.began.chunks)
+    }
+
     /// Ready when its peer has offered the package again, and so given it up.
     pub fn given_up(&self) -> WaitForCancellationFutureOwned {
         self.stop.clone().cancelled_owned()

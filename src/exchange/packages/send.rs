@@ -1,7 +1,7 @@
 //! To a peer's vault: what it does not hold yet, from where it says.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -78,7 +78,7 @@ pub(crate) async fn push_all(
     courier: Arc<dyn Courier>,
     peer: Arc<Peer>,
     row: OutboxRow,
-    moved: Arc<AtomicBool>,
+    moved: Arc<Moved>,
 ) -> Result<(), Broken> {
     let throttle = exchange.throttle(peer.authority());
     if let Some(closed) = throttle.closed(exchange.now()) {
@@ -90,6 +90,7 @@ pub(crate) async fn push_all(
     // They are opened while the peer looks what it has: a round trip is long.
     let mut others = between.others(bulk.round_trip());
     let held = bulk.offer(pb::OfferPackagesRequest { envelope }).await?;
+    between.moved.holds(held.packages.iter().map(|held| held.chunks).sum());
     for (n, shape) in shapes.into_iter().enumerate() {
         let progress = held.packages.iter().find(|held| held.package_id == shape.id.as_bytes()[..]);
         let progress = progress.cloned().unwrap_or_default();
@@ -104,6 +105,32 @@ pub(crate) async fn push_all(
         push(&between, this, those, shape, progress).await?;
     }
     Ok(())
+}
+
+/// Whether pushes get a peer any further, by what it says with each offer that it holds. What it took
+/// and could not store, on a full disk, is no progress.
+#[derive(Default)]
+pub(crate) struct Moved {
+    held: AtomicU64,
+    moved: AtomicBool,
+}
+
+impl Moved {
+    fn holds(&self, chunks: u64) {
+        if chunks > self.held.swap(chunks, Ordering::Relaxed) {
+            self.moved.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether it has been so.
+    pub(crate) fn has(&self) -> bool {
+        self.moved.load(Ordering::Relaxed)
+    }
+
+    /// The same, from now on.
+    pub(crate) fn take(&self) -> bool {
+        self.moved.swap(false, Ordering::Relaxed)
+    }
 }
 
 impl Between {
@@ -184,7 +211,6 @@ async fn in_order(
         let text = format!("the peer does not hold package {id} completely yet");
         return Err(Trouble(text).into());
     }
-    between.moved.store(true, Ordering::Relaxed);
     Ok(())
 }
 
@@ -315,5 +341,24 @@ impl Parts {
             false => Next::Chunk { number: number + 1, exhibit: exhibit + 1, index: 0 },
         };
         Ok(Some(Part::Chunk(pb::SealedChunk { number, data })))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_peer_holds_with_the_next_offer_is_progress() {
+        let moved = Moved::default();
+        moved.holds(0);
+        assert!(!moved.has());
+        moved.holds(7);
+        assert!(moved.has() && moved.take() && !moved.has());
+        // A full disk takes, and holds no more than before.
+        moved.holds(7);
+        assert!(!moved.take());
+        moved.holds(8);
+        assert!(moved.take());
     }
 }

@@ -78,7 +78,7 @@ impl Stream {
         courier: &Arc<dyn Courier>,
         peer: &Arc<Peer>,
         mut link: Link,
-        bulk: Bulk,
+        bulk: &mut Option<Bulk>,
     ) -> Result<Self, Trouble> {
         let held = exchange.head_of(peer);
         let hello = pb::Hello {
@@ -92,6 +92,8 @@ impl Stream {
             Some(Answer::Refused(refusal)) => return Err(refused(&refusal)),
             _ => return Err(Trouble("the peer answers the Hello with something else".into())),
         };
+        // Nothing goes on to whoever shows another past; the weather ends nothing.
+        let going_on = bulk.take();
         let theirs = take_reply(exchange, peer, &reply).await;
         let theirs = theirs.map_err(|error| disbelieved(peer, &error))?;
         let theirs = exchange.cosign_pq(&theirs, exchange.cosign(&theirs)).await;
@@ -127,7 +129,7 @@ impl Stream {
             awaited: BTreeMap::new(),
             ours: None,
             recording: JoinSet::new(),
-            bulk,
+            bulk: going_on.unwrap_or_else(|| Bulk::new(exchange, peer)),
             heard_ms: now_ms,
             moved: false,
             rounds: exchange.round.subscribe(),

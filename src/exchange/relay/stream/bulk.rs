@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -11,7 +10,7 @@ use super::{Stream, fault};
 use crate::exchange::courier::{Courier, Trouble};
 use crate::exchange::links::Throttle;
 use crate::exchange::outbox::Item;
-use crate::exchange::packages::{Broken, push_all};
+use crate::exchange::packages::{Broken, Moved, push_all};
 use crate::exchange::schedule::pause_ms;
 use crate::exchange::{ActionError, Exchange, Peer, rows};
 
@@ -34,7 +33,7 @@ pub(in crate::exchange::relay) struct Bulk {
     /// Of what is pushed.
     key: Option<Vec<u8>>,
     /// Something came through.
-    moved: Arc<AtomicBool>,
+    moved: Arc<Moved>,
     /// Pushes that broke since something came through.
     broken: u32,
     exchange: Arc<Exchange>,
@@ -82,7 +81,7 @@ impl Bulk {
 
     /// Whether something of a package has arrived at the peer.
     pub(super) fn has_moved(&self) -> bool {
-        self.moved.load(Ordering::Relaxed)
+        self.moved.has()
     }
 
     /// The end of the push that is under way; while none is, it waits for the time for one.
@@ -123,7 +122,7 @@ impl Bulk {
 
     /// How long a package whose push broke waits.
     fn pause(&mut self) -> Duration {
-        self.broken = if self.moved.swap(false, Ordering::Relaxed) { 0 } else { self.broken + 1 };
+        self.broken = if self.moved.take() { 0 } else { self.broken + 1 };
         Duration::from_millis(pause_ms(self.broken, PAUSE_FIRST_MS, PAUSE_MAX_MS, 1.0))
     }
 }
