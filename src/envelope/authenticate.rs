@@ -150,12 +150,16 @@ pub fn authenticate(
 /// [`AuthenticateError`].
 pub fn signed_header(
     envelope: &[u8],
+    sender: &AuthorityId,
     keys: &dyn Fn(Timestamp) -> Vec<PublicKey>,
 ) -> Result<Header, AuthenticateError> {
     if envelope.len() > ENVELOPE_MAX_BYTES {
         return Err(AuthenticateError::TooLarge(envelope.len()));
     }
     let parts = Parts::parse(envelope)?;
+    if parts.header.sender != *sender {
+        return Err(AuthenticateError::WrongSender(parts.header.sender));
+    }
     check_signatures(&parts, &keys(parts.header.created))?;
     Ok(parts.header)
 }
@@ -195,11 +199,7 @@ fn check_times(header: &Header, now: Timestamp) -> Result<(), AuthenticateError>
 }
 
 fn check_signatures(parts: &Parts, keys: &[PublicKey]) -> Result<(), AuthenticateError> {
-    use crate::crypto::keys::Algorithm::{Ed25519, MlDsa65};
-    let demanded: &[_] = match parts.header.suite {
-        Suite::One => &[Ed25519],
-        Suite::Two => &[Ed25519, MlDsa65],
-    };
+    let demanded = parts.header.suite.algorithms();
     if parts.header.signers.len() != demanded.len() {
         return Err(AuthenticateError::WrongSigners);
     }

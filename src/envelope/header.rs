@@ -3,6 +3,7 @@
 use prost::Message as _;
 
 use super::annex::AnnexRef;
+use crate::crypto::keys::Algorithm;
 use crate::crypto::primitives::{TAG_BYTES, pae};
 use crate::crypto::{Digest, KeyId, sha256};
 use crate::domain::limits::{
@@ -30,6 +31,14 @@ impl Suite {
         match self {
             Suite::One => 1,
             Suite::Two => 2,
+        }
+    }
+
+    /// What it is signed with, in this order.
+    pub fn algorithms(self) -> &'static [Algorithm] {
+        match self {
+            Suite::One => &[Algorithm::Ed25519],
+            Suite::Two => &[Algorithm::Ed25519, Algorithm::MlDsa65],
         }
     }
 

@@ -123,7 +123,7 @@ fn open_plaintext(
     secrets: &[&SealingSecret],
 ) -> Result<(ContentKeys, Zeroizing<Vec<u8>>), OpenError> {
     let header_digest = sha256(&parts.header_bytes);
-    let dek = unwrap_key(parts, secrets, &header_digest)?;
+    let dek = unwrap_key(&parts.keys, secrets, |id| wrap_info(&header_digest, id))?;
     let keys = ContentKeys::derive(&dek);
     // AES-GCM commits to no key: without this a sender could show two readers two plaintexts.
     if keys.commitment != parts.header.key_commitment {
@@ -142,17 +142,18 @@ fn open_plaintext(
     Ok((keys, buffer))
 }
 
-fn unwrap_key(
-    parts: &Parts,
+/// The key that was wrapped for one of `secrets`; `info` says what it was bound to.
+pub(super) fn unwrap_key(
+    keys: &[pb::WrappedKey],
     secrets: &[&SealingSecret],
-    header_digest: &[u8; 32],
+    info: impl Fn(&[u8]) -> Vec<u8>,
 ) -> Result<Zeroizing<[u8; 32]>, OpenError> {
-    let mine = parts.keys.iter().find_map(|key| {
+    let mine = keys.iter().find_map(|key| {
         let secret = secrets.iter().find(|s| s.public().id().as_bytes()[..] == key.key_id[..])?;
         Some((key, secret))
     });
     let (key, secret) = mine.ok_or(OpenError::NoKey)?;
-    let info = wrap_info(header_digest, &key.key_id);
+    let info = info(&key.key_id);
     let dek =
         secret.open(&key.encapsulated, &info, &key.ciphertext).map_err(|_| OpenError::Sealed)?;
     dek.as_slice().try_into().map(Zeroizing::new).map_err(|_| OpenError::Sealed)

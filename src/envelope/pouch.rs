@@ -15,9 +15,10 @@ use bytes::{Buf as _, Bytes, BytesMut};
 use prost::Message as _;
 use zeroize::Zeroizing;
 
-use super::Suite;
+use super::open::unwrap_key;
+use super::seal::{signatures, wrap};
 use super::stream::{ExhibitCipher, SEALED_CHUNK_BYTES};
-use crate::crypto::keys::Algorithm;
+use super::{OpenError, Suite};
 use crate::crypto::primitives::{pae, random};
 use crate::crypto::{Digest, PublicKey, SealingSecret, Sha256, SigningSecret, sha256};
 use crate::domain::limits::{CHUNK_BYTES, CHUNK_TAG_BYTES, POUCH_PART_MAX_BYTES, WRAPPED_KEYS_MAX};
@@ -105,10 +106,13 @@ fn parse_head(bytes: &[u8]) -> Result<Option<Parsed>, PouchError> {
     Ok(Some((head, wire, MAGIC.len() + 4 + length)))
 }
 
-/// What binds a wrapped key to the head that it stands in.
-fn wrap_info(head: &pb::PouchHead, key_id: &[u8]) -> Vec<u8> {
-    let bare = pb::PouchHead { keys: Vec::new(), ..head.clone() };
-    pae("rogatory/v1/pouch", &[&sha256(&bare.encode_to_vec()), key_id])
+/// SHA-256 of a head without its keys: what binds these to it.
+fn bare_digest(head: &pb::PouchHead) -> Digest {
+    sha256(&pb::PouchHead { keys: Vec::new(), ..head.clone() }.encode_to_vec())
+}
+
+fn wrap_info(bare: &Digest, key_id: &[u8]) -> Vec<u8> {
+    pae("rogatory/v1/pouch", &[bare, key_id])
 }
 
 /// The key of a pouch, and how far its chunks have come.
@@ -157,16 +161,9 @@ impl PouchSealer {
             pouch_id: pouch.as_bytes().to_vec().into(),
             keys: Vec::new(),
         };
-        for recipient in recipients {
-            let id = recipient.id();
-            let sealed = recipient.seal(&wrap_info(&wire, id.as_bytes()), &*key);
-            let (encapsulated, ciphertext) = sealed.map_err(|_| PouchError::RecipientKeys)?;
-            wire.keys.push(pb::WrappedKey {
-                key_id: id.as_bytes().to_vec().into(),
-                encapsulated: encapsulated.into(),
-                ciphertext: ciphertext.into(),
-            });
-        }
+        let bare = bare_digest(&wire);
+        wire.keys = wrap(&key, |id| wrap_info(&bare, id), recipients)
+            .map_err(|_| PouchError::RecipientKeys)?;
         let head = wire.encode_to_vec();
         let length = u32::try_from(head.len()).map_err(|_| PouchError::RecipientKeys)?;
         let first = Bytes::from([MAGIC, &length.to_be_bytes(), &head].concat());
@@ -200,11 +197,7 @@ impl PouchSealer {
     pub fn finish(mut self, held: &str, signers: &[&SigningSecret]) -> (Bytes, Digest) {
         let parts = std::mem::replace(&mut self.parts, Sha256::new()).finish();
         let message = to_be_signed(&self.head, &parts, held);
-        let sign = |key: &&SigningSecret| pb::Signature {
-            key_id: key.public().id().as_bytes().to_vec().into(),
-            signature: key.sign(&message).into(),
-        };
-        let signatures = signers.iter().map(sign).collect();
+        let signatures = signatures(signers, &message);
         let end = pb::PouchEnd { held_checkpoint: held.to_owned(), signatures };
         let end = pb::PouchPart { part: Some(Part::End(end)) };
         let mut last = self.add(&end.encode_length_delimited_to_vec()).concat();
@@ -262,11 +255,7 @@ impl Closed {
             key.verify(&self.message, &signature.signature).map_err(|_| failed())?;
             signed.push(key.algorithm());
         }
-        let demanded: &[Algorithm] = match min_suite {
-            Suite::One => &[Algorithm::Ed25519],
-            Suite::Two => &[Algorithm::Ed25519, Algorithm::MlDsa65],
-        };
-        match demanded.iter().all(|algorithm| signed.contains(algorithm)) {
+        match min_suite.algorithms().iter().all(|algorithm| signed.contains(algorithm)) {
             true => Ok(&self.end.held_checkpoint),
             false => Err(failed()),
         }
@@ -283,19 +272,15 @@ impl PouchOpener {
         let Some((head, wire, at)) = parse_head(first)? else { return Ok(None) };
         let pouch = PackageId::from_slice(&wire.pouch_id);
         let pouch = pouch.map_err(|error| PouchError::Head(format!("pouch_id: {error}")))?;
-        let mine = wire.keys.iter().find_map(|key| {
-            let id = |s: &&&SealingSecret| s.public().id().as_bytes()[..] == key.key_id[..];
-            Some((key, secrets.iter().find(id)?))
-        });
-        let (key, secret) = mine.ok_or(PouchError::NoKey)?;
-        let info = wrap_info(&wire, &key.key_id);
-        let damaged = || PouchError::Head("its key does not open".into());
-        let opened = secret.open(&key.encapsulated, &info, &key.ciphertext);
-        let opened = opened.map_err(|_| damaged())?;
-        let key = opened.as_slice().try_into().map_err(|_| damaged())?;
+        let bare = bare_digest(&wire);
+        let key = unwrap_key(&wire.keys, secrets, |id| wrap_info(&bare, id));
+        let key = key.map_err(|error| match error {
+            OpenError::NoKey => PouchError::NoKey,
+            _ => PouchError::Head("its key does not open".into()),
+        })?;
         let mut whole = Sha256::new();
         whole.update(&first[..at]);
-        let chunks = Chunks { key: Zeroizing::new(key), pouch, number: 0 };
+        let chunks = Chunks { key, pouch, number: 0 };
         let (sealed, plain) = (BytesMut::from(&first[at..]), BytesMut::new());
         let (first, parts, end) = (sha256(&first[..at]), Sha256::new(), None);
         Ok(Some(Self { head, chunks, sealed, plain, first, parts, end, whole }))
@@ -377,10 +362,10 @@ impl PouchOpener {
 /// The length before a part, and how many bytes it takes; `None` while it is not all there.
 fn varint(bytes: &[u8]) -> Result<Option<(usize, usize)>, PouchError> {
     let mut rest = bytes;
-    match prost::encoding::decode_varint(&mut rest) {
+    match prost::decode_length_delimiter(&mut rest) {
         Ok(0) => Err(PouchError::Part("one says nothing")),
-        Ok(length) if length as usize <= POUCH_PART_MAX_BYTES => {
-            Ok(Some((length as usize, bytes.len() - rest.len())))
+        Ok(length) if length <= POUCH_PART_MAX_BYTES => {
+            Ok(Some((length, bytes.len() - rest.len())))
         }
         Ok(_) => Err(PouchError::Part("one is too long")),
         Err(_) if bytes.len() < 10 => Ok(None),

@@ -1,5 +1,5 @@
 use super::*;
-use crate::crypto::keys::Seed;
+use crate::crypto::keys::{Algorithm, Seed};
 
 fn head() -> PouchHead {
     let authority = |id| AuthorityId::parse(id).expect("valid");

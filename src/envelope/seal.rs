@@ -167,7 +167,7 @@ pub fn seal(
     let header_digest = sha256(&header_bytes);
     let mut ciphertext = draft.plaintext.to_vec();
     keys.cipher.seal_in_place(CONTENT_NONCE, &header_digest, &mut ciphertext);
-    let keys = wrap(&dek, &header_digest, recipients)?;
+    let keys = wrap(&dek, |id| wrap_info(&header_digest, id), recipients)?;
     Ok(SealedMessage { header, header_bytes, keys, ciphertext })
 }
 
@@ -199,16 +199,16 @@ fn check(
     }
 }
 
-fn wrap(
+/// A key under each key of a recipient; `info` binds each to its place.
+pub(super) fn wrap(
     dek: &[u8; 32],
-    header_digest: &Digest,
+    info: impl Fn(&[u8]) -> Vec<u8>,
     recipients: &[&PublicKey],
 ) -> Result<Vec<pb::WrappedKey>, SealError> {
     let one = |key: &&PublicKey| {
         let id = key.id();
-        let (encapsulated, ciphertext) = key
-            .seal(&wrap_info(header_digest, id.as_bytes()), dek)
-            .map_err(|_| SealError::RecipientKeys)?;
+        let (encapsulated, ciphertext) =
+            key.seal(&info(id.as_bytes()), dek).map_err(|_| SealError::RecipientKeys)?;
         Ok(pb::WrappedKey {
             key_id: id.as_bytes().to_vec().into(),
             encapsulated: encapsulated.into(),
@@ -216,6 +216,15 @@ fn wrap(
         })
     };
     recipients.iter().map(one).collect()
+}
+
+/// The signature of each of these keys over a message.
+pub(super) fn signatures(signers: &[&SigningSecret], message: &[u8]) -> Vec<pb::Signature> {
+    let one = |key: &&SigningSecret| pb::Signature {
+        key_id: key.public().id().as_bytes().to_vec().into(),
+        signature: key.sign(message).into(),
+    };
+    signers.iter().map(one).collect()
 }
 
 /// Signs a sealed message with the keys that it was sealed for.
@@ -228,13 +237,7 @@ pub fn sign(sealed: SealedMessage, signers: &[&SigningSecret]) -> Result<SignedM
         return Err(SealError::SignerKeys);
     }
     let message = to_be_signed(&sealed.header_bytes, &sealed.keys, &sealed.ciphertext);
-    let signatures = signers
-        .iter()
-        .map(|key| pb::Signature {
-            key_id: key.public().id().as_bytes().to_vec().into(),
-            signature: key.sign(&message).into(),
-        })
-        .collect();
+    let signatures = signatures(signers, &message);
     let envelope = pb::Envelope {
         header: sealed.header_bytes.into(),
         keys: sealed.keys,
