@@ -44,14 +44,14 @@ impl PouchApi {
         PouchServiceServer::new(self).max_decoding_message_size(PIECE_BYTES + (4 << 10))
     }
 
-    fn operator<T>(&self, request: &Request<T>) -> Result<(Caller, Standing), Status> {
+    fn operator<T>(&self, request: &Request<T>) -> Result<(Caller, Pass), Status> {
         let caller = identity::caller(&self.exchange, request, Role::Operate)?;
         let pass = self.exchange.gates().pouches.enter(&caller.name).map_err(to_status)?;
-        Ok((caller, self.standing(request, pass)))
+        Ok((caller, pass))
     }
 
-    fn standing<T>(&self, request: &Request<T>, pass: Pass) -> Standing {
-        Standing::new(&self.exchange, request, Some(Role::Operate), &self.stop, Some(pass))
+    fn standing<T>(&self, request: &Request<T>, pass: Option<Pass>) -> Standing {
+        Standing::new(&self.exchange, request, Some(Role::Operate), &self.stop, pass)
     }
 }
 
@@ -63,7 +63,8 @@ impl PouchService for PouchApi {
         &self,
         request: Request<pb::ExportPouchRequest>,
     ) -> Result<Response<Self::ExportPouchStream>, Status> {
-        let (caller, standing) = self.operator(&request)?;
+        let (caller, pass) = self.operator(&request)?;
+        let standing = self.standing(&request, Some(pass));
         let pb::ExportPouchRequest { authority, message_ids } = request.into_inner();
         let authority: AuthorityId = parse("authority", &authority)?;
         if message_ids.len() > POUCH_ITEMS_MAX {
@@ -81,12 +82,13 @@ impl PouchService for PouchApi {
         &self,
         request: Request<Streaming<pb::ImportPouchRequest>>,
     ) -> Result<Response<pb::ImportPouchResponse>, Status> {
-        let (_, mut standing) = self.operator(&request)?;
+        let (_, pass) = self.operator(&request)?;
+        let mut standing = self.standing(&request, None);
         let unpacking = Unpacking::begin(&self.exchange).map_err(to_status)?;
         tokio::select! {
             biased;
             status = standing.lost() => Err(status),
-            taken = unpack(unpacking, request.into_inner()) => taken.map(Response::new),
+            taken = unpack(unpacking, request.into_inner(), pass) => taken.map(Response::new),
         }
     }
 }
@@ -139,6 +141,7 @@ async fn give(
 async fn unpack(
     mut unpacking: Unpacking,
     mut pieces: Streaming<pb::ImportPouchRequest>,
+    pass: Pass,
 ) -> Result<pb::ImportPouchResponse, Status> {
     loop {
         let piece = tokio::time::timeout(SILENCE_MAX, pieces.message()).await;
@@ -149,5 +152,9 @@ async fn unpack(
         }
     }
     // What it proves is taken also where the client does not wait for it.
-    super::status::whole(unpacking.finish()).await
+    super::status::whole(async move {
+        let _inside = pass;
+        unpacking.finish().await
+    })
+    .await
 }

@@ -143,34 +143,27 @@ pub(crate) struct OperatorAccess {
 }
 
 impl OperatorAccess {
-    /// The same at a node that runs: what comes from outside is taken by nothing else.
+    /// Does something at the node, and takes leave of it however that ends.
+    pub(crate) async fn at<T>(
+        &self,
+        out: &mut Out,
+        act: impl AsyncFnOnce(Channel, &mut Out) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        self.reach(false, out, act).await
+    }
+
+    /// Does something at a node that runs: what comes from outside is taken by nothing else.
     pub(crate) async fn at_running<T>(
         &self,
         out: &mut Out,
         act: impl AsyncFnOnce(Channel, &mut Out) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let Some(home) = self.home.as_deref().filter(|_| self.profile.is_none()) else {
-            return self.at(out, act).await;
-        };
-        must_be_there(
-            &home.join(CONFIG_FILE),
-            "--home names a node's home; `rogatory init` makes one",
-        )?;
-        let local = Local::connect(home, self.passphrase_file.as_deref()).await?;
-        let result = match local.is_offline() {
-            true => {
-                Err(Failure::new(Exit::Unavailable, format!("no node runs at {}", home.display()))
-                    .hint("start it with `rogatory serve`, and do this again"))
-            }
-            false => act(local.channel(), out).await,
-        };
-        local.close().await;
-        result
+        self.reach(true, out, act).await
     }
 
-    /// Does something at the node, and takes leave of it however that ends.
-    pub(crate) async fn at<T>(
+    async fn reach<T>(
         &self,
+        must_run: bool,
         out: &mut Out,
         act: impl AsyncFnOnce(Channel, &mut Out) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
@@ -186,10 +179,18 @@ impl OperatorAccess {
             "--home names a node's home; `rogatory init` makes one",
         )?;
         let local = Local::connect(home, self.passphrase_file.as_deref()).await?;
-        if local.is_offline() {
-            out.talk(&format!("note: no node runs at {}: opened here", home.display()));
-        }
-        let result = act(local.channel(), out).await;
+        let result = match (local.is_offline(), must_run) {
+            (true, true) => {
+                Err(Failure::new(Exit::Unavailable, format!("no node runs at {}", home.display()))
+                    .hint("start it with `rogatory serve`, and do this again"))
+            }
+            (offline, _) => {
+                if offline {
+                    out.talk(&format!("note: no node runs at {}: opened here", home.display()));
+                }
+                act(local.channel(), out).await
+            }
+        };
         local.close().await;
         result
     }

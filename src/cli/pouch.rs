@@ -167,7 +167,7 @@ fn head_of(path: &Path) -> Result<PouchHead, Failure> {
     let file = File::open(path).map_err(unreadable)?;
     file.take(HEAD_BYTES).read_to_end(&mut first).map_err(unreadable)?;
     let failed = |why: String| {
-        Failure::new(Exit::VerificationFailed, format!("{}: {why}", path.display()))
+        Failure::bad_file(path, &why)
             .hint("`rogatory pouch export` writes pouches; was all of it copied?")
     };
     match read_head(&first) {
@@ -196,17 +196,19 @@ fn told_packed(
     (digest, bytes): (&str, u64),
     out: &mut Out,
 ) {
-    let pb::PouchContents { messages, receipts, evidence_bytes, left, expire_time } = contents;
+    let pb::PouchContents { messages, receipts, evidence_bytes, left, expire_time, recorded } =
+        contents;
     let fields = [
         ("file", path.display().to_string()),
         ("size", view::bytes(bytes)),
         ("sha256", digest.to_owned()),
         ("messages", messages.to_string()),
         ("receipts", receipts.to_string()),
+        ("acknowledges", recorded.to_string()),
         ("evidence", view::bytes(*evidence_bytes)),
         (
             "import until",
-            if expire_time.is_empty() { "any time".into() } else { expire_time.clone() },
+            if expire_time.is_empty() { out.told("any time") } else { expire_time.clone() },
         ),
     ];
     let json = json!({
@@ -215,6 +217,7 @@ fn told_packed(
         "sha256": digest,
         "messages": messages,
         "receipts": receipts,
+        "acknowledges": recorded,
         "evidence_bytes": evidence_bytes,
         "left": left,
         "expire_time": expire_time,
@@ -254,6 +257,25 @@ fn outcome(item: &pb::PouchItem) -> &'static str {
     }
 }
 
+/// What is to be done about what could not be judged yet.
+fn hint_of_later(items: &[pb::PouchItem]) -> &'static str {
+    let is = |codes: &[&str]| items.iter().any(|item| codes.contains(&item.code.as_str()));
+    match () {
+        () if is(&["DISK_FULL", "QUOTA_REACHED"]) => {
+            "this node has no room for its evidence (`rogatory vault usage`): make some, and import this \
+             pouch again"
+        }
+        () if is(&["PACKAGES_MISSING"]) => {
+            "not all of its evidence could be taken: import this pouch again, and read the node's traces if \
+             that does not help"
+        }
+        () if is(&["MESSAGE_FROM_THE_FUTURE"]) => {
+            "compare this node's clock with the sender's, set what is wrong, and import this pouch again"
+        }
+        () => "it still waits at its sender, and comes over the link or in the next pouch",
+    }
+}
+
 /// What became of it. That something was refused or waits is no success of the whole.
 fn told_taken(
     head: &PouchHead,
@@ -272,12 +294,14 @@ fn told_taken(
         "sender": taken.sender,
         "create_time": taken.create_time,
         "sha256": taken.digest,
+        "acknowledged": taken.acknowledged,
         "items": taken.items.iter().map(item).collect::<Vec<_>>(),
     });
     let fields = [
         ("sender", taken.sender.clone()),
         ("packed", taken.create_time.clone()),
         ("sha256", taken.digest.clone()),
+        ("acknowledges", taken.acknowledged.to_string()),
     ];
     out.record(&fields, &json);
     if !taken.items.is_empty() && !out.is_json() {
@@ -298,10 +322,7 @@ fn told_taken(
         (0, 0) => Ok(()),
         (0, later) => {
             let message = format!("{later} of what is in the pouch could not be judged yet");
-            Err(Failure::new(Exit::Unavailable, message).hint(
-                "it still waits at its sender, and comes over the link or in the next pouch; \
-                 the evidence of this one need not be sent again",
-            ))
+            Err(Failure::new(Exit::Unavailable, message).hint(hint_of_later(&taken.items)))
         }
         (refused, _) => {
             let message = format!("{refused} of what is in the pouch was refused");

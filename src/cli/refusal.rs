@@ -125,6 +125,7 @@ fn hint_of_reason(reason: &str) -> Option<&'static str> {
         "NOTHING_WAITS" => {
             "`rogatory queue` shows what waits; what is held back goes nowhere until `rogatory queue retry ID`"
         }
+        "MESSAGE_HELD" => "`rogatory queue retry ID` lets it go on",
         "PEER_SUSPENDED" => "`rogatory peer resume AUTHORITY` ends that",
         "POUCH_GAP" => "`rogatory peer test AUTHORITY` shows whether there is a link",
         "DISK_FULL" => "nothing is lost: ask the node's operator to make room, then try again",
@@ -177,6 +178,12 @@ pub(crate) fn hint_of_text(text: &str) -> Option<&'static str> {
         Some("is the address in the profile right? does the name server answer?")
     } else if has(&["connection refused", "not reachable"]) {
         Some(NODE_DOWN)
+    } else if has(&["is not in the directory"]) {
+        Some(
+            "`rogatory peer list` shows whom the node knows, and `rogatory peer add` makes it know another",
+        )
+    } else if has(&["does not wait for"]) {
+        Some("`rogatory queue` shows what waits")
     } else {
         None
     }

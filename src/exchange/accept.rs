@@ -9,7 +9,10 @@ use super::parties::KIND_NOT_PERMITTED;
 use super::pieces::piece;
 use super::pouch::came;
 use super::refusals::{Refused, refuse_in, too_many};
-use super::rows::{self, MessageRow, RECEIVED, facts_of, message_in, put_message, shape_of_ref};
+use super::rows::{
+    self, MessageRow, RECEIVED, RefusalRow, facts_of, load_in, message_in, put_message,
+    shape_of_ref,
+};
 use super::suspend::Trust;
 use super::{ActionError, Exchange, Peer, annex};
 use crate::audit::checkpoint::Checkpoint;
@@ -87,6 +90,11 @@ impl Exchange {
         };
         let message = match self.authenticate(peer, deliver.envelope.clone(), Some(entry.at)) {
             Ok(message) => message,
+            // A node that lives by courier may have nothing that sets its clock: that is mended, and a
+            // refusal is for ever.
+            Err(error @ AuthenticateError::FromTheFuture(_)) if pouch.is_some() => {
+                return Ok(retry(error.code()));
+            }
             Err(error) => {
                 tracing::warn!(peer = %peer.authority(), code = error.code(), "message refused");
                 let refused = Refused { code: error.code(), message: entry.message };
@@ -184,7 +192,7 @@ impl Exchange {
         let row = rows::message(&self.store, id)?;
         match row.filter(|row| is_same(row, peer, digest)) {
             Some(row) => Ok(Some(Issued::again(&row))),
-            None => self.refused_before(peer, digest),
+            None => self.refused_before(peer, (id, digest)),
         }
     }
 
@@ -239,7 +247,7 @@ impl Exchange {
 }
 
 /// Whether a row is the message that came before from this peer as these very bytes.
-fn is_same(row: &MessageRow, peer: &AuthorityId, digest: &Digest) -> bool {
+pub(super) fn is_same(row: &MessageRow, peer: &AuthorityId, digest: &Digest) -> bool {
     row.direction == RECEIVED && row.peer == peer.as_str() && row.envelope_digest == digest
 }
 
@@ -336,6 +344,10 @@ impl Arrived {
             }
             // The same id with other content, or somebody else's: a signed conflict.
             return self.conflicts(tx, CONFLICT);
+        }
+        // Refused meanwhile: then that is the answer (I5).
+        if let Some(refused) = load_in::<RefusalRow>(tx, Table::Refusals, &self.refusal_key)? {
+            return Ok(Became::Known(refused.entry_index));
         }
         // An annex goes with one message: who copies it to another is refused.
         if annex::is_known(tx, &self.annexes) {

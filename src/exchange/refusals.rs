@@ -3,10 +3,9 @@
 
 use prost::Message as _;
 
-use super::accept::{Accepted, retry};
-use super::issue::Issued;
-use super::rows::{self, RefusalRow, load_in};
-use super::suspend::Trust;
+use super::accept::{Accepted, is_same, retry};
+use super::issue::{Issued, own_entry};
+use super::rows::{self, RefusalRow, load_in, message_in};
 use super::{ActionError, Exchange, Peer};
 use crate::audit::entry::{EntryDraft, Event};
 use crate::crypto::primitives::pae;
@@ -38,21 +37,35 @@ impl Exchange {
         if let Some(message) = refused.message {
             draft = draft.message(message);
         }
-        let may = || self.refusals.take(peer.authority().as_str(), self.now());
-        match self.log_refusal(key, draft, Some(self.trust_in(peer)), may).await? {
-            Some(entry) => Ok(Accepted::Issued(Issued::at(entry))),
-            None => Ok(too_many(peer.authority(), refused.code)),
+        if let Some(row) = rows::load::<RefusalRow>(&self.store, Table::Refusals, &key)? {
+            return Ok(Accepted::Issued(Issued::at(row.entry_index)));
         }
+        if !self.refusals.take(peer.authority().as_str(), self.now()) {
+            return Ok(too_many(peer.authority(), refused.code));
+        }
+        let (trust, name) = (self.trust_in(peer), peer.authority().clone());
+        let committing = self.store.commit(move |tx| {
+            trust.check(tx)?;
+            // Accepted meanwhile, on another road or frame: then that is the answer (I5).
+            let row = refused.message.map(|id| message_in(tx, id)).transpose()?.flatten();
+            if let Some(row) = row.filter(|row| is_same(row, &name, &digest)) {
+                return Ok(Some(row.entry_index));
+            }
+            refuse_in(tx, &key, draft, || true)
+        });
+        let entry = committing.await?.value;
+        entry
+            .map(|entry| Accepted::Issued(Issued::at(entry)))
+            .ok_or_else(|| ActionError::fault("a refusal that may be logged was not"))
     }
 
-    /// Logs a refusal, of a message, a submission or a checkpoint, once for each `key`; gives its
+    /// Logs a refusal, of a submission or a checkpoint, once for each `key`; gives its
     /// entry, which is durable. `None` where it is a new one and whoever causes it `may` not cause
     /// another.
     pub(super) async fn log_refusal(
         &self,
         key: [u8; 16],
         draft: EntryDraft,
-        trust: Option<Trust>,
         may: impl FnOnce() -> bool,
     ) -> Result<Option<u64>, ActionError> {
         if let Some(row) = rows::load::<RefusalRow>(&self.store, Table::Refusals, &key)? {
@@ -61,22 +74,22 @@ impl Exchange {
         if !may() {
             return Ok(None);
         }
-        let committing = self.store.commit(move |tx| {
-            trust.map_or(Ok(()), |trust| trust.check(tx))?;
-            refuse_in(tx, &key, draft, || true)
-        });
+        let committing = self.store.commit(move |tx| refuse_in(tx, &key, draft, || true));
         Ok(committing.await?.value)
     }
 
-    /// The refusal that the same bytes got before.
+    /// The refusal that the same bytes got before, under the same name: one that names another message,
+    /// or none, would be no answer.
     pub(super) fn refused_before(
         &self,
         peer: &AuthorityId,
-        digest: &Digest,
+        (id, digest): (MessageId, &Digest),
     ) -> Result<Option<Issued>, ActionError> {
         let key = self.refusal_key(peer, digest);
         let row = rows::load::<RefusalRow>(&self.store, Table::Refusals, &key)?;
-        Ok(row.map(|row| Issued::at(row.entry_index)))
+        let Some(RefusalRow { entry_index, .. }) = row else { return Ok(None) };
+        let names_it = own_entry(&self.store, entry_index)?.message == Some(id);
+        Ok(names_it.then(|| Issued::at(entry_index)))
     }
 
     pub(super) fn refusal_key(&self, peer: &AuthorityId, digest: &Digest) -> [u8; 16] {

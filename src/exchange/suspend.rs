@@ -16,6 +16,7 @@ pub(super) const EQUIVOCATION: &str = "LOG_EQUIVOCATION";
 
 /// The card by which something was judged that a peer sent. Judging takes time, and the directory
 /// may change meanwhile.
+#[derive(Clone)]
 pub(super) struct Trust {
     key: [u8; 16],
     card: String,

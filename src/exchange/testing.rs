@@ -362,8 +362,12 @@ impl Lone {
     pub(super) fn entries(&self, event: Event) -> Vec<(u64, Entry)> {
         let logs = 0..=self.x().log_head().log;
         let all = logs.flat_map(|log| {
-            let entries = self.x().log_entries(log, 0, 1000).expect("readable");
-            (Position::new(log, 0).number()..).zip(entries)
+            let page = |from| {
+                let entries = self.x().log_entries(log, from, 1000).expect("readable");
+                (!entries.is_empty()).then_some(entries)
+            };
+            let pages = (0..).step_by(1000).map_while(page);
+            (Position::new(log, 0).number()..).zip(pages.flatten().collect::<Vec<_>>())
         });
         let all = all.map(|(place, entry)| (place, Entry::parse(&entry).expect("parses")));
         all.filter(|(_, entry)| entry.event == event).collect()

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::export::damaged;
 use crate::audit::entry::Event;
 use crate::domain::limits::{POUCH_HELD_MAX_BYTES, POUCH_ITEMS_MAX, UNCLAIMED_PER_PEER_MAX};
 use crate::domain::{AuthorityId, MessageId, Timestamp};
@@ -30,7 +29,7 @@ pub(super) struct Chosen {
 
 impl Chosen {
     fn push(&mut self, log: u32, part: Part, packages: Vec<PackageShape>) {
-        self.bytes += prost::Message::encoded_len(&pb::PouchPart { part: Some(part.clone()) });
+        self.bytes += part.encoded_len();
         self.parts.push((log, part, packages));
     }
 
@@ -51,9 +50,10 @@ fn sorted(
     only: &[MessageId],
     peer: &AuthorityId,
 ) -> Result<[Vec<Item>; 2], ActionError> {
-    let waiting = waiting.into_iter().filter(|item| !item.row.held && !item.broken);
+    let (waiting, kept): (Vec<_>, Vec<_>) =
+        waiting.into_iter().partition(|item| !item.row.held && !item.broken);
     let (mut receipts, mut messages): (Vec<_>, Vec<_>) =
-        waiting.partition(|item| item.row.is_receipt());
+        waiting.into_iter().partition(|item| item.row.is_receipt());
     if only.is_empty() {
         return Ok([messages, receipts]);
     }
@@ -63,9 +63,17 @@ fn sorted(
     let here: BTreeSet<&[u8]> = messages.iter().map(|m| m.row.message_id.as_slice()).collect();
     if let Some(missing) = only.difference(&here).next() {
         let id = MessageId::from_slice(missing).map_err(ActionError::fault)?;
+        if kept.iter().any(|item| item.row.message_id == *missing) {
+            return Err(is_held(id));
+        }
         return Err(ActionError::NotFound(format!("message {id} does not wait for {peer}")));
     }
     Ok([messages, receipts])
+}
+
+/// An operator keeps it back, or this node could not send it.
+pub(super) fn is_held(id: MessageId) -> ActionError {
+    ActionError::conflict("MESSAGE_HELD", format!("message {id} is held back"))
 }
 
 /// Whether a receipt answers a delivery: what its sender waits for.
@@ -111,12 +119,12 @@ impl Exchange {
         row.is_some_and(|row| row.has_receipt(Event::RelayToNonErds.as_str(), &self.me))
     }
 
-    /// What this node cannot read keeps nothing else from the pouch, as on a link.
+    /// What this node cannot read keeps nothing else from the pouch. Whether the link can send it is for the
+    /// link to find out.
     fn add(&self, chosen: &mut Chosen, item: &Item, heads: &[Arc<Head>]) {
-        let Err(error) = self.try_add(chosen, item, heads) else { return };
-        tracing::error!(peer = item.row.peer, %error, "something in the queue cannot be packed");
-        if let Ok(peer) = AuthorityId::parse(&item.row.peer) {
-            self.outbox.break_off(&peer, &item.row.key(), &format!("this node: {error}"));
+        if let Err(error) = self.try_add(chosen, item, heads) {
+            tracing::error!(peer = item.row.peer, %error, "something in the queue cannot be packed");
+            chosen.contents.left += 1;
         }
     }
 
@@ -127,7 +135,7 @@ impl Exchange {
         heads: &[Arc<Head>],
     ) -> Result<(), ActionError> {
         let log = Position::from_number(item.row.entry_index).log;
-        let head = heads.get(log as usize).ok_or_else(|| damaged("a log is missing"))?;
+        let head = heads.get(log as usize).ok_or_else(|| ActionError::fault("a log is missing"))?;
         if item.row.is_receipt() {
             let issued = Issued::at(item.row.entry_index);
             let (receipt, _) = issued.receipt_under(&self.store, head)?;
@@ -136,7 +144,7 @@ impl Exchange {
             chosen.push(log, Part::Receipt(pb::PouchReceipt { text }), Vec::new());
             return Ok(());
         }
-        let missing = || damaged("a queued message is missing from the store");
+        let missing = || ActionError::fault("a queued message is missing from the store");
         let row = rows::message(&self.store, item.row.message()?)?.ok_or_else(missing)?;
         // The peer has it, and only its receipt is awaited.
         if !row.is_queued() {

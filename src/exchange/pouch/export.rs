@@ -5,27 +5,25 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::choose::Chosen;
+use super::choose::{Chosen, is_held};
 use super::logs::log_parts;
 use crate::audit::entry::{EntryDraft, Event};
 use crate::domain::{AuthorityId, MessageId, Timestamp};
 use crate::envelope::pouch::{PouchHead, PouchSealer};
 use crate::exchange::packages::PackageParts;
 use crate::exchange::pieces::piece;
-use crate::exchange::rows::{MessageRow, ReceiptRow, message_in, put_message};
+use crate::exchange::rows::{MessageRow, OutboxRow, ReceiptRow, load_in, message_in, put_message};
+use crate::exchange::suspend::Trust;
 use crate::exchange::{ActionError, Caller, Exchange, Peer};
 use crate::pb::v1 as pb;
 use crate::store::vault::PackageShape;
 use crate::store::{Head, Table, Tx};
 use pb::pouch_part::Part;
 
+/// Messages that are logged in one commit: a commit stages so many rows at most.
+const MESSAGES_AT_ONCE: usize = 100;
 /// Sealed bytes that are made before they are handed over.
 const AHEAD_BYTES: usize = 1 << 20;
-
-/// What was read is not there, or not as it was written: an operator has to look.
-pub(super) fn damaged(what: &str) -> ActionError {
-    ActionError::Fault(what.to_owned())
-}
 
 /// What comes next in a pouch.
 enum Step {
@@ -38,6 +36,7 @@ pub struct Packing {
     exchange: Arc<Exchange>,
     who: String,
     peer: AuthorityId,
+    trust: Trust,
     messages: Vec<MessageId>,
     contents: pb::PouchContents,
     first: Option<Bytes>,
@@ -118,25 +117,29 @@ impl Packing {
     /// # Errors
     /// [`ActionError`], and the pouch is none.
     pub async fn finish(self) -> Result<Bytes, ActionError> {
-        let Self { exchange, who, peer, messages, sealer, .. } = self;
+        let Self { exchange, who, peer, trust, messages, sealer, .. } = self;
         let known = exchange.directory.get(&peer);
         let held = known.and_then(|peer| exchange.head_of(&peer));
         let held = held.map(|held| held.to_note()).unwrap_or_default();
         let (last, digest) = sealer.finish(&held, &exchange.keys.signers());
-        let me = exchange.me.clone();
-        let logging = exchange.store.commit(move |tx| {
-            for id in &messages {
-                let draft = EntryDraft::new(Event::RelayToNonErds)
-                    .by(me.clone())
-                    .peer(peer.clone())
-                    .message(*id)
-                    .document(digest)
-                    .who(&who);
-                went(tx, *id, &me, draft)?;
-            }
-            Ok::<_, ActionError>(())
-        });
-        logging.await?;
+        for some in messages.chunks(MESSAGES_AT_ONCE) {
+            let (me, peer, who) = (exchange.me.clone(), peer.clone(), who.clone());
+            let (some, trust) = (some.to_vec(), trust.clone());
+            let logging = exchange.store.commit(move |tx| {
+                trust.check(tx)?;
+                for id in some {
+                    let draft = EntryDraft::new(Event::RelayToNonErds)
+                        .by(me.clone())
+                        .peer(peer.clone())
+                        .message(id)
+                        .document(digest)
+                        .who(&who);
+                    went(tx, id, &me, draft)?;
+                }
+                Ok::<_, ActionError>(())
+            });
+            logging.await?;
+        }
         Ok(last)
     }
 }
@@ -148,10 +151,13 @@ fn went(
     me: &AuthorityId,
     draft: EntryDraft,
 ) -> Result<(), ActionError> {
-    let waits = tx.get(Table::Outbox, id.as_bytes()).is_some();
-    let Some(mut row) = message_in(tx, id)?.filter(|row| waits && row.is_queued()) else {
+    let Some(waits) = load_in::<OutboxRow>(tx, Table::Outbox, id.as_bytes())? else {
         return Ok(());
     };
+    if waits.held {
+        return Err(is_held(id));
+    }
+    let Some(mut row) = message_in(tx, id)?.filter(MessageRow::is_queued) else { return Ok(()) };
     let index = tx.append(draft.envelope(row.digest()).payload(row.payload()));
     let road = road(Event::RelayToNonErds, me, tx.at(), index);
     note_road(tx, id, &mut row, road);
@@ -197,7 +203,7 @@ impl Exchange {
         // After the queue, so that they cover all of it.
         let heads = self.heads_now()?;
         let chosen = self.choose(peer.authority(), waiting, only, &heads)?;
-        let Chosen { mut parts, messages, contents, .. } = chosen;
+        let Chosen { mut parts, messages, mut contents, .. } = chosen;
         let recorded = self.recorded_of(peer.authority(), &heads)?;
         // Over a link that is up, receipts are answered one by one.
         if parts.is_empty() && (recorded.is_empty() || self.link(peer.authority()).connected) {
@@ -205,6 +211,7 @@ impl Exchange {
                 format!("nothing waits for {} that a pouch could carry", peer.authority());
             return Err(ActionError::conflict("NOTHING_WAITS", message));
         }
+        contents.recorded = u32::try_from(recorded.len()).map_err(ActionError::fault)?;
         parts.extend(recorded.into_iter().map(|(log, part)| (log, part, Vec::new())));
         let held = self.held_at_least(peer.authority())?;
         let first = parts.iter().map(|(log, ..)| *log).min().unwrap_or(0).min(held.log);
@@ -226,6 +233,7 @@ impl Exchange {
             exchange: self.clone(),
             who,
             peer: peer.authority().clone(),
+            trust: self.trust_in(peer),
             messages,
             contents,
             first: Some(first),
@@ -247,7 +255,7 @@ impl Exchange {
     /// The heads of all our logs, by their number.
     fn heads_now(&self) -> Result<Vec<Arc<Head>>, ActionError> {
         let newest = self.store.head();
-        let lost = || damaged("how a log ended is not known");
+        let lost = || ActionError::fault("how a log ended is not known");
         let earlier = (0..newest.log).map(|log| self.store.head_of(log).ok_or_else(lost));
         earlier.chain([Ok(newest.clone())]).collect()
     }

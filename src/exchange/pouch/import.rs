@@ -9,7 +9,7 @@ use bytes::BytesMut;
 use super::logs::ComingLog;
 use super::take::Taking;
 use crate::domain::PackageId;
-use crate::domain::limits::{POUCH_HELD_MAX_BYTES, POUCH_ITEMS_MAX};
+use crate::domain::limits::{CLOCK_AHEAD_MAX_MS, POUCH_HELD_MAX_BYTES, POUCH_ITEMS_MAX};
 use crate::envelope::pouch::{PouchError, PouchOpener, read_head};
 use crate::exchange::packages::Receiving;
 use crate::exchange::{ActionError, Exchange, Peer};
@@ -42,7 +42,8 @@ pub struct Unpacking {
     /// Whose it is, once that is known.
     peer: Option<Arc<Peer>>,
     logs: Vec<ComingLog>,
-    messages: Vec<pb::PouchMessage>,
+    /// Each with why its packages were left out, where they were.
+    messages: Vec<(pb::PouchMessage, Option<&'static str>)>,
     receipts: Vec<String>,
     recorded: Vec<pb::PouchRecorded>,
     held_bytes: usize,
@@ -92,7 +93,10 @@ impl Unpacking {
     fn open(&mut self) -> Result<(), ActionError> {
         let Some((head, _)) = read_head(&self.first)? else { return Ok(()) };
         if head.recipient != self.exchange.me {
-            let rule = format!("is for {}, and this node is {}", head.recipient, self.exchange.me);
+            let rule = format!(
+                "must be {}, which this node is, and is {}",
+                self.exchange.me, head.recipient
+            );
             return Err(ActionError::invalid("pouch.recipient", rule));
         }
         let sender = &head.sender;
@@ -150,8 +154,8 @@ impl Unpacking {
             }
             Part::Message(message) => {
                 self.end_package().await?;
-                self.announce(&message).await?;
-                self.messages.push(message);
+                let left_out = self.announce(&message).await?;
+                self.messages.push((message, left_out));
             }
             Part::Package(part) => {
                 let part = part.part.ok_or(PouchError::Part("one says nothing"))?;
@@ -174,26 +178,30 @@ impl Unpacking {
     /// Asks the vault what it has of the packages of a message. One that its sender did not sign
     /// announces nothing, and is refused when its turn comes; of one for whose packages there is no room
     /// now, or that the link is bringing, they are left out, and it waits.
-    async fn announce(&mut self, message: &pb::PouchMessage) -> Result<(), ActionError> {
+    async fn announce(
+        &mut self,
+        message: &pb::PouchMessage,
+    ) -> Result<Option<&'static str>, ActionError> {
         let envelope = message.deliver.as_ref().map(|deliver| deliver.envelope.clone());
         let (exchange, peer) = (self.exchange.clone(), self.peer()?);
         let offering = exchange.offers().offer(&exchange, &peer, envelope.unwrap_or_default());
-        self.has = match offering.await {
-            Ok(held) => held.packages,
+        let (has, left_out) = match offering.await {
+            Ok(held) => (held.packages, None),
             Err(ActionError::Fault(fault)) => return Err(ActionError::Fault(fault)),
             Err(error) => {
                 tracing::warn!(peer = %peer.authority(), %error, "packages in a pouch are left out");
-                Vec::new()
+                (Vec::new(), no_room(&error))
             }
         };
-        Ok(())
+        self.has = has;
+        Ok(left_out)
     }
 
     async fn take_package(&mut self, part: PackagePart) -> Result<(), ActionError> {
         if let PackagePart::Start(start) = &part {
             self.end_package().await?;
             let has = self.has.iter().find(|has| has.package_id == start.package_id);
-            let Some(has) = has.cloned() else { return Ok(()) };
+            let Some(mut has) = has.cloned() else { return Ok(()) };
             let id = PackageId::from_slice(&start.package_id).map_err(ActionError::fault)?;
             let receiving = match has.complete {
                 true => None,
@@ -201,7 +209,11 @@ impl Unpacking {
                     let peer = self.peer()?;
                     let offers = self.exchange.offers();
                     match offers.begin(&self.exchange, peer.authority(), id) {
-                        Ok(receiving) => Some(receiving),
+                        Ok(receiving) => {
+                            // The link may have brought more since it was offered.
+                            (has.listed, has.chunks) = receiving.has();
+                            Some(receiving)
+                        }
                         // The link is bringing it.
                         Err(_) => return Ok(()),
                     }
@@ -237,6 +249,9 @@ impl Unpacking {
             Err(error) => {
                 let peer = self.peer()?;
                 tracing::warn!(peer = %peer.authority(), package = %id, %error, "not taken");
+                if let Some((_, left_out)) = self.messages.last_mut() {
+                    *left_out = left_out.or(no_room(&error));
+                }
                 Ok(())
             }
             Ok(_) => Ok(()),
@@ -248,15 +263,24 @@ impl Unpacking {
     /// # Errors
     /// [`ActionError`]; the pouch can be sent again, and what was taken is found.
     pub async fn finish(mut self) -> Result<pb::ImportPouchResponse, ActionError> {
-        let opener = self.opener.as_mut().ok_or(PouchError::NotAPouch)?;
+        let cut_off = || PouchError::Head("it is cut off".into());
+        let opener = self.opener.as_mut().ok_or_else(cut_off)?;
         opener.end()?;
         self.take_all().await?;
         self.end_package().await?;
-        let opener = self.opener.take().ok_or(PouchError::NotAPouch)?;
+        let opener = self.opener.take().ok_or_else(cut_off)?;
         let (head, peer) = (opener.head().clone(), self.peer()?);
         let closed = opener.close()?;
-        let keys = peer.card.signing_keys(head.created);
-        // Whose it is, before anything in it counts for or against anybody.
+        // Whose it is, before anything in it counts for or against anybody. When it was made only its maker
+        // says: so the key must be in use now, too.
+        let now = self.exchange.now();
+        let mut keys = peer.card.signing_keys(head.created);
+        let in_use = peer.card.signing_keys(now);
+        keys.retain(|key| in_use.contains(key));
+        if head.created > now.plus_ms(CLOCK_AHEAD_MAX_MS) {
+            let why = format!("it was made at {}, which is in the future here", head.created);
+            return Err(ActionError::invalid("pouch", why));
+        }
         let held = closed.verify(&head, &keys, self.exchange.card().min_suite())?;
         self.exchange.compare_held(held)?;
         let digest = closed.digest;
@@ -269,18 +293,27 @@ impl Unpacking {
         }
         let taking = Taking { exchange: &exchange, peer: &peer, proven: &proven, digest };
         let mut items = Vec::new();
-        for message in messages {
-            items.push(taking.message(message).await?);
+        for (message, left_out) in messages {
+            items.push(taking.message(message, left_out).await?);
         }
         for receipt in receipts {
             items.push(taking.receipt(&receipt).await?);
         }
-        exchange.are_there(peer.authority(), &proven, &recorded).await?;
+        let acknowledged = exchange.are_there(peer.authority(), &proven, &recorded).await?;
         Ok(pb::ImportPouchResponse {
+            acknowledged,
             sender: head.sender.to_string(),
             create_time: head.created.to_string(),
             digest: hex::encode(digest),
             items,
         })
+    }
+}
+
+/// The code of an error that the operator of this node can do something about: make room.
+fn no_room(error: &ActionError) -> Option<&'static str> {
+    match error {
+        ActionError::Exhausted { code, .. } => Some(code),
+        _ => None,
     }
 }

@@ -7,7 +7,6 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::export::damaged;
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::cosigned::SignedCheckpoint;
 use crate::audit::entry::{Entry, Event};
@@ -19,6 +18,7 @@ use crate::domain::limits::POUCH_LEAVES_MAX;
 use crate::exchange::error::rolled_back;
 use crate::exchange::heads::{HeadError, OwnHead, digests, hashes, succession};
 use crate::exchange::issue::own_entry;
+use crate::exchange::pieces::piece;
 use crate::exchange::rows;
 use crate::exchange::{ActionError, Exchange, Peer};
 use crate::pb::v1 as pb;
@@ -103,7 +103,8 @@ pub(super) fn log_parts(
         room -= size - from_size;
         let node = |node| {
             let hashes = store.tile(head.log, node_from_tile(node).0)?;
-            node_in_tile(node, &hashes).ok_or_else(|| damaged("a tile of the log is missing"))
+            node_in_tile(node, &hashes)
+                .ok_or_else(|| ActionError::fault("a tile of the log is missing"))
         };
         let frontier: Vec<Digest> =
             complete_subtrees(from_size).map(node).collect::<Result<_, ActionError>>()?;
@@ -129,7 +130,7 @@ fn leaves(store: &Store, log: u32, from: u64, size: u64) -> Result<Vec<Digest>, 
         let tile = store.tile(log, TileId { level: 0, index })?;
         let first = from.saturating_sub(index * width) as usize;
         let end = (size - index * width).min(width) as usize;
-        let missing = || damaged("a tile of the log is missing");
+        let missing = || ActionError::fault("a tile of the log is missing");
         leaves.extend_from_slice(tile.get(first..end).ok_or_else(missing)?);
     }
     Ok(leaves)
@@ -216,7 +217,8 @@ impl Exchange {
         peer: &Peer,
         coming: ComingLog,
     ) -> Result<Option<SignedCheckpoint>, ActionError> {
-        let shown = ShownLog::of(coming)?;
+        // Up to a million hashes.
+        let shown = piece(move || ShownLog::of(coming)).await?;
         let held = || self.heads().of(&shown.checkpoint.origin);
         let mut tries = 0;
         let (taken, moved) = loop {
@@ -224,6 +226,8 @@ impl Exchange {
             match self.take_update(peer, &shown.step_from(before)?).await {
                 Ok(taken) => break (taken, shown.checkpoint.size > before),
                 Err(HeadError::Base { .. }) if tries < TRIES => tries += 1,
+                // Where it is older, the peer would have to be asked whether it was ever so: a pouch comes
+                // because it cannot be.
                 Err(
                     HeadError::Shrunk { .. } | HeadError::Unavailable(_) | HeadError::Base { .. },
                 ) => return Ok(None),

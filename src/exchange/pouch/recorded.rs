@@ -46,19 +46,19 @@ impl Exchange {
         Ok(parts)
     }
 
-    /// Takes receipts of ours out of the queue that a peer's log proves to be there.
+    /// Takes receipts of ours out of the queue that a peer's log proves to be there; gives how many.
     pub(super) async fn are_there(
         &self,
         peer: &AuthorityId,
         proven: &BTreeMap<String, SignedCheckpoint>,
         recorded: &[pb::PouchRecorded],
-    ) -> Result<(), ActionError> {
+    ) -> Result<u32, ActionError> {
         let keys: Vec<Vec<u8>> =
             recorded.iter().filter_map(|one| self.recorded_key(proven, one)).collect();
         let waits = |key: &Vec<u8>| self.outbox.get(peer.as_str(), key).is_some();
         let keys: Vec<_> = keys.into_iter().filter(waits).collect();
         if keys.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
         let (name, deleted) = (peer.to_string(), keys.clone());
         let deleting = self.store.commit(move |tx| {
@@ -72,7 +72,7 @@ impl Exchange {
         });
         deleting.await?;
         keys.iter().for_each(|key| self.outbox.done(peer.as_str(), key));
-        Ok(())
+        u32::try_from(keys.len()).map_err(ActionError::fault)
     }
 
     /// The key under which a receipt of ours waits that an entry of the peer's log records; `None` where

@@ -10,17 +10,21 @@ use super::export::{note_road, road};
 use crate::audit::cosigned::SignedCheckpoint;
 use crate::audit::entry::{Entry, EntryDraft, Event};
 use crate::crypto::Digest;
-use crate::domain::{AuthorityId, MessageId};
+use crate::domain::{AuthorityId, MessageId, Timestamp};
 use crate::exchange::accept::Accepted;
 use crate::exchange::issue::own_entry;
 use crate::exchange::record::RecordError;
-use crate::exchange::rows::{self, MessageRow, OutboxRow};
+use crate::exchange::rows::{self, MessageRow, OutboxRow, load_in};
 use crate::exchange::{ActionError, Exchange, Peer};
 use crate::pb::v1 as pb;
 use crate::receipt::Receipt;
 use crate::store::{Table, Tx};
 use pb::PouchOutcome as Outcome;
 
+/// Not all of the evidence is here; the vault may have said why.
+const PACKAGES_MISSING: &str = "PACKAGES_MISSING";
+/// What its maker says is not what its maker's log says.
+const BAD_LOG_PROOF: &str = "BAD_LOG_PROOF";
 /// The log that a message or receipt is under is older in the pouch than what is held of it.
 const TOO_OLD: &str = "CHECKPOINT_TOO_OLD";
 
@@ -36,6 +40,7 @@ impl Taking<'_> {
     pub(super) async fn message(
         &self,
         message: pb::PouchMessage,
+        left_out: Option<&'static str>,
     ) -> Result<pb::PouchItem, ActionError> {
         let deliver = message.deliver.unwrap_or_default();
         let id = Entry::parse(&deliver.entry).ok().and_then(|entry| entry.message);
@@ -57,7 +62,7 @@ impl Taking<'_> {
             Accepted::Issued(issued) => issued,
             Accepted::Retry { code, .. } => {
                 item.set_outcome(Outcome::Later);
-                item.code = code.into();
+                item.code = left_out.filter(|_| code == PACKAGES_MISSING).unwrap_or(code).into();
                 return Ok(item);
             }
         };
@@ -74,15 +79,23 @@ impl Taking<'_> {
 
     /// Nobody waits on a link for the answer to what came in a pouch: it goes by whichever road is next.
     async fn send_back(&self, entry: &Entry, position: u64) -> Result<(), ActionError> {
-        let Some(id) = entry.message else { return Ok(()) };
-        let row = answer(self.peer.authority(), id, entry, position);
-        let (key, bytes) = (row.key(), row.encode_to_vec());
+        // Of what is not in its maker's log, the id is anybody's; and who made it was told by its pouch.
+        let is_answer = entry.code.as_deref() != Some(BAD_LOG_PROOF);
+        let Some(id) = entry.message.filter(|_| is_answer) else { return Ok(()) };
+        let row = answer(self.peer.authority(), id, (entry.event, entry.at), position);
+        let (key, answer) = (row.key(), row.clone());
         let queueing = self.exchange.store.commit(move |tx| {
-            tx.put(Table::Outbox, &key, bytes);
-            Ok::<_, ActionError>(())
+            let waits = load_in::<OutboxRow>(tx, Table::Outbox, &key)?;
+            // Another peer may have been answered about the same id.
+            let is_free = waits.is_none_or(|waits| waits.peer == answer.peer);
+            if is_free {
+                tx.put(Table::Outbox, &key, answer.encode_to_vec());
+            }
+            Ok::<_, ActionError>(is_free)
         });
-        queueing.await?;
-        self.exchange.outbox.insert(row);
+        if queueing.await?.value {
+            self.exchange.stand_in_queue(row);
+        }
         Ok(())
     }
 
@@ -136,19 +149,27 @@ pub(in crate::exchange) fn came(
         .payload(row.payload())
         .document(pouch);
     let index = tx.append(draft);
-    let road = road(Event::ReceivedFromNonErds, me, tx.at(), index);
-    note_road(tx, id, &mut row, road);
+    let at = tx.at();
+    note_road(tx, id, &mut row, road(Event::ReceivedFromNonErds, me, at, index));
+    // With it, so that no crash leaves its sender without the answer.
+    let answer = answer(&row.peer_id()?, id, (Event::RelayAcceptance, at), row.entry_index);
+    tx.put(Table::Outbox, &answer.key(), answer.encode_to_vec());
     Ok(())
 }
 
 /// A receipt of ours that waits for a road.
-fn answer(peer: &AuthorityId, id: MessageId, entry: &Entry, position: u64) -> OutboxRow {
+fn answer(
+    peer: &AuthorityId,
+    id: MessageId,
+    (event, at): (Event, Timestamp),
+    position: u64,
+) -> OutboxRow {
     OutboxRow {
         peer: peer.to_string(),
         message_id: id.as_bytes().to_vec(),
-        event: entry.event.as_str().to_owned(),
+        event: event.as_str().to_owned(),
         entry_index: position,
-        created_ms: entry.at.unix_ms(),
+        created_ms: at.unix_ms(),
         ..OutboxRow::default()
     }
 }
@@ -163,8 +184,8 @@ pub(in crate::exchange) fn put_back(
 ) -> Result<(), ActionError> {
     note_road(tx, id, &mut row, road(entry.event, me, entry.at, position));
     if entry.event == Event::ReceivedFromNonErds {
-        let accepted = Entry { event: Event::RelayAcceptance, ..entry.clone() };
-        let answer = answer(&row.peer_id()?, id, &accepted, row.entry_index);
+        let answer =
+            answer(&row.peer_id()?, id, (Event::RelayAcceptance, entry.at), row.entry_index);
         tx.put(Table::Outbox, &answer.key(), answer.encode_to_vec());
     }
     Ok(())

@@ -1,6 +1,7 @@
 use super::*;
 use crate::audit::entry::Event;
 use crate::domain::delivery::DeliveryState;
+use crate::domain::limits::POUCH_ITEMS_MAX;
 use crate::domain::{AuthorityId, MessageId, Timestamp};
 use crate::envelope::pouch::{PouchHead, PouchSealer};
 use crate::exchange::ActionError;
@@ -203,8 +204,7 @@ async fn what_is_in_a_pouch_is_not_withdrawn_and_what_is_held_back_is_not_in_it(
     let file = pouch(&a, &b).await;
     assert_eq!(import(&b, &file).await, of_message(Outcome::Taken));
     assert_eq!(conflict(a.x().cancel(&desk(), packed).await), "NOT_QUEUED");
-    let missing = pack(&a, &b, vec![held]).await;
-    assert!(matches!(missing, Err(ActionError::NotFound(_))), "{missing:?}");
+    assert_eq!(conflict(pack(&a, &b, vec![held]).await), "MESSAGE_HELD");
 }
 
 #[tokio::test]
@@ -334,18 +334,44 @@ async fn what_was_refused_by_one_road_is_not_accepted_by_the_other() {
     let (a, b) = pair().await;
     let id = a.submit(&b, &[]).await;
     let file = pouch(&a, &b).await;
-    // The clock of the reader is behind; later it is right.
-    b.wait_ms(-DAY_MS);
+    // The clock of the reader is ahead; later it is right.
+    b.wait_days(31);
     let refused = import(&b, &file).await;
-    assert_eq!(
-        (refused[0].1, refused[0].2.as_str()),
-        (Outcome::Refused, "MESSAGE_FROM_THE_FUTURE")
-    );
-    b.wait_ms(DAY_MS);
+    assert_eq!((refused[0].1, refused[0].2.as_str()), (Outcome::Refused, "MESSAGE_EXPIRED"));
+    b.wait_days(-31);
     let again = import(&b, &file).await;
     assert_eq!(again, refused, "the same answer");
     over_the_link(&a, &b, id).await;
     assert!(b.entries(Event::RelayAcceptance).is_empty());
+}
+
+#[tokio::test]
+async fn what_comes_too_early_is_not_refused_for_good() {
+    let (a, b) = pair().await;
+    a.submit(&b, &[]).await;
+    let tomorrow = pouch(&a, &b).await;
+    for lone in [&a, &b] {
+        lone.wait_days(-1);
+    }
+    assert_eq!(field(unpack(&b, &tomorrow).await), "pouch");
+    let of_tomorrow = pouch(&a, &b).await;
+    let later = import(&b, &of_tomorrow).await;
+    assert_eq!((later[0].1, later[0].2.as_str()), (Outcome::Later, "MESSAGE_FROM_THE_FUTURE"));
+    b.wait_days(1);
+    assert_eq!(import(&b, &of_tomorrow).await, of_message(Outcome::Taken));
+}
+
+#[tokio::test]
+async fn a_pouch_takes_as_many_messages_as_its_bound_says() {
+    let (a, b) = pair().await;
+    for _ in 0..POUCH_ITEMS_MAX {
+        a.submit(&b, &[]).await;
+    }
+    let file = pouch(&a, &b).await;
+    assert_eq!(a.entries(Event::RelayToNonErds).len(), POUCH_ITEMS_MAX);
+    let taken = import(&b, &file).await;
+    assert!(taken.iter().all(|item| item.1 == Outcome::Taken));
+    assert_eq!(taken.len(), POUCH_ITEMS_MAX);
 }
 
 #[tokio::test]

@@ -158,7 +158,7 @@ impl Exchange {
     }
 
     /// What has a row must stand in memory too: nothing else sends it before the next start.
-    fn stand_in_queue(&self, row: OutboxRow) {
+    pub(in crate::exchange) fn stand_in_queue(&self, row: OutboxRow) {
         if self.outbox.get(&row.peer, &row.key()).is_none() {
             self.outbox.insert_again(row);
         }

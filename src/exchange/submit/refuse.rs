@@ -24,7 +24,7 @@ impl Exchange {
             .code(code_of(&violations))
             .who(&self.handle(&caller.name));
         let may = || self.budgets.rejections.take(&caller.name, self.now());
-        match self.log_refusal(key, draft, None, may).await {
+        match self.log_refusal(key, draft, may).await {
             Ok(Some(entry)) => {
                 // A repeated one stands in the log in which it was refused first.
                 let log = self.store.head_of(Position::from_number(entry).log);

@@ -172,7 +172,7 @@ impl Exchange {
             draft = draft.remote(place(&shown));
         }
         let may = || peer.is_none_or(|peer| self.refusals.take(peer.as_str(), self.now()));
-        self.log_refusal(key, draft, None, may).await.map(drop)
+        self.log_refusal(key, draft, may).await.map(drop)
     }
 
     /// All evidence that is kept.
