@@ -7,9 +7,10 @@
 //!
 //! It proves the bytes, the package, which of its chunks they are, and that nothing of the exhibit is
 //! missing. It does not prove its number, its name, its media type and its custody records, which stand
-//! in the manifest beside those of all others; nor when it was signed, which the sender's log does. And AES-GCM commits to no key: who *sealed* a package can have prepared a chunk that opens to
-//! another content under another key. Where that is alleged, the message is disclosed, whose commitments
-//! bind the package's key.
+//! in the manifest beside those of all others; nor when it was signed, which the sender's log does. And
+//! AES-GCM commits to no key: who *sealed* a package can have prepared a chunk that opens to another
+//! content under another key. Where that is alleged, the message is disclosed, whose commitments bind
+//! the package's key.
 
 use zeroize::Zeroizing;
 
@@ -17,7 +18,7 @@ use crate::audit::merkle::{RangeCheck, leaf_hash};
 use crate::crypto::primitives::blake3;
 use crate::crypto::{Digest, PublicKey, Sha256};
 use crate::domain::limits::CHUNK_BYTES;
-use crate::domain::{PackageId, Timestamp};
+use crate::domain::{AuthorityId, PackageId, Timestamp};
 use crate::envelope::stream::{SEGMENT_KEY_BYTES, SegmentCipher};
 use crate::envelope::{AuthenticateError, Header, PackageRef, signed_header};
 
@@ -45,6 +46,9 @@ pub enum ExhibitError {
     /// The envelope is none that the sender signed.
     #[error(transparent)]
     Envelope(#[from] AuthenticateError),
+    /// The card is not that of the sender.
+    #[error("its message is of {0}: give the card of {0}")]
+    OtherSender(AuthorityId),
     /// The message carries no such package.
     #[error("the message carries no package {0}")]
     NoPackage(PackageId),
@@ -102,15 +106,19 @@ pub struct ShownExhibit {
 }
 
 impl ExhibitCheck {
-    /// Begins; `keys` are the signing keys that the sender's card gives for a time.
+    /// Begins; `keys` are the signing keys that the card of `sender` gives for a time.
     ///
     /// # Errors
     /// [`ExhibitError`], before a byte of the exhibit is read.
     pub fn begin(
         proof: ExhibitProof,
+        sender: &AuthorityId,
         keys: &dyn Fn(Timestamp) -> Vec<PublicKey>,
     ) -> Result<Self, ExhibitError> {
-        let header = signed_header(&proof.envelope, keys)?;
+        let header = signed_header(&proof.envelope, sender, keys).map_err(|error| match error {
+            AuthenticateError::WrongSender(of) => ExhibitError::OtherSender(of),
+            other => other.into(),
+        })?;
         let package = header.packages.iter().find(|package| package.id == proof.package);
         let package = package.cloned().ok_or(ExhibitError::NoPackage(proof.package))?;
         let exhibits = package.exhibits.saturating_sub(1);
