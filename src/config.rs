@@ -179,7 +179,7 @@ impl Config {
         config.sending(reader, &mut root);
         config.witnessing(reader, &mut root);
         config.evidence = Evidence::read(reader, &mut root);
-        config.links = links::read(reader, &mut root);
+        config.links = links::read(reader, &mut root, &config.authority);
         config.reconcile = reconcile::read(reader, &mut root);
         config.targets = clock::read(reader, &mut root);
         config.keeping(reader, &mut root);

@@ -10,12 +10,19 @@ use crate::exchange::links::{Rule, Rules};
 const KIB_PER_SECOND_MAX: u64 = 10 * 1000 * 1000 * 1000 / 8 / 1024;
 const PEER_HINT: &str = "name a peer, as in [links.\"xb.pps\"]";
 
-/// Reads the section; what breaks a rule is found, and nothing stands in its place.
-pub(super) fn read<'a>(reader: &mut Reader<'a>, root: &mut Section<'a>) -> Rules {
+/// Reads the section of the node of `me`; what breaks a rule is found, and nothing stands in its place.
+pub(super) fn read<'a>(reader: &mut Reader<'a>, root: &mut Section<'a>, me: &AuthorityId) -> Rules {
     let mut rules = Rules::new();
     let section = reader.section(root, "links");
     for (name, mut peer) in reader.tables(section) {
         match AuthorityId::parse(&name) {
+            Ok(id) if id == *me => {
+                reader.refuse_section(
+                    &peer,
+                    "is this node itself, to which no link leads",
+                    PEER_HINT,
+                );
+            }
             Ok(id) => {
                 rules.insert(id, rule(reader, &mut peer));
                 reader.end(peer);
@@ -87,5 +94,7 @@ mod tests {
         }
         let error = judged("[links.nobody]\nstreams = 4").expect_err("no peer").to_string();
         assert!(error.contains("rogatory.toml:6: links.nobody: "), "{error}");
+        let error = judged("[links.\"th.oag\"]\nstreams = 4").expect_err("itself").to_string();
+        assert!(error.contains("rogatory.toml:6: links.th.oag: is this node itself"), "{error}");
     }
 }

@@ -60,6 +60,13 @@ impl Exchange {
         self.outbox.why_bulk_waits(peer)
     }
 
+    /// Whom the rules name that is not in the directory: yet, or by a slip.
+    pub(crate) fn rules_of_nobody(&self) -> Vec<AuthorityId> {
+        let directory = self.directory();
+        let unknown = self.settings.links.keys().filter(|peer| directory.get(peer).is_none());
+        unknown.cloned().collect()
+    }
+
     /// What bulk to a peer has to pass.
     pub(crate) fn throttle(&self, peer: &AuthorityId) -> Arc<Throttle> {
         let rule = || self.settings.links.get(peer).cloned().unwrap_or_default();

@@ -128,6 +128,9 @@ pub async fn serve_bound(
     for warning in &node.warnings {
         tracing::warn!("{warning}");
     }
+    for peer in node.exchange.rules_of_nobody() {
+        tracing::warn!(%peer, "[links] has a rule for a peer that is not in the directory");
+    }
     let tasks = TaskTracker::new();
     // Peers that wait for us to say what we hold must not wait for our own asking to end.
     node.exchange.set_waiting(true);
