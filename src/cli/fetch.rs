@@ -77,6 +77,9 @@ pub(crate) struct FetchArgs {
 /// What a message is fetched into.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum Shape {
+    /// Writes manifest-sha512.txt beside the manifest of SHA-256: each exhibit is read once more for it
+    #[arg(long)]
+    sha512: bool,
     /// A directory
     #[default]
     Directory,
@@ -96,7 +99,7 @@ pub(crate) async fn run(args: FetchArgs, out: &mut Out) -> Result<(), Failure> {
     }
     let mut client = args.access.connect(out).await?;
     let fetched = tokio::select! {
-        fetched = fetch(&mut client, args.id, &args.out, out) => fetched?,
+        fetched = fetch(&mut client, args.id, (&args.out, args.sha512), out) => fetched?,
         () = interrupted() => return Err(cut_short(&args.out)),
     };
     fetched.print(&args.out, out);
@@ -137,7 +140,7 @@ pub(super) struct Fetched {
 async fn fetch(
     client: &mut AgencyClient,
     id: MessageId,
-    dir: &Path,
+    (dir, sha512): (&Path, bool),
     out: &mut Out,
 ) -> Result<Fetched, Failure> {
     let (message, packages) = listed(client, id).await?;
@@ -150,7 +153,8 @@ async fn fetch(
     let place = Place::take(dir, &message)?;
     let total = packages.iter().flat_map(|(_, exhibits)| exhibits).map(|e| e.size_bytes);
     let total = total.fold(0, u64::saturating_add);
-    let progress = out.progress("fetching", total, Unit::Bytes);
+    let reads = if sha512 { 2 } else { 1 };
+    let progress = out.progress("fetching", total.saturating_mul(reads), Unit::Bytes);
     for (package, exhibits) in &packages {
         let mut bag = Bag::create(&dir.join(package.to_string()))?;
         let mut source = Source::new(client, id, *package, is_draft(&message));
@@ -171,6 +175,9 @@ async fn fetch(
     place.whole()?;
     Ok(Fetched { message, packages, receipts: receipts.len() })
 }
+        if sha512 {
+            bag.sha512(&progress)?;
+        }
 
 /// Whether it waits for an approval.
 fn is_draft(message: &pb::Message) -> bool {

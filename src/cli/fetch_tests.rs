@@ -45,7 +45,7 @@ pub(crate) fn fake(exhibits: Vec<(pb::Exhibit, Vec<u8>)>) -> Fake {
 pub(in crate::cli) async fn fetched(fake: Fake, dir: &Path) -> Result<Fetched, Failure> {
     let (mut client, _) = fake.start().await;
     let (mut out, ..) = memory(Format::Table);
-    fetch(&mut client, id(1), dir, &mut out).await
+    fetch(&mut client, id(1), (dir, true), &mut out).await
 }
 
 /// What was asked for, exhibit and first chunk, and what came of it.
@@ -106,6 +106,10 @@ async fn a_message_is_fetched_with_all_that_it_carries() {
     assert_eq!(read("data/พยาน.txt"), "ü");
     assert_eq!(read("manifest-sha256.txt").lines().count(), 3);
     assert!(read("bag-info.txt").contains("Source-Organization: xb.oag\n"));
+    let second = read("manifest-sha512.txt");
+    // Of no bytes: FIPS 180-4.
+    assert!(second.contains("cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e  data/empty\n"), "{second}");
+    assert_eq!(second.lines().count(), 3);
     assert!(root.join("receipts/xb.oag-1-RelayAcceptance.tlog-proof").exists());
     let json = fs::read_to_string(root.join(MESSAGE_FILE)).expect("written");
     let json: Value = serde_json::from_str(&json).expect("JSON");

@@ -75,6 +75,27 @@ impl Sha256 {
     }
 }
 
+/// SHA-512 of a stream.
+pub struct Sha512(digest::Context);
+
+impl Sha512 {
+    /// Of nothing yet.
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self(digest::Context::new(&digest::SHA512))
+    }
+
+    /// Takes the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of all bytes taken, 64 bytes.
+    pub fn finish(self) -> Vec<u8> {
+        self.0.finish().as_ref().to_vec()
+    }
+}
+
 /// `BLAKE3(bytes)`, 32 bytes.
 pub fn blake3(bytes: &[u8]) -> Digest {
     *blake3::hash(bytes).as_bytes()

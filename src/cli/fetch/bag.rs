@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read as _, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -11,6 +11,8 @@ use time::OffsetDateTime;
 use super::place::clear;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::files::{Partial, create_directory, hashed, sync_directory, write_new};
+use crate::cli::out::Progress;
+use crate::crypto::primitives::Sha512;
 use crate::crypto::{Digest, Sha256, sha256};
 use crate::disk::Syncing;
 
@@ -21,6 +23,8 @@ pub(super) const METADATA: [&str; 2] = [CUSTODY, CASE];
 pub(super) const CUSTODY: &str = "metadata/custody.csv";
 pub(super) const CASE: &str = "metadata/case.jsonld";
 pub(super) const MANIFEST: &str = "manifest-sha256.txt";
+/// A second payload manifest, where one is asked for.
+pub(super) const MANIFEST_512: &str = "manifest-sha512.txt";
 pub(super) const TAG_MANIFEST: &str = "tagmanifest-sha256.txt";
 
 /// What is not whole yet; of an exhibit, with its number behind.
@@ -52,7 +56,7 @@ impl Bag {
         let payload = root.join("data");
         [root, &payload, &root.join("metadata")].into_iter().try_for_each(no_link)?;
         create_directory(&payload)?;
-        let tags = TAGS.into_iter().chain(METADATA).chain([TAG_MANIFEST, PARTIAL]);
+        let tags = TAGS.into_iter().chain(METADATA).chain([MANIFEST_512, TAG_MANIFEST, PARTIAL]);
         tags.map(|tag| root.join(tag)).try_for_each(|tag| clear(&tag))?;
         let syncing = Syncing::begin(root);
         let syncing = syncing.map_err(|e| Failure::file(root, "cannot be opened", &e))?;
@@ -192,6 +196,19 @@ impl Bag {
         Ok(())
     }
 
+    /// Writes the second manifest: all exhibits are there, and each is read once more for it.
+    pub(super) fn sha512(&mut self, progress: &Progress) -> Result<(), Failure> {
+        let (payload, names) = (self.root.join("data"), std::mem::take(&mut self.names));
+        self.tag(MANIFEST_512, |out| {
+            for name in &names {
+                let digest = hashed_512(&payload.join(name), progress)?;
+                let name = encoded(&format!("data/{name}"));
+                writeln!(out, "{}  {name}", hex::encode(digest))?;
+            }
+            Ok(())
+        })
+    }
+
     /// Writes the tag files, which make it a bag, and brings all to the disk.
     pub(super) fn finish(mut self, info: &[(&str, String)]) -> Result<(), Failure> {
         let synced = self.syncing.finish();
@@ -219,6 +236,20 @@ fn no_link(path: &Path) -> Result<(), Failure> {
         true => Err(Failure::bad_file(path, "is a link, and the fetch stays in its directory")
             .hint("move it away, and run the command again")),
         false => Ok(()),
+    }
+}
+
+fn hashed_512(path: &Path, progress: &Progress) -> io::Result<Vec<u8>> {
+    let (mut file, mut hash) = (File::open(path)?, Sha512::new());
+    let mut piece = vec![0; TAG_BUFFER_BYTES];
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok(hash.finish()),
+            count => {
+                hash.update(&piece[..count]);
+                progress.add(count as u64);
+            }
+        }
     }
 }
 

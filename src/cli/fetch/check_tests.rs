@@ -36,7 +36,7 @@ async fn every_file_that_is_not_what_it_was_is_named() {
     let write = |path: PathBuf, text: &str| fs::write(path, text).expect("written");
     let remove = |path: PathBuf| fs::remove_file(path).expect("removed");
     type Defect<'a> = (&'static str, &'static str, &'a dyn Fn(&Path));
-    let defects: [Defect<'_>; 15] = [
+    let defects: [Defect<'_>; 17] = [
         ("data/a/bank records.csv", "is not what was fetched", &|dir| {
             write(in_bag(dir, "data/a/bank records.csv"), "one, two, three, fouR");
         }),
@@ -50,6 +50,10 @@ async fn every_file_that_is_not_what_it_was_is_named() {
         }),
         ("manifest-sha256.txt", "is not what was fetched", &|dir| {
             write(in_bag(dir, "manifest-sha256.txt"), "");
+        }),
+        ("manifest-sha512.txt", "is missing", &|dir| remove(in_bag(dir, "manifest-sha512.txt"))),
+        ("manifest-sha512.txt", "is not what was fetched", &|dir| {
+            write(in_bag(dir, "manifest-sha512.txt"), "00  data/empty\n");
         }),
         ("bag-info.txt", "is not what was fetched", &|dir| {
             write(in_bag(dir, "bag-info.txt"), "Source-Organization: nobody\n");
@@ -127,7 +131,7 @@ async fn what_is_interrupted_stays_for_the_next_one() {
         // The piece that was sent has come as far as the disk, or has not: either is fine.
     };
     tokio::select! {
-        _ = fetch(&mut client, id(1), dir.path(), &mut out) => panic!("it never ends"),
+        _ = fetch(&mut client, id(1), (dir.path(), false), &mut out) => panic!("it never ends"),
         () = asked => {}
     }
     // The next one goes on with it.

@@ -18,7 +18,7 @@ fn parts_of(file: &Path) -> PathBuf {
 
 /// Fetches, packs, and removes the parts when the container is on the disk.
 pub(super) async fn fetch(args: FetchArgs, out: &mut Out) -> Result<(), Failure> {
-    let FetchArgs { access, id, out: file, seal, .. } = args;
+    let FetchArgs { access, id, out: file, seal, sha512, .. } = args;
     // What would stop the packing is found before a byte is fetched for it.
     let sealer = seal.sealer(&access, out)?;
     create_new_name(&file)?;
@@ -27,7 +27,7 @@ pub(super) async fn fetch(args: FetchArgs, out: &mut Out) -> Result<(), Failure>
     if !is_there {
         let mut client = access.connect(out).await?;
         let fetched = tokio::select! {
-            fetched = super::fetch(&mut client, id, &parts, out) => fetched?,
+            fetched = super::fetch(&mut client, id, (&parts, sha512), out) => fetched?,
             () = interrupted() => return Err(cut_short(&parts)),
         };
         fetched.warn(out);
