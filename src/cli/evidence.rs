@@ -7,7 +7,7 @@ mod walk;
 
 use super::out::Out;
 pub(crate) use upload::upload;
-pub(crate) use walk::{Found, Walk, exhibits, files_below};
+pub(crate) use walk::{Before, Found, Walk, exhibits, files_below};
 
 /// Exhibits whose custody says another thing than they do: more are not worth a line each.
 const DIFFERING_MAX: usize = 20;

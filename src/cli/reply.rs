@@ -209,7 +209,7 @@ pub(crate) async fn run(args: ReplyArgs, out: &mut Out) -> Result<(), Failure> {
         );
     }
     let annexes = args.send.annexes.read(&content)?;
-    let walk = args.send.walk()?;
+    let walk = args.send.walk(out)?;
     let mut client = args.access.connect(out).await?;
     let ready = Ready::make(args.send, &annexes, walk, &mut client, out).await?;
     let request = pb::ReplyMessageRequest {

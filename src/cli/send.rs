@@ -10,8 +10,9 @@ use super::check::finding_json;
 use super::connect::AgencyClient;
 use super::evidence::{self, Walk};
 use super::exit::{Exit, Failure};
+use super::fetch::{Directory, Said};
 use super::files::read_text;
-use super::out::Out;
+use super::out::{Out, Unit};
 use super::refusal::in_file;
 use super::{receipt, view};
 use crate::crypto::{random, sha256};
@@ -54,6 +55,11 @@ pub(crate) struct SendArgs {
     /// Custody records of that evidence, a .toml file: who had it, when, where and why
     #[arg(long, value_name = "FILE", requires = "evidence")]
     custody: Option<PathBuf>,
+    /// Where the evidence was fetched from another authority: the custody records that came with an exhibit of
+    /// the same name and bytes go on, and those of --custody follow them. For what is returned, or goes on to
+    /// somebody else
+    #[arg(long, value_name = "DIR", requires = "evidence")]
+    custody_from: Option<PathBuf>,
     /// A package that was uploaded before, by a command that failed after it
     #[arg(long, value_name = "PACKAGE")]
     package: Vec<PackageId>,
@@ -90,13 +96,26 @@ impl SendArgs {
     }
 
     /// Finds the files, before anything is sent.
-    pub(crate) fn walk(&self) -> Result<Option<Walk>, Failure> {
+    pub(crate) fn walk(&self, out: &mut Out) -> Result<Option<Walk>, Failure> {
         if self.evidence.is_empty() {
             return Ok(None);
         }
         let mut walk = evidence::exhibits(&self.evidence)?;
         if let Some(file) = &self.custody {
             walk.read_custody(file)?;
+        }
+        if let Some(dir) = &self.custody_from {
+            let said = Said::read(&Directory(dir.clone()))?;
+            let progress = out.progress("reading", walk.bytes(), Unit::Bytes);
+            let count = walk.go_on(&said.by_name(), &progress)?;
+            drop(progress);
+            if count == 0 {
+                let message = format!("{}: nothing that is sent was fetched there", dir.display());
+                return Err(Failure::new(Exit::BadInput, message).hint(
+                    "nothing was sent: exhibits are sent under the names that they came with",
+                ));
+            }
+            out.talk(&format!("note: the custody of {count} exhibits goes on"));
         }
         Ok(Some(walk))
     }

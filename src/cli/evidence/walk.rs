@@ -3,15 +3,17 @@
 //! A directory is walked whole, in the order of the names, so that the same directory always makes
 //! the same package. Links are refused: what they lead to is not what was handed over.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::files::read_long_text;
+use crate::cli::files::{hashed, read_long_text};
+use crate::cli::out::Progress;
 use crate::crypto::{Sha256, sha256};
 use crate::domain::UploadId;
-use crate::domain::custody::{Custody, custody_from_toml};
+use crate::domain::custody::{Custody, CustodyRecord, custody_from_toml};
 use crate::domain::limits::{
     CUSTODY_FILE_MAX_BYTES, EXHIBIT_NAME_MAX_BYTES, EXHIBITS_PER_PACKAGE_MAX,
 };
@@ -78,6 +80,41 @@ impl Walk {
                 .hint("nothing was sent: docs/cli.md has the fields of a custody record")
         })?;
         Ok(())
+    }
+}
+
+/// What was fetched of an exhibit before: its digest, and the custody records that came with it.
+pub(crate) type Before<'a> = (&'a str, &'a [CustodyRecord]);
+
+impl Walk {
+    /// Has the custody of what was fetched before go on: the records that came with an exhibit of the same
+    /// name and bytes stand before those that it has here. Gives how many exhibits that is true of.
+    pub(crate) fn go_on(
+        &mut self,
+        fetched: &BTreeMap<&str, Vec<Before<'_>>>,
+        progress: &Progress,
+    ) -> Result<usize, Failure> {
+        let mut count = 0;
+        for (number, found) in self.files.iter().enumerate() {
+            let Some(fetched) = fetched.get(found.name.as_str()) else { continue };
+            let unreadable = |e| Failure::file(&found.path, "cannot be read", &e);
+            let mut file = fs::File::open(&found.path).map_err(unreadable)?;
+            let digest = hashed(&mut file, |bytes| progress.add(bytes)).map_err(unreadable)?;
+            let digest = hex::encode(digest.finish());
+            let Some((_, records)) = fetched.iter().find(|(sha256, _)| *sha256 == digest) else {
+                let why =
+                    "is not the exhibit of this name that was fetched: its custody does not go on";
+                return Err(Failure::bad_file(&found.path, why)
+                    .hint("nothing was sent: give it another name, or leave out --custody-from"));
+            };
+            self.custody.go_on(number, &found.name, records).map_err(|error| {
+                Failure::new(Exit::BadInput, error.to_string()).hint(
+                    "nothing was sent: the records of --custody come after those that came with it",
+                )
+            })?;
+            count += 1;
+        }
+        Ok(count)
     }
 }
 
@@ -175,6 +212,10 @@ fn check(files: &[Found]) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::out::testing::memory;
+    use crate::cli::out::{Format, Unit};
+    use crate::domain::Timestamp;
+    use crate::domain::custody::{Custodian, CustodyAction};
 
     fn tree(files: &[&str]) -> tempfile::TempDir {
         let dir = tempfile::tempdir().expect("a directory");
@@ -212,6 +253,43 @@ mod tests {
             assert_eq!(failure.code, Exit::BadInput);
             assert!(failure.message.contains("symbolic link"), "{failure}");
         }
+    }
+
+    #[test]
+    fn the_custody_of_what_was_fetched_goes_on_and_nothing_elses() {
+        let dir = tree(&["fetched.txt", "own.txt"]);
+        let paths = [dir.path().to_owned()];
+        let record = |at: &str| CustodyRecord {
+            action: CustodyAction::Stored,
+            at: Timestamp::parse(at).expect("a time"),
+            by: Custodian { name: "Clerk".into(), organisation: "Office".into() },
+            to: None,
+            place: "Registry".into(),
+            reason: "Request 17".into(),
+            tool: None,
+            seals: Vec::new(),
+            digest: String::new(),
+            note: String::new(),
+        };
+        let came = [record("2026-11-20T09:15:00.000Z")];
+        let (digest, other) = (hex::encode(sha256(b"fetched.txt")), "ab".repeat(32));
+        let progress = memory(Format::Table).0.progress("reading", 1, Unit::Bytes);
+        let both = BTreeMap::from([("fetched.txt", vec![(&*other, &[][..]), (&*digest, &came)])]);
+        let mut walk = exhibits(&paths).expect("a package");
+        assert_eq!(walk.go_on(&both, &progress), Ok(1));
+        assert_eq!((walk.custody.of(0), walk.custody.of(1)), (came.to_vec(), Vec::new()));
+        // What is said here comes after what came with it.
+        let earlier = [record("2026-11-19T00:00:00.000Z")];
+        let earlier = BTreeMap::from([("fetched.txt", vec![(&*digest, &earlier[..])])]);
+        assert_eq!(walk.go_on(&earlier, &progress), Ok(1), "before it");
+        let later = [record("2026-11-21T00:00:00.000Z")];
+        let later = BTreeMap::from([("fetched.txt", vec![(&*digest, &later[..])])]);
+        let refused = walk.go_on(&later, &progress).expect_err("later than what follows");
+        assert!(refused.message.contains("exhibit \"fetched.txt\": custody[1].at"), "{refused}");
+        let another = BTreeMap::from([("own.txt", vec![(&*other, &came[..])])]);
+        let refused = walk.go_on(&another, &progress).expect_err("other bytes");
+        assert_eq!(refused.code, Exit::BadInput);
+        assert!(refused.message.contains("own.txt: is not the exhibit"), "{refused}");
     }
 
     #[test]

@@ -11,9 +11,11 @@ use serde_json::Value;
 use super::bag::{MANIFEST, MANIFEST_512, METADATA, TAG_MANIFEST, TAGS, encoded};
 use super::tree::Tree;
 use super::{MESSAGE_FILE, RECEIPTS};
+use crate::cli::evidence::Before;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::out::Progress;
 use crate::cli::receipt;
+use crate::domain::custody::CustodyRecord;
 use crate::domain::{MessageId, PackageId};
 
 /// More faults than this are not worth a line each.
@@ -43,6 +45,8 @@ struct Exhibit {
     original_name: String,
     size_bytes: u64,
     sha256: String,
+    #[serde(default)]
+    custody: Vec<CustodyRecord>,
 }
 
 impl Said {
@@ -86,6 +90,16 @@ impl Said {
             .map(|one| one.size_bytes)
             .fold(0, u64::saturating_add)
     }
+    /// What was fetched, in whichever packages, by its name.
+    pub(crate) fn by_name(&self) -> BTreeMap<&str, Vec<Before<'_>>> {
+        let mut names = BTreeMap::<&str, Vec<Before<'_>>>::new();
+        for exhibit in self.packages.iter().flat_map(|package| &package.exhibits) {
+            let before = (exhibit.sha256.as_str(), exhibit.custody.as_slice());
+            names.entry(&exhibit.original_name).or_default().push(before);
+        }
+        names
+    }
+
 
     /// Compares everything that was fetched with what is there.
     ///

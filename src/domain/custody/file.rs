@@ -26,6 +26,29 @@ impl Custody {
         let places = self.of.get(exhibit).map(Vec::as_slice).unwrap_or_default();
         places.iter().filter_map(|place| self.records.get(*place as usize).cloned()).collect()
     }
+
+    /// Puts the records that came with an exhibit before those that it has here: its custody goes on.
+    ///
+    /// # Errors
+    /// [`CustodyFault`], naming the exhibit: what [`check_custody`] refuses of all of them together.
+    pub fn go_on(
+        &mut self,
+        exhibit: usize,
+        name: &str,
+        before: &[CustodyRecord],
+    ) -> Result<(), CustodyFault> {
+        let all = [before, &self.of(exhibit)].concat();
+        check_custody(&all).map_err(|CustodyFault { field, rule }| {
+            CustodyFault::new(format!("exhibit {name:?}: {field}"), rule)
+        })?;
+        let first = self.records.len() as u32;
+        self.records.extend_from_slice(before);
+        if self.of.len() <= exhibit {
+            self.of.resize(exhibit + 1, Vec::new());
+        }
+        self.of[exhibit].splice(0..0, first..self.records.len() as u32);
+        Ok(())
+    }
 }
 
 #[derive(Deserialize)]
