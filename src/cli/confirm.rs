@@ -1,13 +1,12 @@
 //! `rogatory confirm`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
 use super::connect::AgencyAccess;
-use super::container::Container;
 use super::exit::Failure;
-use super::fetch::{self, Directory, MESSAGE_FILE, Said, Tree};
+use super::fetch::{self, Said, kept};
 use super::out::Out;
 use super::{send, show};
 use crate::domain::MessageId;
@@ -33,7 +32,7 @@ pub(crate) async fn run(args: ConfirmArgs, out: &mut Out) -> Result<(), Failure>
     let fetched = match &args.fetched {
         Some(path) => {
             let tree = kept(path, out)?;
-            let said = said_in(tree.as_ref(), args.id)?;
+            let said = Said::of(tree.as_ref(), args.id)?;
             Some((said, tree))
         }
         None => None,
@@ -48,27 +47,4 @@ pub(crate) async fn run(args: ConfirmArgs, out: &mut Out) -> Result<(), Failure>
     let message = client.confirm_handover(request).await?.into_inner();
     send::tell(&message, None, &mut client, out).await;
     Ok(())
-}
-
-/// What was fetched: a directory, or a container whose signature is one.
-fn kept(path: &Path, out: &Out) -> Result<Box<dyn Tree>, Failure> {
-    if !path.is_file() {
-        return Ok(Box::new(Directory(path.to_owned())));
-    }
-    let container = Container::open(path, out)?;
-    container.signature()?;
-    container.stamp(None)?;
-    Ok(Box::new(container))
-}
-
-/// What is said there of what it is, if that is the message that is meant.
-fn said_in(tree: &dyn Tree, id: MessageId) -> Result<Said, Failure> {
-    let said = Said::read(tree)?;
-    match said.message_id == id {
-        true => Ok(said),
-        false => {
-            let path = tree.shown(MESSAGE_FILE);
-            Err(Failure::bad_file(Path::new(&path), format!("is of message {}", said.message_id)))
-        }
-    }
 }

@@ -9,6 +9,7 @@ mod case;
 mod check;
 mod container;
 mod custody;
+mod defects;
 mod download;
 mod place;
 mod tree;
@@ -31,9 +32,11 @@ use crate::pb::v1 as pb;
 use bag::Bag;
 use case::Case;
 pub(super) use check::Said;
+pub(super) use defects::verdicts;
+use defects::{DEFECTS, Defects};
 use download::Source;
 use place::{Place, clear};
-pub(super) use tree::{Directory, Tree};
+pub(super) use tree::{Directory, Tree, kept};
 
 /// The message itself, in the directory that it was fetched into.
 pub(crate) const MESSAGE_FILE: &str = "message.json";
@@ -50,6 +53,10 @@ pub(crate) const RECEIPTS: &str = "receipts";
 ///
 /// What was cut off goes on when the command is run again, behind the last chunk that came;
 /// where the node is away, it is waited for.
+///
+/// An exhibit that is not what its sender sealed is left out, and keeps no other from being fetched. The
+/// directory then has defects.json, and the message cannot be confirmed: `rogatory reply ID --fetched DIR`
+/// tells its sender.
 ///
 /// Below metadata/ a bag has the chain of custody of its exhibits, as a table and as CASE/UCO
 /// JSON-LD.
@@ -70,6 +77,9 @@ pub(crate) struct FetchArgs {
     /// What --out becomes: the directory, or a container that one is packed into
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
     format: Shape,
+    /// Writes manifest-sha512.txt beside the manifest of SHA-256: each exhibit is read once more for it
+    #[arg(long)]
+    sha512: bool,
     #[command(flatten)]
     seal: SealArgs,
 }
@@ -77,9 +87,6 @@ pub(crate) struct FetchArgs {
 /// What a message is fetched into.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum Shape {
-    /// Writes manifest-sha512.txt beside the manifest of SHA-256: each exhibit is read once more for it
-    #[arg(long)]
-    sha512: bool,
     /// A directory
     #[default]
     Directory,
@@ -155,15 +162,27 @@ async fn fetch(
     let total = total.fold(0, u64::saturating_add);
     let reads = if sha512 { 2 } else { 1 };
     let progress = out.progress("fetching", total.saturating_mul(reads), Unit::Bytes);
+    let mut defects = Defects::of(id, &message);
     for (package, exhibits) in &packages {
         let mut bag = Bag::create(&dir.join(package.to_string()))?;
         let mut source = Source::new(client, id, *package, is_draft(&message));
         for exhibit in exhibits {
-            download::exhibit(&mut source, exhibit, &mut bag, &progress, out).await?;
+            let came = download::exhibit(&mut source, exhibit, &mut bag, &progress, out).await;
+            came.or_else(|fault| defects.note(*package, exhibit, fault))?;
+        }
+        if !defects.is_empty() {
+            // Its manifest would be that of another package.
+            continue;
         }
         bag.tag(bag::CUSTODY, |out| custody::write_csv(out, exhibits))?;
         bag.tag(bag::CASE, |out| case.write(out, *package, exhibits))?;
+        if sha512 {
+            bag.sha512(&progress)?;
+        }
         bag.finish(&bag_info(&message, *package))?;
+    }
+    if !defects.is_empty() {
+        return Err(defects.conclude(dir));
     }
     clear(&dir.join(RECEIPTS))?;
     create_directory(&dir.join(RECEIPTS))?;
@@ -175,9 +194,6 @@ async fn fetch(
     place.whole()?;
     Ok(Fetched { message, packages, receipts: receipts.len() })
 }
-        if sha512 {
-            bag.sha512(&progress)?;
-        }
 
 /// Whether it waits for an approval.
 fn is_draft(message: &pb::Message) -> bool {

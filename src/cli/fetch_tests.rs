@@ -8,6 +8,7 @@ use crate::cli::out::{Format, testing::memory};
 use crate::cli::testing::{Fake, id, message};
 use crate::crypto::sha256;
 use crate::domain::limits::CHUNK_BYTES;
+use crate::domain::request::Verdict;
 
 pub(crate) const PACKAGE: &str = "01934f3e-0000-7000-8000-00000000000a";
 
@@ -105,11 +106,11 @@ async fn a_message_is_fetched_with_all_that_it_carries() {
     assert_eq!(read("data/a/bank records.csv"), "one, two, three, four");
     assert_eq!(read("data/พยาน.txt"), "ü");
     assert_eq!(read("manifest-sha256.txt").lines().count(), 3);
-    assert!(read("bag-info.txt").contains("Source-Organization: xb.oag\n"));
     let second = read("manifest-sha512.txt");
     // Of no bytes: FIPS 180-4.
     assert!(second.contains("cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e  data/empty\n"), "{second}");
     assert_eq!(second.lines().count(), 3);
+    assert!(read("bag-info.txt").contains("Source-Organization: xb.oag\n"));
     assert!(root.join("receipts/xb.oag-1-RelayAcceptance.tlog-proof").exists());
     let json = fs::read_to_string(root.join(MESSAGE_FILE)).expect("written");
     let json: Value = serde_json::from_str(&json).expect("JSON");
@@ -179,7 +180,39 @@ async fn what_does_not_fit_its_digest_never_gets_its_name() {
         assert!(!bag.join("data/a/bank records.csv").exists(), "{defect}");
         assert!(!bag.join(".partial-0").exists(), "{defect}");
         assert!(!dir.path().join(MESSAGE_FILE).exists(), "{defect}");
+        assert!(bag.join("data/พยาน.txt").exists(), "{defect}: the others come");
     }
+}
+
+#[tokio::test]
+async fn what_is_not_whole_is_named_in_a_receipt_and_nothing_else_is() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let root = dir.path().join("case");
+    let node = || {
+        let mut exhibits = three();
+        exhibits[0].1 = b"one, two".to_vec();
+        fake(exhibits)
+    };
+    let failure = fetched(node(), &root).await.err().expect("one is cut short");
+    let hint = failure.hint.expect("a hint");
+    assert!(hint.contains(&format!("rogatory reply {} --fetched", id(1))), "{hint}");
+    let (mut client, _) = node().start().await;
+    let (out, ..) = memory(Format::Table);
+    let said = verdicts(&mut client, id(1), &root, &out).await.expect("the others are whole");
+    assert_eq!(said.len(), 1);
+    assert_eq!((said[0].exhibit, said[0].verdict), (0, Verdict::Damaged));
+    assert!(said[0].text.contains("is not what its sender sealed"), "{}", said[0].text);
+    let other = verdicts(&mut client, id(2), &root, &out).await.expect_err("of another message");
+    assert!(matches!(other.code, Exit::BadInput | Exit::NotFound), "{other}");
+    // What was lost here is nothing that its sender has to be told of.
+    fs::remove_file(root.join(PACKAGE).join("data/พยาน.txt")).expect("there");
+    let lost = verdicts(&mut client, id(1), &root, &out).await.expect_err("one is gone");
+    assert!(lost.hint.expect("a hint").contains("fetch the message again"), "{}", lost.message);
+    // It is mended, and fetched again: then all of it is whole.
+    let (mut client, _) = fake(three()).start().await;
+    fetched(fake(three()), &root).await.expect("goes on");
+    assert!(!root.join(DEFECTS).exists());
+    assert_eq!(verdicts(&mut client, id(1), &root, &out).await.expect("whole"), Vec::new());
 }
 
 #[tokio::test]

@@ -10,11 +10,13 @@ use super::closed::not_misspelt;
 use super::connect::AgencyAccess;
 use super::day::day;
 use super::exit::{Exit, Failure};
+use super::fetch;
 use super::out::Out;
 use super::send::{self, Ready, SendArgs, TextArgs};
 use super::submit::read_content;
 use crate::domain::request::{
-    Content, Decision, Defect, Desk, Forwarded, GROUNDS, Note, Progress, UseConsent,
+    Body, Content, Decision, Defect, Desk, ExhibitVerdict, Forwarded, GROUNDS, Note, Progress,
+    UseConsent,
 };
 use crate::domain::{MessageId, MessageKind};
 use crate::envelope::wire::content_to_pb;
@@ -30,7 +32,7 @@ use crate::pb::v1 as pb;
 ///   rogatory reply ID --decision return --defect "purpose=says nothing of its use"
 ///   rogatory reply ID --progress in-execution
 ///   rogatory reply ID --evidence bank-records/ --more-to-follow
-///   rogatory reply ID --file receipt.toml
+///   rogatory reply ID --fetched case-42/1                   # a receipt of the evidence, exhibit by exhibit
 ///   rogatory reply ID --file hearing.toml                   # kinds with fields of their own
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
@@ -47,7 +49,7 @@ pub(crate) struct ReplyArgs {
         conflicts_with_all = [
             "said", "decision", "ground", "more_to_follow", "progress", "review_date", "condition",
             "defect", "use_purpose", "consent", "office", "office_reference", "office_contact",
-            "forwarded_to", "forwarded_on"
+            "forwarded_to", "forwarded_on", "fetched"
         ]
     )]
     file: Option<PathBuf>,
@@ -55,7 +57,11 @@ pub(crate) struct ReplyArgs {
     text: TextArgs,
     #[command(flatten)]
     office: OfficeArgs,
-    /// The kind of message; absent: EVIDENCE_PACKAGE with evidence, DECISION with a decision,
+    /// What ID was fetched into, a directory or a container: gives a receipt of its evidence. Each exhibit is
+    /// compared with what its sender sealed first; those of which a fetch said that they are not whole are named
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["decision", "more_to_follow", "progress"])]
+    fetched: Option<PathBuf>,
+    /// The kind of message; absent: EVIDENCE_RECEIPT with --fetched, EVIDENCE_PACKAGE with evidence, DECISION with a decision,
     /// STATUS_REPORT with progress, CONDITIONS_PROPOSED with conditions, USE_CONSENT_REQUEST with a
     /// purpose of use, USE_CONSENT_RESPONSE with consent, FORWARDING_NOTICE with --forwarded-to, else
     /// CASE_ACKNOWLEDGEMENT
@@ -200,7 +206,7 @@ impl From<DecisionWord> for Decision {
 }
 
 pub(crate) async fn run(args: ReplyArgs, out: &mut Out) -> Result<(), Failure> {
-    let content = content(&args)?;
+    let mut content = content(&args)?;
     send::tell_originals(&content, out);
     send::check(&content, args.file.as_deref())?;
     if content.kind == MessageKind::EvidencePackage && args.file.is_none() && !args.more_to_follow {
@@ -211,6 +217,10 @@ pub(crate) async fn run(args: ReplyArgs, out: &mut Out) -> Result<(), Failure> {
     let annexes = args.send.annexes.read(&content)?;
     let walk = args.send.walk(out)?;
     let mut client = args.access.connect(out).await?;
+    if let (Some(path), Body::Note(note)) = (&args.fetched, &mut content.body) {
+        note.verdicts = fetch::verdicts(&mut client, args.id, path, out).await?;
+        tell_verdicts(&note.verdicts, out);
+    }
     let ready = Ready::make(args.send, &annexes, walk, &mut client, out).await?;
     let request = pb::ReplyMessageRequest {
         name: format!("messages/{}", args.id),
@@ -252,9 +262,17 @@ fn content(args: &ReplyArgs) -> Result<Content, Failure> {
         ..Note::default()
     };
     let silent = Note { language: note.language.clone(), ..Note::default() };
-    let bare = note == silent && !args.send.has_evidence();
+    let bare = note == silent && !args.send.has_evidence() && args.fetched.is_none();
     if bare && args.kind.is_none() {
         return Err(says_nothing());
+    }
+    let receipt = MessageKind::EvidenceReceipt;
+    if args.fetched.is_some() {
+        return match args.kind.unwrap_or(receipt) == receipt {
+            true => Ok(Content::note(receipt, note).normalised()),
+            false => Err(Failure::new(Exit::Usage, "--fetched is for an EVIDENCE_RECEIPT")
+                .hint("leave out --kind, or --fetched")),
+        };
     }
     let usual = match (args.decision, args.send.has_evidence()) {
         (Some(_), _) => MessageKind::Decision,
@@ -267,6 +285,18 @@ fn content(args: &ReplyArgs) -> Result<Content, Failure> {
         (None, false) => MessageKind::CaseAcknowledgement,
     };
     Ok(Content::note(args.kind.unwrap_or(usual), note).normalised())
+}
+
+/// What the receipt will say, before it is signed.
+fn tell_verdicts(verdicts: &[ExhibitVerdict], out: &mut Out) {
+    if verdicts.is_empty() {
+        out.talk("note: this says that every exhibit arrived whole");
+    }
+    for ExhibitVerdict { package, exhibit, verdict, .. } in verdicts {
+        out.talk(&format!(
+            "note: this says that exhibit {exhibit} of package {package} is {verdict}"
+        ));
+    }
 }
 
 /// An acknowledgement that nobody meant would still be signed, sealed and sent.
@@ -341,6 +371,15 @@ mod tests {
         assert!(wrong.starts_with("--forwarded-to: "), "{wrong}");
         let alone = Cli::try_parse_from(["rogatory", "reply", ID, "--office-reference", "26-17"]);
         assert!(alone.is_err(), "a reference is some office's");
+    }
+
+    #[test]
+    fn a_receipt_of_evidence_is_made_from_what_was_fetched() {
+        let receipt = said(&["--fetched", "case"]);
+        assert_eq!(receipt.kind, MessageKind::EvidenceReceipt);
+        assert_eq!(send::check(&receipt, None), Ok(()));
+        let named = read(&["--fetched", "case", "--kind", "STATUS_REPORT"]).expect_err("another");
+        assert_eq!(named.code, Exit::Usage);
     }
 
     #[test]

@@ -72,9 +72,32 @@ impl Said {
         read().map_err(is_none)
     }
 
+    /// The same, if it is of the message that is meant.
+    pub(crate) fn of(tree: &dyn Tree, id: MessageId) -> Result<Self, Failure> {
+        let said = Self::read(tree)?;
+        match said.message_id == id {
+            true => Ok(said),
+            false => {
+                let path = tree.shown(MESSAGE_FILE);
+                let why = format!("is of message {}", said.message_id);
+                Err(Failure::bad_file(Path::new(&path), why))
+            }
+        }
+    }
+
     /// The packages.
     pub(crate) fn packages(&self) -> impl Iterator<Item = PackageId> {
         self.packages.iter().map(|one| one.package_id)
+    }
+
+    /// What was fetched, in whichever packages, by its name.
+    pub(crate) fn by_name(&self) -> BTreeMap<&str, Vec<Before<'_>>> {
+        let mut names = BTreeMap::<&str, Vec<Before<'_>>>::new();
+        for exhibit in self.packages.iter().flat_map(|package| &package.exhibits) {
+            let before = (exhibit.sha256.as_str(), exhibit.custody.as_slice());
+            names.entry(&exhibit.original_name).or_default().push(before);
+        }
+        names
     }
 
     /// How many exhibits there are.
@@ -90,16 +113,6 @@ impl Said {
             .map(|one| one.size_bytes)
             .fold(0, u64::saturating_add)
     }
-    /// What was fetched, in whichever packages, by its name.
-    pub(crate) fn by_name(&self) -> BTreeMap<&str, Vec<Before<'_>>> {
-        let mut names = BTreeMap::<&str, Vec<Before<'_>>>::new();
-        for exhibit in self.packages.iter().flat_map(|package| &package.exhibits) {
-            let before = (exhibit.sha256.as_str(), exhibit.custody.as_slice());
-            names.entry(&exhibit.original_name).or_default().push(before);
-        }
-        names
-    }
-
 
     /// Compares everything that was fetched with what is there.
     ///

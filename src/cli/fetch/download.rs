@@ -9,6 +9,7 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
+use tonic::Status;
 
 use super::Bag;
 use super::place::clear;
@@ -19,8 +20,34 @@ use crate::cli::out::{Out, Progress};
 use crate::cli::patience::Patience;
 use crate::crypto::{Digest, Sha256};
 use crate::domain::limits::CHUNK_BYTES;
+use crate::domain::request::Verdict;
 use crate::domain::{MessageId, PackageId};
 use crate::pb::v1 as pb;
+
+/// Why an exhibit did not come.
+pub(super) struct Fault {
+    pub(super) failure: Failure,
+    /// Set where that lies in the exhibit, and nothing else is to blame.
+    pub(super) verdict: Option<Verdict>,
+}
+
+impl From<Failure> for Fault {
+    fn from(failure: Failure) -> Self {
+        Self { failure, verdict: None }
+    }
+}
+
+impl From<Status> for Fault {
+    fn from(status: Status) -> Self {
+        let failure = Failure::from(status);
+        let verdict = match failure.code {
+            Exit::NotFound => Some(Verdict::Missing),
+            Exit::Fault => Some(Verdict::Damaged),
+            _ => None,
+        };
+        Self { failure, verdict }
+    }
+}
 
 /// Where the exhibits of a package come from: one stream of all, as long as it lasts.
 pub(super) struct Source<'a> {
@@ -50,7 +77,7 @@ impl<'a> Source<'a> {
     }
 
     /// What gives an exhibit from a chunk on, and then those behind it.
-    async fn at(&mut self, exhibit: u32, first_chunk: u32) -> Result<&mut Stream, Failure> {
+    async fn at(&mut self, exhibit: u32, first_chunk: u32) -> Result<&mut Stream, Fault> {
         let goes_on = |stream: &Stream| stream.exhibit == exhibit && first_chunk == 0;
         let stream = match self.stream.take().filter(goes_on) {
             Some(stream) => stream,
@@ -77,7 +104,7 @@ pub(super) async fn exhibit(
     bag: &mut Bag,
     progress: &Progress,
     out: &mut Out,
-) -> Result<(), Failure> {
+) -> Result<(), Fault> {
     // The name is judged before a byte is fetched for it.
     let (name, size) = (&exhibit.original_name, exhibit.size_bytes);
     let path = bag.half(exhibit.number);
@@ -87,18 +114,18 @@ pub(super) async fn exhibit(
         clear(&path)?;
         progress.add(size);
         bag.left(size);
-        return bag.keep(name, &digest, size);
+        return Ok(bag.keep(name, &digest, size)?);
     }
     let mut half = Half::open(&path, if source.whole { 0 } else { size })?;
     let goes_on = half.bytes > 0;
     let mut came = whole(source, exhibit, half, bag, progress, out).await;
-    if goes_on && came.as_ref().is_err_and(|failure| failure.code == Exit::VerificationFailed) {
+    if goes_on && came.as_ref().is_err_and(|fault| fault.failure.code == Exit::VerificationFailed) {
         // A loss of power may have damaged what an earlier run has left: nobody is accused before all of
         // it has come anew.
         half = Half::open(&path, 0)?;
         came = whole(source, exhibit, half, bag, progress, out).await;
     }
-    bag.admit(Partial::at(path), name, &came?, size)
+    Ok(bag.admit(Partial::at(path), name, &came?, size)?)
 }
 
 /// All that is still to come of an exhibit, however often the link is cut; gives its digest.
@@ -109,16 +136,16 @@ async fn whole(
     bag: &mut Bag,
     progress: &Progress,
     out: &mut Out,
-) -> Result<Digest, Failure> {
+) -> Result<Digest, Fault> {
     progress.add(half.bytes);
     let (mut patience, mut most) = (Patience::new(), half.bytes);
     loop {
         let came = stream(source, exhibit, &mut half, progress).await;
-        let Err(failure) = came else { break };
+        let Err(fault) = came else { break };
         let further = half.bytes > most;
         most = most.max(half.bytes);
-        if failure.code != Exit::Unavailable || !patience.lasts(further, out).await {
-            return Err(failure);
+        if fault.failure.code != Exit::Unavailable || !patience.lasts(further, out).await {
+            return Err(fault);
         }
         if source.whole || !half.bytes.is_multiple_of(CHUNK_BYTES as u64) {
             half = Half::open(&half.path, if source.whole { 0 } else { exhibit.size_bytes })?;
@@ -139,7 +166,7 @@ async fn stream(
     exhibit: &pb::Exhibit,
     half: &mut Half,
     progress: &Progress,
-) -> Result<(), Failure> {
+) -> Result<(), Fault> {
     if half.bytes > 0 && half.bytes == exhibit.size_bytes {
         return Ok(());
     }
@@ -172,13 +199,11 @@ async fn stream(
     came
 }
 
-fn not_sealed_so(exhibit: &pb::Exhibit) -> Failure {
-    let pb::Exhibit { original_name, sha256, .. } = exhibit;
-    let message = format!(
-        "{original_name}: what came is not what its sender sealed: its SHA-256 is not {sha256}"
-    );
-    Failure::new(Exit::VerificationFailed, message)
-        .hint("do not confirm this message: tell the operator, and fetch it again")
+fn not_sealed_so(exhibit: &pb::Exhibit) -> Fault {
+    let sha256 = &exhibit.sha256;
+    let message = format!("what came is not what its sender sealed: its SHA-256 is not {sha256}");
+    let failure = Failure::new(Exit::VerificationFailed, message);
+    Fault { failure, verdict: Some(Verdict::Damaged) }
 }
 
 /// What has come of an exhibit.
@@ -218,7 +243,7 @@ impl Half {
     }
 
     /// What is not the exhibit is not gone on with.
-    fn refuse(&mut self, exhibit: &pb::Exhibit) -> Result<(), Failure> {
+    fn refuse(&mut self, exhibit: &pb::Exhibit) -> Result<(), Fault> {
         drop(Partial::at(self.path.clone()));
         Err(not_sealed_so(exhibit))
     }

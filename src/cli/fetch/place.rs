@@ -47,6 +47,7 @@ impl Place {
         }
         // Of one that ended just before its end, too.
         clear(&dir.join(super::MESSAGE_FILE))?;
+        clear(&dir.join(super::DEFECTS))?;
         if said != text {
             fs::write(&path, &text).map_err(|e| Failure::file(&path, "cannot be written", &e))?;
         }

@@ -5,9 +5,11 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::cli::container::Container;
 use crate::cli::evidence::files_below;
 use crate::cli::exit::Failure;
 use crate::cli::files::hashed;
+use crate::cli::out::Out;
 use crate::crypto::Digest;
 
 /// Files under names with `/` between their parts.
@@ -59,4 +61,15 @@ impl Tree for Directory {
     fn is_closed(&self) -> bool {
         false
     }
+}
+
+/// What was fetched: a directory, or a container whose signature is one.
+pub(crate) fn kept(path: &Path, out: &Out) -> Result<Box<dyn Tree>, Failure> {
+    if !path.is_file() {
+        return Ok(Box::new(Directory(path.to_owned())));
+    }
+    let container = Container::open(path, out)?;
+    container.signature()?;
+    container.stamp(None)?;
+    Ok(Box::new(container))
 }
