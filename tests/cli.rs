@@ -54,6 +54,7 @@ transcripts! {
     receipts
     containers
     exhibits
+    evidence
     directory
     framework
     stats

@@ -184,7 +184,7 @@ fn history_row(c: &pb::CardVersion) -> Vec<String> {
 fn unknown(status: tonic::Status) -> Failure {
     let failure = Failure::from(status);
     match failure.code {
-        Exit::NotFound => failure.or_hint("`rogatory directory list` shows the authorities"),
+        Exit::NotFound => failure.hint("`rogatory directory list` shows the authorities"),
         _ => failure,
     }
 }

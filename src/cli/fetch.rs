@@ -54,9 +54,9 @@ pub(crate) const RECEIPTS: &str = "receipts";
 /// What was cut off goes on when the command is run again, behind the last chunk that came;
 /// where the node is away, it is waited for.
 ///
-/// An exhibit that is not what its sender sealed is left out, and keeps no other from being fetched. The
-/// directory then has defects.json, and the message cannot be confirmed: `rogatory reply ID --fetched DIR`
-/// tells its sender.
+/// An exhibit that is not what its sender sealed is left out, and keeps no other from being
+/// fetched. The directory then has defects.json, and the message cannot be confirmed:
+/// `rogatory reply ID --fetched DIR` tells its sender.
 ///
 /// Below metadata/ a bag has the chain of custody of its exhibits, as a table and as CASE/UCO
 /// JSON-LD.

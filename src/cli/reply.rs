@@ -32,7 +32,7 @@ use crate::pb::v1 as pb;
 ///   rogatory reply ID --decision return --defect "purpose=says nothing of its use"
 ///   rogatory reply ID --progress in-execution
 ///   rogatory reply ID --evidence bank-records/ --more-to-follow
-///   rogatory reply ID --fetched case-42/1                   # a receipt of the evidence, exhibit by exhibit
+///   rogatory reply ID --fetched case-42/1                   # a receipt of its evidence
 ///   rogatory reply ID --file hearing.toml                   # kinds with fields of their own
 #[derive(Args)]
 #[command(verbatim_doc_comment)]

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::bag::{MANIFEST, MANIFEST_512, METADATA, TAG_MANIFEST, TAGS, encoded};
 use super::tree::Tree;
-use super::{MESSAGE_FILE, RECEIPTS};
+use super::{DEFECTS, MESSAGE_FILE, RECEIPTS};
 use crate::cli::evidence::Before;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::out::Progress;
@@ -57,6 +57,9 @@ impl Said {
         let bytes = tree.read(MESSAGE_FILE).map_err(|error| {
             let failure = Failure::file(path, "cannot be read", &error);
             match error.kind() {
+                ErrorKind::NotFound if tree.read(DEFECTS).is_ok() => {
+                    failure.hint("defects.json says what is not whole: fetch it again, or tell its sender with `rogatory reply ID --fetched DIR`")
+                }
                 ErrorKind::NotFound => {
                     failure.hint("not all of it was fetched there: fetch it again")
                 }
