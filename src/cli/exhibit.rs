@@ -177,7 +177,7 @@ fn to_file(package: &str, proof: &pb::ExhibitProof) -> ProofFile {
 fn read_proof(path: &Path) -> Result<ExhibitProof, Failure> {
     let text = Zeroizing::new(read_long_text(path, PROOF_MAX_BYTES)?);
     let bad = |why: String| {
-        Failure::bad_file(path, &format!("is no proof of an exhibit: {why}"))
+        Failure::bad_file(path, format!("is no proof of an exhibit: {why}"))
             .hint("`rogatory exhibit prove` writes one")
     };
     let file: ProofFile = serde_json::from_str(&text).map_err(|error| bad(error.to_string()))?;

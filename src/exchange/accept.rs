@@ -75,6 +75,7 @@ impl Exchange {
     ) -> Result<Accepted, ActionError> {
         self.check_writable()?;
         let digest = sha256(&deliver.envelope);
+        let refuse = |code, message| self.refuse(peer, Refused { code, message }, digest);
         if let Some(again) = self.repeat(peer.authority(), &deliver, &digest)? {
             return Ok(Accepted::Issued(again));
         }
@@ -84,8 +85,7 @@ impl Exchange {
             Err(LogProof::Bad) => {
                 // What the peer says it sent, so that it knows which message is refused.
                 let claimed = Entry::parse(&deliver.entry).ok().and_then(|entry| entry.message);
-                let refused = Refused { code: "BAD_LOG_PROOF", message: claimed };
-                return self.refuse(peer, refused, digest).await;
+                return refuse("BAD_LOG_PROOF", claimed).await;
             }
         };
         let message = match self.authenticate(peer, deliver.envelope.clone(), Some(entry.at)) {
@@ -97,26 +97,20 @@ impl Exchange {
             }
             Err(error) => {
                 tracing::warn!(peer = %peer.authority(), code = error.code(), "message refused");
-                let refused = Refused { code: error.code(), message: entry.message };
-                return self.refuse(peer, refused, digest).await;
+                return refuse(error.code(), entry.message).await;
             }
         };
         if entry.message != Some(message.header().message)
             || entry.payload != Some(message.header().plaintext_commitment)
         {
-            let refused = Refused { code: "BAD_LOG_PROOF", message: entry.message };
-            return self.refuse(peer, refused, digest).await;
+            return refuse("BAD_LOG_PROOF", entry.message).await;
         }
         if !self.permits(peer, &message.header().purpose) {
-            let refused = Refused { code: KIND_NOT_PERMITTED, message: entry.message };
-            return self.refuse(peer, refused, digest).await;
+            return refuse(KIND_NOT_PERMITTED, entry.message).await;
         }
         let annexes = match annex::check_delivered(message.header(), deliver.annexes) {
             Ok(annexes) => annexes,
-            Err(code) => {
-                let refused = Refused { code, message: entry.message };
-                return self.refuse(peer, refused, digest).await;
-            }
+            Err(code) => return refuse(code, entry.message).await,
         };
         let packages: Vec<PackageShape> =
             message.header().packages.iter().map(shape_of_ref).collect();

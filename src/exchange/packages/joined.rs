@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use super::receive::Receiving;
+use super::receiving::Receiving;
 use super::window::{Given, Window};
 use super::windows::InUse;
 use crate::domain::PackageId;

@@ -369,24 +369,21 @@ async fn a_pouch_takes_as_many_messages_as_its_bound_says() {
     }
     let file = pouch(&a, &b).await;
     assert_eq!(a.entries(Event::RelayToNonErds).len(), POUCH_ITEMS_MAX);
-    let taken = import(&b, &file).await;
-    assert!(taken.iter().all(|item| item.1 == Outcome::Taken));
-    assert_eq!(taken.len(), POUCH_ITEMS_MAX);
+    let taken = import(&b, &file).await.into_iter().filter(|item| item.1 == Outcome::Taken);
+    assert_eq!(taken.count(), POUCH_ITEMS_MAX);
 }
 
 #[tokio::test]
 async fn more_packages_than_a_peer_may_have_unclaimed_go_in_the_next_pouch() {
     let (a, b) = pair().await;
-    let mut first = Vec::new();
     for _ in 0..5 {
         let mut packages = Vec::new();
         for _ in 0..16 {
             packages.push(a.upload(b"one of many").await.id);
         }
-        first.push(a.submit(&b, &packages).await);
+        a.submit(&b, &packages).await;
     }
-    let to = b.x().me().clone();
-    let packing = Packing::begin(a.x(), &operator(), &to, Vec::new()).await.expect("packs");
+    let packing = Packing::begin(a.x(), &operator(), b.x().me(), Vec::new()).await.expect("packs");
     assert_eq!((packing.contents().messages, packing.contents().left), (4, 1));
     drop(packing);
     let file = pouch(&a, &b).await;
