@@ -15,8 +15,9 @@
 //!   with their proofs ([`excerpt`]).
 //! - [`verify`] believes nothing but the keys that it is given, and names the first fault.
 //! - [`replay`] comes to one state from one log, whoever computes it, and names what is out of
-//!   order; [`reconcile`] holds two logs against each other; [`disclosure`] ties an entry to the
-//!   content that it commits to; [`stats`] counts.
+//!   order; [`reconcile`] holds two logs against each other; [`custody`] follows one exhibit through
+//!   the logs of all who had it; [`disclosure`] ties an entry to the content that it commits to;
+//!   [`stats`] counts.
 //!
 //! It is pure: files, clock and storage are closures and parameters. It won't keep a log (that is
 //! the store's work), decide what is logged, or judge whose key is whose: keys come from cards, and
@@ -29,6 +30,7 @@ pub mod bundle;
 pub mod checkpoint;
 pub mod cosignature;
 pub mod cosigned;
+pub mod custody;
 pub mod disclosure;
 pub mod entry;
 pub mod evidence;

@@ -4,6 +4,7 @@ mod anchors;
 mod chain;
 mod check;
 mod compare;
+mod custody;
 mod dir;
 mod equivocations;
 mod evidence;
@@ -15,6 +16,7 @@ pub(crate) mod recover;
 mod replay;
 mod show;
 mod stats;
+mod trusted;
 mod verify;
 mod when;
 
@@ -40,6 +42,7 @@ enum AuditCommand {
     Replay(Box<replay::ReplayArgs>),
     Compare(compare::CompareArgs),
     Reconcile(Box<reconcile::ReconcileArgs>),
+    Custody(Box<custody::CustodyArgs>),
     Show(Box<show::ShowArgs>),
     Prove(prove::ProveArgs),
     Stats(stats::StatsArgs),
@@ -57,6 +60,7 @@ pub(crate) async fn run(args: AuditArgs, out: &mut Out) -> Result<(), Failure> {
         AuditCommand::Replay(args) => replay::run(*args, out),
         AuditCommand::Compare(args) => compare::run(args, out),
         AuditCommand::Reconcile(args) => reconcile::run(*args, out),
+        AuditCommand::Custody(args) => custody::run(*args, out),
         AuditCommand::Show(args) => show::run(*args, out),
         AuditCommand::Prove(args) => prove::run(args, out),
         AuditCommand::Stats(args) => stats::run(args, out),

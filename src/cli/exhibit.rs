@@ -100,9 +100,7 @@ pub(crate) async fn run(args: ExhibitArgs, out: &mut Out) -> Result<(), Failure>
                 exhibit: number,
             };
             let proof = client.get_exhibit_proof(request).await?.into_inner();
-            let text = serde_json::to_string_pretty(&to_file(&package, &proof));
-            let text = text.map_err(anyhow::Error::new)? + "\n";
-            write_new(&file, text.as_bytes())?;
+            write_new(&file, to_text(&package, &proof)?.as_bytes())?;
             told_proof(&file, &package, &exhibit, number, out);
             Ok(())
         }
@@ -160,6 +158,12 @@ async fn number_of(
     }
 }
 
+/// The text of a proof, as it is written.
+pub(super) fn to_text(package: &str, proof: &pb::ExhibitProof) -> Result<String, Failure> {
+    let text = serde_json::to_string_pretty(&to_file(package, proof));
+    Ok(text.map_err(anyhow::Error::new)? + "\n")
+}
+
 fn to_file(package: &str, proof: &pb::ExhibitProof) -> ProofFile {
     let text = |all: &[bytes::Bytes]| all.iter().map(hex::encode).collect();
     ProofFile {
@@ -174,7 +178,8 @@ fn to_file(package: &str, proof: &pb::ExhibitProof) -> ProofFile {
     }
 }
 
-fn read_proof(path: &Path) -> Result<ExhibitProof, Failure> {
+/// Reads the file of a proof.
+pub(super) fn read_proof(path: &Path) -> Result<ExhibitProof, Failure> {
     let text = Zeroizing::new(read_long_text(path, PROOF_MAX_BYTES)?);
     let bad = |why: String| {
         Failure::bad_file(path, format!("is no proof of an exhibit: {why}"))
@@ -210,6 +215,17 @@ fn fixed<const N: usize>(field: &str, texts: &[String]) -> Result<Vec<[u8; N]>, 
 
 fn verify(path: &Path, proof: &Path, card: &Path, out: &mut Out) -> Result<(), Failure> {
     let (proof, card) = (read_proof(proof)?, read_card(card)?);
+    told(&check(path, proof, &card, out)?, &card, out);
+    Ok(())
+}
+
+/// Checks that a file is the exhibit of a proof, with the card of the message's sender.
+pub(super) fn check(
+    path: &Path,
+    proof: ExhibitProof,
+    card: &Card,
+    out: &Out,
+) -> Result<ShownExhibit, Failure> {
     let failed = |why: String| {
         Failure::new(Exit::VerificationFailed, format!("{}: {why}", path.display()))
             .hint("give the exhibit as it was fetched, its own proof, and the card of the sender")
@@ -229,9 +245,7 @@ fn verify(path: &Path, proof: &Path, card: &Path, out: &mut Out) -> Result<(), F
         check.push(&piece[..count]).map_err(|error| failed(error.to_string()))?;
         bar.add(count as u64);
     }
-    let shown = check.finish().map_err(|error| failed(error.to_string()))?;
-    told(&shown, &card, out);
-    Ok(())
+    check.finish().map_err(|error| failed(error.to_string()))
 }
 
 fn told_proof(path: &Path, package: &str, exhibit: &str, number: u32, out: &mut Out) {
@@ -250,7 +264,7 @@ fn told_proof(path: &Path, package: &str, exhibit: &str, number: u32, out: &mut 
 }
 
 fn told(shown: &ShownExhibit, card: &Card, out: &mut Out) {
-    let ShownExhibit { header, package, sha256, bytes } = shown;
+    let ShownExhibit { header, package, sha256, bytes, .. } = shown;
     let fields = [
         ("exhibit", "proven".to_owned()),
         ("sha256", hex::encode(sha256)),

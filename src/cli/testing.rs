@@ -1,6 +1,7 @@
 //! What the tests of commands need: an agency API in memory, and cards of test logs.
 
 mod evidence;
+mod exhibit;
 
 use std::convert::Infallible;
 use std::path::Path;
@@ -11,6 +12,8 @@ use tokio_stream::Iter;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::{Endpoint, Server};
 use tonic::{Request, Response, Status, Streaming};
+
+pub(crate) use exhibit::{Sent, sent};
 
 use super::connect::AgencyClient;
 use crate::audit::export::{Source, write_export};

@@ -129,9 +129,7 @@ pub fn authenticate(
     now: Timestamp,
 ) -> Result<AuthenticMessage, AuthenticateError> {
     let Incoming(bytes) = incoming;
-    if bytes.len() > ENVELOPE_MAX_BYTES {
-        return Err(AuthenticateError::TooLarge(bytes.len()));
-    }
+    bounded(&bytes)?;
     let parts = Parts::parse(&bytes)?;
     check_addresses(&parts.header, me, trust.peer)?;
     check_times(&parts.header, now)?;
@@ -141,6 +139,16 @@ pub fn authenticate(
     check_signatures(&parts, &(trust.keys)(parts.header.created))?;
     let digest = sha256(&bytes);
     Ok(AuthenticMessage { parts, bytes, digest })
+}
+
+/// Who sent an envelope, as it says itself: for finding the card to verify it with, and for nothing
+/// else.
+///
+/// # Errors
+/// [`AuthenticateError::TooLarge`] or [`AuthenticateError::Malformed`].
+pub fn claimed_sender(envelope: &[u8]) -> Result<AuthorityId, AuthenticateError> {
+    bounded(envelope)?;
+    Ok(Parts::parse(envelope)?.header.sender)
 }
 
 /// What an envelope says in clear that its sender signed, whoever it is for and whenever that was: for
@@ -153,15 +161,20 @@ pub fn signed_header(
     sender: &AuthorityId,
     keys: &dyn Fn(Timestamp) -> Vec<PublicKey>,
 ) -> Result<Header, AuthenticateError> {
-    if envelope.len() > ENVELOPE_MAX_BYTES {
-        return Err(AuthenticateError::TooLarge(envelope.len()));
-    }
+    bounded(envelope)?;
     let parts = Parts::parse(envelope)?;
     if parts.header.sender != *sender {
         return Err(AuthenticateError::WrongSender(parts.header.sender));
     }
     check_signatures(&parts, &keys(parts.header.created))?;
     Ok(parts.header)
+}
+
+fn bounded(envelope: &[u8]) -> Result<(), AuthenticateError> {
+    match envelope.len() {
+        0..=ENVELOPE_MAX_BYTES => Ok(()),
+        bytes => Err(AuthenticateError::TooLarge(bytes)),
+    }
 }
 
 fn check_addresses(

@@ -27,7 +27,8 @@ pub use annex::{
     Withheld, seal_annex,
 };
 pub use authenticate::{
-    AuthenticMessage, AuthenticateError, Incoming, SenderTrust, authenticate, signed_header,
+    AuthenticMessage, AuthenticateError, Incoming, SenderTrust, authenticate, claimed_sender,
+    signed_header,
 };
 pub use header::{Header, MalformedEnvelope, PackageRef, Suite};
 pub use open::{OpenError, OpenedMessage, Revealed, open, reopen, reveal};

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::audit::merkle::{RangeCheck, leaf_hash};
 use crate::crypto::primitives::blake3;
-use crate::crypto::{Digest, PublicKey, Sha256};
+use crate::crypto::{Digest, PublicKey, Sha256, sha256};
 use crate::domain::limits::CHUNK_BYTES;
 use crate::domain::{AuthorityId, PackageId, Timestamp};
 use crate::envelope::stream::{SEGMENT_KEY_BYTES, SegmentCipher};
@@ -81,6 +81,7 @@ pub enum ExhibitError {
 /// An exhibit that is being checked: bytes go in, and what it was shown to be comes out.
 pub struct ExhibitCheck {
     header: Header,
+    envelope: Digest,
     package: PackageRef,
     first_chunk: u64,
     behind: Vec<Digest>,
@@ -97,6 +98,8 @@ pub struct ExhibitCheck {
 pub struct ShownExhibit {
     /// What the message says in clear: from whom, for whom, when.
     pub header: Header,
+    /// SHA-256 of the whole envelope, as entries of logs have it.
+    pub envelope: Digest,
     /// The package.
     pub package: PackageId,
     /// SHA-256 of the exhibit.
@@ -130,6 +133,7 @@ impl ExhibitCheck {
         let leaves = RangeCheck::from(proof.first_chunk, proof.before).filter(|_| inside);
         Ok(Self {
             header,
+            envelope: sha256(&proof.envelope),
             package,
             first_chunk: proof.first_chunk,
             behind: proof.behind,
@@ -175,6 +179,7 @@ impl ExhibitCheck {
         match root.ok_or(ExhibitError::OtherRoot)? == self.package.root {
             true => Ok(ShownExhibit {
                 header: self.header,
+                envelope: self.envelope,
                 package: self.package.id,
                 sha256: self.hash.finish(),
                 bytes: self.bytes,

@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::chain::{Alone, links};
 use super::excerpt::{self, ExcerptDir};
+use super::trusted::{one_of, trusted_card};
 use super::verify;
 use crate::audit::bundle::entries_of;
 use crate::audit::entry::Entry;
@@ -23,9 +24,8 @@ use crate::audit::verify::Report;
 use crate::audit::{Checkpoint, Position};
 use crate::card::Card;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::files::{read_card, read_text};
+use crate::cli::files::read_text;
 use crate::cli::out::Out;
-use crate::cli::peer;
 use crate::crypto::Digest;
 use crate::node::CONFIG_FILE;
 
@@ -108,25 +108,10 @@ fn irregular(dir: &Path) -> Option<Failure> {
 const AN_EXPORT: &str = "name the directory that `rogatory audit export --out DIR` has made, or \
                          that an authority has sent";
 
-/// The card that an export or excerpt is read with; warns where it is its own.
-fn trusted_card(
-    dir: &Path,
-    card: Option<&Path>,
-    fingerprint: Option<&str>,
-    out: &mut Out,
-) -> Result<Card, Failure> {
-    let whose_word = card.is_none() && fingerprint.is_none();
-    let card = match card {
-        Some(card) => read_card(card)?,
-        None => verify::exported_card(dir)?,
-    };
-    if let Some(fingerprint) = fingerprint {
-        peer::compare(&card, fingerprint)?;
-    }
-    if whose_word {
-        verify::warn(&card, out);
-    }
-    Ok(card)
+/// That an export lies there, and no excerpt of a log.
+fn whole(dir: &Path) -> Result<(), Failure> {
+    no_export(dir).map_or(Ok(()), Err)?;
+    excerpt::refuse(dir)
 }
 
 /// An export whose checkpoint is signed by the log that the card names.
@@ -149,10 +134,21 @@ impl Export {
         alone: Alone,
         out: &mut Out,
     ) -> Result<Self, Failure> {
-        no_export(dir).map_or(Ok(()), Err)?;
-        excerpt::refuse(dir)?;
+        whole(dir)?;
         let card = trusted_card(dir, card, fingerprint, out)?;
         Self::all(dir, card, alone)
+    }
+
+    /// With the one of these cards that is of its authority; where there is none, with its own, of which
+    /// it warns.
+    pub(super) fn open_with_one_of(
+        dir: &Path,
+        cards: &[Card],
+        alone: Alone,
+        out: &mut Out,
+    ) -> Result<Self, Failure> {
+        whole(dir)?;
+        Self::all(dir, one_of(cards, dir, out)?, alone)
     }
 
     /// All logs in a folder.

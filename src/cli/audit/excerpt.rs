@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 
 use super::chain::{Alone, Link, follow, links};
+use super::trusted;
 use super::verify::{self, quorum, read_bounded, seen, witnessing_json};
 use crate::audit::entry::Entry;
 use crate::audit::excerpt::{HEADER, Scope, entry_path, is_excerpt};
@@ -144,7 +145,7 @@ impl ExcerptDir {
             );
         }
         if whose_word {
-            verify::warn(&self.card, out);
+            trusted::warn(&self.card, out);
         }
         Ok(())
     }

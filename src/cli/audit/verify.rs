@@ -10,10 +10,11 @@ use serde_json::{Value, json};
 use super::chain::{self, Alone, Link};
 use super::dir::no_export;
 use super::excerpt::{self, ExcerptDir};
+use super::trusted::{exported_card, warn};
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::entry::Entry;
 use crate::audit::excerpt::Scope;
-use crate::audit::export::{CARDS, CHECKPOINT_PATH, RECEIPTS};
+use crate::audit::export::{CHECKPOINT_PATH, RECEIPTS};
 use crate::audit::manifest::{MANIFEST_MAX_BYTES, MANIFEST_PATH};
 use crate::audit::policy::Policy;
 use crate::audit::verify::{
@@ -121,28 +122,6 @@ pub(super) fn tell_failure(message: &str, path: Option<&str>, out: &mut Out) {
     if out.is_json() {
         let nothing = Value::Null;
         out.json(&json!({ "ok": false, "path": path, "entry": nothing, "message": message }));
-    }
-}
-
-/// The card that the export itself brings for the log that it says it is of.
-pub(super) fn exported_card(dir: &Path) -> Result<Card, Failure> {
-    let hint = "give the authority's card with --card";
-    let failed = |failure: Failure| failure.or_hint(hint);
-    let path = dir.join(CHECKPOINT_PATH);
-    let text = read_text(&path).map_err(failed)?;
-    let unproven = |why: &dyn std::fmt::Display| {
-        Failure::new(Exit::VerificationFailed, format!("{}: {why}", path.display()))
-    };
-    let checkpoint = Checkpoint::parse_unverified(&text).map_err(|error| unproven(&error))?;
-    let (authority, _) = checkpoint
-        .origin
-        .split_once("/log/")
-        .filter(|(authority, _)| !authority.contains('/'))
-        .ok_or_else(|| unproven(&"names no log of an authority"))?;
-    let card = read_card(&dir.join(format!("{CARDS}{authority}.card"))).map_err(failed)?;
-    match card.authority().as_str() == authority {
-        true => Ok(card),
-        false => Err(unproven(&format!("the export's card of {authority} is of another"))),
     }
 }
 
@@ -378,15 +357,6 @@ pub(super) fn witnessing_json(witnessing: &Witnessing) -> Value {
         "cosigned": witnessing.cosigned.iter().map(seen).collect::<Vec<_>>(),
         "missing": witnessing.missing,
     })
-}
-
-pub(super) fn warn(card: &Card, out: &mut Out) {
-    let (whose, fingerprint) = (card.authority(), card.fingerprint());
-    out.talk("WARNING: the key is the export's own word: whoever wrote the export chose it.");
-    out.talk(&format!("WARNING: this proves nothing until {whose} reads out this fingerprint:"));
-    out.talk(&format!("WARNING:   {}", fingerprint.words()));
-    out.talk(&format!("WARNING:   {}", fingerprint.hex()));
-    out.talk("WARNING: then say --fingerprint \"…\", or give the card that you trust with --card.");
 }
 
 #[cfg(test)]
