@@ -48,14 +48,27 @@ fn ended_by<T: Send + 'static>(
     let state = Arc::new(Mutex::new(state));
     let producer = Producer(state.clone());
     tokio::spawn(async move {
-        let verdict = tokio::select! {
+        let (verdict, waiting) = tokio::select! {
             biased;
-            status = lost => Err(status),
-            produced = producing => produced.map_err(to_status),
+            status = lost => (Err(status), Waiting::IsDropped),
+            produced = producing => {
+                // Whoever takes nothing is not waited for any longer.
+                let stalled = matches!(produced, Err(ActionError::Stalled(_)));
+                let waiting = if stalled { Waiting::IsDropped } else { Waiting::GoesFirst };
+                (produced.map_err(to_status), waiting)
+            }
         };
-        end(&producer.0, verdict);
+        end(&producer.0, verdict, waiting);
     });
     Answers(state)
+}
+
+/// What becomes of the answers that wait in the channel when an error ends it.
+enum Waiting {
+    /// They may not be given any more.
+    IsDropped,
+    /// The error is about what comes behind them, and must not stand in their place.
+    GoesFirst,
 }
 
 /// Where the verdict comes from. Dropped without one, it has failed, and says so.
@@ -64,7 +77,8 @@ struct Producer<T>(Arc<Mutex<State<T>>>);
 impl<T> Drop for Producer<T> {
     fn drop(&mut self) {
         if lock(&self.0).verdict.is_none() {
-            end(&self.0, Err(Status::internal("the node could not finish the answer")));
+            let failed = Status::internal("the node could not finish the answer");
+            end(&self.0, Err(failed), Waiting::IsDropped);
         }
     }
 }
@@ -73,10 +87,17 @@ fn lock<T>(state: &Mutex<State<T>>) -> MutexGuard<'_, State<T>> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn end<T>(state: &Mutex<State<T>>, verdict: Result<(), Status>) {
+fn end<T>(state: &Mutex<State<T>>, verdict: Result<(), Status>, waiting: Waiting) {
     let (dropped, waker) = {
         let mut state = lock(state);
-        let dropped = verdict.as_ref().err().and_then(|_| state.passing.take());
+        let dropped = match (&verdict, waiting) {
+            (Ok(()), _) => None,
+            (Err(_), Waiting::IsDropped) => state.passing.take(),
+            (Err(_), Waiting::GoesFirst) => {
+                state.passing.iter_mut().for_each(mpsc::Receiver::close);
+                None
+            }
+        };
         state.verdict = Some(verdict);
         (dropped, state.waker.take())
     };
@@ -173,6 +194,19 @@ mod tests {
             [Err(Code::DeadlineExceeded)],
             "never a part as the whole"
         );
+    }
+
+    #[tokio::test]
+    async fn an_error_stands_behind_what_was_produced_before_it() {
+        let (send, passing) = mpsc::channel(2);
+        let kept = send.clone();
+        let producing = async move {
+            send.send(7).await.expect("room");
+            Err(ActionError::NotFound("the rest".into()))
+        };
+        let answers = ended_by(passing, producing, pending());
+        kept.closed().await;
+        assert_eq!(codes(answers).await, [Ok(7), Err(Code::NotFound)]);
     }
 
     #[tokio::test]

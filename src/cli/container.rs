@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::exit::{Exit, Failure};
 use super::fetch::Tree;
+use super::files::hashed_512;
 use super::out::{Out, Unit};
 use crate::asic::manifest::{Manifest, ManifestError};
 use crate::asic::zip::{Archive, ZipError};
@@ -228,6 +229,13 @@ impl Tree for Container {
         let place = self.places.get(&name).ok_or(io::ErrorKind::NotFound)?;
         read(self.archive.borrow().entries()[*place].size);
         Ok(*digest)
+    }
+
+    fn sha512(&self, name: &str) -> io::Result<Vec<u8>> {
+        let place =
+            self.places.get(&format!("{}{name}", self.root)).ok_or(io::ErrorKind::NotFound)?;
+        let mut archive = self.archive.borrow_mut();
+        hashed_512(&mut archive.read(*place).map_err(io::Error::other)?, |_| {})
     }
 
     fn read(&self, name: &str) -> io::Result<Vec<u8>> {

@@ -32,6 +32,7 @@ use crate::pb::v1 as pb;
 use bag::Bag;
 use case::Case;
 pub(super) use check::Said;
+pub(super) use custody::custody_of;
 pub(super) use defects::verdicts;
 use defects::{DEFECTS, Defects};
 use download::Source;
@@ -167,11 +168,17 @@ async fn fetch(
         let mut bag = Bag::create(&dir.join(package.to_string()))?;
         let mut source = Source::new(client, id, *package, is_draft(&message));
         for exhibit in exhibits {
-            let came = download::exhibit(&mut source, exhibit, &mut bag, &progress, out).await;
+            let mut came = download::exhibit(&mut source, exhibit, &mut bag, &progress, out).await;
+            if came.as_ref().is_err_and(|fault| fault.verdict.is_some()) {
+                source.alone = true;
+                came = download::exhibit(&mut source, exhibit, &mut bag, &progress, out).await;
+                source.alone = false;
+            }
             came.or_else(|fault| defects.note(*package, exhibit, fault))?;
         }
-        if !defects.is_empty() {
+        if defects.has(*package) {
             // Its manifest would be that of another package.
+            bag.leave()?;
             continue;
         }
         bag.tag(bag::CUSTODY, |out| custody::write_csv(out, exhibits))?;
@@ -182,7 +189,7 @@ async fn fetch(
         bag.finish(&bag_info(&message, *package))?;
     }
     if !defects.is_empty() {
-        return Err(defects.conclude(dir));
+        return Err(defects.conclude(dir, &message));
     }
     clear(&dir.join(RECEIPTS))?;
     create_directory(&dir.join(RECEIPTS))?;
@@ -199,6 +206,10 @@ async fn fetch(
 fn is_draft(message: &pb::Message) -> bool {
     message.state() == pb::DeliveryState::AwaitingApproval
 }
+
+const UNLISTED: &str = "what the package holds cannot be read where it arrived: ask the node's operator \
+                        (`rogatory vault check`); `rogatory reply ID --kind EVIDENCE_RECEIPT --file FILE` \
+                        can tell its sender";
 
 /// The exhibits of each package.
 type Packages = Vec<(PackageId, Vec<pb::Exhibit>)>;
@@ -227,7 +238,7 @@ pub(super) async fn compare(
 ) -> Result<String, Failure> {
     let progress = out.progress("checking", said.bytes(), Unit::Bytes);
     said.check(tree, &progress).map_err(|failure| {
-        failure.hint("nothing was confirmed: keep these files apart, and fetch the message again")
+        failure.hint("nothing was sent: keep these files apart, and fetch the message again")
     })?;
     let (message, packages) = listed(client, said.message_id).await?;
     let has = message_json(&message, &packages);
@@ -238,7 +249,7 @@ pub(super) async fn compare(
         if said.whole[field] != has[field] {
             let path = tree.shown(MESSAGE_FILE);
             let message = format!("{path}: its {field} is not what the node has");
-            let hint = "nothing was confirmed: fetch the message again";
+            let hint = "nothing was sent: fetch the message again";
             return Err(Failure::new(Exit::VerificationFailed, message).hint(hint));
         }
     }
@@ -260,7 +271,8 @@ async fn list_exhibits(
         page_token: String::new(),
     };
     loop {
-        let page = client.list_exhibits(request.clone()).await?.into_inner();
+        let page = client.list_exhibits(request.clone()).await;
+        let page = page.map_err(|status| Failure::from(status).or_hint(UNLISTED))?.into_inner();
         page.exhibits.iter().try_for_each(check_custody)?;
         exhibits.extend(page.exhibits);
         if page.next_page_token.is_empty() {

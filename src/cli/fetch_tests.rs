@@ -202,12 +202,17 @@ async fn what_is_not_whole_is_named_in_a_receipt_and_nothing_else_is() {
     assert_eq!(said.len(), 1);
     assert_eq!((said[0].exhibit, said[0].verdict), (0, Verdict::Damaged));
     assert!(said[0].text.contains("is not what its sender sealed"), "{}", said[0].text);
-    let other = verdicts(&mut client, id(2), &root, &out).await.expect_err("of another message");
-    assert!(matches!(other.code, Exit::BadInput | Exit::NotFound), "{other}");
+    // What is written down there makes no verdict.
+    fs::write(root.join(DEFECTS), "{}").expect("written");
+    assert_eq!(verdicts(&mut client, id(1), &root, &out).await, Ok(said));
     // What was lost here is nothing that its sender has to be told of.
     fs::remove_file(root.join(PACKAGE).join("data/พยาน.txt")).expect("there");
     let lost = verdicts(&mut client, id(1), &root, &out).await.expect_err("one is gone");
     assert!(lost.hint.expect("a hint").contains("fetch the message again"), "{}", lost.message);
+    std::os::unix::fs::symlink("/dev/null", root.join(PACKAGE).join("data/link")).expect("linked");
+    let link = verdicts(&mut client, id(1), &root, &out).await.expect_err("a link");
+    assert!(link.message.contains("symbolic link"), "{link}");
+    fs::remove_file(root.join(PACKAGE).join("data/link")).expect("there");
     // It is mended, and fetched again: then all of it is whole.
     let (mut client, _) = fake(three()).start().await;
     fetched(fake(three()), &root).await.expect("goes on");

@@ -11,6 +11,7 @@ use super::exit::{Exit, Failure, code_of_io};
 use crate::audit::policy::Policy;
 use crate::card::{Card, CardError};
 use crate::crypto::Sha256;
+use crate::crypto::primitives::Sha512;
 use crate::home::{self, PassphraseError};
 
 /// No text that is read here needs more: requests and cards are smaller.
@@ -220,14 +221,30 @@ pub(crate) fn remove(path: &Path) -> Result<(), Failure> {
 
 /// Hashes a file, or a part of one, from where it stands to its end; `read` is told of each piece.
 pub(crate) fn hashed(file: &mut impl Read, mut read: impl FnMut(u64)) -> io::Result<Sha256> {
-    let (mut hash, mut piece) = (Sha256::new(), vec![0; PIECE_BYTES]);
+    let mut hash = Sha256::new();
+    pieces(file, |piece| {
+        hash.update(piece);
+        read(piece.len() as u64);
+    })?;
+    Ok(hash)
+}
+
+/// The same with SHA-512; gives its 64 bytes.
+pub(crate) fn hashed_512(file: &mut impl Read, mut read: impl FnMut(u64)) -> io::Result<Vec<u8>> {
+    let mut hash = Sha512::new();
+    pieces(file, |piece| {
+        hash.update(piece);
+        read(piece.len() as u64);
+    })?;
+    Ok(hash.finish())
+}
+
+fn pieces(file: &mut impl Read, mut take: impl FnMut(&[u8])) -> io::Result<()> {
+    let mut piece = vec![0; PIECE_BYTES];
     loop {
         match file.read(&mut piece) {
-            Ok(0) => return Ok(hash),
-            Ok(count) => {
-                hash.update(&piece[..count]);
-                read(count as u64);
-            }
+            Ok(0) => return Ok(()),
+            Ok(count) => take(&piece[..count]),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }

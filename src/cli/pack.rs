@@ -237,6 +237,10 @@ impl Tree for Copied {
         digest.copied().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
+    fn sha512(&self, name: &str) -> io::Result<Vec<u8>> {
+        self.directory.sha512(name)
+    }
+
     fn read(&self, name: &str) -> io::Result<Vec<u8>> {
         let bytes = self.directory.read(name)?;
         match self.digest(name, &mut |_| {})? == sha256(&bytes) {

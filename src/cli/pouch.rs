@@ -265,7 +265,7 @@ fn hint_of_later(items: &[pb::PouchItem]) -> &'static str {
             "this node has no room for its evidence (`rogatory vault usage`): make some, and import this \
              pouch again"
         }
-        () if is(&["PACKAGES_MISSING"]) => {
+        () if is(&["PACKAGES_MISSING", "TOO_MANY_AT_ONCE"]) => {
             "not all of its evidence could be taken: import this pouch again, and read the node's traces if \
              that does not help"
         }

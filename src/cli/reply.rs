@@ -1,6 +1,7 @@
 //! `rogatory reply`.
 
 mod elsewhere;
+mod receipt;
 
 use std::path::PathBuf;
 
@@ -15,8 +16,7 @@ use super::out::Out;
 use super::send::{self, Ready, SendArgs, TextArgs};
 use super::submit::read_content;
 use crate::domain::request::{
-    Body, Content, Decision, Defect, Desk, ExhibitVerdict, Forwarded, GROUNDS, Note, Progress,
-    UseConsent,
+    Body, Content, Decision, Defect, Desk, Forwarded, GROUNDS, Note, Progress, UseConsent,
 };
 use crate::domain::{MessageId, MessageKind};
 use crate::envelope::wire::content_to_pb;
@@ -58,7 +58,7 @@ pub(crate) struct ReplyArgs {
     #[command(flatten)]
     office: OfficeArgs,
     /// What ID was fetched into, a directory or a container: gives a receipt of its evidence. Each exhibit is
-    /// compared with what its sender sealed first; those of which a fetch said that they are not whole are named
+    /// compared with what its sender sealed first; those that the node cannot give as they were sealed are named
     #[arg(long, value_name = "PATH", conflicts_with_all = ["decision", "more_to_follow", "progress"])]
     fetched: Option<PathBuf>,
     /// The kind of message; absent: EVIDENCE_RECEIPT with --fetched, EVIDENCE_PACKAGE with evidence, DECISION with a decision,
@@ -215,12 +215,13 @@ pub(crate) async fn run(args: ReplyArgs, out: &mut Out) -> Result<(), Failure> {
         );
     }
     let annexes = args.send.annexes.read(&content)?;
-    let walk = args.send.walk(out)?;
+    let walk = args.send.walk()?;
     let mut client = args.access.connect(out).await?;
     if let (Some(path), Body::Note(note)) = (&args.fetched, &mut content.body) {
-        note.verdicts = fetch::verdicts(&mut client, args.id, path, out).await?;
-        tell_verdicts(&note.verdicts, out);
+        let verdicts = fetch::verdicts(&mut client, args.id, path, out).await?;
+        receipt::fill(note, verdicts, out);
     }
+    let walk = args.send.go_on(walk, &mut client, out).await?;
     let ready = Ready::make(args.send, &annexes, walk, &mut client, out).await?;
     let request = pb::ReplyMessageRequest {
         name: format!("messages/{}", args.id),
@@ -285,18 +286,6 @@ fn content(args: &ReplyArgs) -> Result<Content, Failure> {
         (None, false) => MessageKind::CaseAcknowledgement,
     };
     Ok(Content::note(args.kind.unwrap_or(usual), note).normalised())
-}
-
-/// What the receipt will say, before it is signed.
-fn tell_verdicts(verdicts: &[ExhibitVerdict], out: &mut Out) {
-    if verdicts.is_empty() {
-        out.talk("note: this says that every exhibit arrived whole");
-    }
-    for ExhibitVerdict { package, exhibit, verdict, .. } in verdicts {
-        out.talk(&format!(
-            "note: this says that exhibit {exhibit} of package {package} is {verdict}"
-        ));
-    }
 }
 
 /// An acknowledgement that nobody meant would still be signed, sealed and sent.

@@ -10,14 +10,13 @@ use super::check::finding_json;
 use super::connect::AgencyClient;
 use super::evidence::{self, Walk};
 use super::exit::{Exit, Failure};
-use super::fetch::{Directory, Said};
 use super::files::read_text;
-use super::out::{Out, Unit};
+use super::out::Out;
 use super::refusal::in_file;
 use super::{receipt, view};
 use crate::crypto::{random, sha256};
 use crate::domain::request::{Annex, Content, Finding, Form, Severity};
-use crate::domain::{MessageKind, PackageId, RequestId};
+use crate::domain::{MessageId, MessageKind, PackageId, RequestId};
 use crate::pb::v1 as pb;
 
 /// The text of a note.
@@ -55,11 +54,11 @@ pub(crate) struct SendArgs {
     /// Custody records of that evidence, a .toml file: who had it, when, where and why
     #[arg(long, value_name = "FILE", requires = "evidence")]
     custody: Option<PathBuf>,
-    /// Where the evidence was fetched from another authority: the custody records that came with an exhibit of
+    /// The message that the evidence came with from another authority: the custody records of an exhibit of
     /// the same name and bytes go on, and those of --custody follow them. For what is returned, or goes on to
     /// somebody else
-    #[arg(long, value_name = "DIR", requires = "evidence")]
-    custody_from: Option<PathBuf>,
+    #[arg(long, value_name = "MESSAGE", requires = "evidence")]
+    custody_from: Option<MessageId>,
     /// A package that was uploaded before, by a command that failed after it
     #[arg(long, value_name = "PACKAGE")]
     package: Vec<PackageId>,
@@ -96,7 +95,7 @@ impl SendArgs {
     }
 
     /// Finds the files, before anything is sent.
-    pub(crate) fn walk(&self, out: &mut Out) -> Result<Option<Walk>, Failure> {
+    pub(crate) fn walk(&self) -> Result<Option<Walk>, Failure> {
         if self.evidence.is_empty() {
             return Ok(None);
         }
@@ -104,20 +103,20 @@ impl SendArgs {
         if let Some(file) = &self.custody {
             walk.read_custody(file)?;
         }
-        if let Some(dir) = &self.custody_from {
-            let said = Said::read(&Directory(dir.clone()))?;
-            let progress = out.progress("reading", walk.bytes(), Unit::Bytes);
-            let count = walk.go_on(&said.by_name(), &progress)?;
-            drop(progress);
-            if count == 0 {
-                let message = format!("{}: nothing that is sent was fetched there", dir.display());
-                return Err(Failure::new(Exit::BadInput, message).hint(
-                    "nothing was sent: exhibits are sent under the names that they came with",
-                ));
-            }
-            out.talk(&format!("note: the custody of {count} exhibits goes on"));
-        }
         Ok(Some(walk))
+    }
+
+    /// Has the custody go on of what came with another message, as the node has that.
+    pub(crate) async fn go_on(
+        &self,
+        walk: Option<Walk>,
+        client: &mut AgencyClient,
+        out: &mut Out,
+    ) -> Result<Option<Walk>, Failure> {
+        match (walk, self.custody_from) {
+            (Some(walk), Some(from)) => evidence::go_on(walk, from, client, out).await.map(Some),
+            (walk, _) => Ok(walk),
+        }
     }
 }
 

@@ -53,8 +53,9 @@ pub(crate) async fn run(args: SubmitArgs, out: &mut Out) -> Result<(), Failure> 
     send::tell_originals(&content, out);
     send::check(&content, args.request.as_deref())?;
     let annexes = args.send.annexes.read(&content)?;
-    let walk = args.send.walk(out)?;
+    let walk = args.send.walk()?;
     let mut client = args.access.connect(out).await?;
+    let walk = args.send.go_on(walk, &mut client, out).await?;
     let ready = Ready::make(args.send, &annexes, walk, &mut client, out).await?;
     let request = pb::SubmitMessageRequest {
         request_id: ready.request_id.clone(),

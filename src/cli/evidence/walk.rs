@@ -83,33 +83,37 @@ impl Walk {
     }
 }
 
-/// What was fetched of an exhibit before: its digest, and the custody records that came with it.
-pub(crate) type Before<'a> = (&'a str, &'a [CustodyRecord]);
+/// What came before, by its name: digests, in lower-case hex, and custody records.
+pub(crate) type Came = BTreeMap<String, Vec<(String, Vec<CustodyRecord>)>>;
 
 impl Walk {
-    /// Has the custody of what was fetched before go on: the records that came with an exhibit of the same
-    /// name and bytes stand before those that it has here. Gives how many exhibits that is true of.
-    pub(crate) fn go_on(
-        &mut self,
-        fetched: &BTreeMap<&str, Vec<Before<'_>>>,
-        progress: &Progress,
-    ) -> Result<usize, Failure> {
+    /// Has the custody of what came before go on: the records that came with an exhibit of the same name and
+    /// bytes stand before those that it has here. Gives how many exhibits had some.
+    pub(crate) fn go_on(&mut self, came: &Came, progress: &Progress) -> Result<usize, Failure> {
         let mut count = 0;
         for (number, found) in self.files.iter().enumerate() {
-            let Some(fetched) = fetched.get(found.name.as_str()) else { continue };
+            let Some(came) = came.get(&found.name) else { continue };
             let unreadable = |e| Failure::file(&found.path, "cannot be read", &e);
             let mut file = fs::File::open(&found.path).map_err(unreadable)?;
             let digest = hashed(&mut file, |bytes| progress.add(bytes)).map_err(unreadable)?;
             let digest = hex::encode(digest.finish());
-            let Some((_, records)) = fetched.iter().find(|(sha256, _)| *sha256 == digest) else {
-                let why =
-                    "is not the exhibit of this name that was fetched: its custody does not go on";
+            let same: Vec<_> = came.iter().filter(|(sha256, _)| *sha256 == digest).collect();
+            let [(_, records), more @ ..] = same.as_slice() else {
+                let why = "is not the exhibit of this name that came: its custody does not go on";
                 return Err(Failure::bad_file(&found.path, why)
                     .hint("nothing was sent: give it another name, or leave out --custody-from"));
             };
+            if more.iter().any(|(_, other)| other != records) {
+                let why = "came twice, with different custody records";
+                return Err(Failure::bad_file(&found.path, why)
+                    .hint("nothing was sent: give all of its records with --custody"));
+            }
+            if records.is_empty() {
+                continue;
+            }
             self.custody.go_on(number, &found.name, records).map_err(|error| {
                 Failure::new(Exit::BadInput, error.to_string()).hint(
-                    "nothing was sent: the records of --custody come after those that came with it",
+                    "nothing was sent: custody.csv of the fetched message has the records that come first",
                 )
             })?;
             count += 1;
@@ -271,25 +275,37 @@ mod tests {
             digest: String::new(),
             note: String::new(),
         };
-        let came = [record("2026-11-20T09:15:00.000Z")];
+        let records = |at: &str| vec![record(at)];
         let (digest, other) = (hex::encode(sha256(b"fetched.txt")), "ab".repeat(32));
+        let came = |name: &str, came: Vec<(&str, Vec<CustodyRecord>)>| -> Came {
+            let came = came.into_iter().map(|(sha256, records)| (sha256.to_owned(), records));
+            BTreeMap::from([(name.to_owned(), came.collect())])
+        };
         let progress = memory(Format::Table).0.progress("reading", 1, Unit::Bytes);
-        let both = BTreeMap::from([("fetched.txt", vec![(&*other, &[][..]), (&*digest, &came)])]);
         let mut walk = exhibits(&paths).expect("a package");
-        assert_eq!(walk.go_on(&both, &progress), Ok(1));
-        assert_eq!((walk.custody.of(0), walk.custody.of(1)), (came.to_vec(), Vec::new()));
+        let mut go_on = |came: Came| {
+            let count = walk.go_on(&came, &progress);
+            (count, walk.custody.of(0), walk.custody.of(1))
+        };
+        let none = came("fetched.txt", vec![(&digest, Vec::new())]);
+        assert_eq!(go_on(none), (Ok(0), Vec::new(), Vec::new()));
+        let first = records("2026-11-20T09:15:00.000Z");
+        let both = came("fetched.txt", vec![(&other, Vec::new()), (&digest, first.clone())]);
+        assert_eq!(go_on(both), (Ok(1), first.clone(), Vec::new()));
         // What is said here comes after what came with it.
-        let earlier = [record("2026-11-19T00:00:00.000Z")];
-        let earlier = BTreeMap::from([("fetched.txt", vec![(&*digest, &earlier[..])])]);
-        assert_eq!(walk.go_on(&earlier, &progress), Ok(1), "before it");
-        let later = [record("2026-11-21T00:00:00.000Z")];
-        let later = BTreeMap::from([("fetched.txt", vec![(&*digest, &later[..])])]);
-        let refused = walk.go_on(&later, &progress).expect_err("later than what follows");
+        let earlier = records("2026-11-19T00:00:00.000Z");
+        let two = [earlier.clone(), first.clone()].concat();
+        assert_eq!(go_on(came("fetched.txt", vec![(&digest, earlier)])), (Ok(1), two, Vec::new()));
+        let later = records("2026-11-21T00:00:00.000Z");
+        let (refused, ..) = go_on(came("fetched.txt", vec![(&digest, later.clone())]));
+        let refused = refused.expect_err("later than what follows");
         assert!(refused.message.contains("exhibit \"fetched.txt\": custody[1].at"), "{refused}");
-        let another = BTreeMap::from([("own.txt", vec![(&*other, &came[..])])]);
-        let refused = walk.go_on(&another, &progress).expect_err("other bytes");
-        assert_eq!(refused.code, Exit::BadInput);
-        assert!(refused.message.contains("own.txt: is not the exhibit"), "{refused}");
+        let (twice, ..) = go_on(came("fetched.txt", vec![(&digest, first), (&digest, later)]));
+        assert!(twice.expect_err("two chains").message.contains("came twice"));
+        let (another, ..) = go_on(came("own.txt", vec![(&other, Vec::new())]));
+        let another = another.expect_err("other bytes");
+        assert_eq!(another.code, Exit::BadInput);
+        assert!(another.message.contains("own.txt: is not the exhibit"), "{another}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, BufWriter, Read as _, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -10,9 +10,8 @@ use time::OffsetDateTime;
 
 use super::place::clear;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::files::{Partial, create_directory, hashed, sync_directory, write_new};
+use crate::cli::files::{Partial, create_directory, hashed, hashed_512, sync_directory, write_new};
 use crate::cli::out::Progress;
-use crate::crypto::primitives::Sha512;
 use crate::crypto::{Digest, Sha256, sha256};
 use crate::disk::Syncing;
 
@@ -201,19 +200,28 @@ impl Bag {
         let (payload, names) = (self.root.join("data"), std::mem::take(&mut self.names));
         self.tag(MANIFEST_512, |out| {
             for name in &names {
-                let digest = hashed_512(&payload.join(name), progress)?;
-                let name = encoded(&format!("data/{name}"));
-                writeln!(out, "{}  {name}", hex::encode(digest))?;
+                let mut file = File::open(payload.join(name))?;
+                let digest = hashed_512(&mut file, |count| progress.add(count))?;
+                out.write_all(line_512(&digest, name).as_bytes())?;
             }
             Ok(())
         })
     }
 
-    /// Writes the tag files, which make it a bag, and brings all to the disk.
-    pub(super) fn finish(mut self, info: &[(&str, String)]) -> Result<(), Failure> {
+    /// Brings to the disk what there is of a package that is not whole, and makes no bag of it.
+    pub(super) fn leave(mut self) -> Result<(), Failure> {
+        self.sync()
+    }
+
+    fn sync(&mut self) -> Result<(), Failure> {
         let synced = self.syncing.finish();
         synced.map_err(|e| Failure::file(&self.root, "cannot be brought to the disk", &e))?;
-        self.directories.iter().try_for_each(|dir| sync_directory(dir))?;
+        self.directories.iter().try_for_each(|dir| sync_directory(dir))
+    }
+
+    /// Writes the tag files, which make it a bag, and brings all to the disk.
+    pub(super) fn finish(mut self, info: &[(&str, String)]) -> Result<(), Failure> {
+        self.sync()?;
         let date = OffsetDateTime::from(SystemTime::now()).date();
         let mut text = format!("Bagging-Date: {date}\n");
         text.push_str(&format!("Payload-Oxum: {}.{}\n", self.bytes, self.exhibits));
@@ -239,20 +247,6 @@ fn no_link(path: &Path) -> Result<(), Failure> {
     }
 }
 
-fn hashed_512(path: &Path, progress: &Progress) -> io::Result<Vec<u8>> {
-    let (mut file, mut hash) = (File::open(path)?, Sha512::new());
-    let mut piece = vec![0; TAG_BUFFER_BYTES];
-    loop {
-        match file.read(&mut piece)? {
-            0 => return Ok(hash.finish()),
-            count => {
-                hash.update(&piece[..count]);
-                progress.add(count as u64);
-            }
-        }
-    }
-}
-
 /// Writes and hashes in one pass.
 struct Hashing {
     file: File,
@@ -269,6 +263,11 @@ impl Write for Hashing {
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
     }
+}
+
+/// A line of the second manifest.
+pub(super) fn line_512(digest: &[u8], exhibit: &str) -> String {
+    format!("{}  {}\n", hex::encode(digest), encoded(&format!("data/{exhibit}")))
 }
 
 /// A line of a manifest.

@@ -8,14 +8,13 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::bag::{MANIFEST, MANIFEST_512, METADATA, TAG_MANIFEST, TAGS, encoded};
+use super::bag::{MANIFEST, MANIFEST_512, METADATA, TAG_MANIFEST, TAGS, encoded, line_512};
 use super::tree::Tree;
 use super::{DEFECTS, MESSAGE_FILE, RECEIPTS};
-use crate::cli::evidence::Before;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::out::Progress;
 use crate::cli::receipt;
-use crate::domain::custody::CustodyRecord;
+use crate::crypto::sha256;
 use crate::domain::{MessageId, PackageId};
 
 /// More faults than this are not worth a line each.
@@ -45,8 +44,6 @@ struct Exhibit {
     original_name: String,
     size_bytes: u64,
     sha256: String,
-    #[serde(default)]
-    custody: Vec<CustodyRecord>,
 }
 
 impl Said {
@@ -91,16 +88,6 @@ impl Said {
     /// The packages.
     pub(crate) fn packages(&self) -> impl Iterator<Item = PackageId> {
         self.packages.iter().map(|one| one.package_id)
-    }
-
-    /// What was fetched, in whichever packages, by its name.
-    pub(crate) fn by_name(&self) -> BTreeMap<&str, Vec<Before<'_>>> {
-        let mut names = BTreeMap::<&str, Vec<Before<'_>>>::new();
-        for exhibit in self.packages.iter().flat_map(|package| &package.exhibits) {
-            let before = (exhibit.sha256.as_str(), exhibit.custody.as_slice());
-            names.entry(&exhibit.original_name).or_default().push(before);
-        }
-        names
     }
 
     /// How many exhibits there are.
@@ -227,9 +214,7 @@ impl Package {
             faults.add(tree, &path(MANIFEST), "is not what was fetched");
         }
         let Some(listed) = texts.get(TAG_MANIFEST) else { return };
-        let line = |name: &str, text: &[u8]| {
-            format!("{}  {name}\n", hex::encode(crate::crypto::sha256(text)))
-        };
+        let line = |name: &str, text: &[u8]| format!("{}  {name}\n", hex::encode(sha256(text)));
         let known = TAGS.iter().filter_map(|name| Some((name, texts.get(name)?)));
         let listed = String::from_utf8_lossy(listed);
         self.metadata(tree, &listed, there, faults);
@@ -247,6 +232,19 @@ impl Package {
         }
     }
 
+    /// Whether the second manifest is that of the exhibits that are there.
+    fn is_second(&self, tree: &dyn Tree) -> bool {
+        let names: BTreeSet<&str> =
+            self.exhibits.iter().map(|exhibit| exhibit.original_name.as_str()).collect();
+        let line = |name: &str| {
+            let digest = tree.sha512(&format!("{}/data/{name}", self.package_id))?;
+            Ok(line_512(&digest, name))
+        };
+        let text = names.into_iter().map(line).collect::<std::io::Result<String>>();
+        let digest = tree.digest(&format!("{}/{MANIFEST_512}", self.package_id), &mut |_| {});
+        text.ok().map(|text| sha256(text.as_bytes())) == digest.ok()
+    }
+
     /// The files that say more of the exhibits, which may be large: they are what the tag manifest says.
     fn metadata(
         &self,
@@ -255,9 +253,15 @@ impl Package {
         there: &mut BTreeSet<String>,
         faults: &mut Faults,
     ) {
-        // What it says of the exhibits was so when they were as they are now: they are compared themselves.
         let second =
             Some(MANIFEST_512).filter(|name| there.contains(*name) || listed.contains(name));
+        if second.is_some_and(|name| there.contains(name)) && !self.is_second(tree) {
+            faults.add(
+                tree,
+                &format!("{}/{MANIFEST_512}", self.package_id),
+                "is not that of the exhibits",
+            );
+        }
         for name in METADATA.into_iter().chain(second) {
             let path = format!("{}/{name}", self.package_id);
             if !there.remove(name) {

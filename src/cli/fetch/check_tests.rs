@@ -36,7 +36,7 @@ async fn every_file_that_is_not_what_it_was_is_named() {
     let write = |path: PathBuf, text: &str| fs::write(path, text).expect("written");
     let remove = |path: PathBuf| fs::remove_file(path).expect("removed");
     type Defect<'a> = (&'static str, &'static str, &'a dyn Fn(&Path));
-    let defects: [Defect<'_>; 17] = [
+    let defects: [Defect<'_>; 18] = [
         ("data/a/bank records.csv", "is not what was fetched", &|dir| {
             write(in_bag(dir, "data/a/bank records.csv"), "one, two, three, fouR");
         }),
@@ -54,6 +54,15 @@ async fn every_file_that_is_not_what_it_was_is_named() {
         ("manifest-sha512.txt", "is missing", &|dir| remove(in_bag(dir, "manifest-sha512.txt"))),
         ("manifest-sha512.txt", "is not what was fetched", &|dir| {
             write(in_bag(dir, "manifest-sha512.txt"), "00  data/empty\n");
+        }),
+        ("manifest-sha512.txt", "is not that of the exhibits", &|dir| {
+            let (path, tags) =
+                (in_bag(dir, "manifest-sha512.txt"), in_bag(dir, "tagmanifest-sha256.txt"));
+            let [was, listed] = [&path, &tags].map(|path| fs::read_to_string(path).expect("there"));
+            let forged = was.replacen(&was[..2], "00", 1);
+            let [old, new] = [&was, &forged].map(|text| hex::encode(sha256(text.as_bytes())));
+            write(path, &forged);
+            write(tags, &listed.replace(&old, &new));
         }),
         ("bag-info.txt", "is not what was fetched", &|dir| {
             write(in_bag(dir, "bag-info.txt"), "Source-Organization: nobody\n");

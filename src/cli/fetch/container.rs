@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::bag::MANIFEST_512;
 use super::{Directory, FetchArgs, MESSAGE_FILE, Said, cut_short, interrupted};
-use crate::cli::exit::Failure;
+use crate::cli::exit::{Exit, Failure};
 use crate::cli::files::{create_new_name, sync_directory};
 use crate::cli::out::Out;
 use crate::cli::pack::pack;
@@ -23,7 +24,16 @@ pub(super) async fn fetch(args: FetchArgs, out: &mut Out) -> Result<(), Failure>
     let sealer = seal.sealer(&access, out)?;
     create_new_name(&file)?;
     let parts = parts_of(&file);
-    let is_there = Said::read(&Directory(parts.clone())).is_ok_and(|said| said.message_id == id);
+    let there = Said::read(&Directory(parts.clone())).ok().filter(|said| said.message_id == id);
+    let has_sha512 = |said: &Said| {
+        said.packages().all(|id| parts.join(id.to_string()).join(MANIFEST_512).exists())
+    };
+    if sha512 && there.as_ref().is_some_and(|said| !has_sha512(said)) {
+        let message = format!("{} was fetched without --sha512", parts.display());
+        return Err(Failure::new(Exit::Failed, message)
+            .hint("leave out --sha512, or remove that directory and fetch it again"));
+    }
+    let is_there = there.is_some();
     if !is_there {
         let mut client = access.connect(out).await?;
         let fetched = tokio::select! {

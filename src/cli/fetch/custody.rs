@@ -2,6 +2,11 @@
 
 use std::io::{self, Write};
 
+use super::listed;
+use crate::cli::connect::AgencyClient;
+use crate::cli::evidence::Came;
+use crate::cli::exit::{Exit, Failure};
+use crate::domain::MessageId;
 use crate::domain::custody::CustodyRecord;
 use crate::envelope::wire::custody_from_pb;
 use crate::pb::v1 as pb;
@@ -27,6 +32,25 @@ const COLUMNS: [&str; 18] = [
     "digest_is_sealed",
     "note",
 ];
+
+/// What came with a message, by the names of the exhibits: their digests and custody records, as the node
+/// has verified and keeps them.
+pub(in crate::cli) async fn custody_of(
+    client: &mut AgencyClient,
+    id: MessageId,
+) -> Result<Came, Failure> {
+    let (_, packages) = listed(client, id).await?;
+    let mut came = Came::new();
+    for exhibit in packages.into_iter().flat_map(|(_, exhibits)| exhibits) {
+        let records = exhibit.custody.iter().map(read).collect::<io::Result<Vec<_>>>();
+        let records = records.map_err(|error| {
+            let message = format!("{}: {error}", exhibit.original_name);
+            Failure::new(Exit::VerificationFailed, message)
+        })?;
+        came.entry(exhibit.original_name).or_default().push((exhibit.sha256, records));
+    }
+    Ok(came)
+}
 
 /// Writes a row for each custody record of the exhibits (RFC 4180).
 pub(super) fn write_csv(out: &mut dyn Write, exhibits: &[pb::Exhibit]) -> io::Result<()> {

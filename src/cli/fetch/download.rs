@@ -18,11 +18,15 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::files::{Partial, create, hashed};
 use crate::cli::out::{Out, Progress};
 use crate::cli::patience::Patience;
+use crate::cli::refusal::reason;
 use crate::crypto::{Digest, Sha256};
 use crate::domain::limits::CHUNK_BYTES;
 use crate::domain::request::Verdict;
 use crate::domain::{MessageId, PackageId};
 use crate::pb::v1 as pb;
+
+/// The node's word for it.
+const DAMAGED: &str = "EXHIBIT_DAMAGED";
 
 /// Why an exhibit did not come.
 pub(super) struct Fault {
@@ -39,13 +43,8 @@ impl From<Failure> for Fault {
 
 impl From<Status> for Fault {
     fn from(status: Status) -> Self {
-        let failure = Failure::from(status);
-        let verdict = match failure.code {
-            Exit::NotFound => Some(Verdict::Missing),
-            Exit::Fault => Some(Verdict::Damaged),
-            _ => None,
-        };
-        Self { failure, verdict }
+        let verdict = (reason(&status) == DAMAGED).then_some(Verdict::Damaged);
+        Self { failure: status.into(), verdict }
     }
 }
 
@@ -57,6 +56,8 @@ pub(super) struct Source<'a> {
     /// Whether each must come from its beginning in one call: only so the node knows that an official was
     /// given it.
     whole: bool,
+    /// Whether none behind it comes on its stream: then what ends that is about this exhibit.
+    pub(super) alone: bool,
     stream: Option<Stream>,
 }
 
@@ -73,12 +74,13 @@ impl<'a> Source<'a> {
         package: PackageId,
         whole: bool,
     ) -> Self {
-        Self { client, message, package, whole, stream: None }
+        Self { client, message, package, whole, alone: false, stream: None }
     }
 
     /// What gives an exhibit from a chunk on, and then those behind it.
     async fn at(&mut self, exhibit: u32, first_chunk: u32) -> Result<&mut Stream, Fault> {
-        let goes_on = |stream: &Stream| stream.exhibit == exhibit && first_chunk == 0;
+        let follows = !self.alone;
+        let goes_on = |stream: &Stream| follows && stream.exhibit == exhibit && first_chunk == 0;
         let stream = match self.stream.take().filter(goes_on) {
             Some(stream) => stream,
             None => {
@@ -87,7 +89,7 @@ impl<'a> Source<'a> {
                     package: format!("packages/{}", self.package),
                     exhibit,
                     first_chunk,
-                    following: true,
+                    following: follows,
                 };
                 let parts = self.client.download_exhibit(request).await?.into_inner();
                 Stream { parts, exhibit }
@@ -193,10 +195,30 @@ async fn stream(
         }
     };
     stream.exhibit = exhibit.number.saturating_add(1);
-    if came.is_err() {
+    if came.is_err() || source.alone {
         source.stream = None;
     }
     came
+}
+
+/// Reads an exhibit from the node, and keeps nothing of it: whether it is what its sender sealed.
+pub(super) async fn probe(
+    source: &mut Source<'_>,
+    exhibit: &pb::Exhibit,
+    progress: &Progress,
+) -> Result<(), Fault> {
+    source.alone = true;
+    let stream = source.at(exhibit.number, 0).await?;
+    let (mut hash, mut bytes) = (Sha256::new(), 0);
+    while let Some(part) = stream.parts.message().await? {
+        bytes += part.data.len() as u64;
+        hash.update(&part.data);
+        progress.add(part.data.len() as u64);
+    }
+    match bytes == exhibit.size_bytes && hex::encode(hash.finish()) == exhibit.sha256 {
+        true => Ok(()),
+        false => Err(not_sealed_so(exhibit)),
+    }
 }
 
 fn not_sealed_so(exhibit: &pb::Exhibit) -> Fault {

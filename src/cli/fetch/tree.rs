@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::cli::container::Container;
 use crate::cli::evidence::files_below;
 use crate::cli::exit::Failure;
-use crate::cli::files::hashed;
+use crate::cli::files::{hashed, hashed_512};
 use crate::cli::out::Out;
 use crate::crypto::Digest;
 
@@ -22,6 +22,9 @@ pub(crate) trait Tree {
 
     /// The SHA-256 of a file; `read` is told of each piece that is read for it.
     fn digest(&self, name: &str, read: &mut dyn FnMut(u64)) -> io::Result<Digest>;
+
+    /// The SHA-512 of a file, 64 bytes.
+    fn sha512(&self, name: &str) -> io::Result<Vec<u8>>;
 
     /// A file that is no exhibit.
     fn read(&self, name: &str) -> io::Result<Vec<u8>>;
@@ -48,6 +51,10 @@ impl Tree for Directory {
 
     fn digest(&self, name: &str, read: &mut dyn FnMut(u64)) -> io::Result<Digest> {
         Ok(hashed(&mut File::open(self.0.join(name))?, read)?.finish())
+    }
+
+    fn sha512(&self, name: &str) -> io::Result<Vec<u8>> {
+        hashed_512(&mut File::open(self.0.join(name))?, |_| {})
     }
 
     fn read(&self, name: &str) -> io::Result<Vec<u8>> {

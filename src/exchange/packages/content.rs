@@ -8,7 +8,7 @@ use crate::domain::{MessageId, PackageId};
 use crate::envelope::stream::{ExhibitCipher, sealed_chunk_count};
 use crate::exchange::agencies::Caller;
 use crate::exchange::{ActionError, Exchange};
-use crate::store::vault::{PackageReader, PackageShape};
+use crate::store::vault::{PackageReader, PackageShape, VaultError};
 
 /// An opened package. Blocking: use it on a thread for such work.
 pub struct PackageContent {
@@ -68,14 +68,25 @@ impl PackageContent {
     /// The plaintext of a chunk.
     ///
     /// # Errors
-    /// [`ActionError::NotFound`] when there is none; [`ActionError::Fault`] when it is damaged.
+    /// [`ActionError::NotFound`] when there is none; [`ActionError::Conflict`] with `EXHIBIT_DAMAGED`.
     pub fn chunk(&mut self, exhibit: u32, number: u32) -> Result<Vec<u8>, ActionError> {
         let last = number.checked_add(1) == Some(self.chunks(exhibit)?);
-        let mut sealed = self.reader.chunk(exhibit, u64::from(number))?;
+        let sealed = self.reader.chunk(exhibit, u64::from(number));
+        let mut sealed = sealed.map_err(|error| match error {
+            VaultError::Damaged(_) => damaged(exhibit, number),
+            other => other.into(),
+        })?;
         let mut cipher = ExhibitCipher::new(&self.key, self.shape.id, exhibit);
         let opened = cipher.open(number, last, &mut sealed);
-        let len = opened.map_err(|_| ActionError::fault("a chunk does not open"))?.len();
+        let len = opened.map_err(|_| damaged(exhibit, number))?.len();
         sealed.truncate(len);
         Ok(sealed)
     }
+}
+
+/// The bytes are there, and are not those that were taken, or never opened.
+fn damaged(exhibit: u32, chunk: u32) -> ActionError {
+    tracing::error!(exhibit, chunk, "evidence in the vault is damaged");
+    let message = format!("chunk {chunk} of exhibit {exhibit} is damaged");
+    ActionError::conflict("EXHIBIT_DAMAGED", message)
 }
