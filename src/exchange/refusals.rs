@@ -4,7 +4,7 @@
 use prost::Message as _;
 
 use super::accept::{Accepted, is_same, retry};
-use super::issue::{Issued, own_entry};
+use super::issue::Issued;
 use super::rows::{self, RefusalRow, load_in, message_in};
 use super::{ActionError, Exchange, Peer};
 use crate::audit::entry::{EntryDraft, Event};
@@ -37,7 +37,8 @@ impl Exchange {
         if let Some(message) = refused.message {
             draft = draft.message(message);
         }
-        if let Some(row) = rows::load::<RefusalRow>(&self.store, Table::Refusals, &key)? {
+        let row = rows::load::<RefusalRow>(&self.store, Table::Refusals, &key)?;
+        if let Some(row) = row.filter(|row| answers(row, refused.message)) {
             return Ok(Accepted::Issued(Issued::at(row.entry_index)));
         }
         if !self.refusals.take(peer.authority().as_str(), self.now()) {
@@ -87,9 +88,8 @@ impl Exchange {
     ) -> Result<Option<Issued>, ActionError> {
         let key = self.refusal_key(peer, digest);
         let row = rows::load::<RefusalRow>(&self.store, Table::Refusals, &key)?;
-        let Some(RefusalRow { entry_index, .. }) = row else { return Ok(None) };
-        let names_it = own_entry(&self.store, entry_index)?.message == Some(id);
-        Ok(names_it.then(|| Issued::at(entry_index)))
+        let row = row.filter(|row| answers(row, Some(id)));
+        Ok(row.map(|row| Issued::at(row.entry_index)))
     }
 
     pub(super) fn refusal_key(&self, peer: &AuthorityId, digest: &Digest) -> [u8; 16] {
@@ -115,18 +115,31 @@ pub(super) fn refuse_in(
     draft: EntryDraft,
     may: impl FnOnce() -> bool,
 ) -> Result<Option<u64>, ActionError> {
-    if let Some(row) = load_in::<RefusalRow>(tx, Table::Refusals, key)? {
+    let message = draft.message_id();
+    let row = load_in::<RefusalRow>(tx, Table::Refusals, key)?;
+    if let Some(row) = row.filter(|row| answers(row, message)) {
         return Ok(Some(row.entry_index));
     }
     if !may() {
         return Ok(None);
     }
     let entry_index = tx.append(draft);
-    note_refusal(tx, key, entry_index);
+    note_refusal(tx, key, (entry_index, message));
     Ok(Some(entry_index))
 }
 
-/// Notes under which entry something was refused.
-pub(super) fn note_refusal(tx: &mut Tx<'_>, key: &[u8; 16], entry_index: u64) {
-    tx.put(Table::Refusals, key, RefusalRow { entry_index }.encode_to_vec());
+/// Whether a refusal is an answer to the delivery of a message: one that names another, or none, would
+/// prove nothing to its sender.
+pub(super) fn answers(row: &RefusalRow, message: Option<MessageId>) -> bool {
+    row.message_id == message.map(|id| id.as_bytes().to_vec()).unwrap_or_default()
+}
+
+/// Notes under which entry something was refused, and of which message.
+pub(super) fn note_refusal(
+    tx: &mut Tx<'_>,
+    key: &[u8; 16],
+    (entry_index, message): (u64, Option<MessageId>),
+) {
+    let message_id = message.map(|id| id.as_bytes().to_vec()).unwrap_or_default();
+    tx.put(Table::Refusals, key, RefusalRow { entry_index, message_id }.encode_to_vec());
 }

@@ -1,7 +1,8 @@
 //! To a peer's vault: what it does not hold yet, from where it says.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -90,7 +91,7 @@ pub(crate) async fn push_all(
     // They are opened while the peer looks what it has: a round trip is long.
     let mut others = between.others(bulk.round_trip());
     let held = bulk.offer(pb::OfferPackagesRequest { envelope }).await?;
-    between.moved.holds(held.packages.iter().map(|held| held.chunks).sum());
+    between.moved.holds(&row.message_id, &held.packages);
     for (n, shape) in shapes.into_iter().enumerate() {
         let progress = held.packages.iter().find(|held| held.package_id == shape.id.as_bytes()[..]);
         let progress = progress.cloned().unwrap_or_default();
@@ -107,17 +108,20 @@ pub(crate) async fn push_all(
     Ok(())
 }
 
-/// Whether pushes get a peer any further, by what it says with each offer that it holds. What it took
-/// and could not store, on a full disk, is no progress.
+/// Whether pushes get a peer any further, by what it says with each offer that it holds of a message. What
+/// it took and could not store, on a full disk, is no progress.
 #[derive(Default)]
 pub(crate) struct Moved {
-    held: AtomicU64,
+    /// The chunks that it held last, by message.
+    held: Mutex<BTreeMap<Vec<u8>, u64>>,
     moved: AtomicBool,
 }
 
 impl Moved {
-    fn holds(&self, chunks: u64) {
-        if chunks > self.held.swap(chunks, Ordering::Relaxed) {
+    fn holds(&self, message: &[u8], progress: &[pb::PackageProgress]) {
+        let chunks = progress.iter().fold(0_u64, |sum, one| sum.saturating_add(one.chunks));
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if chunks > held.insert(message.to_vec(), chunks).unwrap_or_default() {
             self.moved.store(true, Ordering::Relaxed);
         }
     }
@@ -351,14 +355,21 @@ mod tests {
     #[test]
     fn only_what_the_peer_holds_with_the_next_offer_is_progress() {
         let moved = Moved::default();
-        moved.holds(0);
+        let holds = |message: &[u8], chunks| {
+            moved.holds(message, &[pb::PackageProgress { chunks, ..Default::default() }]);
+        };
+        holds(b"a", 0);
         assert!(!moved.has());
-        moved.holds(7);
+        holds(b"a", 7);
         assert!(moved.has() && moved.take() && !moved.has());
-        // A full disk takes, and holds no more than before.
-        moved.holds(7);
-        assert!(!moved.take());
-        moved.holds(8);
+        // A full disk takes, and holds no more than before; what it holds of another is not compared.
+        for message in [b"a", b"b", b"a", b"b"] {
+            holds(message, if message == b"a" { 7 } else { 0 });
+            assert!(!moved.take());
+        }
+        holds(b"a", 8);
         assert!(moved.take());
+        let many = pb::PackageProgress { chunks: u64::MAX, ..Default::default() };
+        moved.holds(b"a", &[many.clone(), many]);
     }
 }

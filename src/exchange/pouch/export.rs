@@ -122,11 +122,17 @@ impl Packing {
         let held = known.and_then(|peer| exchange.head_of(&peer));
         let held = held.map(|held| held.to_note()).unwrap_or_default();
         let (last, digest) = sealer.finish(&held, &exchange.keys.signers());
+        // Nothing is logged of a pouch that is none; what is held back from here on went all the same.
+        let (all, still) = (messages.clone(), trust.clone());
+        let checking = exchange.store.commit(move |tx| {
+            still.check(tx)?;
+            all.iter().try_for_each(|id| may_go(tx, *id))
+        });
+        checking.await?;
         for some in messages.chunks(MESSAGES_AT_ONCE) {
             let (me, peer, who) = (exchange.me.clone(), peer.clone(), who.clone());
-            let (some, trust) = (some.to_vec(), trust.clone());
+            let some = some.to_vec();
             let logging = exchange.store.commit(move |tx| {
-                trust.check(tx)?;
                 for id in some {
                     let draft = EntryDraft::new(Event::RelayToNonErds)
                         .by(me.clone())
@@ -144,6 +150,13 @@ impl Packing {
     }
 }
 
+fn may_go(tx: &mut Tx<'_>, id: MessageId) -> Result<(), ActionError> {
+    match load_in::<OutboxRow>(tx, Table::Outbox, id.as_bytes())? {
+        Some(waits) if waits.held => Err(is_held(id)),
+        _ => Ok(()),
+    }
+}
+
 /// A message that still waits went; one that was delivered meanwhile needs no road any more.
 fn went(
     tx: &mut Tx<'_>,
@@ -151,11 +164,8 @@ fn went(
     me: &AuthorityId,
     draft: EntryDraft,
 ) -> Result<(), ActionError> {
-    let Some(waits) = load_in::<OutboxRow>(tx, Table::Outbox, id.as_bytes())? else {
+    if load_in::<OutboxRow>(tx, Table::Outbox, id.as_bytes())?.is_none() {
         return Ok(());
-    };
-    if waits.held {
-        return Err(is_held(id));
     }
     let Some(mut row) = message_in(tx, id)?.filter(MessageRow::is_queued) else { return Ok(()) };
     let index = tx.append(draft.envelope(row.digest()).payload(row.payload()));

@@ -89,10 +89,14 @@ impl Stream {
         link.ask.send(hello).await.map_err(|_| closed())?;
         let reply = match link.answers.recv().await.ok_or_else(closed)??.frame {
             Some(Answer::Hello(reply)) => reply,
-            Some(Answer::Refused(refusal)) => return Err(refused(&refusal)),
+            Some(Answer::Refused(refusal)) => {
+                // Nothing goes on to who does not believe our log.
+                bulk.take_if(|_| !["UNAVAILABLE", "LOG_SUCCEEDED"].contains(&&*refusal.code));
+                return Err(refused(&refusal));
+            }
             _ => return Err(Trouble("the peer answers the Hello with something else".into())),
         };
-        // Nothing goes on to whoever shows another past; the weather ends nothing.
+        // Nor to who shows another past; the weather ends nothing.
         let going_on = bulk.take();
         let theirs = take_reply(exchange, peer, &reply).await;
         let theirs = theirs.map_err(|error| disbelieved(peer, &error))?;
