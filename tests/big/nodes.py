@@ -86,9 +86,15 @@ class Node:
 
 
 def watch(nodes, ended):
+    """A node that ended by itself has no memory any more: its absence is a fault, and ends the run."""
     while not ended.wait(0.5):
         for node in nodes.values():
-            node.look()
+            try:
+                node.look()
+            except OSError as error:
+                print(f"error: {node.home} has ended by itself: {error}", flush=True)
+                os.kill(os.getpid(), signal.SIGINT)
+                return
 
 
 def set_up(rogatory, root):
