@@ -2,9 +2,10 @@
 //! messages that carried it, in the order of their times, and what each says of it.
 //!
 //! That the exhibit belongs to a package of such a message is proven beforehand, and so is that the
-//! entries are those of the logs. An entry that speaks of a message in other bytes than those that
-//! were proven contradicts the proof, unless it says that they were refused. Whether two logs say
-//! the same of each other, [`super::reconcile`] judges.
+//! entries are those of the logs. An entry between the two ends that speaks of the message in other bytes
+//! than those that were proven contradicts the proof, unless it says that they were refused. A message id
+//! is its sender's choice: under the same one, others may have sent each other something else. Whether two
+//! logs say the same of each other, [`super::reconcile`] judges.
 
 mod words;
 
@@ -28,6 +29,18 @@ pub struct Carried {
     pub recipient: AuthorityId,
 }
 
+impl Carried {
+    /// Whether an entry of this authority's log is about what passed between the two ends.
+    fn is_between(&self, authority: &AuthorityId, entry: &Entry) -> bool {
+        let other = match authority {
+            one if *one == self.sender => &self.recipient,
+            one if *one == self.recipient => &self.sender,
+            _ => return false,
+        };
+        entry.peer.as_ref().is_none_or(|peer| peer == other)
+    }
+}
+
 /// An entry about a message that carried the exhibit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
@@ -41,7 +54,7 @@ pub struct Step {
     pub entry: Entry,
     /// The message. An entry that refuses it may have its envelope alone.
     pub message: MessageId,
-    /// Whether it is about other bytes under the same id, which were refused.
+    /// Whether it is about other bytes under the same id: refused, or of somebody else's message.
     pub other_content: bool,
 }
 
@@ -101,8 +114,10 @@ impl Custody {
     pub fn of(proven: impl IntoIterator<Item = Carried>) -> Result<Self, CustodyError> {
         let mut carried: Vec<Carried> = Vec::new();
         for one in proven {
-            let other =
-                |known: &Carried| known.message == one.message && known.envelope != one.envelope;
+            let other = |known: &Carried| {
+                (known.message, &known.sender) == (one.message, &one.sender)
+                    && known.envelope != one.envelope
+            };
             if carried.iter().any(other) {
                 return Err(CustodyError::TwoContents(one.message));
             }
@@ -116,44 +131,50 @@ impl Custody {
     /// Takes an entry of a log of `authority`, if it is about one of the messages, and about no other
     /// package of it.
     pub fn take(&mut self, authority: &AuthorityId, origin: &str, place: Position, entry: &Entry) {
-        let Some(about) = self.about(entry) else { return };
+        let Some(about) = self.about(authority, entry) else { return };
+        let (message, between) = (about.message, about.is_between(authority, entry));
         let other_content = entry.envelope.is_some_and(|envelope| envelope != about.envelope);
-        if other_content && !is_refusal(entry.event) {
+        if other_content && between && !is_refusal(entry.event) {
             let (index, origin) = (place.index, origin.to_owned());
             self.contradiction.get_or_insert(CustodyError::OtherContent { index, origin });
-            return;
         }
         self.steps.push(Step {
             authority: authority.clone(),
             origin: origin.to_owned(),
             place,
             entry: entry.clone(),
-            message: about.message,
+            message,
             other_content,
         });
     }
 
-    fn about(&self, entry: &Entry) -> Option<&Carried> {
-        self.carried.iter().find(|carried| match entry.message {
+    /// The message that an entry is about: of several under one id that of its bytes, or else of its ends.
+    fn about(&self, authority: &AuthorityId, entry: &Entry) -> Option<&Carried> {
+        let named = |carried: &&Carried| match entry.message {
             Some(message) => {
                 message == carried.message
                     && entry.package.is_none_or(|package| package == carried.package)
             }
             None => entry.envelope == Some(carried.envelope),
-        })
+        };
+        let all = || self.carried.iter().filter(named);
+        all()
+            .find(|carried| entry.envelope == Some(carried.envelope))
+            .or_else(|| all().find(|carried| carried.is_between(authority, entry)))
+            .or_else(|| all().next())
     }
 
     /// Puts what was taken in the order of the times, each by the clock of its own node; what is of the
     /// same time stands by authority, and then as in the log.
-    ///
-    /// # Errors
-    /// [`CustodyError::OtherContent`], the first one that was taken.
-    pub fn ordered(mut self) -> Result<Self, CustodyError> {
-        if let Some(contradiction) = self.contradiction {
-            return Err(contradiction);
-        }
+    #[must_use]
+    pub fn ordered(mut self) -> Self {
         self.steps.sort_by(|a, b| order(a).cmp(&order(b)));
-        Ok(self)
+        self
+    }
+
+    /// What contradicts the proofs: [`CustodyError::OtherContent`], the first one that was taken.
+    pub fn contradiction(&self) -> Option<&CustodyError> {
+        self.contradiction.as_ref()
     }
 
     /// The messages, as they were given.
@@ -180,11 +201,13 @@ impl Custody {
     pub fn passage(&self, carried: &Carried) -> Passage {
         let Carried { sender, recipient, .. } = carried;
         let says = |whose: &AuthorityId, event: Event, recorded: bool| {
+            let other = if whose == sender { recipient } else { sender };
             self.of_message(carried).any(|step| {
                 let entry = &step.entry;
                 step.authority == *whose
                     && entry.event == event
                     && entry.is_recorded_receipt() == recorded
+                    && entry.peer.as_ref() == Some(other)
             })
         };
         let known = |at_recipient: bool, recorded: bool, at_sender: bool| match at_recipient {

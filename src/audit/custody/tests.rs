@@ -55,7 +55,7 @@ fn entries_about_the_message_and_its_package_are_taken_and_no_others() {
     {
         take(&mut custody, "xb.pps", index as u64, 0, draft);
     }
-    let custody = custody.ordered().expect("no contradiction");
+    let custody = custody.ordered();
     assert_eq!(places(&custody), [("xb.pps", 0), ("xb.pps", 1), ("xb.pps", 5)]);
     assert!(custody.steps().iter().all(|step| step.message == message(1)));
 }
@@ -68,7 +68,7 @@ fn entries_stand_by_time_then_by_authority_then_as_in_the_log() {
     {
         take(&mut custody, whose, index, at, about(Event::HoldSet));
     }
-    let custody = custody.ordered().expect("no contradiction");
+    let custody = custody.ordered();
     let expected = [("xc.moj", 1), ("xa.oag", 9), ("xb.pps", 4), ("xb.pps", 5)];
     assert_eq!(places(&custody), expected);
 }
@@ -77,17 +77,59 @@ fn entries_stand_by_time_then_by_authority_then_as_in_the_log() {
 fn another_content_contradicts_unless_it_was_refused() {
     let other = |event| delivery(event, "xb.pps", "xa.oag", 1).envelope(envelope(7));
     let mut refused = custody();
-    take(&mut refused, "xb.pps", 3, 0, other(Event::RelayRejection).code("MESSAGE_CONFLICT"));
-    let refused = refused.ordered().expect("it was refused");
+    take(&mut refused, "xb.pps", 3, 0, other(Event::RelayRejection).code("MESSAGE_ID_CONFLICT"));
+    let refused = refused.ordered();
+    assert_eq!(refused.contradiction(), None, "it was refused");
     assert!(refused.steps()[0].other_content);
     assert!(!refused.is_known(&carried(1)), "that is not the message");
     for event in [Event::RelayAcceptance, Event::SubmissionAcceptance, Event::AccessFetched] {
         let mut custody = custody();
         take(&mut custody, "xb.pps", 17, 0, other(event));
-        let contradiction = custody.ordered().expect_err("another content");
+        let custody = custody.ordered();
+        let contradiction = custody.contradiction().expect("another content");
         let text = "entry 17 of xb.pps/log/2026 is about another content";
         assert_eq!(contradiction.to_string(), text, "{event}");
     }
+}
+
+#[test]
+fn what_others_sent_each_other_under_the_same_id_accuses_nobody() {
+    let other = |by, peer| delivery(Event::RelayAcceptance, by, peer, 1).envelope(envelope(7));
+    let mut custody = custody();
+    take(&mut custody, "xc.moj", 3, 0, other("xc.moj", "xd.moi"));
+    take(&mut custody, "xb.pps", 4, 0, other("xb.pps", "xd.moi"));
+    let custody = custody.ordered();
+    assert_eq!(custody.contradiction(), None);
+    let words = "about another content under this message id, between xc.moj and xd.moi";
+    assert_eq!(custody.steps()[1].words(), words);
+    assert_eq!(custody.passage(&carried(1)).came, Known::Nowhere);
+    // Somebody else has signed a message under the id of the first one: each is followed.
+    let second = Carried {
+        envelope: envelope(9),
+        sender: authority("xb.pps"),
+        recipient: authority("xc.moj"),
+        ..carried(1)
+    };
+    let mut both = Custody::of([carried(1), second.clone()]).expect("of two senders");
+    let sent = delivery(Event::SubmissionAcceptance, "xb.pps", "xc.moj", 1).envelope(envelope(9));
+    take(&mut both, "xb.pps", 1, 0, sent);
+    take(&mut both, "xb.pps", 2, 0, delivery(Event::RelayAcceptance, "xb.pps", "xa.oag", 1));
+    assert_eq!(both.contradiction(), None);
+    assert_eq!(both.passage(&carried(1)).came, Known::AtRecipient);
+}
+
+#[test]
+fn an_entry_that_names_another_end_is_no_passage() {
+    let mut custody = custody();
+    take(
+        &mut custody,
+        "xa.oag",
+        0,
+        0,
+        delivery(Event::SubmissionAcceptance, "xa.oag", "xc.moj", 1),
+    );
+    take(&mut custody, "xb.pps", 1, 0, delivery(Event::RelayAcceptance, "xb.pps", "xc.moj", 1));
+    assert_eq!(custody.passage(&carried(1)).came, Known::Nowhere);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What an entry says of the exhibit, in plain words.
 
-use super::Step;
+use super::{Step, is_refusal};
 use crate::audit::entry::{Entry, Event};
 use crate::domain::AuthorityId;
 
@@ -21,9 +21,12 @@ impl Step {
     }
 }
 
-/// Something else under the same message id, which nobody took.
+/// Something else under the same message id.
 fn other_content(entry: &Entry, here: &str, peer: &str) -> String {
     match (entry.is_recorded_receipt(), entry.event) {
+        (_, event) if !is_refusal(event) => {
+            format!("about another content under this message id, between {here} and {peer}")
+        }
         (true, _) => {
             format!(
                 "recorded the receipt of {peer}: it refused another content under this message id"

@@ -8,13 +8,6 @@ use crate::domain::{AuthorityId, MessageId, PackageId, Timestamp};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EntryDraft(Entry);
 
-impl EntryDraft {
-    /// The message that it names.
-    pub fn message_id(&self) -> Option<MessageId> {
-        self.0.message
-    }
-}
-
 macro_rules! setters {
     ($($(#[$doc:meta])* $name:ident: $value:ty = $field:ident,)*) => {
         impl EntryDraft {

@@ -49,19 +49,25 @@ pub(super) struct CustodyArgs {
 pub(super) fn run(args: CustodyArgs, out: &mut Out) -> Result<(), Failure> {
     let mut cards = cards(&args.card)?;
     let exports = exports(&args, &cards, out)?;
+    let given = cards.len();
     for export in &exports {
         if !is_among(&cards, export.card().authority()) {
             cards.push(export.card().clone());
         }
     }
-    let carried = proven(&args, &cards, out)?;
+    let own: Vec<AuthorityId> =
+        cards[given..].iter().map(|card| card.authority().clone()).collect();
+    let carried = proven(&args, (&cards, &own), out)?;
     let mut custody = Custody::of(carried).map_err(contradicted)?;
     for export in &exports {
         take(export, &mut custody, out)?;
     }
-    let custody = custody.ordered().map_err(contradicted)?;
-    tell(&custody, &exports, out);
-    conclude(&custody)
+    let custody = custody.ordered();
+    tell(&custody, (&exports, &own), out);
+    match custody.contradiction() {
+        Some(contradiction) => Err(contradicted(contradiction.clone())),
+        None => conclude(&custody),
+    }
 }
 
 fn is_among(cards: &[Card], authority: &AuthorityId) -> bool {
@@ -98,7 +104,11 @@ fn exports(args: &CustodyArgs, cards: &[Card], out: &mut Out) -> Result<Vec<Expo
 }
 
 /// The messages whose packages have the exhibit, each proven with the card of its sender.
-fn proven(args: &CustodyArgs, cards: &[Card], out: &mut Out) -> Result<Vec<Carried>, Failure> {
+fn proven(
+    args: &CustodyArgs,
+    (cards, own): (&[Card], &[AuthorityId]),
+    out: &mut Out,
+) -> Result<Vec<Carried>, Failure> {
     let mut carried = Vec::new();
     for path in &args.proof {
         let (shown, card) = prove(&args.exhibit, path, cards, out)?;
@@ -114,6 +124,11 @@ fn proven(args: &CustodyArgs, cards: &[Card], out: &mut Out) -> Result<Vec<Carri
         ));
         let (whose, words) = (card.authority(), card.fingerprint().words());
         out.talk(&format!("this rests on the card of {whose} with the fingerprint {words}"));
+        if own.contains(whose) {
+            out.talk(
+                "WARNING: that card came with the export itself: whoever wrote the export chose it",
+            );
+        }
         carried.push(Carried { message, package, envelope, sender, recipient });
     }
     Ok(carried)
@@ -171,7 +186,7 @@ fn take(export: &Export, custody: &mut Custody, out: &mut Out) -> Result<(), Fai
     Ok(())
 }
 
-fn tell(custody: &Custody, exports: &[Export], out: &mut Out) {
+fn tell(custody: &Custody, (exports, own): (&[Export], &[AuthorityId]), out: &mut Out) {
     if custody.steps().is_empty() {
         return;
     }
@@ -180,8 +195,14 @@ fn tell(custody: &Custody, exports: &[Export], out: &mut Out) {
         export.map_or(1, |export| export.logs().count() as u32)
     };
     let header = ["time", "authority", "entry", "event", "who", "peer", "message", "code", "what"];
-    out.list(&header, custody.steps(), |step| row(step, logs(step)), to_json);
+    let json = |step: &Step| to_json(step, own.contains(&step.authority));
+    out.list(&header, custody.steps(), |step| row(step, logs(step)), json);
+    let mut told: Vec<&Carried> = Vec::new();
     for carried in custody.carried().iter().filter(|carried| custody.is_known(carried)) {
+        if told.iter().any(|one| one.envelope == carried.envelope) {
+            continue;
+        }
+        told.push(carried);
         passage(carried, custody.passage(carried), out);
         lacking(carried, custody, exports, out);
     }
@@ -191,6 +212,10 @@ fn tell(custody: &Custody, exports: &[Export], out: &mut Out) {
         ));
     }
     out.talk("note: each time is by the clock of the node whose log has the entry");
+    out.talk(
+        "note: only messages with a proof are followed: that the exhibit went in no other is not shown",
+    );
+    out.talk("note: not proven are its name and its custody records");
 }
 
 /// What stands in the logs of both ends.
@@ -198,20 +223,20 @@ fn passage(carried: &Carried, passage: Passage, out: &mut Out) {
     let Carried { message, sender, recipient, .. } = carried;
     let came = match passage.came {
         Known::AtBothEnds => Some(format!(
-            "note: that message {message} went from {sender} to {recipient} is proven at both ends"
+            "note: that message {message} went from {sender} to {recipient} stands in the logs of both"
         )),
         Known::AtRecipient => Some(format!(
             "note: that message {message} came to {recipient} stands in its own log alone"
         )),
         Known::AtSender => Some(format!(
             "note: that message {message} came to {recipient} stands in the log of {sender} alone, which \
-             recorded the receipt"
+             says that it recorded a receipt"
         )),
         Known::Nowhere => None,
     };
     let handed_over = match passage.handed_over {
         Known::AtBothEnds => Some(format!(
-            "note: that message {message} was handed to an agency of {recipient} is proven at both ends"
+            "note: that message {message} was handed to an agency of {recipient} stands in the logs of both"
         )),
         Known::AtRecipient => Some(format!(
             "note: that message {message} was handed to an agency of {recipient} stands in its own log \
@@ -219,7 +244,7 @@ fn passage(carried: &Carried, passage: Passage, out: &mut Out) {
         )),
         Known::AtSender => Some(format!(
             "note: that message {message} was handed to an agency of {recipient} stands in the log of \
-             {sender} alone, which recorded the receipt"
+             {sender} alone, which says that it recorded a receipt"
         )),
         Known::Nowhere => None,
     };
@@ -280,9 +305,13 @@ fn row(step: &Step, logs: u32) -> Vec<String> {
     ]
 }
 
-fn to_json(step: &Step) -> Value {
+fn to_json(step: &Step, card_from_export: bool) -> Value {
     let entry = &step.entry;
     json!({
+        "card_from_export": card_from_export,
+        "envelope_digest": entry.envelope.map(hex::encode),
+        "other_content": step.other_content,
+        "recorded": entry.is_recorded_receipt(),
         "time": entry.at,
         "authority": step.authority,
         "log_origin": step.origin,

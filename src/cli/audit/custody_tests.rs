@@ -107,7 +107,7 @@ fn the_entries_of_both_logs_stand_in_the_order_of_their_times() {
     assert_eq!(fetched["package_id"], sent.package.to_string());
     assert_eq!(fetched["who"], "2".repeat(32));
     assert_eq!((&lines[5]["authority"], &lines[5]["by"]), (&json!("xa.oag"), &json!("xb.pps")));
-    assert!(talk.contains("went from xa.oag to xb.pps is proven at both ends"), "{talk}");
+    assert!(talk.contains("went from xa.oag to xb.pps stands in the logs of both"), "{talk}");
     assert!(talk.contains("handed to an agency of xb.pps stands in its own log alone"), "{talk}");
     assert!(!talk.contains("no export of") && !talk.contains("WARNING"), "{talk}");
 }
@@ -147,9 +147,11 @@ fn a_card_is_needed_of_who_sent_it_and_its_export_brings_one() {
     assert_eq!(failure.code, Exit::Usage);
     assert_eq!(failure.hint.as_deref(), Some("give the card of xa.oag with --card"));
     let args = CustodyArgs { card: Vec::new(), ..desk.args(&[&sent], &[&a, &b]) };
-    let (result, _, talk) = told(args);
+    let (result, lines, talk) = told(args);
     result.expect("told");
+    assert!(lines.iter().all(|line| line["card_from_export"] == true));
     assert_eq!(talk.matches("WARNING: this proves nothing until").count(), 2, "{talk}");
+    assert!(talk.contains("WARNING: that card came with the export itself"), "{talk}");
     assert!(!talk.contains("--fingerprint"), "it has no such option: {talk}");
 }
 
@@ -165,7 +167,9 @@ fn another_file_and_another_content_fail_the_verification() {
     // The log has another envelope under the id than the one that is proven.
     let again = sent(1, "xa.oag", "xb.pps", EXHIBIT);
     assert_ne!(again.envelope, first.envelope, "sealed twice");
-    let contradicted = failure(desk.args(&[&again], &[&a, &b]));
+    let (contradicted, lines, _) = told(desk.args(&[&again], &[&a, &b]));
+    let contradicted = contradicted.expect_err("another content");
+    assert!(lines.iter().any(|line| line["other_content"] == true), "it is shown all the same");
     assert_eq!(contradicted.code, Exit::VerificationFailed);
     assert_eq!(contradicted.message, "entry 1 of xa.oag/log/2026 is about another content");
     let both = failure(desk.args(&[&first, &again], &[&a, &b]));
@@ -178,10 +182,10 @@ fn a_refusal_of_another_content_is_shown() {
     let sent = sent(1, "xa.oag", "xb.pps", EXHIBIT);
     let (a, mut b) = pair(&sent);
     let refused = delivery(Event::RelayRejection, "xb.pps", "xa.oag", 1).envelope(envelope(9));
-    b.push(refused.code("MESSAGE_CONFLICT"));
+    b.push(refused.code("MESSAGE_ID_CONFLICT"));
     let (result, lines, _) = told(Desk::new().args(&[&sent], &[&a, &b]));
     result.expect("told");
-    let refused = lines.iter().find(|line| line["code"] == "MESSAGE_CONFLICT").expect("shown");
+    let refused = lines.iter().find(|line| line["code"] == "MESSAGE_ID_CONFLICT").expect("shown");
     let what = "refused at xb.pps: another content under this message id, from xa.oag";
     assert_eq!(refused["what"], what);
 }

@@ -61,7 +61,12 @@ fn claimed_authority(dir: &Path) -> Result<String, Failure> {
 /// The card that the export itself brings for the log that it says it is of.
 pub(super) fn exported_card(dir: &Path) -> Result<Card, Failure> {
     let authority = claimed_authority(dir)?;
-    let card = read_card(&dir.join(format!("{CARDS}{authority}.card")));
+    let path = dir.join(format!("{CARDS}{authority}.card"));
+    // What waits in its place for somebody to write to it would be waited for, too.
+    if path.metadata().is_ok_and(|found| !found.is_file()) {
+        return Err(Failure::bad_file(&path, "is not a regular file"));
+    }
+    let card = read_card(&path);
     let card = card.map_err(|failure| failure.or_hint(GIVE_THE_CARD))?;
     match card.authority().as_str() == authority {
         true => Ok(card),
