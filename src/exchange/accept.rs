@@ -8,7 +8,7 @@ use super::issue::{Issued, issue};
 use super::parties::KIND_NOT_PERMITTED;
 use super::pieces::piece;
 use super::pouch::came;
-use super::refusals::{Refused, answers, refuse_in, too_many};
+use super::refusals::{Refused, refuse_in, too_many};
 use super::rows::{
     self, MessageRow, RECEIVED, RefusalRow, facts_of, load_in, message_in, put_message,
     shape_of_ref,
@@ -212,7 +212,11 @@ impl Exchange {
             me: self.me.clone(),
             peer: peer.authority().clone(),
             head_key: self.head_key(proven),
-            refusal_key: self.refusal_key(peer.authority(), &message.digest()),
+            refusal_key: self.refusal_key(
+                peer.authority(),
+                &message.digest(),
+                Some(header.message),
+            ),
             head: proven.clone(),
             id: header.message,
             bytes: message.bytes().clone(),
@@ -340,8 +344,7 @@ impl Arrived {
             return self.conflicts(tx, CONFLICT);
         }
         // Refused meanwhile: then that is the answer (I5).
-        let refused = load_in::<RefusalRow>(tx, Table::Refusals, &self.refusal_key)?;
-        if let Some(refused) = refused.filter(|row| answers(row, Some(self.id))) {
+        if let Some(refused) = load_in::<RefusalRow>(tx, Table::Refusals, &self.refusal_key)? {
             return Ok(Became::Known(refused.entry_index));
         }
         // An annex goes with one message: who copies it to another is refused.

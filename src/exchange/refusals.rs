@@ -20,7 +20,7 @@ pub(super) struct Refused {
 }
 
 impl Exchange {
-    /// Refuses a message with a receipt. The same bad bytes again get the same refusal, and of
+    /// Refuses a message with a receipt. The same bad bytes for the same message get the same refusal, and of
     /// other bad bytes there is an end: a flood costs few entries.
     pub(super) async fn refuse(
         &self,
@@ -28,7 +28,7 @@ impl Exchange {
         refused: Refused,
         digest: Digest,
     ) -> Result<Accepted, ActionError> {
-        let key = self.refusal_key(peer.authority(), &digest);
+        let key = self.refusal_key(peer.authority(), &digest, refused.message);
         let mut draft = EntryDraft::new(Event::RelayRejection)
             .by(self.me.clone())
             .peer(peer.authority().clone())
@@ -37,8 +37,7 @@ impl Exchange {
         if let Some(message) = refused.message {
             draft = draft.message(message);
         }
-        let row = rows::load::<RefusalRow>(&self.store, Table::Refusals, &key)?;
-        if let Some(row) = row.filter(|row| answers(row, refused.message)) {
+        if let Some(row) = rows::load::<RefusalRow>(&self.store, Table::Refusals, &key)? {
             return Ok(Accepted::Issued(Issued::at(row.entry_index)));
         }
         if !self.refusals.take(peer.authority().as_str(), self.now()) {
@@ -86,19 +85,30 @@ impl Exchange {
         peer: &AuthorityId,
         (id, digest): (MessageId, &Digest),
     ) -> Result<Option<Issued>, ActionError> {
-        let key = self.refusal_key(peer, digest);
+        let key = self.refusal_key(peer, digest, Some(id));
         let row = rows::load::<RefusalRow>(&self.store, Table::Refusals, &key)?;
-        let row = row.filter(|row| answers(row, Some(id)));
         Ok(row.map(|row| Issued::at(row.entry_index)))
     }
 
-    pub(super) fn refusal_key(&self, peer: &AuthorityId, digest: &Digest) -> [u8; 16] {
-        refusal_key(&self.home, peer, digest)
+    pub(super) fn refusal_key(
+        &self,
+        peer: &AuthorityId,
+        digest: &Digest,
+        message: Option<MessageId>,
+    ) -> [u8; 16] {
+        refusal_key(&self.home, peer, (digest, message))
     }
 }
 
-pub(super) fn refusal_key(home: &HomeKey, peer: &AuthorityId, digest: &Digest) -> [u8; 16] {
-    home.blind("refusal", &pae("refusal", &[peer.as_str().as_bytes(), digest]))
+/// Of bytes of a peer, and of the message that the refusal names: one that names another, or none, would
+/// prove nothing to whoever asks for an answer to this one.
+pub(super) fn refusal_key(
+    home: &HomeKey,
+    peer: &AuthorityId,
+    (digest, message): (&Digest, Option<MessageId>),
+) -> [u8; 16] {
+    let message = message.map(|id| id.as_bytes().to_vec()).unwrap_or_default();
+    home.blind("refusal", &pae("refusal", &[peer.as_str().as_bytes(), digest, &message]))
 }
 
 /// What a peer is told whose refusals have come to an end for now.
@@ -115,31 +125,18 @@ pub(super) fn refuse_in(
     draft: EntryDraft,
     may: impl FnOnce() -> bool,
 ) -> Result<Option<u64>, ActionError> {
-    let message = draft.message_id();
-    let row = load_in::<RefusalRow>(tx, Table::Refusals, key)?;
-    if let Some(row) = row.filter(|row| answers(row, message)) {
+    if let Some(row) = load_in::<RefusalRow>(tx, Table::Refusals, key)? {
         return Ok(Some(row.entry_index));
     }
     if !may() {
         return Ok(None);
     }
     let entry_index = tx.append(draft);
-    note_refusal(tx, key, (entry_index, message));
+    note_refusal(tx, key, entry_index);
     Ok(Some(entry_index))
 }
 
-/// Whether a refusal is an answer to the delivery of a message: one that names another, or none, would
-/// prove nothing to its sender.
-pub(super) fn answers(row: &RefusalRow, message: Option<MessageId>) -> bool {
-    row.message_id == message.map(|id| id.as_bytes().to_vec()).unwrap_or_default()
-}
-
-/// Notes under which entry something was refused, and of which message.
-pub(super) fn note_refusal(
-    tx: &mut Tx<'_>,
-    key: &[u8; 16],
-    (entry_index, message): (u64, Option<MessageId>),
-) {
-    let message_id = message.map(|id| id.as_bytes().to_vec()).unwrap_or_default();
-    tx.put(Table::Refusals, key, RefusalRow { entry_index, message_id }.encode_to_vec());
+/// Notes under which entry something was refused.
+pub(super) fn note_refusal(tx: &mut Tx<'_>, key: &[u8; 16], entry_index: u64) {
+    tx.put(Table::Refusals, key, RefusalRow { entry_index }.encode_to_vec());
 }

@@ -1,5 +1,7 @@
 //! Out to an agency: sealed chunks from the vault, opened one at a time.
 
+use std::io::ErrorKind;
+
 use zeroize::Zeroizing;
 
 use super::manifest::{self, ExhibitPage, PageToken};
@@ -74,6 +76,12 @@ impl PackageContent {
         let sealed = self.reader.chunk(exhibit, u64::from(number));
         let mut sealed = sealed.map_err(|error| match error {
             VaultError::Damaged(_) => damaged(exhibit, number),
+            // Cut short, or gone; what the disk itself cannot give now it may give later.
+            VaultError::Io(error)
+                if matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::NotFound) =>
+            {
+                damaged(exhibit, number)
+            }
             other => other.into(),
         })?;
         let mut cipher = ExhibitCipher::new(&self.key, self.shape.id, exhibit);

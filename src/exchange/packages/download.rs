@@ -84,7 +84,7 @@ impl Download {
     /// The next part; `None` behind the last. Whoever asks has room for it in the channel.
     ///
     /// # Errors
-    /// [`ActionError::Fault`] when a chunk is damaged.
+    /// [`ActionError::Conflict`] with `EXHIBIT_DAMAGED`; [`ActionError::Fault`].
     pub fn next_part(&mut self) -> Result<Option<DownloadPart>, ActionError> {
         while self.exhibit < self.end {
             let (exhibit, chunks) = (self.exhibit, self.content.chunks(self.exhibit)?);

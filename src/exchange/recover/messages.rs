@@ -211,7 +211,8 @@ impl Kept {
     /// A refusal of ours: the same bytes again get the same answer.
     fn refusal(&self, tx: &mut Tx<'_>, position: u64, entry: &Entry) -> Result<(), ActionError> {
         if let (Some(peer), Some(envelope)) = (&entry.peer, &entry.envelope) {
-            note_refusal(tx, &refusal_key(&self.home, peer, envelope), (position, entry.message));
+            let key = refusal_key(&self.home, peer, (envelope, entry.message));
+            note_refusal(tx, &key, position);
         }
         Ok(())
     }
