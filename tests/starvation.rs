@@ -251,7 +251,7 @@ async fn a_newer_stream_of_a_peer_ends_the_older() {
     for mut link in older {
         let ended = tokio::time::timeout(DEADLINE, link.answers.recv()).await.expect("it ends");
         let trouble = ended.expect("with a reason").expect_err("which says so").to_string();
-        assert!(trouble.contains("a newer stream"), "{trouble}");
+        assert!(trouble.contains("this stream has ended here"), "{trouble}");
     }
     peer.ask(Ask::Ping(pb::Ping {})).await.expect("the newest goes on");
     stops(&mut b).await;

@@ -191,7 +191,9 @@ async fn what_is_not_whole_is_named_in_a_receipt_and_nothing_else_is() {
     let node = || {
         let mut exhibits = three();
         exhibits[0].1 = b"one, two".to_vec();
-        fake(exhibits)
+        let mut node = fake(exhibits);
+        node.messages[0].kind = pb::MessageKind::EvidencePackage.into();
+        node
     };
     let failure = fetched(node(), &root).await.err().expect("one is cut short");
     let hint = failure.hint.expect("a hint");

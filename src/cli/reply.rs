@@ -220,6 +220,7 @@ pub(crate) async fn run(args: ReplyArgs, out: &mut Out) -> Result<(), Failure> {
     if let (Some(path), Body::Note(note)) = (&args.fetched, &mut content.body) {
         let verdicts = fetch::verdicts(&mut client, args.id, path, out).await?;
         receipt::fill(note, verdicts, out);
+        send::check(&content, None)?;
     }
     let walk = args.send.go_on(walk, &mut client, out).await?;
     let ready = Ready::make(args.send, &annexes, walk, &mut client, out).await?;
@@ -274,6 +275,13 @@ fn content(args: &ReplyArgs) -> Result<Content, Failure> {
             false => Err(Failure::new(Exit::Usage, "--fetched is for an EVIDENCE_RECEIPT")
                 .hint("leave out --kind, or --fetched")),
         };
+    }
+    if args.kind == Some(receipt) {
+        return Err(Failure::new(
+            Exit::Usage,
+            "an EVIDENCE_RECEIPT that names no exhibit says that every one arrived whole",
+        )
+        .hint("give --fetched, so that it is compared, or --file with what is not whole"));
     }
     let usual = match (args.decision, args.send.has_evidence()) {
         (Some(_), _) => MessageKind::Decision,
@@ -369,6 +377,8 @@ mod tests {
         assert_eq!(send::check(&receipt, None), Ok(()));
         let named = read(&["--fetched", "case", "--kind", "STATUS_REPORT"]).expect_err("another");
         assert_eq!(named.code, Exit::Usage);
+        let bare = read(&["--kind", "EVIDENCE_RECEIPT"]).expect_err("nothing was compared");
+        assert!(bare.message.contains("every one arrived whole"), "{bare}");
     }
 
     #[test]

@@ -80,7 +80,8 @@ impl Said {
             false => {
                 let path = tree.shown(MESSAGE_FILE);
                 let why = format!("is of message {}", said.message_id);
-                Err(Failure::bad_file(Path::new(&path), why))
+                Err(Failure::bad_file(Path::new(&path), why)
+                    .hint("name that message, or the directory that this one was fetched into"))
             }
         }
     }

@@ -95,6 +95,12 @@ impl Defects {
                 "the node's operator can say what became of it in the vault (`rogatory vault check`)",
             );
         }
+        if message.kind() != pb::MessageKind::EvidencePackage {
+            return failure.hint(
+                "do not confirm this message: tell its sender in words, and ask the node's operator for a \
+                 backup (`rogatory vault check`)",
+            );
+        }
         failure.hint(format!(
             "do not confirm this message; all else is in {dir}: `rogatory reply {id} --fetched {dir}` tells its \
              sender what is not whole, and the node's operator can say whether it was so when it came \
