@@ -56,7 +56,7 @@ pub(crate) const RECEIPTS: &str = "receipts";
 /// where the node is away, it is waited for.
 ///
 /// An exhibit that is not what its sender sealed is left out, and keeps no other from being
-/// fetched. The directory then has defects.json, and the message cannot be confirmed:
+/// fetched. The directory then has defects.json, and `rogatory confirm --fetched` refuses it:
 /// `rogatory reply ID --fetched DIR` tells its sender.
 ///
 /// Below metadata/ a bag has the chain of custody of its exhibits, as a table and as CASE/UCO

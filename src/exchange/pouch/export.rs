@@ -122,7 +122,9 @@ impl Packing {
         let held = known.and_then(|peer| exchange.head_of(&peer));
         let held = held.map(|held| held.to_note()).unwrap_or_default();
         let (last, digest) = sealer.finish(&held, &exchange.keys.signers());
-        // Nothing is logged of a pouch that is none; what is held back from here on went all the same.
+        // What keeps a pouch from being one is found before anything is logged of it; what is held back from
+        // here on went all the same. A crash between two commits leaves entries of a pouch whose last bytes
+        // nobody has: never the other way about (I1).
         let (all, still) = (messages.clone(), trust.clone());
         let checking = exchange.store.commit(move |tx| {
             still.check(tx)?;
