@@ -75,26 +75,29 @@ impl PackageContent {
         let last = number.checked_add(1) == Some(self.chunks(exhibit)?);
         let sealed = self.reader.chunk(exhibit, u64::from(number));
         let mut sealed = sealed.map_err(|error| match error {
-            VaultError::Damaged(_) => damaged(exhibit, number),
+            VaultError::Damaged(_) => self.damaged(exhibit, number),
             // Cut short, or gone; what the disk itself cannot give now it may give later.
             VaultError::Io(error)
                 if matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::NotFound) =>
             {
-                damaged(exhibit, number)
+                self.damaged(exhibit, number)
             }
             other => other.into(),
         })?;
         let mut cipher = ExhibitCipher::new(&self.key, self.shape.id, exhibit);
         let opened = cipher.open(number, last, &mut sealed);
-        let len = opened.map_err(|_| damaged(exhibit, number))?.len();
+        let len = opened.map_err(|_| self.damaged(exhibit, number))?.len();
         sealed.truncate(len);
         Ok(sealed)
     }
-}
 
-/// The bytes are there, and are not those that were taken, or never opened.
-fn damaged(exhibit: u32, chunk: u32) -> ActionError {
-    tracing::error!(exhibit, chunk, "evidence in the vault is damaged");
-    let message = format!("chunk {chunk} of exhibit {exhibit} is damaged");
-    ActionError::conflict("EXHIBIT_DAMAGED", message)
+    /// The bytes are there, and are not those that were taken, or never opened.
+    fn damaged(&self, exhibit: u32, chunk: u32) -> ActionError {
+        tracing::error!(package = %self.shape.id, exhibit, chunk, "evidence in the vault is damaged");
+        let message = match exhibit == self.exhibit_count() {
+            true => "the manifest of the package is damaged".to_owned(),
+            false => format!("chunk {chunk} of exhibit {exhibit} is damaged"),
+        };
+        ActionError::conflict("EXHIBIT_DAMAGED", message)
+    }
 }
